@@ -1,0 +1,78 @@
+"""A stopping-rule engine for iterative training: when to stop, and what to keep.
+
+>>> import earlystop as es
+>>> stopper = es.EarlyStopping("val_loss", patience=2)
+>>> for value in [0.9, 0.6, 0.7, 0.8, 0.5]:
+...     decision = stopper.step({"val_loss": value})
+...     if decision.stop:
+...         break
+>>> print(decision)
+epoch 3: stop: val_loss has not improved on 0.6 (epoch 1) by more than 0 for 2 epochs
+>>> stopper.best, stopper.best_epoch
+(0.6, 1)
+"""
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from .errors import EarlystopError as EarlystopError
+from .errors import HistoryError as HistoryError
+from .errors import MetricError as MetricError
+from .errors import MissingMetricError as MissingMetricError
+from .errors import RuleError as RuleError
+from .errors import RuleTypeError as RuleTypeError
+from .errors import StateError as StateError
+from .errors import StoppedError as StoppedError
+from .rule import AllOf as AllOf
+from .rule import AnyOf as AnyOf
+from .rule import Not as Not
+from .rule import Rule as Rule
+from .rules import Always as Always
+from .rules import Best as Best
+from .rules import ConsecutiveIncreases as ConsecutiveIncreases
+from .rules import Diverged as Diverged
+from .rules import Every as Every
+from .rules import GeneralizationLoss as GeneralizationLoss
+from .rules import MaxEpochs as MaxEpochs
+from .rules import Never as Never
+from .rules import NonFinite as NonFinite
+from .rules import Patience as Patience
+from .rules import Plateau as Plateau
+from .rules import ProgressQuotient as ProgressQuotient
+from .rules import Smoothed as Smoothed
+from .rules import Threshold as Threshold
+from .rules import TimeLimit as TimeLimit
+from .rules import Warmup as Warmup
+from .stopper import Decision as Decision
+from .stopper import EarlyStopping as EarlyStopping
+from .stopper import Stopper as Stopper
+
+if TYPE_CHECKING:
+    from .history import History as History
+    from .replaying import Replay as Replay
+    from .replaying import replay as replay
+
+__version__ = "0.1.0"
+
+# What needs NumPy is imported when it is first used: a training loop may do without.
+_LAZY = {"History": ".history", "Replay": ".replaying", "replay": ".replaying"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+# In a source tree `earlystop.adapters` stands beside this package; an installed one has it inside.
+_package = os.path.dirname(os.path.abspath(__file__))
+_beside = os.path.join(os.path.dirname(_package), "adapters", "loop.py")
+if not os.path.isdir(os.path.join(_package, "adapters")) and os.path.isfile(_beside):
+    __path__.append(os.path.dirname(_package))

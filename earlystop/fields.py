@@ -1,0 +1,137 @@
+"""What the fields of a rule accept: read from their annotations, checked when a rule is made.
+
+    class Patience(Rule):
+        monitor: str
+        patience: Annotated[int, AtLeast(0)] = 0
+
+is all it takes for `Patience("val_loss", patience=-1)` to be refused with a clear text. Numbers
+are brought to one form (NumPy's to Python's, 0 to 0.0 where a float is meant), so that equal rules
+compare, hash, print and save alike.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from .errors import RuleError, RuleTypeError
+
+__all__ = ["AtLeast", "Count", "NonNegative", "Positive", "settled"]
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A lower bound of a field; `strict` excludes the bound itself."""
+
+    bound: float
+    strict: bool = False
+
+    def allows(self, value: float) -> bool:
+        return value > self.bound if self.strict else value >= self.bound
+
+    def __str__(self) -> str:
+        return f"{'above' if self.strict else 'of at least'} {self.bound:g}"
+
+
+Count = Annotated[int, AtLeast(0)]
+Positive = Annotated[int, AtLeast(1)]
+NonNegative = Annotated[float, AtLeast(0)]
+
+
+def settled(annotation: Any, value: Any, where: str) -> Any:
+    """`value` in the form that the field keeps, or an error that names `where` it was given.
+
+    Raises RuleTypeError for a value of another type, RuleError for one that is out of range.
+    """
+    try:
+        return _settled(annotation, value)
+    except _Wrong as wrong:
+        text = f"`{where}` must be {wrong.expected}, got {_shown(value)}"
+        raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
+
+
+class _Wrong(Exception):
+    def __init__(self, expected: str, is_type: bool) -> None:
+        super().__init__(expected)
+        self.expected, self.is_type = expected, is_type
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Wrong("a string", is_type=True)
+    if not value:
+        raise _Wrong("a name, not an empty string", is_type=False)
+    return str(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise _Wrong("a whole number", is_type=True)
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise _Wrong("a number", is_type=True)
+    if not math.isfinite(value):
+        raise _Wrong("a finite number", is_type=False)
+    return float(value)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong("True or False", is_type=True)
+    return value
+
+
+_SETTLERS: dict[Any, Callable[[Any], Any]] = {
+    str: _text,
+    int: _integer,
+    float: _number,
+    bool: _truth,
+}
+
+
+def _settled(annotation: Any, value: Any) -> Any:
+    if annotation in _SETTLERS:
+        return _SETTLERS[annotation](value)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _bounded(arguments[0], arguments[1:], value)
+    if origin in (typing.Union, types.UnionType) and type(None) in arguments:
+        if value is None:
+            return None
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return _settled(inner, value)
+    if origin is tuple and arguments[1:] == (...,):
+        if not isinstance(value, (tuple, list)):
+            raise _Wrong("a tuple", is_type=True)
+        return tuple(_settled(arguments[0], item) for item in value)
+    if isinstance(annotation, type) and not isinstance(value, annotation):
+        raise _Wrong(f"a {annotation.__name__}", is_type=True)
+    return value
+
+
+def _bounded(annotation: Any, bounds: tuple[Any, ...], value: Any) -> Any:
+    limits = [bound for bound in bounds if isinstance(bound, AtLeast)]
+    try:
+        result = _settled(annotation, value)
+    except _Wrong as wrong:
+        raise _Wrong(" ".join([wrong.expected, *map(str, limits)]), wrong.is_type) from None
+    for limit in limits:
+        if not limit.allows(result):
+            raise _Wrong(" ".join([_NOUNS[annotation], *map(str, limits)]), is_type=False)
+    return result
+
+
+_NOUNS = {int: "a whole number", float: "a number"}

@@ -1,0 +1,293 @@
+"""`History`: the logged metrics of many runs, of unequal length, with gaps."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import HistoryError, MissingMetricError, name_advice
+
+__all__ = ["History"]
+
+Floats: TypeAlias = npt.NDArray[Any]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+
+class History:
+    """The metrics that runs logged, epoch by epoch.
+
+    metrics: from name to an array of shape (runs, epochs), or (epochs,) for one run. Numbers of any
+        real type; an array is kept as it is (a memory-mapped one stays on disk). What was *not
+        reported* at an epoch is masked (`numpy.ma`) or None; a NaN is a value that was logged.
+    lengths: epochs of each run, shape (runs,), where runs differ; what lies beyond is ignored.
+    names: of the runs; "run 0", "run 1", ... if left out.
+
+    Raises HistoryError, saying which metric and what was expected, for shapes that do not agree,
+    values that are no numbers, and a history without runs, epochs or metrics.
+
+    >>> from earlystop import History
+    >>> history = History({"val_loss": [[3.0, 2.0, 4.0], [5.0, None, 0.0]]}, lengths=[3, 2])
+    >>> history
+    History(2 runs, up to 3 epochs: val_loss)
+    >>> history.reported("val_loss").tolist()
+    [[True, True, True], [True, False, False]]
+    """
+
+    __slots__ = ("_gaps", "lengths", "metrics", "names")
+
+    metrics: Mapping[str, Floats]
+    lengths: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __init__(
+        self,
+        metrics: Mapping[str, npt.ArrayLike],
+        lengths: npt.ArrayLike | None = None,
+        names: Iterable[str] | None = None,
+    ) -> None:
+        if not isinstance(metrics, Mapping):
+            raise HistoryError(
+                "expected a mapping from metric name to values, such as "
+                f"{{'val_loss': [[0.9, 0.8]]}}, got {type(metrics).__name__}"
+            )
+        if not metrics:
+            raise HistoryError("a history needs at least one metric, got none")
+        arrays: dict[str, Floats] = {}
+        self._gaps: dict[str, Bools] = {}  # True: not reported; metrics without gaps are left out
+        for name, values in metrics.items():
+            if not isinstance(name, str):
+                raise HistoryError(f"the names of metrics must be strings, got {name!r}")
+            arrays[name], gaps = _array(name, values)
+            if gaps is not None:
+                self._gaps[name] = gaps
+        first, shape = next((name, array.shape) for name, array in arrays.items())
+        for name, array in arrays.items():
+            if array.shape != shape:
+                raise HistoryError(
+                    f"metrics must have one shape (runs, epochs): {first!r} has {shape}, {name!r} "
+                    f"has {array.shape}; say None where a metric was not reported, give `lengths` "
+                    "for runs of unequal length, or use History.from_runs"
+                )
+        if 0 in shape:
+            raise HistoryError(
+                f"a history needs runs and epochs, got shape (runs, epochs) = {shape}"
+            )
+        self.metrics = types.MappingProxyType(arrays)
+        self.lengths = _lengths(lengths, shape)
+        self.names = _names(names, shape[0])
+
+    @classmethod
+    def from_runs(cls, runs: Iterable[Any], names: Iterable[str] | None = None) -> History:
+        """The history of runs that are each a mapping from metric name to its values in order.
+
+        A run may be a dict of lists, a Keras `History.history`, or a data frame. Runs may differ in
+        length and in their metrics; within a run, all metrics have the same length, with None
+        where one was not reported.
+
+        Raises HistoryError as `History` does.
+
+        >>> from earlystop import History
+        >>> History.from_runs([{"loss": [3, 2, 1]}, {"loss": [5, 4], "acc": [0.1, None]}]).lengths
+        array([3, 2])
+        """
+        columns: list[dict[str, tuple[Floats, Bools | None]]] = []
+        lengths: list[int] = []
+        for place, run in enumerate(runs):
+            if not (hasattr(run, "keys") and hasattr(run, "__getitem__")):
+                raise HistoryError(
+                    f"run {place} should be a mapping from metric name to values, "
+                    f"got {type(run).__name__}"
+                )
+            columns.append(_columns(run, place))
+            sizes = {name: array.shape[1] for name, (array, _) in columns[-1].items()}
+            if len(set(sizes.values())) > 1:
+                raise HistoryError(
+                    f"the metrics of run {place} differ in length: "
+                    + ", ".join(f"{name} {size}" for name, size in sizes.items())
+                    + "; say None where a metric was not reported"
+                )
+            lengths.append(next(iter(sizes.values()), 0))
+        if not columns:
+            raise HistoryError("a history needs at least one run, got none")
+        shape = (len(columns), max(lengths))
+        metrics: dict[str, Any] = {}
+        for name in dict.fromkeys(name for run in columns for name in run):
+            merged = np.ma.masked_all(shape, dtype=np.float64)
+            merged.data[...] = np.nan
+            for place, run in enumerate(columns):
+                if name in run:
+                    array, gaps = run[name]
+                    merged[place, : lengths[place]] = np.ma.MaskedArray(
+                        array[0], mask=False if gaps is None else gaps[0]
+                    )
+            metrics[name] = merged
+        return cls(metrics, lengths=lengths, names=names)
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return len(self.names)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the arrays hold: no run is longer."""
+        return int(next(iter(self.metrics.values())).shape[1])
+
+    def reported(self, name: str) -> Bools:
+        """Where `name` was reported, shape (runs, epochs): False in gaps and beyond a run's end.
+
+        Raises MissingMetricError for a metric that the history does not have.
+        """
+        self.require([name], "")
+        gaps = self._gaps.get(name)
+        return self._inside() if gaps is None else self._inside() & ~gaps
+
+    def _inside(self) -> Bools:
+        inside: Bools = np.arange(self.epochs) < self.lengths[:, None]
+        return inside
+
+    def has_gaps(self, name: str) -> bool:
+        """Is there an epoch, within the arrays, at which `name` was not reported?"""
+        return name in self._gaps
+
+    def require(self, names: Iterable[str], owner: str) -> None:
+        """Raise MissingMetricError for a name that no epoch of the history reports."""
+        for name in names:
+            if name not in self.metrics or (
+                name in self._gaps and not (self._inside() & ~self._gaps[name]).any()
+            ):
+                asks = f"{owner} asks for {name!r}, but " if owner else ""
+                raise MissingMetricError(
+                    f"{asks}no epoch of this history reports {name!r}: "
+                    f"{name_advice(name, self.metrics)}"
+                )
+
+    def records(self, run: int | str) -> list[dict[str, float]]:
+        """The epochs of one run, by number or name, each with the metrics it reported.
+
+        Raises HistoryError for a run that there is not.
+        """
+        row = self.row(run)
+        length = int(self.lengths[row])
+        columns = {}
+        for name, array in self.metrics.items():
+            gaps = self._gaps.get(name)
+            present = [True] * length if gaps is None else (~gaps[row, :length]).tolist()
+            columns[name] = (array[row, :length].astype(np.float64).tolist(), present)
+        return [
+            {name: values[e] for name, (values, present) in columns.items() if present[e]}
+            for e in range(length)
+        ]
+
+    def row(self, run: int | str) -> int:
+        """The number of a run, given by number (from 0) or by name."""
+        if isinstance(run, str):
+            if run not in self.names:
+                raise HistoryError(f"no run {run!r}: {name_advice(run, self.names, 'runs')}")
+            return self.names.index(run)
+        if not 0 <= run < self.runs:
+            raise HistoryError(f"no run {run}: the history has runs 0 to {self.runs - 1}")
+        return int(run)
+
+    def __len__(self) -> int:
+        return self.runs
+
+    def __repr__(self) -> str:
+        runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
+        return f"History({runs}, up to {self.epochs} epochs: {', '.join(self.metrics)})"
+
+
+def _columns(run: Any, place: int) -> dict[str, tuple[Floats, Bools | None]]:
+    columns = {}
+    for name in run.keys():  # noqa: SIM118  # frames iterate otherwise
+        array, gaps = _array(f"{name} of run {place}", run[name], of_one_run=True)
+        columns[str(name)] = (array, gaps)
+    return columns
+
+
+def _array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bools | None]:
+    """The values as (runs, epochs) of a real dtype, and where they are gaps (None: nowhere)."""
+    gaps: Any = None
+    if isinstance(values, np.ma.MaskedArray):
+        gaps = np.ma.getmaskarray(values)
+        array = values.data
+    else:
+        array = _plain_array(name, values)
+    if array.dtype == object:
+        missing = np.equal(array, None).astype(bool)
+        gaps = missing if gaps is None else gaps | missing
+        array = _numbers(name, np.where(gaps, np.nan, array))
+    if array.dtype.kind not in "fiub":
+        raise HistoryError(f"the values of {name} must be real numbers, got {array.dtype}")
+    if array.ndim == 1:
+        array = array[None, :]
+        gaps = None if gaps is None else gaps[None, :]
+    elif array.ndim != 2 or of_one_run:
+        wanted = "(epochs,)" if of_one_run else "(runs, epochs) or (epochs,)"
+        raise HistoryError(f"{name} must have shape {wanted}, got {array.shape}")
+    return array, gaps if gaps is not None and gaps.any() else None
+
+
+def _plain_array(name: str, values: Any) -> Any:
+    if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
+        return np.asarray(values)
+    if isinstance(values, np.ndarray):
+        return values
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise HistoryError(f"the values of {name} must be a sequence, got {values!r}")
+    values = list(values)
+    if _ragged(values):
+        raise HistoryError(
+            f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
+            "run 0}, ...]), or one padded array with `lengths`"
+        )
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise HistoryError(f"the values of {name} do not form an array: {error}") from error
+
+
+def _ragged(values: Sequence[Any]) -> bool:
+    sizes = {len(v) if isinstance(v, (Sequence, np.ndarray)) else -1 for v in values}
+    return len(sizes) > 1
+
+
+def _numbers(name: str, array: Any) -> Any:
+    try:
+        return array.astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise HistoryError(f"the values of {name} must be real numbers: {error}") from error
+
+
+def _lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    runs, epochs = shape
+    if lengths is None:
+        return np.full(runs, epochs, dtype=np.int64)
+    array = np.asarray(lengths)
+    if array.shape != (runs,) or array.dtype.kind not in "iu":
+        raise HistoryError(
+            f"`lengths` must be {runs} whole numbers, one a run, got "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    if array.min() < 0 or array.max() > epochs:
+        raise HistoryError(
+            f"`lengths` must lie between 0 and the {epochs} epochs there are, got "
+            f"{array.min()} to {array.max()}"
+        )
+    return array.astype(np.int64)
+
+
+def _names(names: Iterable[str] | None, runs: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"run {place}" for place in range(runs))
+    result = tuple(map(str, [names] if isinstance(names, str) else names))
+    if len(result) != runs or len(set(result)) != runs:
+        raise HistoryError(
+            f"`names` must be {runs} different names, one a run, got {len(result)} "
+            f"({len(set(result))} different)"
+        )
+    return result

@@ -1,0 +1,404 @@
+"""Rules: what they are, how they combine, and how each finds its way into JSON and back.
+
+A rule is a pure predicate over epochs: frozen settings, `init() -> state`, and
+`step(state, metrics, epoch) -> (next state, fires)`. The state is a value (a NamedTuple of numbers
+and windows); nothing else is kept anywhere. `step` is written in the operations of `ops.py`, so
+one text decides for a live run, for many logged runs at once, and in the compiled live loop.
+
+A rule of one's own is one class:
+
+>>> from typing import NamedTuple
+>>> from earlystop.rule import Rule
+>>> class Jump(Rule):
+...     '''Fires when the metric rises by more than `rise` within one epoch.'''
+...     monitor: str
+...     rise: float = 1.0
+...     class State(NamedTuple):
+...         previous: float = float("nan")
+...     def step(self, state, metrics, epoch):
+...         value = metrics[self.monitor]
+...         return self.State(previous=value), value - state.previous > self.rise
+>>> Jump("loss", rise=2) | ~Jump("val_loss")
+Jump('loss', rise=2.0) | ~Jump('val_loss')
+
+The class is made a frozen dataclass; its annotations are checked when a rule is made (`fields.py`);
+its name is its tag in JSON. Metrics are named in fields called `monitor`, `..._monitor` or
+`monitors`. An epoch that lacks one of them never reaches `step` (see `advance`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from .errors import RuleError, RuleTypeError, name_advice
+from .fields import settled
+from .modes import Mode, direction
+from .ops import invert, reported, select
+
+if typing.TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+    from typing import Any as Self
+
+    def dataclass_transform(**_: Any) -> Any:
+        return lambda cls: cls
+
+
+__all__ = ["AllOf", "AnyOf", "Not", "Rule", "advance"]
+
+State = Any  # whatever `init()` gives: a NamedTuple, or () for a rule that remembers nothing
+
+_registry: dict[str, type[Rule]] = {}
+
+
+@dataclass_transform(frozen_default=True)
+class Rule:
+    """Base of all rules; see the top of this module for how to write one.
+
+    Raises RuleError (a ValueError) or RuleTypeError (a TypeError, too) for settings that make no
+    sense, at construction.
+    """
+
+    State: ClassVar[type]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        taken = _registry.get(cls.__name__)
+        if taken and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise RuleError(
+                f"there is a rule called {cls.__name__!r} already ({taken.__module__}."
+                f"{taken.__qualname__}): saved states tell rules by name, so choose another"
+            )
+        dataclasses.dataclass(frozen=True, repr=False)(cls)
+        _registry[cls.__name__] = cls
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        for field, annotation in _annotations(type(self)).items():
+            value = getattr(self, field)
+            if annotation == Mode:
+                object.__setattr__(self, "_given_mode", value)
+                value = direction(getattr(self, "monitor"), value, name)  # noqa: B009  # no such field here
+            else:
+                value = settled(annotation, value, f"{name}({field}=...)")
+            object.__setattr__(self, field, value)
+        self.validate()
+
+    # What a rule says about itself -----------------------------------------------------------
+
+    def validate(self) -> None:
+        """Check what concerns several fields together; raise RuleError if they do not fit."""
+
+    def init(self) -> State:
+        """The state before the first epoch: `State()` of the class, or () where it has none."""
+        return self.State() if hasattr(self, "State") else ()
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        """Take one epoch: give the next state, and whether the rule fires.
+
+        `metrics[name]` are numbers, or arrays with one lane per run; `epoch` counts from 0.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `step`")
+
+    def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        """Why the rule has fired, given the state after the epoch it fired on."""
+        return f"{self!r} fires"
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        """Why the rule fires at this epoch, given the state before it; "" if it does not."""
+        after, fires = advance(self, state, metrics, epoch)
+        return self.reason(after, metrics, epoch) if fires else ""
+
+    @property
+    def looks_at_any_metric(self) -> bool:
+        """Does `step` look at metrics that it does not name (see `ops.any_nonfinite`)?"""
+        return False
+
+    # What follows from it --------------------------------------------------------------------
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The metrics that `step` reads itself: those in its `monitor` fields."""
+        names: list[str] = []
+        for field in _annotations(type(self)):
+            if field == "monitor" or field.endswith("_monitor"):
+                names.append(getattr(self, field))
+            elif field == "monitors":
+                names.extend(getattr(self, field))
+        return tuple(names)
+
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """The rules that this rule is made of."""
+        return tuple(
+            part
+            for field in _annotations(type(self))
+            for value in [getattr(self, field)]
+            for part in (value if isinstance(value, tuple) else (value,))
+            if isinstance(part, Rule)
+        )
+
+    @property
+    def all_needs(self) -> tuple[str, ...]:
+        """The metrics that the rule or any part of it needs, each once."""
+        names = [*self.needs, *(name for part in self.parts for name in part.all_needs)]
+        return tuple(dict.fromkeys(names))
+
+    def replace(self, **changes: Any) -> Self:
+        """The same rule with other settings; mode="auto" is settled anew for another monitor.
+
+        >>> from earlystop import Patience
+        >>> Patience("val_loss", 5).replace(monitor="val_accuracy")
+        Patience('val_accuracy', patience=5, mode='max')
+        """
+        fields = _annotations(type(self))
+        for field in changes:
+            if field not in fields:
+                known = name_advice(field, fields, "fields")
+                raise RuleTypeError(f"`{type(self).__name__}` has no field {field!r}: {known}")
+        settings = {field: getattr(self, field) for field in fields}
+        if hasattr(self, "_given_mode"):
+            settings["mode"] = self._given_mode
+        return self._made({**settings, **changes})
+
+    @classmethod
+    def _made(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(**settings)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The rule as plain JSON data, tagged with its name.
+
+        >>> from earlystop import MaxEpochs
+        >>> MaxEpochs(100).to_dict()
+        {'MaxEpochs': {'n': 100}}
+        """
+        fields = _annotations(type(self))
+        return {type(self).__name__: {field: _plain(getattr(self, field)) for field in fields}}
+
+    @staticmethod
+    def from_dict(data: Any) -> Rule:
+        """The rule that `to_dict` wrote. Raises RuleError for anything else.
+
+        >>> from earlystop import Rule
+        >>> Rule.from_dict({"MaxEpochs": {"n": 100}})
+        MaxEpochs(100)
+        """
+        return _rule_from(data)
+
+    def __or__(self, other: object) -> AnyOf:
+        return AnyOf(self, other) if isinstance(other, Rule) else NotImplemented
+
+    def __and__(self, other: object) -> AllOf:
+        return AllOf(self, other) if isinstance(other, Rule) else NotImplemented
+
+    def __invert__(self) -> Rule:
+        return Not(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self!r} is a rule and has no truth value: combine rules with `|`, `&` and `~` "
+            "(not `or`, `and`, `not`); ask a Decision whether it stops"
+        )
+
+    def __repr__(self) -> str:
+        shown = []
+        for place, field in enumerate(dataclasses.fields(self)):  # type: ignore[arg-type]  # see __init_subclass__
+            value = getattr(self, field.name)
+            if place == 0:
+                shown.append(repr(value))
+            elif value != field.default:
+                shown.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def advance(rule: Rule, state: State, metrics: Any, epoch: Any) -> tuple[State, Any]:
+    """One guarded step: without its metrics a rule keeps its state and does not fire.
+
+    Rules that are made of rules step their parts through this, every part at every epoch: a part
+    that is skipped because another has answered already would lose count.
+    """
+    present = reported(metrics, rule.needs)
+    if present is False:
+        return state, False
+    after, fires = rule.step(state, metrics, epoch)
+    if present is True:
+        return after, fires
+    return select(present, after, state), present & fires
+
+
+class AnyOf(Rule):
+    """`a | b`: fires when any of its rules fires."""
+
+    rules: tuple[Rule, ...]
+
+    def __init__(self, *rules: Rule) -> None:
+        object.__setattr__(self, "rules", _flat(AnyOf, rules))
+        self.__post_init__()
+
+    def validate(self) -> None:
+        _need_rules(self, self.rules)
+
+    def init(self) -> State:
+        return tuple(rule.init() for rule in self.rules)
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        any_fires: Any = False
+        after = []
+        for rule, before in zip(self.rules, state, strict=True):
+            part, fires = advance(rule, before, metrics, epoch)
+            after.append(part)
+            any_fires = any_fires | fires
+        return tuple(after), any_fires
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        return "; ".join(_explained(self.rules, state, metrics, epoch))
+
+    @classmethod
+    def _made(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(*settings["rules"])
+
+    def __repr__(self) -> str:
+        return " | ".join(map(repr, self.rules))
+
+
+class AllOf(Rule):
+    """`a & b`: fires when all of its rules fire at the same epoch."""
+
+    rules: tuple[Rule, ...]
+
+    def __init__(self, *rules: Rule) -> None:
+        object.__setattr__(self, "rules", _flat(AllOf, rules))
+        self.__post_init__()
+
+    def validate(self) -> None:
+        _need_rules(self, self.rules)
+
+    def init(self) -> State:
+        return tuple(rule.init() for rule in self.rules)
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        all_fire: Any = True
+        after = []
+        for rule, before in zip(self.rules, state, strict=True):
+            part, fires = advance(rule, before, metrics, epoch)
+            after.append(part)
+            all_fire = all_fire & fires
+        return tuple(after), all_fire
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        reasons = list(_explained(self.rules, state, metrics, epoch))
+        return " and ".join(reasons) if len(reasons) == len(self.rules) else ""
+
+    @classmethod
+    def _made(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(*settings["rules"])
+
+    def __repr__(self) -> str:
+        return " & ".join(
+            f"({rule!r})" if isinstance(rule, AnyOf) else repr(rule) for rule in self.rules
+        )
+
+
+class Not(Rule):
+    """`~a`: fires when the rule does not, at epochs that report every metric the rule needs."""
+
+    rule: Rule
+
+    def init(self) -> State:
+        return self.rule.init()
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        after, fires = advance(self.rule, state, metrics, epoch)
+        return after, reported(metrics, self.all_needs) & invert(fires)
+
+    def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        return f"{self.rule!r} does not fire"
+
+    def __repr__(self) -> str:
+        return f"~({self.rule!r})" if isinstance(self.rule, (AnyOf, AllOf)) else f"~{self.rule!r}"
+
+
+def _flat(kind: type[AnyOf] | type[AllOf], rules: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`(a | b) | c` is `a | b | c`."""
+    return tuple(
+        part for rule in rules for part in (rule.rules if isinstance(rule, kind) else (rule,))
+    )
+
+
+def _need_rules(owner: Rule, rules: tuple[Rule, ...]) -> None:
+    if not rules:
+        raise RuleError(f"`{type(owner).__name__}()` needs at least one rule")
+
+
+def _explained(
+    rules: tuple[Rule, ...], states: State, metrics: Mapping[str, float], epoch: int
+) -> Iterator[str]:
+    for rule, state in zip(rules, states, strict=True):
+        reason = rule.explain(state, metrics, epoch)
+        if reason:
+            yield reason
+
+
+_annotations_of: dict[type[Rule], dict[str, Any]] = {}
+
+
+def _annotations(cls: type[Rule]) -> dict[str, Any]:
+    """The annotations of a rule's fields, in order, resolved once per class."""
+    if cls not in _annotations_of:
+        try:
+            hints = typing.get_type_hints(cls, include_extras=True)
+        except NameError as error:
+            raise RuleError(
+                f"the annotations of the rule {cls.__name__} cannot be read ({error}): "
+                "import the names they use at the top of the module"
+            ) from error
+        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # see __init_subclass__
+        _annotations_of[cls] = {name: hints[name] for name in names}
+    return _annotations_of[cls]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Rule):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _rule_from(data: Any) -> Rule:
+    if not (isinstance(data, Mapping) and len(data) == 1):
+        raise RuleError(
+            f'expected a rule as {{"Name": {{settings}}}}, such as {{"MaxEpochs": {{"n": 9}}}}, '
+            f"got {data!r}"
+        )
+    ((name, settings),) = data.items()
+    cls = _registry.get(name)
+    if cls is None:
+        known = name_advice(str(name), _registry, "rules")
+        raise RuleError(
+            f"there is no rule called {name!r}: {known} (a rule of your own must be imported first)"
+        )
+    fields = _annotations(cls)
+    if not isinstance(settings, Mapping) or set(settings) - set(fields):
+        raise RuleError(f"expected the settings of {name} ({', '.join(fields)}), got {settings!r}")
+    values = {field: _value_from(fields[field], value, name) for field, value in settings.items()}
+    try:
+        return cls._made(values)
+    except (TypeError, KeyError) as error:
+        if isinstance(error, RuleTypeError):
+            raise
+        raise RuleError(f"the settings of {name} are incomplete: {error}") from error
+
+
+def _value_from(annotation: Any, value: Any, owner: str) -> Any:
+    if annotation is Rule:
+        return _rule_from(value)
+    if typing.get_origin(annotation) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise RuleError(f"expected a list in the settings of {owner}, got {value!r}")
+        inner = typing.get_args(annotation)[0]
+        return tuple(_value_from(inner, item, owner) for item in value)
+    return value

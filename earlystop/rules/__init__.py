@@ -1,0 +1,19 @@
+"""The rules: one idea a file."""
+
+from .best import Best as Best
+from .bounds import Diverged as Diverged
+from .bounds import NonFinite as NonFinite
+from .bounds import Threshold as Threshold
+from .budget import ELAPSED as ELAPSED
+from .budget import MaxEpochs as MaxEpochs
+from .budget import TimeLimit as TimeLimit
+from .patience import Patience as Patience
+from .plateau import Plateau as Plateau
+from .prechelt import ConsecutiveIncreases as ConsecutiveIncreases
+from .prechelt import GeneralizationLoss as GeneralizationLoss
+from .prechelt import ProgressQuotient as ProgressQuotient
+from .schedule import Always as Always
+from .schedule import Every as Every
+from .schedule import Never as Never
+from .wrappers import Smoothed as Smoothed
+from .wrappers import Warmup as Warmup

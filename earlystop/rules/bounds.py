@@ -1,0 +1,93 @@
+"""Rules on one value: `Threshold` (good enough), `Diverged` (too bad), `NonFinite` (broken)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..modes import Mode
+from ..ops import any_nonfinite, better, invert, isfinite
+from ..rule import Rule
+
+
+class Threshold(Rule):
+    """Fires when a metric is at least as good as `value`: the target is reached.
+
+    >>> from earlystop import Stopper, Threshold
+    >>> print(Stopper(Threshold("val_accuracy", 0.9)).step({"val_accuracy": 0.9}))
+    epoch 0: stop: val_accuracy reached 0.9, the target was 0.9
+    """
+
+    monitor: str
+    value: float
+    mode: Mode = "auto"
+
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
+        value = metrics[self.monitor]
+        return state, value <= self.value if self.mode == "min" else value >= self.value
+
+    def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
+        return (
+            f"{self.monitor} reached {metrics[self.monitor]:.6g}, the target was {self.value:.6g}"
+        )
+
+
+class Diverged(Rule):
+    """Fires when a metric is worse than `value`: the run will not come back.
+
+    A NaN is not worse than anything; `NonFinite` is the rule for it.
+
+    >>> from earlystop import Diverged, Stopper
+    >>> print(Stopper(Diverged("loss", 100)).step({"loss": 2e6}))
+    epoch 0: stop: loss is 2e+06, worse than 100
+    """
+
+    monitor: str
+    value: float
+    mode: Mode = "auto"
+
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
+        return state, better(self.value, metrics[self.monitor], self.mode)
+
+    def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
+        return f"{self.monitor} is {metrics[self.monitor]:.6g}, worse than {self.value:.6g}"
+
+
+class NonFinite(Rule):
+    """Fires when one of the metrics is NaN or infinite; with none named, when any metric is.
+
+    >>> from earlystop import NonFinite, Stopper
+    >>> print(Stopper(NonFinite("loss")).step({"loss": float("nan"), "val_loss": 0.5}))
+    epoch 0: stop: loss is nan
+    """
+
+    monitors: tuple[str, ...]
+
+    def __init__(self, *monitors: str) -> None:
+        object.__setattr__(self, "monitors", monitors)
+        self.__post_init__()
+
+    @property
+    def looks_at_any_metric(self) -> bool:
+        return not self.monitors
+
+    @classmethod
+    def _made(cls, settings: Mapping[str, Any]) -> NonFinite:
+        return cls(*settings["monitors"])
+
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
+        if not self.monitors:
+            return state, any_nonfinite(metrics)
+        fires: Any = False
+        for monitor in self.monitors:
+            fires = fires | invert(isfinite(metrics[monitor]))
+        return state, fires
+
+    def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
+        names = self.monitors or tuple(metrics)
+        broken = [name for name in names if not math.isfinite(metrics[name])]
+        return ", ".join(f"{name} is {metrics[name]}" for name in broken)
+
+    def __repr__(self) -> str:
+        return f"NonFinite({', '.join(map(repr, self.monitors))})"

@@ -1,0 +1,86 @@
+"""`Patience`: stop when a metric has not improved for a number of epochs in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..fields import Count, NonNegative
+from ..modes import Mode
+from ..ops import absolute, improves, invert, isfinite, where, worst
+from ..rule import Rule
+
+
+class Patience(Rule):
+    """Fires on the epoch that makes `patience` epochs in a row without improvement.
+
+    An epoch improves when its value is better than the reference by more than `min_delta`
+    (`value + min_delta < reference` for mode "min", `value - min_delta > reference` for "max", in
+    float64); only then does the value become the reference. Before the first improvement the
+    reference is `baseline`, or else the worst value there is: so neither NaN nor the infinity on
+    the wrong side ever improves. The rule keeps firing until the next improvement.
+
+    monitor: the metric to watch.
+    patience: epochs without improvement; 0 means 1.
+    min_delta: the gain, in units of the metric, that an improvement must exceed.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+    baseline: the value that the first improvement has to beat.
+    start_from_epoch: so many epochs at the start neither count nor set the reference.
+    relative: `min_delta` is a fraction of the reference's magnitude, whatever its sign; 0.01 asks
+        for more than 1 %.
+
+    The arguments are those of Keras's `EarlyStopping`; where the decisions differ, the README says.
+
+    >>> from earlystop import Stopper, Patience
+    >>> stopper = Stopper(Patience("val_loss", patience=2))
+    >>> for value in [5.0, 4.0, 4.5, 4.0]:
+    ...     print(stopper.step({"val_loss": value}))
+    epoch 0: continue
+    epoch 1: continue
+    epoch 2: continue
+    epoch 3: stop: val_loss has not improved on 4 (epoch 1) by more than 0 for 2 epochs
+    """
+
+    monitor: str
+    patience: Count = 0
+    min_delta: NonNegative = 0.0
+    mode: Mode = "auto"
+    baseline: float | None = None
+    start_from_epoch: Count = 0
+    relative: bool = False
+
+    class State(NamedTuple):
+        reference: float
+        reference_epoch: int
+        wait: int
+
+    def init(self) -> State:
+        start = worst(self.mode) if self.baseline is None else self.baseline
+        return self.State(reference=start, reference_epoch=-1, wait=0)
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        value = metrics[self.monitor]
+        margin: Any = self.min_delta
+        if self.relative:
+            margin = where(isfinite(state.reference), margin * absolute(state.reference), 0.0)
+        counts = epoch >= self.start_from_epoch
+        improved = counts & improves(value, state.reference, self.mode, margin)
+        missed = counts & invert(improved)
+        wait = where(improved, 0, where(missed, state.wait + 1, state.wait))
+        after = self.State(
+            reference=where(improved, value, state.reference),
+            reference_epoch=where(improved, epoch, state.reference_epoch),
+            wait=wait,
+        )
+        return after, missed & (wait >= self.patience)
+
+    def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        for_epochs = f"for {state.wait} epoch{'s' if state.wait != 1 else ''}"
+        if state.reference_epoch < 0 and self.baseline is None:
+            return f"{self.monitor} has had no value to improve on {for_epochs}"
+        margin = f"{self.min_delta:.6g}" + (" of it" if self.relative else "")
+        if state.reference_epoch < 0:
+            rival = f"the baseline {state.reference:.6g}"
+            return f"{self.monitor} has not beaten {rival} by more than {margin} {for_epochs}"
+        rival = f"{state.reference:.6g} (epoch {state.reference_epoch})"
+        return f"{self.monitor} has not improved on {rival} by more than {margin} {for_epochs}"

@@ -1,0 +1,122 @@
+"""Rules around a rule: `Warmup` lets it begin later, `Smoothed` lets it see a smoothed metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+from ..errors import RuleError
+from ..fields import AtLeast, Count, Positive
+from ..ops import divide, isfinite, push, replaced, reported, select, total, where
+from ..rule import Rule, advance
+
+
+class Warmup(Rule):
+    """Hides the first `epochs` epochs from a rule: it begins afresh with the one after them.
+
+    >>> from earlystop import Patience, Stopper, Warmup
+    >>> stopper = Stopper(Warmup(Patience("loss", patience=1), epochs=2))
+    >>> [stopper.step({"loss": value}).stop for value in [1.0, 2.0, 3.0, 4.0]]
+    [False, False, False, True]
+    """
+
+    rule: Rule
+    epochs: Count
+
+    class State(NamedTuple):
+        hidden: int
+        inner: Any
+
+    def init(self) -> State:
+        return self.State(0, self.rule.init())
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        shows = state.hidden >= self.epochs
+        inner, fires = advance(self.rule, state.inner, metrics, epoch)
+        after = self.State(
+            hidden=where(shows, state.hidden, state.hidden + 1),
+            inner=select(shows, inner, state.inner),
+        )
+        return after, shows & fires
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        if state.hidden < self.epochs:
+            return ""
+        return self.rule.explain(state.inner, metrics, epoch)
+
+
+class Smoothed(Rule):
+    """Lets a rule see a smoothed metric in place of `monitor`; give `window` or `alpha`.
+
+    window: the mean of the last `window` values (of all, while there are fewer).
+    alpha: the exponential mean `alpha * value + (1 - alpha) * mean before`, begun with the first
+        value; between 0 (excluded) and 1 (no smoothing).
+
+    NaN and infinities are shown to the rule as they are and left out of the mean, which they would
+    spoil for good.
+
+    >>> from earlystop import Patience, Smoothed, Stopper
+    >>> stopper = Stopper(Smoothed(Patience("loss", patience=1), "loss", window=2))
+    >>> [stopper.step({"loss": value}).stop for value in [4.0, 2.0, 3.0, 5.0]]
+    [False, False, False, True]
+    """
+
+    rule: Rule
+    monitor: str
+    window: Positive | None = None
+    alpha: Annotated[float, AtLeast(0, strict=True)] | None = None
+
+    class State(NamedTuple):
+        values: tuple[float, ...]
+        mean: float
+        seen: int
+        inner: Any
+
+    def validate(self) -> None:
+        if (self.window is None) == (self.alpha is None):
+            raise RuleError("`Smoothed(...)` takes either `window` or `alpha`, one of the two")
+        if self.alpha is not None and self.alpha > 1:
+            raise RuleError(f"`Smoothed(alpha=...)` must be at most 1, got {self.alpha!r}")
+        if self.monitor not in self.rule.all_needs:
+            raise RuleError(
+                f"`Smoothed(monitor=...)` must be a metric of {self.rule!r} "
+                f"({', '.join(self.rule.all_needs) or 'which has none'}), got {self.monitor!r}"
+            )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        # An epoch without the monitor must still reach the inner rule's other parts.
+        return ()
+
+    def init(self) -> State:
+        return self.State((0.0,) * (self.window or 1), 0.0, 0, self.rule.init())
+
+    def _smoothed(self, state: State, metrics: Mapping[str, Any]) -> tuple[State, Any]:
+        """The averaging, one epoch on, and what the inner rule is shown."""
+        present = reported(metrics, (self.monitor,))
+        if present is False:
+            return state, metrics
+        value = metrics[self.monitor]
+        enters = isfinite(value)
+        seen = state.seen + 1
+        if self.alpha is None:
+            values = push(state.values, value)
+            length = len(self.init().values)
+            mean = divide(total(values), where(seen < length, seen, length))
+        else:
+            values = state.values
+            mean = where(seen == 1, value, self.alpha * value + (1 - self.alpha) * state.mean)
+        averaged = self.State(values, mean, seen, state.inner)
+        after = select(present & enters, averaged, state)
+        return after, replaced(metrics, self.monitor, where(enters, mean, value))
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        after, shown = self._smoothed(state, metrics)
+        inner, fires = advance(self.rule, state.inner, shown, epoch)
+        return after._replace(inner=inner), fires
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        _, shown = self._smoothed(state, metrics)
+        reason = self.rule.explain(state.inner, shown, epoch)
+        how = f"window={self.window}" if self.alpha is None else f"alpha={self.alpha:.6g}"
+        return f"{reason} ({self.monitor} smoothed with {how})" if reason else ""
