@@ -55,7 +55,7 @@ def settled(annotation: Any, value: Any, where: str) -> Any:
         raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
 
 
-class _Wrong(Exception):
+class _Wrong(Exception):  # noqa: N818  # private, never seen
     def __init__(self, expected: str, is_type: bool) -> None:
         super().__init__(expected)
         self.expected, self.is_type = expected, is_type

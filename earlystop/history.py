@@ -116,15 +116,13 @@ class History:
         shape = (len(columns), max(lengths))
         metrics: dict[str, Any] = {}
         for name in dict.fromkeys(name for run in columns for name in run):
-            merged = np.ma.masked_all(shape, dtype=np.float64)
-            merged.data[...] = np.nan
+            merged, missing = np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)
             for place, run in enumerate(columns):
                 if name in run:
                     array, gaps = run[name]
-                    merged[place, : lengths[place]] = np.ma.MaskedArray(
-                        array[0], mask=False if gaps is None else gaps[0]
-                    )
-            metrics[name] = merged
+                    merged[place, : lengths[place]] = array[0]
+                    missing[place, : lengths[place]] = False if gaps is None else gaps[0]
+            metrics[name] = np.ma.MaskedArray(merged, mask=missing)
         return cls(metrics, lengths=lengths, names=names)
 
     @property
@@ -218,7 +216,7 @@ def _array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bo
     else:
         array = _plain_array(name, values)
     if array.dtype == object:
-        missing = np.equal(array, None).astype(bool)
+        missing = np.array([value is None for value in array.flat]).reshape(array.shape)
         gaps = missing if gaps is None else gaps | missing
         array = _numbers(name, np.where(gaps, np.nan, array))
     if array.dtype.kind not in "fiub":

@@ -20,10 +20,12 @@ Mode = Literal["auto", "min", "max"]
 
 _LOWER_IS_BETTER = """
     loss, error, err, cost, error rate, err rate, misclassification, merror
-    mse, mae, rmse, rmsle, msle, mape, smape, mase, medae, nrmse, nmse, nme, mpjpe, epe, rse, ade, fde
+    mse, mae, rmse, rmsle, msle, mape, smape, mase, medae, nrmse, nmse
+    nme, mpjpe, epe, rse, ade, fde
     mean squared error, mean absolute error, root mean squared error, mean squared log error
     mean squared logarithmic error, mean absolute percentage error, median absolute error, l1, l2
-    log loss, logloss, mlogloss, multi logloss, binary logloss, nll, nll loss, negative log likelihood
+    log loss, logloss, mlogloss, multi logloss, binary logloss
+    nll, nll loss, negative log likelihood
     cross entropy, crossentropy, ce, bce, xent, hinge, squared hinge, categorical hinge
     kl, kld, kl divergence, kullback leibler divergence, poisson, huber, log cosh, logcosh, deviance
     perplexity, ppl, bpc, bpb, bpd, bits per char, bits per byte, bits per dim
@@ -38,40 +40,43 @@ _HIGHER_IS_BETTER = """
     auc, auroc, roc auc, roc auc score, auc roc, auprc, aucpr, pr auc, auc pr, area under curve
     ap, ar, map, mar, mean average precision, average precision, mean average recall
     precision, recall, specificity, sensitivity, tpr, tnr, ppv, npv
-    f0, f1, f2, fbeta, f beta, f1 score, f score, f measure, fbeta score, f1 macro, f1 micro, f1 weighted
+    f0, f1, f2, fbeta, f beta, f1 score, f score, f measure
+    fbeta score, f1 macro, f1 micro, f1 weighted
     r2, r2 score, r squared, explained variance, evs, d2
     iou, miou, mean iou, iou score, io u, jaccard, dice, dice score, dice coef, dice coefficient, pq
-    bleu, sacrebleu, bleu score, rouge, rougel, rougelsum, meteor, cider, spice, chrf, bertscore, comet
+    bleu, sacrebleu, bleu score, rouge, rougel, rougelsum, meteor, cider
+    spice, chrf, bertscore, comet
     ndcg, dcg, mrr, hits, hit rate, map score, ctr
     psnr, ssim, msssim, ms ssim, si sdr, sdr, sdri, snr, si snr, pesq, stoi, mos, vmaf
     kappa, cohen kappa, qwk, mcc, matthews corrcoef, matthews correlation, phi coefficient
-    corr, correlation, pearson, pearsonr, spearman, spearmanr, kendall, kendalltau, pcc, srcc, plcc, ccc
+    corr, correlation, pearson, pearsonr, spearman, spearmanr, kendall, kendalltau
+    pcc, srcc, plcc, ccc
     cosine similarity, similarity, exact match, em, win rate, success rate, success, solved
     reward, episode reward, return, episode return, returns, rew, likelihood, log likelihood
     nmi, ari, ami, silhouette, v measure, inception score, pass, pck, oks, mota, idf1, hota
 """
 
 # Where or how a metric was taken: says nothing about its direction.
-_DECORATION = frozenset(
-    """val valid validation train training test testing eval evaluation dev holdout heldout metrics
+_DECORATION = """
+    val valid validation train training test testing eval evaluation dev holdout heldout metrics
     metric epoch step batch iter mean avg average running final total macro micro weighted samples
-    online offline student teacher ema ovr ovo""".split()
-)
+    online offline student teacher ema ovr ovo
+"""
 # What makes another quantity of a metric: its spread, its change, its opposite.
-_DOUBT = frozenset(
-    """neg negative minus inverse inv not non anti one std stdev stddev stderr var variance gap diff
+_DOUBT = """
+    neg negative minus inverse inv not non anti one std stdev stddev stderr var variance gap diff
     difference delta change drop decrease increase gain grad gradient ratio relative improvement
-    reduction scale weight weights coef coeff lambda num count n target threshold min max best""".split()
-)
+    reduction scale weight weights coef coeff lambda num count n target threshold min max best
+"""
 
 
 def _phrases(table: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(
-        tuple(phrase.split()) for phrase in re.split(r"[,\n]", table) if phrase.strip()
-    )
+    phrases = re.split(r"[,\n]", table)
+    return frozenset(tuple(phrase.split()) for phrase in phrases if phrase.strip())
 
 
 _MIN, _MAX = _phrases(_LOWER_IS_BETTER), _phrases(_HIGHER_IS_BETTER)
+_DECORATING, _DOUBTFUL = frozenset(_DECORATION.split()), frozenset(_DOUBT.split())
 _LONGEST = max(map(len, _MIN | _MAX))
 
 
@@ -84,8 +89,8 @@ def _words(name: str) -> list[str]:
 def _known(words: list[str]) -> Direction | None:
     """The direction of the longest known phrase that ends the name."""
     for start in range(max(0, len(words) - _LONGEST), len(words)):
-        before = [word for word in words[:start] if word not in _DECORATION]
-        if set(before) & _DOUBT or (before and before[0].isdigit()):  # 1-accuracy
+        before = [word for word in words[:start] if word not in _DECORATING]
+        if set(before) & _DOUBTFUL or (before and before[0].isdigit()):  # 1-accuracy
             continue
         phrase = tuple(words[start:])
         for spelling in (phrase, (*phrase[:-1], phrase[-1].rstrip("0123456789"))):
@@ -104,7 +109,7 @@ def _from_name(name: str) -> Direction | None:
     found = _known(words)  # whole phrases first: "mean squared error" needs its "mean"
     if found:
         return found
-    bare = [word for word in words if word not in _DECORATION]
+    bare = [word for word in words if word not in _DECORATING]
     while len(bare) > 1 and bare[-1].isdigit():  # hits@10, mAP_0.5:0.95
         bare.pop()
     return _known(bare)
@@ -117,16 +122,18 @@ def direction(monitor: str, mode: object, owner: str) -> Direction:
 
     >>> direction("val_loss", "auto", "Patience"), direction("metrics/mAP50-95(B)", "auto", "Best")
     ('min', 'max')
-    >>> direction("gap_mean", "auto", "Patience")
+    >>> direction("gap_mean", "auto", "Best")
     Traceback (most recent call last):
         ...
-    earlystop.errors.RuleError: `Patience(mode=...)`: whether 'gap_mean' should fall or rise cannot \
-be told from its name: pass mode="min" (lower is better) or mode="max" (higher is better)
+    earlystop.errors.RuleError: `Best(mode=...)`: whether 'gap_mean' should fall or rise cannot be \
+told from its name: pass mode="min" (lower is better) or mode="max" (higher is better)
     """
     if not isinstance(mode, str):
         raise RuleTypeError(f'`{owner}(mode=...)` must be "auto", "min" or "max", got {mode!r}')
-    if mode == "min" or mode == "max":
-        return mode
+    if mode == "min":
+        return "min"
+    if mode == "max":
+        return "max"
     if mode != "auto":
         raise RuleError(f'`{owner}(mode=...)` must be "auto", "min" or "max", got {mode!r}')
     found = _from_name(monitor)

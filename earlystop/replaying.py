@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import MissingMetricError, RuleError, RuleTypeError, name_advice
+from .errors import MissingMetricError, RuleTypeError, name_advice
 from .history import Bools, Floats, History
 from .rule import Rule, advance
-from .rules import Never
 from .stopper import Decision, Stopper
 from .trace import OnMissing
 
@@ -100,21 +99,22 @@ def replay(
                 "`replay(stop, save=...)`: a Stopper brings its own save rule; "
                 "pass `stopper.stop` as the rule to give another"
             )
-        stop, save = stop.stop, stop.save
+        rule, save = stop.stop, stop.save
+    else:
+        rule = stop
     if not isinstance(history, History):
         raise RuleTypeError(
             f"`replay` takes a History, got {type(history).__name__}: wrap the metrics in "
             "earlystop.History(...) or History.from_runs(...)"
         )
-    stopper = Stopper(stop, save, on_missing=on_missing)  # checks the arguments
-    stop, save = stopper.stop, stopper.save
-    history.require(stop.all_needs, repr(stop))
-    history.require(save.all_needs, repr(save))
+    stopper = Stopper(rule, save, on_missing=on_missing)  # checks the arguments
+    for part in (stopper.stop, stopper.save):
+        history.require(part.all_needs, repr(part))
     take = _stepped if history.runs < _FEW_RUNS else _in_lanes
     epochs, stopped, saved_epoch = take(stopper, history)
     if on_missing == "raise":
         _require_all(stopper, history, epochs)
-    return Replay(epochs, stopped, saved_epoch, stop, save, on_missing, history)
+    return Replay(epochs, stopped, saved_epoch, stopper.stop, stopper.save, on_missing, history)
 
 
 Arrays = tuple[npt.NDArray[np.int64], Bools, npt.NDArray[np.int64]]
@@ -171,7 +171,7 @@ def _names_used(stopper: Stopper, history: History) -> tuple[str, ...]:
 
 
 class _Lanes:
-    """The metrics of one epoch, one lane a run; looks to a rule like the metrics of a live epoch."""
+    """The metrics of one epoch, one lane a run; to a rule they look like those of a live epoch."""
 
     def __init__(self, history: History, names: tuple[str, ...]) -> None:
         self._history, self._names = history, names

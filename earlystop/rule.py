@@ -31,7 +31,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from .errors import RuleError, RuleTypeError, name_advice
 from .fields import settled
@@ -61,8 +61,6 @@ class Rule:
     Raises RuleError (a ValueError) or RuleTypeError (a TypeError, too) for settings that make no
     sense, at construction.
     """
-
-    State: ClassVar[type]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -94,7 +92,8 @@ class Rule:
 
     def init(self) -> State:
         """The state before the first epoch: `State()` of the class, or () where it has none."""
-        return self.State() if hasattr(self, "State") else ()
+        make: Any = getattr(self, "State", tuple)
+        return make()
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         """Take one epoch: give the next state, and whether the rule fires.

@@ -36,7 +36,7 @@ from .rules import ELAPSED, Best, Never, Patience
 from .serial import decoded, encoded, number_from, number_to
 from .trace import Advance, OnMissing, compile_steps, leaves, rebuilt
 
-__all__ = ["Decision", "EarlyStopping", "Stopper"]
+__all__ = ["Decision", "EarlyStopping", "Stopper", "admitted"]
 
 _FORMAT, _VERSION = "earlystop.Stopper", 1
 
@@ -105,6 +105,13 @@ class Stopper:
         "_stopped",
     )
 
+    _state: tuple[Any, ...]  # the leaves of both rules' states (see trace.py)
+    _epoch: int
+    _stopped: bool
+    _reason: str
+    _best_epoch: int | None
+    _best_metrics: dict[str, float] | None
+
     def __init__(
         self, stop: Rule, save: Rule | None = None, *, on_missing: OnMissing = "raise"
     ) -> None:
@@ -141,23 +148,22 @@ class Stopper:
                 "leave the loop on `decision.stop`, or call `reset()` to begin another run"
             )
         if type(metrics) is not dict:
-            metrics = _admitted(metrics)
+            metrics = admitted(metrics)
         else:
             for value in metrics.values():
                 if type(value) is not float:
-                    metrics = _admitted(metrics)
+                    metrics = admitted(metrics)
                     break
         epoch = self._epoch
         try:
-            state, stop, save = self._advance(self._state, metrics, epoch)  # type: ignore[arg-type]  # all floats now
+            state, stop, save = self._advance(self._state, metrics, epoch)
         except KeyError:
             raise self._missing(metrics) from None
-        reason = ""
+        reason = self._explained(metrics) if stop else ""
         if save:
             self._best_metrics = _with_text_names(metrics)
             self._best_epoch = epoch
         if stop:
-            reason = self._explained(metrics)
             self._stopped, self._reason = True, reason
         self._state = state
         self._epoch = epoch + 1
@@ -231,12 +237,12 @@ class Stopper:
 
     def reset(self) -> None:
         """Go back to before the first epoch."""
-        self._state: tuple[Any, ...] = tuple(leaves((self._stop.init(), self._save.init())))
+        self._state = tuple(leaves((self._stop.init(), self._save.init())))
         self._epoch = 0
         self._stopped = False
         self._reason = ""
-        self._best_epoch: int | None = None
-        self._best_metrics: dict[str, float] | None = None
+        self._best_epoch = None
+        self._best_metrics = None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on later as if never interrupted, as plain JSON data.
@@ -386,8 +392,11 @@ def _restored(stop: Rule, save: Rule, on_missing: OnMissing, state: dict[str, An
     return stopper
 
 
-def _admitted(metrics: Any) -> dict[str, float]:
-    """The metrics of an epoch as plain floats: the one door through which they come in."""
+def admitted(metrics: Any) -> dict[str, float]:
+    """The metrics of an epoch as plain floats: the one door through which they come in.
+
+    Raises MetricError for what is not a mapping from names to single real numbers.
+    """
     if not isinstance(metrics, Mapping):
         raise MetricError(
             "`step` takes the metrics of one epoch as a mapping from name to value, such as "

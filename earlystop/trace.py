@@ -6,7 +6,7 @@ Python, without the calls and the attribute look-ups that would cost more than t
 is the same definition, said once: whatever `step` does, the function does, and a `step` that could
 not be replayed over many runs (it has an `if` on a metric, say) is found when it is recorded.
 
-    state --leaves--> s0 s1 ...  --step on Traced values--> lines  --exec--> advance(state, m, epoch)
+    state --leaves--> s0 s1 ... --step on Traced values--> lines --exec--> a function
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Thin translations of a framework's events into `earlystop`; each module imports only its own."""

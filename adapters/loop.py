@@ -1,0 +1,269 @@
+"""For training loops written by hand: the epochs, the clock, saving and restoring around a stopper.
+
+with EpochLoop(es.EarlyStopping("val_loss", patience=20), max_epochs=3000) as loop:
+    for epoch in loop:
+        loop.report(loss=..., val_loss=...)
+print(loop.reason)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
+
+from earlystop.errors import EarlystopError, MetricError, RuleError, RuleTypeError, StateError
+from earlystop.fields import Positive, settled
+from earlystop.rules import ELAPSED, Never
+from earlystop.serial import number_from
+from earlystop.stopper import Decision, Stopper, admitted
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+else:
+    Self = Any
+
+__all__ = ["EpochLoop", "LoopError"]
+
+_FORMAT, _VERSION = "earlystop.EpochLoop", 1
+
+
+class LoopError(EarlystopError, RuntimeError):
+    """The loop was used out of order: an epoch without a report, or a report without an epoch."""
+
+
+class EpochLoop:
+    """The epochs of a run: ends when its stopper does, and leaves with the best model.
+
+    stopper: decides; a stopper with a state loaded goes on with the epoch it had reached.
+    max_epochs: the run is at most so long, whatever the stopper says; counted from epoch 0.
+    save: `save(epoch, metrics)` is called when the stopper says save. What it returns (a copy of
+        the weights, a path, nothing) is kept for `restore`.
+    restore: `restore(kept)` is called once at the end, however the run ends: stopped, run out,
+        left by `break`, by an error or by Ctrl-C; not if nothing was ever saved.
+    kept: what an earlier part of this run kept, for a run that is resumed.
+    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+    on_interrupt: what Ctrl-C does after the best is restored. "raise": it goes on as it would.
+        "stop": it ends the `with` block like a stop.
+    clock: gives seconds; the time since the loop began is reported as "elapsed_seconds".
+
+    Iterate over it inside `with`: then restoring does not depend on the interpreter. (A plain `for`
+    restores as well; where the body raises, that happens when the iterator is destroyed, which in
+    CPython is at once.)
+
+    Raises RuleTypeError for what is not a Stopper, RuleError for a `save` or `restore` next to a
+    stopper that never saves.
+
+    >>> import earlystop as es
+    >>> from earlystop.adapters.loop import EpochLoop
+    >>> losses, weights = [0.9, 0.5, 0.6, 0.7, 0.4], {"w": 0.0}
+    >>> with EpochLoop(
+    ...     es.EarlyStopping("val_loss", patience=2),
+    ...     save=lambda epoch, metrics: dict(weights),
+    ...     restore=weights.update,
+    ... ) as loop:
+    ...     for epoch in loop:
+    ...         weights["w"] = epoch / 10
+    ...         decision = loop.report(val_loss=losses[epoch])
+    >>> print(loop.reason)
+    val_loss has not improved on 0.5 (epoch 1) by more than 0 for 2 epochs
+    >>> weights
+    {'w': 0.1}
+    """
+
+    def __init__(
+        self,
+        stopper: Stopper,
+        *,
+        max_epochs: int | None = None,
+        save: Callable[[int, dict[str, float]], Any] | None = None,
+        restore: Callable[[Any], object] | None = None,
+        kept: Any = None,
+        progress: bool = False,
+        on_interrupt: Literal["raise", "stop"] = "raise",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not isinstance(stopper, Stopper):
+            raise RuleTypeError(
+                "`EpochLoop(stopper)` must be a Stopper, such as EarlyStopping('val_loss'), "
+                f"got {stopper!r}"
+            )
+        if (save or restore) and isinstance(stopper.save, Never):
+            raise RuleError(
+                "`EpochLoop(save=..., restore=...)`: this stopper never saves; make it one that "
+                "does, such as Stopper(rule, save=Best('val_loss'))"
+            )
+        if on_interrupt not in ("raise", "stop"):
+            raise RuleError(
+                f'`EpochLoop(on_interrupt=...)` must be "raise" or "stop", got {on_interrupt!r}'
+            )
+        self.stopper = stopper
+        self.max_epochs = settled(Positive | None, max_epochs, "EpochLoop(max_epochs=...)")
+        self.kept = kept
+        self.restored = False
+        self.interrupted = False
+        self.decision: Decision | None = None
+        self._save, self._restore = save, restore
+        self._on_interrupt, self._clock = on_interrupt, clock
+        self._columns: dict[str, list[float | None]] = {}
+        self._recorded = 0
+        self._elapsed_before = 0.0
+        self._began: float | None = None
+        self._bar: Any = _bar(max_epochs, stopper.epoch) if progress else None
+        self._awaits_report = False
+        self._closed = False
+
+    def __iter__(self) -> Iterator[int]:
+        if self._closed or self._began is not None:
+            raise LoopError("this loop has been run: make a new EpochLoop for another run")
+        self._began = self._clock()
+        try:
+            while not self.stopper.stopped and not self._is_full():
+                self._awaits_report = True
+                yield self.stopper.epoch
+                if self._awaits_report:
+                    raise LoopError(
+                        f"epoch {self.stopper.epoch} reported no metrics: call "
+                        "`loop.report(val_loss=...)` once in every epoch"
+                    )
+        finally:
+            self.close()
+
+    def report(
+        self, metrics: Mapping[str, SupportsFloat] | None = None, /, **more: SupportsFloat
+    ) -> Decision:
+        """Take the metrics of the epoch; save if the stopper says so; give the decision.
+
+        Metrics come as a mapping, as keywords, or both. The elapsed time joins them.
+
+        Raises LoopError outside an epoch or on a second report, and what `Stopper.step` raises;
+        after an error of the stopper the report can be made again.
+        """
+        if not self._awaits_report:
+            raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
+        given: dict[str, Any] = dict(metrics or {})
+        twice = sorted(set(given) & set(more))
+        if twice:
+            raise MetricError(f"reported twice in one call: {', '.join(twice)}")
+        values = admitted({**given, **more})
+        values.setdefault(ELAPSED, self.elapsed_seconds)
+        decision = self.stopper.step(values)
+        self._awaits_report = False
+        self.decision = decision
+        self._record(values)
+        if decision.save and self._save:
+            self.kept = self._save(decision.epoch, dict(values))
+        if self._bar is not None:
+            self._show(values)
+        return decision
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The time since the run began, in seconds, an earlier part of it included."""
+        since = 0.0 if self._began is None else self._clock() - self._began
+        return self._elapsed_before + since
+
+    @property
+    def history(self) -> dict[str, list[float | None]]:
+        """What this loop was reported, name by name; None where an epoch lacked a metric.
+
+        `earlystop.History.from_runs([loop.history])` makes it ready for a replay.
+        """
+        return {name: list(column) for name, column in self._columns.items()}
+
+    @property
+    def reason(self) -> str:
+        """Why the run ended; empty while it goes on."""
+        if self.stopper.stopped:
+            return self.stopper.reason
+        if self.interrupted:
+            return f"interrupted in epoch {self.stopper.epoch}"
+        if self._is_full():
+            return f"{self.max_epochs} epochs have been run, as many as max_epochs allows"
+        return f"left in epoch {self.stopper.epoch}" if self._closed else ""
+
+    def close(self) -> None:
+        """End the run: restore the best. Called by itself at the end; more calls do nothing."""
+        if self._closed:
+            return
+        self._closed, self._awaits_report = True, False
+        if self._bar is not None:
+            self._bar.close()
+        if self._restore and self.stopper.best_epoch is not None:
+            self._restore(self.kept)
+            self.restored = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self.interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self.close()
+        return self.interrupted and self._on_interrupt == "stop"
+
+    def state_dict(self) -> dict[str, Any]:
+        """The stopper's state and the elapsed time, as plain JSON data, to resume a run.
+
+        `kept` is not part of it: pass it to the new loop.
+        """
+        return {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "elapsed_seconds": self.elapsed_seconds,
+            "stopper": self.stopper.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict()` was taken; before the first epoch of this loop.
+
+        Raises LoopError once the loop has begun, StateError as `Stopper.load_state_dict` does.
+        """
+        if self._began is not None:
+            raise LoopError("load a state before the loop begins")
+        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
+            raise StateError(f"expected a state from `EpochLoop.state_dict()`, got {state!r:.100}")
+        if state.get("version") != _VERSION or "stopper" not in state:
+            raise StateError(
+                f"the state has version {state.get('version')!r}, this library reads version "
+                f"{_VERSION}, with the entries elapsed_seconds and stopper"
+            )
+        elapsed = number_from(state.get("elapsed_seconds"), "elapsed_seconds")
+        self.stopper.load_state_dict(state["stopper"])
+        self._elapsed_before = elapsed
+        if self._bar is not None:
+            self._bar.update(self.stopper.epoch - self._bar.n)
+
+    def _is_full(self) -> bool:
+        return self.max_epochs is not None and self.stopper.epoch >= self.max_epochs
+
+    def _record(self, values: Mapping[str, float]) -> None:
+        for name in values:
+            self._columns.setdefault(name, [None] * self._recorded)
+        for name, column in self._columns.items():
+            column.append(values.get(name))
+        self._recorded += 1
+
+    def _show(self, values: Mapping[str, float]) -> None:
+        watched = dict.fromkeys(self.stopper.stop.all_needs + self.stopper.save.all_needs)
+        shown = {name: f"{values[name]:.4g}" for name in watched if name in values}
+        shown.pop(ELAPSED, None)  # the bar has a clock of its own
+        if self.stopper.best_epoch is not None:
+            shown["best epoch"] = str(self.stopper.best_epoch)
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+
+def _bar(max_epochs: int | None, epoch: int) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError(
+            '`EpochLoop(progress=True)` needs tqdm: pip install "earlystop[progress]"'
+        ) from error
+    return tqdm(total=max_epochs, initial=epoch, unit="epoch")
