@@ -140,7 +140,8 @@ class History:
 
         Raises MissingMetricError for a metric that the history does not have.
         """
-        self.require([name], "")
+        if name not in self.metrics:
+            raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self.metrics)}")
         gaps = self._gaps.get(name)
         return self._inside() if gaps is None else self._inside() & ~gaps
 
@@ -153,16 +154,18 @@ class History:
         return name in self._gaps
 
     def require(self, names: Iterable[str], owner: str) -> None:
-        """Raise MissingMetricError for a name that no epoch of the history reports."""
+        """Raise MissingMetricError, naming who asks, for a name that no epoch reports."""
         for name in names:
-            if name not in self.metrics or (
-                name in self._gaps and not (self._inside() & ~self._gaps[name]).any()
-            ):
-                asks = f"{owner} asks for {name!r}, but " if owner else ""
+            if not self._is_reported(name):
                 raise MissingMetricError(
-                    f"{asks}no epoch of this history reports {name!r}: "
-                    f"{name_advice(name, self.metrics)}"
+                    f"{owner} asks for {name!r}, but no epoch of this history reports {name!r}: "
+                    f"{name_advice(name, filter(self._is_reported, self.metrics))}"
                 )
+
+    def _is_reported(self, name: str) -> bool:
+        if name in self._gaps:
+            return bool((self._inside() & ~self._gaps[name]).any())
+        return name in self.metrics
 
     def records(self, run: int | str) -> list[dict[str, float]]:
         """The epochs of one run, by number or name, each with the metrics it reported.
@@ -250,8 +253,8 @@ def _plain_array(name: str, values: Any) -> Any:
 
 
 def _ragged(values: Sequence[Any]) -> bool:
-    sizes = {len(v) if isinstance(v, (Sequence, np.ndarray)) else -1 for v in values}
-    return len(sizes) > 1
+    rows = [isinstance(v, (Sequence, np.ndarray)) and not isinstance(v, str) for v in values]
+    return len({len(v) if row else -1 for v, row in zip(values, rows, strict=True)}) > 1
 
 
 def _numbers(name: str, array: Any) -> Any:

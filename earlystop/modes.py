@@ -82,6 +82,7 @@ _LONGEST = max(map(len, _MIN | _MAX))
 
 def _words(name: str) -> list[str]:
     name = re.sub(r"\(\w*\)\s*$", "", name.strip())  # metrics/mAP50(B): box or mask
+    name = re.sub(r"^valid(ation)?_\d+\b", "", name)  # valid_0: the set's number
     name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)  # valLoss
     return [word for word in re.split(r"[^0-9a-z]+", name.lower()) if word]
 

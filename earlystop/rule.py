@@ -260,7 +260,7 @@ class AnyOf(Rule):
         return cls(*settings["rules"])
 
     def __repr__(self) -> str:
-        return " | ".join(map(repr, self.rules))
+        return _joined(" | ", self, self.rules)
 
 
 class AllOf(Rule):
@@ -296,9 +296,7 @@ class AllOf(Rule):
         return cls(*settings["rules"])
 
     def __repr__(self) -> str:
-        return " & ".join(
-            f"({rule!r})" if isinstance(rule, AnyOf) else repr(rule) for rule in self.rules
-        )
+        return _joined(" & ", self, self.rules)
 
 
 class Not(Rule):
@@ -317,7 +315,21 @@ class Not(Rule):
         return f"{self.rule!r} does not fire"
 
     def __repr__(self) -> str:
-        return f"~({self.rule!r})" if isinstance(self.rule, (AnyOf, AllOf)) else f"~{self.rule!r}"
+        return f"~({self.rule!r})" if _is_joined(self.rule) else f"~{self.rule!r}"
+
+
+def _is_joined(rule: Rule) -> bool:
+    return isinstance(rule, (AnyOf, AllOf)) and len(rule.rules) > 1
+
+
+def _joined(symbol: str, owner: Rule, rules: tuple[Rule, ...]) -> str:
+    if len(rules) == 1:
+        return f"{type(owner).__name__}({rules[0]!r})"
+    binds_less = symbol == " & "  # `|` within `&` needs brackets
+    return symbol.join(
+        f"({rule!r})" if binds_less and isinstance(rule, AnyOf) and _is_joined(rule) else repr(rule)
+        for rule in rules
+    )
 
 
 def _flat(kind: type[AnyOf] | type[AllOf], rules: tuple[Any, ...]) -> tuple[Any, ...]:

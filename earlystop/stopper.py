@@ -308,6 +308,8 @@ class Stopper:
         if not isinstance(reason, str) or bool(reason) != stopped:
             raise StateError(f"reason should be a text, empty unless stopped, got {reason!r}")
         best_epoch, best_metrics = _best_from(state)
+        if isinstance(self._save, Best) and best_metrics and self._save.monitor not in best_metrics:
+            raise StateError(f"best_metrics lacks {self._save.monitor!r}, got {best_metrics!r}")
         if epoch < 0 or (stopped and epoch == 0) or (best_epoch or 0) >= max(epoch, 1):
             raise StateError(
                 f"epoch {epoch} does not fit best_epoch {best_epoch}, stopped {stopped}"

@@ -1,0 +1,167 @@
+"""Do stepping, replaying and resuming agree? Random rules over random histories, by the thousand.
+
+    python benchmarks/agreement.py --histories 100000 --seed 1
+
+Histories are ragged and hold gaps, ties, NaN, infinities, denormals and neighbouring floats; rules
+are drawn from all there are, nested. For every pair, three ways are compared epoch by epoch:
+stepping, replaying in lanes (decisions and state arrays), and stepping cut at a random epoch, sent
+through JSON and resumed. Prints the count and every disagreement; exits with 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sys
+import time
+import typing
+from typing import Any
+
+import numpy as np
+
+import earlystop as es
+from earlystop import replaying
+from earlystop import rule as rule_module
+from earlystop.fields import AtLeast
+from earlystop.modes import Mode
+
+METRICS = ("loss", "val_loss", "elapsed_seconds")
+TELLING = [0.0, -0.0, 1.0, 2.0, 3.0, 0.1, 0.3, 0.1 + 0.2, -1.0, -0.5, 1e308, 1e-310, 5e-324]
+TELLING += [-5e-324, math.nextafter(1, 2), math.nextafter(1, 0), math.nan, math.inf, -math.inf]
+
+
+def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.History:
+    """Ragged runs: telling values, or a rounded walk; with gaps or without."""
+    metrics: dict[str, Any] = {}
+    for name in METRICS:
+        telling = rng.choice(TELLING, size=(runs, epochs))
+        walk = np.round(rng.normal(size=(runs, epochs)).cumsum(axis=1), int(rng.integers(0, 4)))
+        values = np.where(rng.random((runs, 1)) < 0.5, telling, walk)
+        gaps = rng.random((runs, epochs)) < rng.choice([0.0, 0.3])
+        gaps[0, 0] = False
+        metrics[name] = np.ma.MaskedArray(values, mask=gaps)
+    lengths = rng.integers(0, epochs + 1, size=runs)
+    lengths[0] = epochs
+    return es.History(metrics, lengths=lengths)
+
+
+def library_rules() -> list[type[es.Rule]]:
+    """Every rule that the library registers, found by itself."""
+    classes = rule_module._registry.values()
+    return [cls for cls in classes if cls.__module__.startswith("earlystop.")]
+
+
+def random_rule(chance: random.Random, depth: int = 2) -> es.Rule:
+    """Any rule, with parts nested at most `depth` deep."""
+    classes = [cls for cls in library_rules() if depth > 0 or not has_parts(cls)]
+    return random_rule_of(chance.choice(classes), chance, depth)
+
+
+def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) -> es.Rule:
+    """A rule of one class, with settings made from the annotations of its fields."""
+    while True:
+        fields = rule_module._annotations(cls)
+        settings = {name: _setting(chance, a, depth) for name, a in fields.items()}
+        if "window" in settings and "alpha" in settings:  # either of the two
+            settings[chance.choice(["window", "alpha"])] = None
+        try:
+            return cls._made(settings)
+        except es.RuleError:
+            continue
+
+
+def has_parts(cls: type[es.Rule]) -> bool:
+    """Is it a rule made of rules?"""
+    annotations = rule_module._annotations(cls).values()
+    return any(a is es.Rule or es.Rule in typing.get_args(a) for a in annotations)
+
+
+def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is es.Rule:
+        return random_rule(chance, depth - 1)
+    if annotation == Mode:
+        return chance.choice(["min", "max"])
+    if origin is typing.Annotated:
+        bounds = [bound for bound in arguments[1:] if isinstance(bound, AtLeast)]
+        while True:
+            value = _setting(chance, arguments[0], depth)
+            if all(bound.allows(value) for bound in bounds):
+                return value
+    if type(None) in arguments:
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return chance.choice([None, _setting(chance, inner, depth)])
+    if origin is tuple:
+        return tuple(_setting(chance, arguments[0], depth) for _ in range(chance.randint(1, 3)))
+    return {
+        str: lambda: chance.choice(METRICS),
+        int: lambda: chance.randint(0, 6),
+        float: lambda: chance.choice([0.0, 0.1, 0.125, 0.5, 1.0, 2.0, 1e-310]),
+        bool: lambda: chance.random() < 0.5,
+    }[annotation]()
+
+
+def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list[str]:
+    """Every disagreement found over so many single histories, with what shows it again."""
+    rng, chance = np.random.default_rng(seed), random.Random(seed)
+    found: list[str] = []
+    done = 0
+    while done < histories:
+        runs = min(int(rng.integers(1, 60)), histories - done)
+        history = random_history(rng, runs, int(rng.integers(1, 30)))
+        records = [history.records(run) for run in range(runs)]
+        for _ in range(rules_per_history):
+            stopper = es.Stopper(random_rule(chance), random_rule(chance, 1), on_missing="skip")
+            lanes = replaying._in_lanes(stopper, history)
+            for run in range(runs):
+                live = _live(stopper, records[run])
+                cut = chance.randint(0, len(live[0]))
+                resumed = _resumed(stopper, records[run], cut, len(live[0]))
+                replayed = tuple(array[run].item() for array in lanes)
+                if live[1] != replayed or live[0] != resumed:
+                    found.append(f"seed {seed}, history {done + run}: {stopper!r}, cut {cut}")
+        done += runs
+    return found
+
+
+def _live(stopper: es.Stopper, epochs: list[dict[str, float]]) -> tuple[list[es.Decision], Any]:
+    stopper.reset()
+    decisions = []
+    for metrics in epochs:
+        decisions.append(stopper.step(metrics))
+        if stopper.stopped:
+            break
+    best_epoch = -1 if stopper.best_epoch is None else stopper.best_epoch
+    return decisions, (stopper.epoch, stopper.stopped, best_epoch)
+
+
+def _resumed(
+    stopper: es.Stopper, epochs: list[dict[str, float]], cut: int, end: int
+) -> list[es.Decision]:
+    stopper.reset()
+    before = [stopper.step(metrics) for metrics in epochs[:cut]]
+    text = json.dumps(stopper.state_dict(), allow_nan=False)
+    other = es.Stopper(stopper.stop, stopper.save, on_missing="skip")
+    other.load_state_dict(json.loads(text))
+    return before + [other.step(metrics) for metrics in epochs[cut:end]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--histories", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    began = time.perf_counter()
+    found = disagreements(arguments.histories, arguments.seed)
+    print(*found, sep="\n", end="\n" if found else "")
+    print(
+        f"{arguments.histories} histories, seed {arguments.seed}: {len(found)} disagreements "
+        f"between stepping, replaying and resuming ({time.perf_counter() - began:.0f} s)"
+    )
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Replay: the decisions of a live run, over logs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from agreement import disagreements, random_history
+
+import earlystop as es
+
+
+def test_a_stopper_brings_its_two_rules_and_is_not_touched() -> None:
+    stopper = es.EarlyStopping("val_loss", patience=1)
+    stopper.step({"val_loss": 0.001})
+    history = es.History({"val_loss": [[3.0, 2.0, 2.5], [3.0, 2.0, 1.0]]})
+    result = es.replay(stopper, history)
+    assert result.epochs.tolist() == [3, 3]
+    assert result.stopped.tolist() == [True, False]
+    assert result.saved_epoch.tolist() == [1, 2]
+    assert (stopper.epoch, stopper.best) == (1, 0.001)
+    assert repr(result) == (
+        "Replay(Patience('val_loss', patience=1, mode='min'): 1 of 2 runs stopped, 6 of 6 epochs "
+        "used)"
+    )
+
+
+@pytest.mark.parametrize("runs", [1, 40])
+def test_arrays_have_one_entry_a_run_and_their_types(runs: int) -> None:
+    history = es.History({"loss": [[3.0, 2.0, 4.0]] * runs})
+    result = es.replay(es.Patience("loss", 1), history)
+    for array, dtype in ((result.epochs, "int64"), (result.stopped, "bool")):
+        assert array.shape == (runs,)
+        assert array.dtype == dtype
+    assert result.saved_epoch.dtype == "int64"
+    assert (result.saved_epoch == -1).all()
+    assert len(result) == runs
+
+
+def test_decisions_are_the_very_ones_of_stepping() -> None:
+    history = random_history(np.random.default_rng(1), runs=30, epochs=20)
+    stopper = es.Stopper(
+        es.Patience("loss", 3) | es.NonFinite("val_loss"), save=es.Best("loss"), on_missing="skip"
+    )
+    result = es.replay(stopper, history)
+    for run in range(len(history)):
+        live = []
+        stopper.reset()
+        for metrics in history.records(run):
+            live.append(stopper.step(metrics))
+            if stopper.stopped:
+                break
+        assert result.decisions(run) == live == result.decisions(history.names[run])
+
+
+def test_a_run_without_epochs_is_neither_stopped_nor_saved() -> None:
+    history = es.History({"loss": [[1.0], [1.0]]}, lengths=[0, 1])
+    result = es.replay(es.Always(), history, save=es.Always())
+    assert result.epochs.tolist() == [0, 1]
+    assert result.stopped.tolist() == [False, True]
+    assert result.saved_epoch.tolist() == [-1, 0]
+    assert result.decisions(0) == []
+
+
+@pytest.mark.parametrize("copies", [1, 30])
+def test_raise_is_an_error_only_for_gaps_that_a_live_run_would_meet(copies: int) -> None:
+    gap_after_the_stop = es.History(
+        {"loss": [[1.0, 2.0, None]] * copies, "acc": [[1, 2, 3]] * copies}
+    )
+    assert (
+        es.replay(es.Patience("loss", 1), gap_after_the_stop, on_missing="raise").epochs == 2
+    ).all()
+    with pytest.raises(es.MissingMetricError) as caught:
+        es.replay(es.Patience("loss", 2), gap_after_the_stop, on_missing="raise")
+    assert str(caught.value) == (
+        "no metric 'loss' at epoch 2 of 'run 0': the metrics there are: acc "
+        '(on_missing="skip" lets rules pass such epochs over)'
+    )
+    skipped = es.replay(es.Patience("loss", 2), gap_after_the_stop)
+    assert not skipped.stopped.any()
+
+
+def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
+    history = es.History({"val_loss": [[1.0, 2.0]], "acc": [[None, None]]})
+    with pytest.raises(es.MissingMetricError) as caught:
+        es.replay(es.Patience("val_los", mode="min"), history)
+    assert str(caught.value) == (
+        "Patience('val_los', mode='min') asks for 'val_los', but no epoch of this history reports "
+        "'val_los': the metrics there are: val_loss; did you mean 'val_loss'?"
+    )
+    with pytest.raises(es.MissingMetricError, match="no epoch of this history reports 'acc'"):
+        es.replay(es.Never(), history, save=es.Best("acc"))
+
+
+def test_arguments_that_do_not_fit_are_refused() -> None:
+    history = es.History({"loss": [1.0]})
+    with pytest.raises(TypeError, match="a Stopper brings its own save rule"):
+        es.replay(es.EarlyStopping("loss"), history, save=es.Best("loss"))
+    with pytest.raises(TypeError, match=r"`replay` takes a History, got dict: wrap the metrics in"):
+        es.replay(es.Patience("loss"), {"loss": [1.0]})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="must be a rule"):
+        es.replay("loss", history)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="on_missing"):
+        es.replay(es.Patience("loss"), history, on_missing="warn")  # type: ignore[arg-type]
+
+
+def test_many_random_rules_over_many_random_histories_agree() -> None:
+    assert disagreements(histories=600, seed=20170709, rules_per_history=2) == []
