@@ -123,22 +123,22 @@ def _deviation(window: tuple[Value, ...]) -> Value:
 where = Operation(
     lambda condition, a, b: a if condition else b,
     lambda numpy, condition, a, b: numpy.where(condition, a, b),
-    inline="({1} if {0} else {2})",
+    inline="{1} if {0} else {2}",
     kind="where",
 )
 """`where(condition, a, b)`: a where the condition holds, else b."""
 
 invert = Operation(
-    operator.not_, lambda numpy, a: numpy.logical_not(a), inline="(not {0})", kind="bool"
+    operator.not_, lambda numpy, a: numpy.logical_not(a), inline="not {0}", kind="bool"
 )
 """`invert(condition)`: not (Python's `~True` is -2)."""
 
 isfinite = Operation(
-    math.isfinite, lambda numpy, a: numpy.isfinite(a), inline="({0} - {0} == 0.0)", kind="bool"
+    math.isfinite, lambda numpy, a: numpy.isfinite(a), inline="{0} - {0} == 0.0", kind="bool"
 )
 """`isfinite(value)`: neither NaN nor infinite."""
 
-isnan = Operation(math.isnan, lambda numpy, a: numpy.isnan(a), inline="({0} != {0})", kind="bool")
+isnan = Operation(math.isnan, lambda numpy, a: numpy.isnan(a), inline="{0} != {0}", kind="bool")
 """`isnan(value)`: not a number."""
 
 absolute = Operation(abs, lambda numpy, a: numpy.absolute(a), inline="abs({0})", kind="same")
@@ -188,6 +188,8 @@ def improves(value: Value, reference: Value, mode: Mode, min_delta: Value) -> Va
     >>> improves(0.5, 0.625, "min", 0.125), improves(0.49, 0.625, "min", 0.125)
     (False, True)
     """
+    if isinstance(min_delta, float) and min_delta == 0:
+        return better(value, reference, mode)
     return value + min_delta < reference if mode == "min" else value - min_delta > reference
 
 

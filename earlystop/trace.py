@@ -11,8 +11,10 @@ not be replayed over many runs (it has an `if` on a metric, say) is found when i
 
 from __future__ import annotations
 
+import collections
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn
 
@@ -81,13 +83,14 @@ class Traced:
     def __getitem__(self, place: int) -> Traced:
         if self.kind != "window":
             self._refuse("takes an item of a number", "only a window has items")
-        return self.tape.emit(f"{self.name}[{operator.index(place)}]", "float", self)
+        return self.tape.emit(f"{self.name}[{operator.index(place)}]", "float")
 
     def _number(self, symbol: str, a: Any, b: Any) -> Traced:
         kinds = [self.tape.kind(a), self.tape.kind(b)]
         if "window" in kinds or kinds == ["bool", "bool"]:
             self._refuse(f"computes {kinds[0]} {symbol} {kinds[1]}", "write numbers there")
         kind = "float" if "float" in kinds or symbol == "/" else "int"
+        a, b = (int(x) if isinstance(x, bool) else x for x in (a, b))
         return self.tape.infix(symbol, a, b, kind)
 
     def _divided(self, symbol: str, a: Any, b: Any) -> Traced:
@@ -98,7 +101,9 @@ class Traced:
             )
         return self._number(symbol, a, b)
 
-    def _comparison(self, symbol: str, a: Any, b: Any) -> Traced:
+    def _comparison(self, symbol: str, a: Any, b: Any) -> Any:
+        if (self.name, symbol, b) == ("epoch", ">=", 0):
+            return True
         if "window" in (self.tape.kind(a), self.tape.kind(b)):
             self._refuse("compares a window", "compare its values")
         return self.tape.infix(symbol, a, b, "bool")
@@ -141,22 +146,22 @@ class Traced:
     def __neg__(self) -> Traced:
         return self._number("-", 0, self) if self.kind == "int" else self._number("*", -1.0, self)
 
-    def __lt__(self, other: Any) -> Traced:
+    def __lt__(self, other: Any) -> Any:
         return self._comparison("<", self, other)
 
-    def __le__(self, other: Any) -> Traced:
+    def __le__(self, other: Any) -> Any:
         return self._comparison("<=", self, other)
 
-    def __gt__(self, other: Any) -> Traced:
+    def __gt__(self, other: Any) -> Any:
         return self._comparison(">", self, other)
 
-    def __ge__(self, other: Any) -> Traced:
+    def __ge__(self, other: Any) -> Any:
         return self._comparison(">=", self, other)
 
-    def __eq__(self, other: object) -> Traced:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return self._comparison("==", self, other)
 
-    def __ne__(self, other: object) -> Traced:  # type: ignore[override]
+    def __ne__(self, other: object) -> Any:
         return self._comparison("!=", self, other)
 
     def __and__(self, other: Any) -> Any:
@@ -169,11 +174,14 @@ class Traced:
 
 
 class Tape:
-    """The lines recorded so far: every value gets a name once, equal expressions share theirs."""
+    """The lines recorded so far: every value gets a name once, equal expressions share theirs.
+
+    The names stand between NUL characters, which no literal contains, until all is written out.
+    """
 
     def __init__(self) -> None:
         self.owner = "Rule"  # the rule being recorded, for errors
-        self.lines: list[tuple[str, str, list[str]]] = []  # name, expression, names it uses
+        self.lines: list[tuple[str, str]] = []  # name, expression
         self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # what the lines refer to
         self._known: dict[str, Traced] = {}
 
@@ -182,22 +190,22 @@ class Tape:
             f"`{self.owner}.step` {what}, which cannot be done for many runs at once: {instead}"
         )
 
-    def emit(self, expression: str, kind: str, *uses: Any) -> Traced:
+    def emit(self, expression: str, kind: str) -> Traced:
         """Give the expression a name."""
         if expression not in self._known:
-            name = f"t{len(self.lines)}"
-            self.lines.append((name, expression, [name for use in uses for name in _used(use)]))
+            name = f"\0t{len(self.lines)}\0"
+            self.lines.append((name, expression))
             self._known[expression] = Traced(self, name, kind)
         return self._known[expression]
 
     def infix(self, symbol: str, a: Any, b: Any, kind: str) -> Traced:
-        return self.emit(f"{self.text(a)} {symbol} {self.text(b)}", kind, a, b)
+        return self.emit(f"{self.text(a)} {symbol} {self.text(b)}", kind)
 
     def call(self, function: Callable[..., Any], kind: str, *values: Any) -> Traced:
         name = next((name for name, known in self.names.items() if known is function), "")
         name = name or f"f{len(self.names)}_{function.__name__.strip('_<>')}"
         self.names[name] = function
-        return self.emit(f"{name}({', '.join(map(self.text, values))})", kind, *values)
+        return self.emit(f"{name}({', '.join(map(self.text, values))})", kind)
 
     def apply(self, operation: Any, values: Sequence[Any]) -> Any:
         """Record an operation of `ops.py`."""
@@ -213,7 +221,7 @@ class Tape:
         elif kind == "same":
             kind = self.kind(values[0])
         if operation.inline:
-            return self.emit(operation.inline.format(*map(self.text, values)), kind, *values)
+            return self.emit(operation.inline.format(*map(self.text, values)), kind)
         return self.call(operation.scalar, kind, *values)
 
     def text(self, value: Any) -> str:
@@ -236,21 +244,39 @@ class Tape:
             "window (a tuple of numbers)"
         )
 
-    def needed(self, outputs: Sequence[Any]) -> list[str]:
-        """The lines that the outputs rest on."""
-        wanted = {name for output in outputs for name in _used(output)}
+    def written(
+        self, outputs: Sequence[Any], guards: Sequence[Traced]
+    ) -> tuple[list[str], list[str]]:
+        """The lines that outputs and guards rest on, and the outputs as they are written after.
+
+        A value that is used once is written where it is used, unless it is a guard: what must be
+        computed whatever comes of it.
+        """
+        texts = [self.text(output) for output in outputs]
+        uses = collections.Counter(name for text in texts for name in _NAME.findall(text))
+        uses.update({guard.name: 2 for guard in guards})
+        for name, expression in reversed(self.lines):
+            if name in uses:
+                uses.update(_NAME.findall(expression))
+        moved: dict[str, str] = {}
         kept = []
-        for name, expression, uses in reversed(self.lines):
-            if name in wanted:
-                wanted.update(uses)
-                kept.append(f"{name} = {expression}")
-        return kept[::-1]
+        for name, expression in self.lines:
+            if name not in uses:
+                continue
+            text = _with(moved, expression)
+            if uses[name] == 1 and len(text) < _LONGEST_EXPRESSION:
+                moved[name] = f"({text})"
+            else:
+                kept.append(f"{name} = {text}")
+        return kept, [_with(moved, text) for text in texts]
 
 
-def _used(value: Any) -> list[str]:
-    if isinstance(value, tuple):
-        return [name for part in value for name in _used(part)]
-    return [value.name] if isinstance(value, Traced) else []
+_NAME = re.compile("\0t[0-9]+\0")
+_LONGEST_EXPRESSION = 100
+
+
+def _with(moved: dict[str, str], expression: str) -> str:
+    return _NAME.sub(lambda match: moved.get(match[0], match[0]), expression)
 
 
 def _any_nonfinite(metrics: dict[str, float], hidden: tuple[str, ...]) -> bool:
@@ -294,9 +320,8 @@ class TracedMetrics:
         self._tape.names["any_nonfinite"] = _any_nonfinite
         found: Any = self._tape.emit(f"any_nonfinite(m, {hidden!r})", "bool")
         for name, value in self._shown.items():
-            bad = self._tape.emit(
-                f"({self._tape.text(value)} - {self._tape.text(value)} != 0.0)", "bool", value
-            )
+            text = self._tape.text(value)
+            bad = self._tape.emit(f"{text} - {text} != 0.0", "bool")
             found = found | (self.reported((name,)) & bad)
         return found
 
@@ -334,17 +359,18 @@ def compile_steps(
             )
         answers.append(fires)
     # In "raise" mode a metric must be there even where nothing comes of it.
-    guards = [t for t in tape._known.values() if tape.lines[int(t.name[1:])][1].startswith("m[")]
-    body = tape.needed([*outputs, *answers, *guards])
+    guards = [value for text, value in tape._known.items() if text.startswith("m[")]
+    body, results = tape.written([*outputs, *answers], guards)
+    states, ends = results[: len(outputs)], results[len(outputs) :]
     source = "\n    ".join(
         [
             "def advance(state, m, epoch):",
             *([f"{', '.join(inputs)}, = state"] if inputs else []),
             *body,
-            f"return {tape.text(tuple(outputs)) if outputs else '()'}, "
-            + ", ".join(map(tape.text, answers)),
+            f"return ({''.join(f'{state},' for state in states)}), {', '.join(ends)}",
         ]
     )
+    source = source.replace("\0", "")
     exec(compile(source, f"<earlystop steps of {[*rules]!r}>", "exec"), tape.names)  # noqa: S102  # the text above, made from the rules alone
     result: Advance = tape.names["advance"]
     result.__doc__ = source

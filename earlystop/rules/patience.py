@@ -65,14 +65,13 @@ class Patience(Rule):
             margin = where(isfinite(state.reference), margin * absolute(state.reference), 0.0)
         counts = epoch >= self.start_from_epoch
         improved = counts & improves(value, state.reference, self.mode, margin)
-        missed = counts & invert(improved)
-        wait = where(improved, 0, where(missed, state.wait + 1, state.wait))
+        wait = where(improved, 0, state.wait + counts)
         after = self.State(
             reference=where(improved, value, state.reference),
             reference_epoch=where(improved, epoch, state.reference_epoch),
             wait=wait,
         )
-        return after, missed & (wait >= self.patience)
+        return after, counts & invert(improved) & (wait >= self.patience)
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         for_epochs = f"for {state.wait} epoch{'s' if state.wait != 1 else ''}"

@@ -1,0 +1,303 @@
+"""The adapter for plain loops: who restores when, what is reported, how it resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from earlystop.adapters.loop import EpochLoop, LoopError
+
+import earlystop as es
+
+
+class Model:
+    """Keeps count of what was saved and restored."""
+
+    def __init__(self) -> None:
+        self.weights = -1
+        self.restored: list[Any] = []
+
+    def save(self, epoch: int, metrics: dict[str, float]) -> int:
+        assert metrics["loss"] == float(self.weights_loss)
+        return self.weights
+
+    def restore(self, kept: int) -> None:
+        self.restored.append(kept)
+        self.weights = kept
+
+    weights_loss = 0.0
+
+
+LOSSES = [5.0, 3.0, 4.0, 4.0, 2.0, 1.0]
+
+
+def train(
+    loop: EpochLoop, model: Model, losses: list[float], fail: BaseException | None = None
+) -> None:
+    for epoch in loop:
+        model.weights = epoch
+        if epoch == len(losses):
+            if fail is not None:
+                raise fail
+            break
+        model.weights_loss = losses[epoch]
+        loop.report(loss=losses[epoch])
+
+
+def loop_of(model: Model, patience: int = 2, **settings: Any) -> EpochLoop:
+    stopper = es.EarlyStopping("loss", patience=patience)
+    return EpochLoop(stopper, save=model.save, restore=model.restore, **settings)
+
+
+def test_stopped_the_loop_ends_and_the_best_is_restored() -> None:
+    model = Model()
+    with loop_of(model) as loop:
+        train(loop, model, LOSSES)
+    assert (loop.stopper.epoch, model.weights, model.restored) == (4, 1, [1])
+    assert loop.reason == "loss has not improved on 3 (epoch 1) by more than 0 for 2 epochs"
+    assert loop.restored
+    assert loop.decision == es.Decision(3, True, False, loop.reason)
+
+
+def test_run_out_the_best_is_restored_as_well() -> None:
+    model = Model()
+    with loop_of(model, max_epochs=3) as loop:
+        train(loop, model, LOSSES)
+    assert (loop.stopper.epoch, model.weights, model.restored) == (3, 1, [1])
+    assert loop.reason == "3 epochs have been run, as many as max_epochs allows"
+
+
+@pytest.mark.parametrize("inside_with", [True, False])
+@pytest.mark.parametrize("fail", [None, KeyboardInterrupt(), ZeroDivisionError()])
+def test_left_in_any_way_the_best_is_restored_once(
+    inside_with: bool, fail: BaseException | None
+) -> None:
+    model = Model()
+    loop = loop_of(model, patience=9)
+
+    def run() -> None:
+        if inside_with:
+            with loop:
+                train(loop, model, LOSSES[:3], fail)
+        else:
+            train(loop, model, LOSSES[:3], fail)
+
+    if fail is None:
+        run()
+        assert loop.reason == "left in epoch 3"
+    else:
+        with pytest.raises(type(fail)):
+            run()
+    assert (model.weights, model.restored) == (1, [1])
+
+
+def test_ctrl_c_may_end_the_block_like_a_stop() -> None:
+    model = Model()
+    with loop_of(model, patience=9, on_interrupt="stop") as loop:
+        train(loop, model, LOSSES[:3], KeyboardInterrupt())
+    assert loop.interrupted
+    assert loop.reason == "interrupted in epoch 3"
+    assert model.restored == [1]
+
+
+def test_another_error_is_not_swallowed_by_on_interrupt() -> None:
+    model = Model()
+    with pytest.raises(ZeroDivisionError), loop_of(model, on_interrupt="stop") as loop:
+        train(loop, model, LOSSES[:1], ZeroDivisionError())
+    assert not loop.interrupted
+
+
+def test_nothing_is_restored_where_nothing_was_saved() -> None:
+    model = Model()
+    with loop_of(model) as loop:
+        for _ in loop:
+            loop.report(loss=math.nan)
+    assert not loop.restored
+    assert model.restored == []
+    assert loop.stopper.epoch == 2
+
+
+def test_restoring_without_a_save_function_is_left_to_the_user() -> None:
+    restored: list[Any] = []
+    loop = EpochLoop(es.EarlyStopping("loss", patience=1), restore=restored.append)
+    kept = []
+    for epoch in loop:
+        if loop.report(loss=LOSSES[epoch]).save:
+            kept.append(epoch)
+    assert kept == [0, 1]
+    assert restored == [None]
+
+
+def test_an_epoch_without_a_report_is_an_error() -> None:
+    loop = EpochLoop(es.EarlyStopping("loss"))
+    with pytest.raises(LoopError, match=r"epoch 0 reported no metrics: call `loop.report"):
+        for _ in loop:
+            pass
+
+
+def test_two_reports_in_one_epoch_are_an_error() -> None:
+    loop = EpochLoop(es.EarlyStopping("loss"))
+    for _ in loop:
+        loop.report(loss=1.0)
+        with pytest.raises(LoopError, match="called once in every epoch"):
+            loop.report(loss=1.0)
+        break
+    with pytest.raises(LoopError):
+        loop.report(loss=1.0)
+
+
+def test_a_refused_report_can_be_made_again() -> None:
+    loop = EpochLoop(es.EarlyStopping("loss"))
+    for _ in loop:
+        with pytest.raises(es.MissingMetricError):
+            loop.report(los=1.0)
+        with pytest.raises(es.MetricError, match="reported twice in one call: loss"):
+            loop.report({"loss": 1.0}, loss=2.0)
+        assert loop.report({"loss": torch.tensor(1.0)}, acc=np.float32(0.5)).save
+        break
+    assert loop.history["loss"] == [1.0]
+    assert loop.history["acc"] == [0.5]
+
+
+def test_a_loop_runs_once() -> None:
+    loop = EpochLoop(es.EarlyStopping("loss"), max_epochs=1)
+    for _ in loop:
+        loop.report(loss=1.0)
+    with pytest.raises(LoopError, match="this loop has been run"):
+        next(iter(loop))
+
+
+def ticking(step: float) -> Iterator[float]:
+    now = 100.0
+    while True:
+        yield now
+        now += step
+
+
+def test_elapsed_time_is_reported_and_limits_the_run() -> None:
+    ticks = ticking(10.0)
+    loop = EpochLoop(es.Stopper(es.TimeLimit(25)), clock=lambda: next(ticks))
+    for _ in loop:
+        loop.report(loss=1.0)
+    assert loop.history["elapsed_seconds"] == [10.0, 20.0, 30.0]
+    assert loop.reason == "30 s have passed, the limit is 25 s"
+
+
+def test_an_elapsed_time_of_the_user_s_is_left_alone() -> None:
+    loop = EpochLoop(es.Stopper(es.TimeLimit(25)))
+    for _ in loop:
+        loop.report(elapsed_seconds=26)
+    assert loop.history == {"elapsed_seconds": [26.0]}
+
+
+def test_the_history_replays_to_the_same_decisions() -> None:
+    stopper = es.Stopper(es.Patience("val_loss", 2), es.Best("val_loss"), on_missing="skip")
+    loop = EpochLoop(stopper, max_epochs=8)
+    decisions = []
+    for epoch in loop:
+        metrics = {"loss": 1.0}
+        if epoch % 2:
+            metrics["val_loss"] = float(abs(epoch - 3))
+        decisions.append(loop.report(metrics))
+    assert loop.history["val_loss"] == [None, 2.0, None, 0.0, None, 2.0, None, 4.0]
+    result = es.replay(stopper, es.History.from_runs([loop.history]))
+    assert result.decisions(0) == decisions
+
+
+def test_resumed_it_goes_on_with_epoch_decisions_and_time() -> None:
+    ticks = ticking(1.0)
+    whole = EpochLoop(
+        es.Stopper(es.Patience("loss", 2) | es.TimeLimit(99), es.Best("loss")),
+        clock=lambda: next(ticks),
+    )
+    for epoch in whole:
+        whole.report(loss=LOSSES[epoch])
+    ticks = ticking(1.0)
+    first = EpochLoop(
+        es.Stopper(es.Patience("loss", 2) | es.TimeLimit(99), es.Best("loss")),
+        clock=lambda: next(ticks),
+    )
+    for epoch in first:
+        first.report(loss=LOSSES[epoch])
+        if epoch == 1:
+            state = json.loads(json.dumps(first.state_dict(), allow_nan=False))
+            break
+    ticks = ticking(1.0)
+    second = EpochLoop(
+        es.Stopper(es.Patience("loss", 2) | es.TimeLimit(99), es.Best("loss")),
+        clock=lambda: next(ticks),
+    )
+    second.load_state_dict(state)
+    epochs = []
+    for epoch in second:
+        epochs.append(epoch)
+        second.report(loss=LOSSES[epoch])
+    assert epochs == [2, 3]
+    assert second.reason == whole.reason
+    assert second.history["elapsed_seconds"][0] > first.history["elapsed_seconds"][-1]
+
+
+def test_a_state_is_loaded_before_the_loop_begins() -> None:
+    loop = EpochLoop(es.EarlyStopping("loss"), max_epochs=1)
+    state = loop.state_dict()
+    for _ in loop:
+        loop.report(loss=1.0)
+    with pytest.raises(LoopError, match="before the loop begins"):
+        loop.load_state_dict(state)
+    fresh = EpochLoop(es.EarlyStopping("loss"))
+    for bad in (3, {}, {**state, "version": 9}, {**state, "elapsed_seconds": "x"}):
+        with pytest.raises(es.StateError):
+            fresh.load_state_dict(bad)
+
+
+def test_progress_shows_what_is_watched(capsys: pytest.CaptureFixture[str]) -> None:
+    with EpochLoop(es.EarlyStopping("loss"), max_epochs=2, progress=True) as loop:
+        for _ in loop:
+            loop.report(loss=0.12345, other=3.0)
+    shown = capsys.readouterr().err
+    assert "loss=0.1235, best epoch=0" in shown
+    assert "2/2" in shown
+    assert "other" not in shown
+
+
+def test_progress_without_tqdm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match=r'pip install "earlystop\[progress\]"'):
+        EpochLoop(es.EarlyStopping("loss"), progress=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            (es.Patience("loss"), {}),
+            "`EpochLoop(stopper)` must be a Stopper, such as EarlyStopping(",
+        ),
+        (
+            (es.Stopper(es.Never()), {"restore": print}),
+            "`EpochLoop(save=..., restore=...)`: this stopper never saves; make it one that does",
+        ),
+        (
+            (es.EarlyStopping("loss"), {"max_epochs": 0}),
+            "`EpochLoop(max_epochs=...)` must be a whole number of at least 1, got 0",
+        ),
+        (
+            (es.EarlyStopping("loss"), {"max_epochs": 2.5}),
+            "`EpochLoop(max_epochs=...)` must be a whole number of at least 1, got 2.5",
+        ),
+        (
+            (es.EarlyStopping("loss"), {"on_interrupt": "exit"}),
+            '`EpochLoop(on_interrupt=...)` must be "raise" or "stop", got \'exit\'',
+        ),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(arguments: Any, text: str) -> None:
+    stopper, settings = arguments
+    with pytest.raises(es.RuleError) as caught:
+        EpochLoop(stopper, **settings)
+    assert str(caught.value).startswith(text)
