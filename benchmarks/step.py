@@ -5,7 +5,7 @@
 Everything is measured in one run, over the same curve of epochs that improve now and then and never
 stop: a warm-up, then the fastest of the repeats. A peer is driven by the call that its framework
 makes at the end of an epoch, with what it is given there made beforehand; the event systems of
-the frameworks around that call are left out. Ratios are what to look at; nanoseconds depend on the machine.
+the frameworks are left out. Ratios are what to look at; nanoseconds depend on the machine.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def transformers(epochs: Epochs) -> Callable[[], None]:
     def run() -> None:
         state = TrainerState()
         for metrics in evaluations:
-            callback.on_evaluate(arguments, state, control, metrics=metrics)
+            callback.on_evaluate(arguments, state, control, metrics=metrics)  # type: ignore[no-untyped-call]  # theirs
             value = metrics["eval_loss"]  # what the Trainer does after it
             if state.best_metric is None or value < state.best_metric:
                 state.best_metric = value

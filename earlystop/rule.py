@@ -9,17 +9,17 @@ A rule of one's own is one class:
 
 >>> from typing import NamedTuple
 >>> from earlystop.rule import Rule
->>> class Jump(Rule):
-...     '''Fires when the metric rises by more than `rise` within one epoch.'''
+>>> class Rise(Rule):
+...     '''Fires when the metric rises by more than `by` within one epoch.'''
 ...     monitor: str
-...     rise: float = 1.0
+...     by: float = 1.0
 ...     class State(NamedTuple):
 ...         previous: float = float("nan")
 ...     def step(self, state, metrics, epoch):
 ...         value = metrics[self.monitor]
-...         return self.State(previous=value), value - state.previous > self.rise
->>> Jump("loss", rise=2) | ~Jump("val_loss")
-Jump('loss', rise=2.0) | ~Jump('val_loss')
+...         return self.State(previous=value), value - state.previous > self.by
+>>> Rise("loss", by=2) | ~Rise("val_loss")
+Rise('loss', by=2.0) | ~Rise('val_loss')
 
 The class is made a frozen dataclass; its annotations are checked when a rule is made (`fields.py`);
 its name is its tag in JSON. Metrics are named in fields called `monitor`, `..._monitor` or

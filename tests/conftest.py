@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from earlystop import rule as rule_module
 
 # Which frameworks' backends the peers run on must be settled before any of them is imported.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _forget_rules_of_this_test() -> Iterator[None]:
+    """Rules that a test or an example defines do not stay registered."""
+    before = dict(rule_module._registry)
+    yield
+    rule_module._registry.clear()
+    rule_module._registry.update(before)

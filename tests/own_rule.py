@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import earlystop as es
 
 
-class Jump(es.Rule):
+class Leap(es.Rule):
     """Fires when the metric rises by more than `rise` within one epoch."""
 
     monitor: str

@@ -12,6 +12,7 @@ import pytest
 from agreement import METRICS, has_parts, library_rules
 from hypothesis import given
 from hypothesis import strategies as st
+from own_rule import Leap
 from strategies import histories, rules, rules_of, stepped
 
 import earlystop as es
@@ -223,16 +224,14 @@ def test_composition_keeps_the_laws_of_de_morgan(
 
 
 def test_a_rule_of_ones_own_takes_part_in_everything() -> None:
-    from own_rule import Jump
-
-    rule = Jump("loss", rise=2) | es.Patience("loss", 5)
-    assert eval(repr(rule), {**vars(es), "Jump": Jump}) == rule  # noqa: S307
+    rule = Leap("loss", rise=2) | es.Patience("loss", 5)
+    assert eval(repr(rule), {**vars(es), "Leap": Leap}) == rule  # noqa: S307
     assert es.Rule.from_dict(rule.to_dict()) == rule
     losses = [[3.0, 2.0, 4.5, 1.0], [3.0, 2.0, 3.0, 1.0]] * 20
     history = es.History({"loss": losses})
     result = es.replay(rule, history, save=es.Best("loss"))
     assert result.epochs.tolist() == [3, 4] * 20
-    assert result.decisions(0)[-1].reason == "Jump('loss', rise=2.0) fires"
+    assert result.decisions(0)[-1].reason == "Leap('loss', rise=2.0) fires"
     stopper = es.Stopper(rule)
     stopper.step({"loss": 3.0})
     state = json.loads(json.dumps(stopper.state_dict(), allow_nan=False))

@@ -9,19 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import earlystop as es
-from earlystop import rule as rule_module
 from earlystop.ops import divide, push, sqrt, total, where
 
 nan = math.nan
-
-
-@pytest.fixture(autouse=True)
-def _forget_test_rules() -> Any:
-    """Rules made in tests do not stay registered."""
-    before = dict(rule_module._registry)
-    yield
-    rule_module._registry.clear()
-    rule_module._registry.update(before)
 
 
 def rule_of(step: Callable[..., Any], **state: Any) -> es.Rule:

@@ -1,0 +1,121 @@
+"""What the documentation shows is what happens: docstrings, the README and its commands."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+from pathlib import Path
+
+import earlystop.adapters
+import pytest
+
+import earlystop as es
+import earlystop.rules
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def modules() -> list[str]:
+    """The library's modules, those that can only be run as a program left out."""
+    packages = (es, earlystop.rules, earlystop.adapters)
+    names = [
+        module.name
+        for package in packages
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+        if (ROOT / Path(module.name.replace(".", "/"))).exists() or _is_ours(module.name)
+    ]
+    return ["earlystop", *sorted(set(names) - {"earlystop.__main__"})]
+
+
+def _is_ours(name: str) -> bool:
+    parts = name.split(".")
+    folder = ROOT / "adapters" if parts[1] == "adapters" else ROOT.joinpath(*parts[:-1])
+    return (folder / f"{parts[-1]}.py").is_file()
+
+
+def test_the_modules_are_found() -> None:
+    assert {"earlystop.stopper", "earlystop.rules.patience", "earlystop.adapters.loop"} < set(
+        modules()
+    )
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings_run_as_printed(name: str) -> None:
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(n for n in vars(es) if not n.startswith("_")))
+def test_every_public_class_has_a_docstring(name: str) -> None:
+    thing = getattr(es, name)
+    if isinstance(thing, type):
+        assert thing.__doc__, name
+        assert "(" not in thing.__doc__.split(" ", maxsplit=1)[0], (
+            f"{name} has a generated docstring"
+        )
+
+
+BLOCKS = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"), BLOCKS, ids=[f"block {i}" for i in range(len(BLOCKS))]
+)
+def test_examples_in_the_readme_run_as_they_stand(
+    code: str, printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own
+    assert output.getvalue() == printed or not printed
+
+
+def test_the_readme_has_examples_and_says_what_they_print() -> None:
+    assert len(BLOCKS) >= 6
+    assert sum(bool(printed) for _, printed in BLOCKS) >= 3
+
+
+def test_the_readme_s_table_names_every_rule() -> None:
+    table = README.split("\n## Rules", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+    named = {
+        name
+        for row in re.findall(r"^\| (.*?) \|", table, re.M)
+        for name in re.findall(r"(\w+)\(", row)
+    }
+    rules = {
+        name
+        for name, thing in vars(es).items()
+        if isinstance(thing, type) and issubclass(thing, es.Rule)
+    }
+    assert named == rules - {"Rule", "AnyOf", "AllOf", "Not"}
+
+
+def test_the_readme_names_every_setting_of_a_rule() -> None:
+    import dataclasses
+
+    for name, settings in re.findall(r"^\| `(\w+)\((.*?)\)`", README, re.M):
+        rule = getattr(es, name)
+        fields = {field.name for field in dataclasses.fields(rule)}
+        assert set(re.findall(r"\w+", settings)) - {"or"} == fields, name
+
+
+def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
+    for marker in ("main job", "tests"):
+        assert re.search(rf"<!-- {marker} -->\n```sh\n\S.*\n```\n", README)
+    assert "readme_command tests" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_files_that_the_documents_point_to_exist() -> None:
+    for document in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (ROOT / target).exists(), f"{document.name}: {target}"
+        for target in re.findall(
+            r"`((?:earlystop|tests|benchmarks)/[\w/.]+)`", document.read_text()
+        ):
+            assert (ROOT / target).exists(), f"{document.name}: {target}"
