@@ -170,7 +170,8 @@ def _evaluated(network: Any, samples: Samples) -> tuple[float, float]:
 def _table(runs: list[_Run], epochs: int) -> Table:
     table = Table(
         title="What stopping in time is worth",
-        caption="Epochs count from 0. Saved: share of the epochs. Accuracy: on the test samples.",
+        caption="Epochs count from 0. Saved: share of the epochs. Accuracy: of the last model and of "
+        "the one kept, on the test samples.",
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
     )
@@ -179,10 +180,10 @@ def _table(runs: list[_Run], epochs: int) -> Table:
         "epochs\nrun",
         "\nsaved",
         "best\nepoch",
-        "best\nval_loss",
-        "last\nval_loss",
-        "accuracy,\nlast model",
-        "accuracy,\nkept model",
+        "val_loss\nbest",
+        "val_loss\nlast",
+        "accuracy\nlast",
+        "accuracy\nkept",
     ):
         table.add_column(heading, justify="left" if heading == "run" else "right", no_wrap=True)
     for run in runs:

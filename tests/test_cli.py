@@ -18,7 +18,7 @@ def test_the_demo_trains_stops_keeps_draws_and_replays(tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     done = CliRunner().invoke(main, ["demo", "--out", str(out), "--epochs", "60", "--quiet"])
     assert done.exit_code == 0, done.output
-    for text in ("never stopped", "patience 0", "patience 20", "accuracy,", "best"):
+    for text in ("never stopped", "patience 0", "patience 20", "accuracy", "best"):
         assert text in done.output
     assert done.output.count(": the same") == 2
     assert "DIFFERENT" not in done.output
