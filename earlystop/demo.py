@@ -170,8 +170,8 @@ def _evaluated(network: Any, samples: Samples) -> tuple[float, float]:
 def _table(runs: list[_Run], epochs: int) -> Table:
     table = Table(
         title="What stopping in time is worth",
-        caption="Epochs count from 0. Saved: share of the epochs. Accuracy: of the last model and of "
-        "the one kept, on the test samples.",
+        caption="Epochs count from 0. Saved: share of the epochs. Accuracy: of the last model "
+        "and of the one kept, on the test samples.",
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
     )

@@ -29,6 +29,9 @@ its name is its tag in JSON. Metrics are named in fields called `monitor`, `..._
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
+import operator
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -163,8 +166,19 @@ class Rule:
             settings["mode"] = self._given_mode
         return self._made({**settings, **changes})
 
+    def _settle_items(self, items: tuple[Any, ...]) -> None:
+        """For a rule that takes the items of its one field as arguments: what `__init__` does."""
+        (field,) = _annotations(type(self))
+        object.__setattr__(self, field, items)
+        self.__post_init__()
+
     @classmethod
     def _made(cls, settings: Mapping[str, Any]) -> Self:
+        """The rule with these settings, whether it takes them by name or as items."""
+        parameters = inspect.signature(cls).parameters.values()
+        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+            (field,) = _annotations(cls)
+            return cls(*settings[field])
         return cls(**settings)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -234,8 +248,7 @@ class AnyOf(Rule):
     rules: tuple[Rule, ...]
 
     def __init__(self, *rules: Rule) -> None:
-        object.__setattr__(self, "rules", _flat(AnyOf, rules))
-        self.__post_init__()
+        self._settle_items(_flat(AnyOf, rules))
 
     def validate(self) -> None:
         _need_rules(self, self.rules)
@@ -244,20 +257,11 @@ class AnyOf(Rule):
         return tuple(rule.init() for rule in self.rules)
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        any_fires: Any = False
-        after = []
-        for rule, before in zip(self.rules, state, strict=True):
-            part, fires = advance(rule, before, metrics, epoch)
-            after.append(part)
-            any_fires = any_fires | fires
-        return tuple(after), any_fires
+        after, fires = _advance_all(self.rules, state, metrics, epoch)
+        return after, functools.reduce(operator.or_, fires)
 
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         return "; ".join(_explained(self.rules, state, metrics, epoch))
-
-    @classmethod
-    def _made(cls, settings: Mapping[str, Any]) -> Self:
-        return cls(*settings["rules"])
 
     def __repr__(self) -> str:
         return _joined(" | ", self, self.rules)
@@ -269,8 +273,7 @@ class AllOf(Rule):
     rules: tuple[Rule, ...]
 
     def __init__(self, *rules: Rule) -> None:
-        object.__setattr__(self, "rules", _flat(AllOf, rules))
-        self.__post_init__()
+        self._settle_items(_flat(AllOf, rules))
 
     def validate(self) -> None:
         _need_rules(self, self.rules)
@@ -279,21 +282,12 @@ class AllOf(Rule):
         return tuple(rule.init() for rule in self.rules)
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        all_fire: Any = True
-        after = []
-        for rule, before in zip(self.rules, state, strict=True):
-            part, fires = advance(rule, before, metrics, epoch)
-            after.append(part)
-            all_fire = all_fire & fires
-        return tuple(after), all_fire
+        after, fires = _advance_all(self.rules, state, metrics, epoch)
+        return after, functools.reduce(operator.and_, fires)
 
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         reasons = list(_explained(self.rules, state, metrics, epoch))
         return " and ".join(reasons) if len(reasons) == len(self.rules) else ""
-
-    @classmethod
-    def _made(cls, settings: Mapping[str, Any]) -> Self:
-        return cls(*settings["rules"])
 
     def __repr__(self) -> str:
         return _joined(" & ", self, self.rules)
@@ -337,6 +331,13 @@ def _flat(kind: type[AnyOf] | type[AllOf], rules: tuple[Any, ...]) -> tuple[Any,
     return tuple(
         part for rule in rules for part in (rule.rules if isinstance(rule, kind) else (rule,))
     )
+
+
+def _advance_all(
+    rules: tuple[Rule, ...], states: State, metrics: Any, epoch: Any
+) -> tuple[State, list[Any]]:
+    stepped = [advance(*part, metrics, epoch) for part in zip(rules, states, strict=True)]
+    return tuple(after for after, _ in stepped), [fires for _, fires in stepped]
 
 
 def _need_rules(owner: Rule, rules: tuple[Rule, ...]) -> None:

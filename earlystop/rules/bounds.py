@@ -65,16 +65,11 @@ class NonFinite(Rule):
     monitors: tuple[str, ...]
 
     def __init__(self, *monitors: str) -> None:
-        object.__setattr__(self, "monitors", monitors)
-        self.__post_init__()
+        self._settle_items(monitors)
 
     @property
     def looks_at_any_metric(self) -> bool:
         return not self.monitors
-
-    @classmethod
-    def _made(cls, settings: Mapping[str, Any]) -> NonFinite:
-        return cls(*settings["monitors"])
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         if not self.monitors:
