@@ -17,6 +17,7 @@ import random
 import sys
 import time
 import typing
+import unittest.mock
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,12 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
     return chance.choice([0.0, 0.1, 0.125, 0.5, 1.0, 2.0, 1e-310])
 
 
+def _blocks_of_all_sizes(chance: random.Random) -> Any:
+    """Lets a replay cross the borders of its blocks, which are larger than these histories."""
+    sizes = {name: chance.choice([1, 2, 3, 7, 1000]) for name in ("_LANES", "_BLOCK", "_TILE")}
+    return unittest.mock.patch.multiple(replaying, **sizes)
+
+
 def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list[str]:
     """Every disagreement found over so many single histories, with what shows it again."""
     rng, chance = np.random.default_rng(seed), random.Random(seed)
@@ -116,7 +123,8 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
         records = [history.records(run) for run in range(runs)]
         for _ in range(rules_per_history):
             stopper = es.Stopper(random_rule(chance), random_rule(chance, 1), on_missing="skip")
-            lanes = replaying._in_lanes(stopper, history)
+            with _blocks_of_all_sizes(chance):
+                lanes = replaying._in_lanes(stopper, history)
             for run in range(runs):
                 live = _live(stopper, records[run])
                 cut = chance.randint(0, len(live[0]))

@@ -149,9 +149,9 @@ class History:
         inside: Bools = np.arange(self.epochs) < self.lengths[:, None]
         return inside
 
-    def has_gaps(self, name: str) -> bool:
-        """Is there an epoch, within the arrays, at which `name` was not reported?"""
-        return name in self._gaps
+    def gaps(self, name: str) -> Bools | None:
+        """Where, within the arrays, `name` was not reported; None: nowhere."""
+        return self._gaps.get(name)
 
     def require(self, names: Iterable[str], owner: str) -> None:
         """Raise MissingMetricError, naming who asks, for a name that no epoch reports."""

@@ -47,35 +47,32 @@ Value = Any
 class Operation:
     """One operation in its three forms; which one applies is told from the arguments.
 
-    `inline`: how a trace writes it; without it, a trace calls the scalar form.
+    scalar: what it does to numbers. ufunc: NumPy's name for the same; without one, the scalar form
+    is written such that it does for arrays, too. inline: how it is written out for numbers; without
+    it, the scalar form is called. kind: of what it gives.
     """
 
     def __init__(
         self,
         scalar: Callable[..., Any],
-        lanes: Callable[..., Any],
         *,
         inline: str = "",
+        ufunc: str = "",
         kind: str = "float",
     ) -> None:
-        self.scalar, self.lanes, self.inline, self.kind = scalar, lanes, inline, kind
+        self.scalar, self.inline, self.ufunc, self.kind = scalar, inline, ufunc, kind
 
     def __call__(self, *values: Value) -> Value:
         has_lanes = False
         for value in values:
             if isinstance(value, Traced):
                 return value.tape.apply(self, values)
-            if not isinstance(value, (int, float)):
-                has_lanes = has_lanes or not isinstance(value, tuple) or _has_lanes(value)
-        if has_lanes:
+            has_lanes = has_lanes or not isinstance(value, (int, float, tuple))
+        if has_lanes and self.ufunc:
             import numpy
 
-            return self.lanes(numpy, *values)
+            return getattr(numpy, self.ufunc)(*values)
         return self.scalar(*values)
-
-
-def _has_lanes(window: tuple[Value, ...]) -> bool:
-    return any(not isinstance(value, (int, float)) for value in window)
 
 
 def _divide(a: float, b: float) -> float:
@@ -99,17 +96,10 @@ def _total(window: tuple[Value, ...]) -> Value:
     return result
 
 
-def _lowest(window: tuple[float, ...]) -> float:
+def _lowest(window: tuple[Value, ...]) -> Value:
     result = window[0]
     for value in window[1:]:
-        result = value if value < result or value != value else result
-    return result
-
-
-def _lowest_lanes(numpy: Any, window: tuple[Value, ...]) -> Value:
-    result = window[0]
-    for value in window[1:]:
-        result = numpy.where((value < result) | (value != value), value, result)
+        result = where((value < result) | (value != value), value, result)
     return result
 
 
@@ -122,49 +112,42 @@ def _deviation(window: tuple[Value, ...]) -> Value:
 
 where = Operation(
     lambda condition, a, b: a if condition else b,
-    lambda numpy, condition, a, b: numpy.where(condition, a, b),
     inline="{1} if {0} else {2}",
+    ufunc="where",
     kind="where",
 )
 """`where(condition, a, b)`: a where the condition holds, else b."""
 
-invert = Operation(
-    operator.not_, lambda numpy, a: numpy.logical_not(a), inline="not {0}", kind="bool"
-)
+invert = Operation(operator.not_, inline="not {0}", ufunc="logical_not", kind="bool")
 """`invert(condition)`: not (Python's `~True` is -2)."""
 
-isfinite = Operation(
-    math.isfinite, lambda numpy, a: numpy.isfinite(a), inline="{0} - {0} == 0.0", kind="bool"
-)
+isfinite = Operation(math.isfinite, inline="{0} - {0} == 0.0", ufunc="isfinite", kind="bool")
 """`isfinite(value)`: neither NaN nor infinite."""
 
-isnan = Operation(math.isnan, lambda numpy, a: numpy.isnan(a), inline="{0} != {0}", kind="bool")
+isnan = Operation(math.isnan, inline="{0} != {0}", ufunc="isnan", kind="bool")
 """`isnan(value)`: not a number."""
 
-absolute = Operation(abs, lambda numpy, a: numpy.absolute(a), inline="abs({0})", kind="same")
+absolute = Operation(abs, inline="abs({0})", ufunc="absolute", kind="same")
 """`absolute(value)`: the magnitude."""
 
-divide = Operation(_divide, lambda numpy, a, b: numpy.divide(a, b))
+divide = Operation(_divide, ufunc="divide")
 """`divide(a, b)`: as IEEE 754 has it: by zero is infinite, 0 by 0 is NaN."""
 
-sqrt = Operation(_sqrt, lambda numpy, a: numpy.sqrt(a))
+sqrt = Operation(_sqrt, ufunc="sqrt")
 """`sqrt(value)`: the square root, NaN below 0."""
 
 push = Operation(
-    lambda window, value: (*window[1:], value),
-    lambda numpy, window, value: (*window[1:], value),
-    inline="(*{0}[1:], {1})",
-    kind="window",
+    lambda window, value: (*window[1:], value), inline="(*{0}[1:], {1})", kind="window"
 )
 """`push(window, value)`: the window one epoch on: the oldest value leaves, `value` joins."""
 
-total = Operation(_total, lambda numpy, window: _total(window))
+total = Operation(_total)
 """`total(window)`: the sum of a window, added up from the oldest on."""
 
-lowest = Operation(_lowest, _lowest_lanes)
+lowest = Operation(_lowest)
 """`lowest(window)`: the smallest value of a window, NaN if any is."""
 
-deviation = Operation(_deviation, lambda numpy, window: _deviation(window))
+deviation = Operation(_deviation)
 """`deviation(window)`: the population standard deviation of a window."""
 
 

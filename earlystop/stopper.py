@@ -16,11 +16,11 @@ are refused, not at all. There is no clock, no file and no framework in it.
 
 from __future__ import annotations
 
-import functools
 import numbers
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
+from .compiled import compile_steps
 from .errors import (
     MetricError,
     MissingMetricError,
@@ -31,10 +31,10 @@ from .errors import (
     name_advice,
 )
 from .modes import Mode
-from .rule import Rule, advance
+from .rule import Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .serial import decoded, encoded, number_from, number_to
-from .trace import Advance, OnMissing, compile_steps, leaves, rebuilt
+from .trace import OnMissing, leaves, rebuilt
 
 __all__ = ["Decision", "EarlyStopping", "Stopper", "admitted"]
 
@@ -127,7 +127,7 @@ class Stopper:
                 f'`Stopper(on_missing=...)` must be "raise" or "skip", got {on_missing!r}'
             )
         self._stop, self._save, self._on_missing = stop, save, on_missing
-        self._advance = _compiled(stop, save, on_missing)
+        self._advance = compile_steps((stop, save), on_missing)
         self.reset()
 
     # One epoch -------------------------------------------------------------------------------
@@ -381,11 +381,6 @@ class EarlyStopping(Stopper):
             start_from_epoch=start_from_epoch,
         )
         super().__init__(stop, save=Best(monitor, mode=stop.mode), on_missing=on_missing)
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(stop: Rule, save: Rule, on_missing: Literal["raise", "skip"]) -> Advance:
-    return compile_steps((stop, save), advance, on_missing)
 
 
 def _restored(stop: Rule, save: Rule, on_missing: OnMissing, state: dict[str, Any]) -> Stopper:

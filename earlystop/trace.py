@@ -1,30 +1,29 @@
-"""Turns the `step` of a pair of rules into one flat Python function, for the live loop.
+"""Records what the `step` of a rule does, so that it can be written out as straight code.
 
 A rule's `step` is written in operations that never look at a value (see `ops.py`). So it can be
-run once on stand-ins that record what is done with them. The record is written out as straight
-Python, without the calls and the attribute look-ups that would cost more than the arithmetic. It
-is the same definition, said once: whatever `step` does, the function does, and a `step` that could
-not be replayed over many runs (it has an `if` on a metric, say) is found when it is recorded.
+run once on stand-ins that record what is done with them. `compiled.py` writes the record out as
+plain functions, without the calls and the attribute look-ups that would cost more than the
+arithmetic: one for numbers, one for arrays. The definition is still said once: whatever `step`
+does, these functions do, and a `step` that could not be replayed over many runs (it has an `if` on
+a metric, say) is found when it is recorded.
 
-    state --leaves--> s0 s1 ... --step on Traced values--> lines --exec--> a function
+    state --leaves--> s0 s1 ... --step on Traced values--> lines --written out--> a function
 """
 
 from __future__ import annotations
 
-import collections
+import copy
 import math
 import operator
-import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from .errors import RuleError
 
-__all__ = ["Advance", "Tape", "Traced", "TracedMetrics", "compile_steps", "leaves", "rebuilt"]
+__all__ = ["Line", "OnMissing", "Recording", "Tape", "Traced", "TracedMetrics", "record"]
+__all__ += ["is_window", "leaves", "names_in", "rebuilt"]
 
 OnMissing = Literal["raise", "skip"]
-# (leaves of the state, metrics, epoch) -> (leaves of the next state, one answer per rule ...)
-Advance = Callable[[tuple[Any, ...], dict[str, float], int], tuple[Any, ...]]
 
 
 def is_window(tree: object) -> bool:
@@ -83,7 +82,7 @@ class Traced:
     def __getitem__(self, place: int) -> Traced:
         if self.kind != "window":
             self._refuse("takes an item of a number", "only a window has items")
-        return self.tape.emit(f"{self.name}[{operator.index(place)}]", "float")
+        return self.tape.emit(f"{{0}}[{operator.index(place)}]", "float", self)
 
     def _number(self, symbol: str, a: Any, b: Any) -> Traced:
         kinds = [self.tape.kind(a), self.tape.kind(b)]
@@ -173,6 +172,33 @@ class Traced:
     __rand__, __ror__ = __and__, __or__
 
 
+class Line(NamedTuple):
+    """One recorded operation."""
+
+    name: str
+    form: str  # how it is written for numbers, with {0}, {1}, ... for the values
+    ufunc: str  # NumPy's name for it; "" where it has none
+    values: tuple[Any, ...]
+    kind: str
+
+
+_UFUNCS = {
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "%": "remainder",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "==": "equal",
+    "!=": "not_equal",
+    "and": "logical_and",
+    "or": "logical_or",
+}
+
+
 class Tape:
     """The lines recorded so far: every value gets a name once, equal expressions share theirs.
 
@@ -181,7 +207,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.owner = "Rule"  # the rule being recorded, for errors
-        self.lines: list[tuple[str, str]] = []  # name, expression
+        self.lines: list[Line] = []
         self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # what the lines refer to
         self._known: dict[str, Traced] = {}
 
@@ -190,22 +216,17 @@ class Tape:
             f"`{self.owner}.step` {what}, which cannot be done for many runs at once: {instead}"
         )
 
-    def emit(self, expression: str, kind: str) -> Traced:
-        """Give the expression a name."""
-        if expression not in self._known:
+    def emit(self, form: str, kind: str, *values: Any, ufunc: str = "") -> Traced:
+        """Record an operation and give its result a name."""
+        text = form.format(*map(self.text, values))
+        if text not in self._known:
             name = f"\0t{len(self.lines)}\0"
-            self.lines.append((name, expression))
-            self._known[expression] = Traced(self, name, kind)
-        return self._known[expression]
+            self.lines.append(Line(name, form, ufunc, values, kind))
+            self._known[text] = Traced(self, name, kind)
+        return self._known[text]
 
     def infix(self, symbol: str, a: Any, b: Any, kind: str) -> Traced:
-        return self.emit(f"{self.text(a)} {symbol} {self.text(b)}", kind)
-
-    def call(self, function: Callable[..., Any], kind: str, *values: Any) -> Traced:
-        name = next((name for name, known in self.names.items() if known is function), "")
-        name = name or f"f{len(self.names)}_{function.__name__.strip('_<>')}"
-        self.names[name] = function
-        return self.emit(f"{name}({', '.join(map(self.text, values))})", kind)
+        return self.emit(f"{{0}} {symbol} {{1}}", kind, a, b, ufunc=_UFUNCS[symbol])
 
     def apply(self, operation: Any, values: Sequence[Any]) -> Any:
         """Record an operation of `ops.py`."""
@@ -220,12 +241,17 @@ class Tape:
             kind = kinds.pop() if len(kinds) == 1 else "float"
         elif kind == "same":
             kind = self.kind(values[0])
-        if operation.inline:
-            return self.emit(operation.inline.format(*map(self.text, values)), kind)
-        return self.call(operation.scalar, kind, *values)
+        form = operation.inline or self._call(operation.scalar, len(values))
+        return self.emit(form, kind, *values, ufunc=operation.ufunc)
+
+    def _call(self, function: Callable[..., Any], arguments: int) -> str:
+        name = next((name for name, known in self.names.items() if known is function), "")
+        name = name or f"f{len(self.names)}_{function.__name__.strip('_<>')}"
+        self.names[name] = function
+        return f"{name}({', '.join(f'{{{place}}}' for place in range(arguments))})"
 
     def text(self, value: Any) -> str:
-        """A value as it is written in the function."""
+        """A value as it is written in a function."""
         if isinstance(value, Traced):
             return value.name
         if isinstance(value, tuple):
@@ -244,39 +270,22 @@ class Tape:
             "window (a tuple of numbers)"
         )
 
-    def written(
-        self, outputs: Sequence[Any], guards: Sequence[Traced]
-    ) -> tuple[list[str], list[str]]:
-        """The lines that outputs and guards rest on, and the outputs as they are written after.
-
-        A value that is used once is written where it is used, unless it is a guard: what must be
-        computed whatever comes of it.
-        """
-        texts = [self.text(output) for output in outputs]
-        uses = collections.Counter(name for text in texts for name in _NAME.findall(text))
-        uses.update({guard.name: 2 for guard in guards})
-        for name, expression in reversed(self.lines):
-            if name in uses:
-                uses.update(_NAME.findall(expression))
-        moved: dict[str, str] = {}
+    def needed(self, outputs: Sequence[Any]) -> list[Line]:
+        """The lines that the outputs rest on."""
+        wanted = {name for output in outputs for name in names_in(output)}
         kept = []
-        for name, expression in self.lines:
-            if name not in uses:
-                continue
-            text = _with(moved, expression)
-            if uses[name] == 1 and len(text) < _LONGEST_EXPRESSION:
-                moved[name] = f"({text})"
-            else:
-                kept.append(f"{name} = {text}")
-        return kept, [_with(moved, text) for text in texts]
+        for line in reversed(self.lines):
+            if line.name in wanted:
+                wanted.update(names_in(line.values))
+                kept.append(line)
+        return kept[::-1]
 
 
-_NAME = re.compile("\0t[0-9]+\0")
-_LONGEST_EXPRESSION = 100
-
-
-def _with(moved: dict[str, str], expression: str) -> str:
-    return _NAME.sub(lambda match: moved.get(match[0], match[0]), expression)
+def names_in(value: Any) -> list[str]:
+    """The names of the traced values in a value, a tuple of values, ..."""
+    if isinstance(value, tuple):
+        return [name for part in value for name in names_in(part)]
+    return [value.name] if isinstance(value, Traced) else []
 
 
 def _any_nonfinite(metrics: dict[str, float], hidden: tuple[str, ...]) -> bool:
@@ -284,19 +293,18 @@ def _any_nonfinite(metrics: dict[str, float], hidden: tuple[str, ...]) -> bool:
 
 
 class TracedMetrics:
-    """Stands for the metrics of an epoch."""
+    """Stands for the metrics of an epoch, as a dict that may lack some (`on_missing`)."""
 
-    def __init__(self, tape: Tape, on_missing: OnMissing, shown: dict[str, Any]) -> None:
-        self._tape, self._on_missing, self._shown = tape, on_missing, shown
+    def __init__(self, tape: Tape, on_missing: OnMissing) -> None:
+        self._tape, self._on_missing = tape, on_missing
+        self._shown: dict[str, Any] = {}
         self._asked: set[str] = set()
 
     def reported(self, names: tuple[str, ...]) -> Any:
         self._asked.update(names)
-        if self._on_missing == "raise":  # the stopper has made sure
-            return True
         present: Any = True
         for name in names:
-            present = present & self._tape.emit(f"{name!r} in m", "bool")
+            present = present & self._has(name)
         return present
 
     def __getitem__(self, name: str) -> Any:
@@ -305,76 +313,89 @@ class TracedMetrics:
                 f"`{self._tape.owner}.step` reads the metric {name!r}, which is not among its "
                 "monitors: keep the name in a field called `monitor` or `..._monitor`"
             )
-        if name in self._shown:
-            return self._shown[name]
-        raising = self._on_missing == "raise"
-        return self._tape.emit(f"m[{name!r}]" if raising else f"m.get({name!r}, nan)", "float")
+        return self._shown[name] if name in self._shown else self._value(name)
 
     def replaced(self, name: str, value: Any) -> TracedMetrics:
-        other = TracedMetrics(self._tape, self._on_missing, {**self._shown, name: value})
-        other._asked = self._asked
+        other = copy.copy(self)
+        other._shown = {**self._shown, name: value}
         return other
 
     def any_nonfinite(self) -> Any:
-        hidden = tuple(self._shown)
-        self._tape.names["any_nonfinite"] = _any_nonfinite
-        found: Any = self._tape.emit(f"any_nonfinite(m, {hidden!r})", "bool")
+        found = self._any_nonfinite_but(tuple(self._shown))
         for name, value in self._shown.items():
-            text = self._tape.text(value)
-            bad = self._tape.emit(f"{text} - {text} != 0.0", "bool")
+            bad = self._tape.infix("!=", value - value, 0.0, "bool")
             found = found | (self.reported((name,)) & bad)
         return found
 
+    def _has(self, name: str) -> Any:
+        if self._on_missing == "raise":  # the stopper has made sure
+            return True
+        return self._tape.emit(f"{_literal(name)} in m", "bool")
 
-def compile_steps(
+    def _value(self, name: str) -> Any:
+        raising = self._on_missing == "raise"
+        form = f"m[{_literal(name)}]" if raising else f"m.get({_literal(name)}, nan)"
+        return self._tape.emit(form, "float")
+
+    def _any_nonfinite_but(self, hidden: tuple[str, ...]) -> Any:
+        self._tape.names["any_nonfinite"] = _any_nonfinite
+        return self._tape.emit(f"any_nonfinite(m, {_literal(hidden)})", "bool")
+
+
+def _literal(value: object) -> str:
+    return repr(value).replace("{", "{{").replace("}", "}}")
+
+
+class Recording(NamedTuple):
+    """The steps of some rules, recorded."""
+
+    tape: Tape
+    first: list[Any]  # the leaves of the rules' states before the first epoch
+    inputs: list[Traced]  # what stands for them
+    outputs: list[Any]  # the leaves after a step
+    answers: list[Any]  # whether each rule fires
+
+
+def record(
     rules: Sequence[Any],
     advance: Callable[..., tuple[Any, Any]],
-    on_missing: OnMissing,
-) -> Advance:
-    """Record the steps of several rules as one function over the leaves of their states.
+    metrics_of: Callable[[Tape], Any],
+    same_as: Sequence[int] | None = None,
+) -> Recording:
+    """Run the steps of several rules once, on stand-ins.
 
-    `advance(rule, state, metrics, epoch)` is the guarded step of `rule.py`. Raises RuleError for a
-    step that cannot be recorded, or that returns a state of another shape than `init()`.
+    advance: `advance(rule, state, metrics, epoch)`, the guarded step of `rule.py`.
+    metrics_of: makes what stands for the metrics.
+    same_as: for every leaf of the states, the leaf it is always equal to (itself, if left out).
+
+    Raises RuleError for a step that cannot be recorded, or that returns a state of another shape
+    than `init()`.
     """
     tape = Tape()
-    metrics = TracedMetrics(tape, on_missing, {})
+    metrics = metrics_of(tape)
     epoch = Traced(tape, "epoch", "int")
-    inputs: list[str] = []
-    outputs: list[Any] = []
-    answers: list[Any] = []
+    made = Recording(tape, [], [], [], [])
     for rule in rules:
         tape.owner = type(rule).__name__
         shape = rule.init()
         first = leaves(shape)
-        names = [f"s{len(inputs) + i}" for i in range(len(first))]
+        places = range(len(made.first), len(made.first) + len(first))
         kinds = [tape.kind(leaf) for leaf in first]
-        inputs += names
-        stand_ins = [Traced(tape, name, kind) for name, kind in zip(names, kinds, strict=True)]
+        stand_ins = [
+            Traced(tape, f"\0s{same_as[place] if same_as else place}\0", kind)
+            for place, kind in zip(places, kinds, strict=True)
+        ]
         state, fires = advance(rule, rebuilt(shape, iter(stand_ins)), metrics, epoch)
-        outputs += _checked_state(tape, shape, state, kinds)
+        made.first.extend(first)
+        made.inputs.extend(stand_ins)
+        made.outputs.extend(_checked_state(tape, shape, state, kinds))
         if tape.kind(fires) != "bool":
             raise RuleError(
                 f"`{tape.owner}.step` must say whether it fires with a truth value, "
                 f"not a {tape.kind(fires)}: end with a comparison"
             )
-        answers.append(fires)
-    # In "raise" mode a metric must be there even where nothing comes of it.
-    guards = [value for text, value in tape._known.items() if text.startswith("m[")]
-    body, results = tape.written([*outputs, *answers], guards)
-    states, ends = results[: len(outputs)], results[len(outputs) :]
-    source = "\n    ".join(
-        [
-            "def advance(state, m, epoch):",
-            *([f"{', '.join(inputs)}, = state"] if inputs else []),
-            *body,
-            f"return ({''.join(f'{state},' for state in states)}), {', '.join(ends)}",
-        ]
-    )
-    source = source.replace("\0", "")
-    exec(compile(source, f"<earlystop steps of {[*rules]!r}>", "exec"), tape.names)  # noqa: S102  # the text above, made from the rules alone
-    result: Advance = tape.names["advance"]
-    result.__doc__ = source
-    return result
+        made.answers.append(fires)
+    return made
 
 
 def _checked_state(tape: Tape, shape: Any, state: Any, kinds: list[str]) -> list[Any]:

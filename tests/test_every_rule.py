@@ -144,7 +144,7 @@ def test_a_lane_is_not_moved_by_its_neighbours(cls: type[es.Rule], data: Any) ->
             {
                 name: np.ma.MaskedArray(
                     array[run],
-                    mask=~history.reported(name)[run] if history.has_gaps(name) else False,
+                    mask=~history.reported(name)[run],
                 )
                 for name, array in history.metrics.items()
             },

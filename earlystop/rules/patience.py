@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..fields import Count, NonNegative
 from ..modes import Mode
-from ..ops import absolute, improves, invert, isfinite, where, worst
+from ..ops import absolute, improves, isfinite, where, worst
 from ..rule import Rule
 
 
@@ -71,7 +71,7 @@ class Patience(Rule):
             reference_epoch=where(improved, epoch, state.reference_epoch),
             wait=wait,
         )
-        return after, counts & invert(improved) & (wait >= self.patience)
+        return after, wait >= max(self.patience, 1)
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         for_epochs = f"for {state.wait} epoch{'s' if state.wait != 1 else ''}"
