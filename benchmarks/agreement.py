@@ -108,7 +108,9 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
 
 def _blocks_of_all_sizes(chance: random.Random) -> Any:
     """Lets a replay cross the borders of its blocks, which are larger than these histories."""
-    sizes = {name: chance.choice([1, 2, 3, 7, 1000]) for name in ("_LANES", "_BLOCK", "_TILE")}
+    sizes: dict[str, Any] = {
+        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("_LANES", "_BLOCK", "_TILE")
+    }
     return unittest.mock.patch.multiple(replaying, **sizes)
 
 
