@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import earlystop as es
-from earlystop import replaying
+from earlystop import lanes, replaying
 from earlystop import rule as rule_module
 from earlystop.fields import AtLeast
 from earlystop.modes import Mode
@@ -109,9 +109,9 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
 def _blocks_of_all_sizes(chance: random.Random) -> Any:
     """Lets a replay cross the borders of its blocks, which are larger than these histories."""
     sizes: dict[str, Any] = {
-        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("_LANES", "_BLOCK", "_TILE")
+        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE")
     }
-    return unittest.mock.patch.multiple(replaying, **sizes)
+    return unittest.mock.patch.multiple(lanes, **sizes)
 
 
 def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list[str]:
@@ -126,12 +126,12 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
         for _ in range(rules_per_history):
             stopper = es.Stopper(random_rule(chance), random_rule(chance, 1), on_missing="skip")
             with _blocks_of_all_sizes(chance):
-                lanes = replaying._in_lanes(stopper, history)
+                arrays = replaying._in_lanes(stopper, history)
             for run in range(runs):
                 live = _live(stopper, records[run])
                 cut = chance.randint(0, len(live[0]))
                 resumed = _resumed(stopper, records[run], cut, len(live[0]))
-                replayed = tuple(array[run].item() for array in lanes)
+                replayed = tuple(array[run].item() for array in arrays)
                 if live[1] != replayed or live[0] != resumed:
                     found.append(f"seed {seed}, history {done + run}: {stopper!r}, cut {cut}")
         done += runs

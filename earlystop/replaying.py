@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import LaneProgram, compile_lanes
+from . import lanes as lanes_module
+from .compiled import LaneProgram
 from .errors import MissingMetricError, RuleTypeError, name_advice
 from .history import Bools, History
-from .rule import Rule, advance
+from .lanes import Lanes, PlainSteps, metrics_used, program_for
+from .rule import Rule
 from .stopper import Decision, Stopper
 from .trace import OnMissing
 
@@ -24,13 +26,6 @@ __all__ = ["Replay", "replay"]
 
 # Below so many runs a lane costs more than a step of the live loop.
 _FEW_RUNS = 24
-# Lanes that are stepped together, and epochs that are laid out for them at a time: enough to make
-# little of the cost of a call, few enough to stay in the cache. They bound the memory: 8 bytes
-# times their product, 8 MiB, a metric.
-_LANES, _BLOCK = 16384, 64
-_TILE = 512
-# Where fewer lanes than this share still run, the others are dropped.
-_DENSE = 0.6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,147 +141,50 @@ def _stepped(stopper: Stopper, history: History) -> Arrays:
 
 def _in_lanes(stopper: Stopper, history: History) -> Arrays:
     """Many runs at once, epoch by epoch."""
-    names = _names_used(stopper, history)
     rules = (stopper.stop, stopper.save)
-    with_gaps = frozenset(name for name in names if history.gaps(name) is not None)
-    program = compile_lanes(rules, names, with_gaps) or _PlainSteps(rules, names)
+    names = metrics_used(rules, history)
+    program = program_for(rules, names, history)
     epochs = history.lengths.copy()
     stopped = np.zeros(history.runs, dtype=np.bool_)
     saved_epoch = np.full(history.runs, -1, dtype=np.int64)
     with np.errstate(all="ignore"):
-        for first in range(0, history.runs, _LANES):
-            lanes = slice(first, first + _LANES)
-            _run_lanes(program, history, names, lanes, (epochs, stopped, saved_epoch))
+        for first in range(0, history.runs, lanes_module.LANES):
+            lanes = Lanes(history, names, slice(first, first + lanes_module.LANES))
+            _run_lanes(program, lanes, (epochs, stopped, saved_epoch))
     return epochs, stopped, saved_epoch
 
 
-def _run_lanes(
-    program: LaneProgram | _PlainSteps,
-    history: History,
-    names: tuple[str, ...],
-    lanes: Any,
-    results: Arrays,
-) -> None:
+def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays) -> None:
     """Take the decisions on some runs, and write them to the results."""
     epochs, stopped, saved_epoch = results
-    runs = np.arange(history.runs)[lanes]  # what the lanes are
-    lengths = history.lengths[lanes]
-    saved = np.full(len(runs), -1, dtype=np.int32)
-    running: Any = None  # which lanes still run; None: all
-    program.start(len(runs), int(lengths.max()))
-    lengths_there_are = set(np.unique(lengths).tolist())
-    for epoch in range(int(lengths.max())):
-        if epoch in lengths_there_are:
-            running = lengths > epoch if running is None else running & (lengths > epoch)
-        place = epoch % _BLOCK
-        if place == 0:
-            if running is not None:
-                left = np.flatnonzero(running)
-                if not len(left):
-                    break
-                if len(left) < len(runs) * _DENSE:  # the others are carried along for nothing
-                    saved_epoch[runs] = saved
-                    runs, lengths, saved, lanes = runs[left], lengths[left], saved[left], runs[left]
-                    program.keep(left)
-                    running = None
-            block = slice(epoch, epoch + _BLOCK)
-            rows = [_rows(history.metrics[name], lanes, block, np.float64) for name in names]
-            gaps = [history.gaps(name) for name in names]
-            present = [g if g is None else ~_rows(g, lanes, block, np.bool_) for g in gaps]
-        stops, saves = program(
-            [row[place] for row in rows],
-            [row if row is None else row[place] for row in present],
-            epoch,
-        )
-        if saves is not False:
-            np.copyto(saved, epoch, where=saves if running is None else saves & running)
-        if stops is not False:
-            ends = stops if running is None else stops & running
-            if np.count_nonzero(ends):
-                ends = np.broadcast_to(ends, len(runs))
-                epochs[runs[ends]] = epoch + 1
-                stopped[runs[ends]] = True
-                running = ~ends if running is None else running & ~ends
-    saved_epoch[runs] = saved
-
-
-def _rows(array: Any, lanes: Any, block: slice, dtype: Any) -> Any:
-    """A block of epochs, one row an epoch."""
-    columns = array[lanes, block]
-    rows = np.empty(columns.shape[::-1], dtype=dtype)
-    for first in range(0, len(columns), _TILE):  # few lanes at a time: their lines stay cached
-        tile = slice(first, first + _TILE)
-        rows[:, tile] = columns[tile].T
-    return rows
-
-
-class _PlainSteps:
-    """The steps of rules that do not compile for lanes, with the calls of `LaneProgram`."""
-
-    def __init__(self, rules: tuple[Rule, ...], names: tuple[str, ...]) -> None:
-        self._rules, self._names = rules, names
-        self._states: list[Any] = []
-
-    def start(self, lanes: int, epochs: int) -> None:
-        self._states = [rule.init() for rule in self._rules]
-
-    def keep(self, lanes: Any) -> None:
-        self._states = [_kept(state, lanes) for state in self._states]
-
-    def __call__(self, rows: Any, present: Any, epoch: int) -> tuple[Any, ...]:
-        metrics = _EpochOfLanes(
-            dict(zip(self._names, rows, strict=True)),
-            {n: p for n, p in zip(self._names, present, strict=True) if p is not None},
-        )
-        stepped = [
-            advance(rule, state, metrics, epoch)
-            for rule, state in zip(self._rules, self._states, strict=True)
-        ]
-        self._states = [after for after, _ in stepped]
-        return tuple(fires for _, fires in stepped)
-
-
-def _kept(state: Any, lanes: Any) -> Any:
-    if isinstance(state, tuple):
-        parts = [_kept(part, lanes) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    return state[lanes] if isinstance(state, np.ndarray) and state.ndim else state
-
-
-class _EpochOfLanes:
-    """The metrics of one epoch, one lane a run; to a rule they look like those of a live epoch."""
-
-    def __init__(self, values: dict[str, Any], present: dict[str, Any]) -> None:
-        self._values, self._present = values, present
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def reported(self, names: tuple[str, ...]) -> Any:
-        present: Any = True
-        for name in names:
-            present = present & self._present.get(name, True)
-        return present
-
-    def replaced(self, name: str, value: Any) -> _EpochOfLanes:
-        return _EpochOfLanes({**self._values, name: value}, self._present)
-
-    def any_nonfinite(self) -> Any:
-        found: Any = False
-        for name, value in self._values.items():
-            found = found | (self.reported((name,)) & ~np.isfinite(value))
-        return found
-
-
-def _names_used(stopper: Stopper, history: History) -> tuple[str, ...]:
-    """The metrics that the lanes must hold: all of them, where a rule asks for any metric."""
-    waiting: list[Rule] = [stopper.stop, stopper.save]
-    while waiting:
-        rule = waiting.pop()
-        if rule.looks_at_any_metric:
-            return tuple(history.metrics)
-        waiting.extend(rule.parts)
-    return tuple(dict.fromkeys(stopper.stop.all_needs + stopper.save.all_needs))
+    saved = np.full(len(lanes), -1, dtype=np.int32)
+    ended: Any = None  # which lanes the stop rule has ended; None: none
+    program.start(len(lanes), lanes.longest)
+    for block in lanes.blocks():
+        if ended is not None:
+            left = np.flatnonzero(~ended & (lanes.lengths > 0))
+            if not len(left):
+                break
+            if len(left) < len(lanes) * lanes_module.DENSE:  # the others cost, and change nothing
+                saved_epoch[lanes.runs] = saved
+                saved, ended = saved[left], None
+                lanes.keep(left)
+                program.keep(left)
+        for epoch in block:
+            stops, saves = program(epoch.rows, epoch.present, epoch.number)
+            running = epoch.inside
+            if ended is not None:
+                running = ~ended if running is None else running & ~ended
+            if saves is not False:
+                np.copyto(saved, epoch.number, where=saves if running is None else saves & running)
+            if stops is not False:
+                ends = stops if running is None else stops & running
+                if np.count_nonzero(ends):
+                    ends = np.broadcast_to(ends, len(lanes))
+                    epochs[lanes.runs[ends]] = epoch.number + 1
+                    stopped[lanes.runs[ends]] = True
+                    ended = ends.copy() if ended is None else ended | ends
+    saved_epoch[lanes.runs] = saved
 
 
 def _require_all(stopper: Stopper, history: History, epochs: npt.NDArray[np.int64]) -> None:
