@@ -8,6 +8,7 @@ print(loop.reason)
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
@@ -27,6 +28,7 @@ else:
 __all__ = ["EpochLoop", "LoopError"]
 
 _FORMAT, _VERSION = "earlystop.EpochLoop", 1
+_NOTHING: Any = object()  # nothing has been kept; None may have been
 
 
 class LoopError(EarlystopError, RuntimeError):
@@ -41,19 +43,21 @@ class EpochLoop:
     save: `save(epoch, metrics)` is called when the stopper says save. What it returns (a copy of
         the weights, a path, nothing) is kept for `restore`.
     restore: `restore(kept)` is called once at the end, however the run ends: stopped, run out,
-        left by `break`, by an error or by Ctrl-C; not if nothing was ever saved.
+        left by `break`, by an error or by Ctrl-C; not if nothing was ever saved. Without a `save`,
+        you save yourself when a report says so, and `restore(None)` is called.
     kept: what an earlier part of this run kept, for a run that is resumed.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
     on_interrupt: what Ctrl-C does after the best is restored. "raise": it goes on as it would.
-        "stop": it ends the `with` block like a stop.
+        "stop": it ends the `with` block like a stop (and needs that block).
     clock: gives seconds; the time since the loop began is reported as "elapsed_seconds".
 
-    Iterate over it inside `with`: then restoring does not depend on the interpreter. (A plain `for`
-    restores as well; where the body raises, that happens when the iterator is destroyed, which in
-    CPython is at once.)
+    Iterate over it inside `with`: then restoring does not depend on the interpreter, and an error
+    in it is raised. (A plain `for` restores as well; where it is left early, that happens when the
+    iterator is destroyed, which in CPython is at once.)
 
     Raises RuleTypeError for what is not a Stopper, RuleError for a `save` or `restore` next to a
-    stopper that never saves.
+    stopper that never saves; when the loop begins, LoopError for a stopper that has stopped, and
+    for one that has saved before when `kept` is missing.
 
     >>> import earlystop as es
     >>> from earlystop.adapters.loop import EpochLoop
@@ -79,7 +83,7 @@ class EpochLoop:
         max_epochs: int | None = None,
         save: Callable[[int, dict[str, float]], Any] | None = None,
         restore: Callable[[Any], object] | None = None,
-        kept: Any = None,
+        kept: Any = _NOTHING,
         progress: bool = False,
         on_interrupt: Literal["raise", "stop"] = "raise",
         clock: Callable[[], float] = time.monotonic,
@@ -100,7 +104,7 @@ class EpochLoop:
             )
         self.stopper = stopper
         self.max_epochs = settled(Positive | None, max_epochs, "EpochLoop(max_epochs=...)")
-        self.kept = kept
+        self._kept = kept
         self.restored = False
         self.interrupted = False
         self.decision: Decision | None = None
@@ -111,24 +115,41 @@ class EpochLoop:
         self._elapsed_before = 0.0
         self._began: float | None = None
         self._bar: Any = _bar(max_epochs, stopper.epoch) if progress else None
+        self._epoch = stopper.epoch  # the one that is on
         self._awaits_report = False
         self._closed = False
+        self._in_block = False
+        self._seconds: float | None = None  # once closed
 
     def __iter__(self) -> Iterator[int]:
         if self._closed or self._began is not None:
             raise LoopError("this loop has been run: make a new EpochLoop for another run")
+        if self.stopper.stopped:
+            raise LoopError(
+                f"the stopper has stopped already ({self.stopper.reason}): make a new one, or "
+                "call its `reset()`"
+            )
+        if self._restore and self._save and self._has_best() and self._kept is _NOTHING:
+            raise LoopError(
+                f"the run that goes on here saved epoch {self.stopper.best_epoch}: pass what its "
+                "`save` returned as `EpochLoop(kept=...)`, to restore it at the end"
+            )
         self._began = self._clock()
         try:
             while not self.stopper.stopped and not self._is_full():
                 self._awaits_report = True
-                yield self.stopper.epoch
+                self._epoch = self.stopper.epoch
+                yield self._epoch
                 if self._awaits_report:
                     raise LoopError(
-                        f"epoch {self.stopper.epoch} reported no metrics: call "
+                        f"epoch {self._epoch} reported no metrics: call "
                         "`loop.report(val_loss=...)` once in every epoch"
                     )
-        finally:
-            self.close()
+        except BaseException:
+            if not self._in_block:  # else the block's end does it, where an error can be raised
+                self.close()
+            raise
+        self.close()
 
     def report(
         self, metrics: Mapping[str, SupportsFloat] | None = None, /, **more: SupportsFloat
@@ -142,25 +163,32 @@ class EpochLoop:
         """
         if not self._awaits_report:
             raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
-        given: dict[str, Any] = dict(metrics or {})
+        given = {} if metrics is None else admitted(metrics)
         twice = sorted(set(given) & set(more))
         if twice:
             raise MetricError(f"reported twice in one call: {', '.join(twice)}")
-        values = admitted({**given, **more})
+        values = {**given, **admitted(more)}
         values.setdefault(ELAPSED, self.elapsed_seconds)
         decision = self.stopper.step(values)
         self._awaits_report = False
         self.decision = decision
         self._record(values)
         if decision.save and self._save:
-            self.kept = self._save(decision.epoch, dict(values))
+            self._kept = self._save(decision.epoch, dict(values))
         if self._bar is not None:
             self._show(values)
         return decision
 
     @property
+    def kept(self) -> Any:
+        """What `save` returned last; None before that."""
+        return None if self._kept is _NOTHING else self._kept
+
+    @property
     def elapsed_seconds(self) -> float:
         """The time since the run began, in seconds, an earlier part of it included."""
+        if self._seconds is not None:
+            return self._seconds
         since = 0.0 if self._began is None else self._clock() - self._began
         return self._elapsed_before + since
 
@@ -168,7 +196,8 @@ class EpochLoop:
     def history(self) -> dict[str, list[float | None]]:
         """What this loop was reported, name by name; None where an epoch lacked a metric.
 
-        `earlystop.History.from_runs([loop.history])` makes it ready for a replay.
+        `earlystop.History.from_runs([loop.history])` makes it ready for a replay. The loop of a
+        resumed run holds its own part alone: put the parts together first.
         """
         return {name: list(column) for name, column in self._columns.items()}
 
@@ -178,23 +207,29 @@ class EpochLoop:
         if self.stopper.stopped:
             return self.stopper.reason
         if self.interrupted:
-            return f"interrupted in epoch {self.stopper.epoch}"
+            return f"interrupted in epoch {self._epoch}"
         if self._is_full():
             return f"{self.max_epochs} epochs have been run, as many as max_epochs allows"
-        return f"left in epoch {self.stopper.epoch}" if self._closed else ""
+        return f"left in epoch {self._epoch}" if self._closed else ""
 
     def close(self) -> None:
         """End the run: restore the best. Called by itself at the end; more calls do nothing."""
         if self._closed:
             return
+        self._seconds = self.elapsed_seconds
         self._closed, self._awaits_report = True, False
         if self._bar is not None:
             self._bar.close()
-        if self._restore and self.stopper.best_epoch is not None:
+        is_there = self._has_best() if self._save is None else self._kept is not _NOTHING
+        if self._restore and is_there:
             self._restore(self.kept)
             self.restored = True
 
+    def _has_best(self) -> bool:
+        return self.stopper.best_epoch is not None
+
     def __enter__(self) -> Self:
+        self._in_block = True
         return self
 
     def __exit__(
@@ -234,8 +269,11 @@ class EpochLoop:
                 f"{_VERSION}, with the entries elapsed_seconds and stopper"
             )
         elapsed = number_from(state.get("elapsed_seconds"), "elapsed_seconds")
+        if not 0 <= elapsed < math.inf:
+            raise StateError(f"elapsed_seconds should be a time of at least 0, got {elapsed}")
         self.stopper.load_state_dict(state["stopper"])
         self._elapsed_before = elapsed
+        self._epoch = self.stopper.epoch
         if self._bar is not None:
             self._bar.update(self.stopper.epoch - self._bar.n)
 

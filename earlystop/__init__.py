@@ -12,9 +12,9 @@ epoch 3: stop: val_loss has not improved on 0.6 (epoch 1) by more than 0 for 2 e
 (0.6, 1)
 """
 
-import importlib
-import os
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import os as _os
+import typing as _typing
 
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
@@ -48,10 +48,47 @@ from .stopper import Decision as Decision
 from .stopper import EarlyStopping as EarlyStopping
 from .stopper import Stopper as Stopper
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .history import History as History
     from .replaying import Replay as Replay
     from .replaying import replay as replay
+
+__all__ = [
+    "AllOf",
+    "Always",
+    "AnyOf",
+    "Best",
+    "ConsecutiveIncreases",
+    "Decision",
+    "Diverged",
+    "EarlyStopping",
+    "EarlystopError",
+    "Every",
+    "GeneralizationLoss",
+    "History",
+    "HistoryError",
+    "MaxEpochs",
+    "MetricError",
+    "MissingMetricError",
+    "Never",
+    "NonFinite",
+    "Not",
+    "Patience",
+    "Plateau",
+    "ProgressQuotient",
+    "Replay",
+    "Rule",
+    "RuleError",
+    "RuleTypeError",
+    "Smoothed",
+    "StateError",
+    "StoppedError",
+    "Stopper",
+    "Threshold",
+    "TimeLimit",
+    "Warmup",
+    "replay",
+]
 
 __version__ = "0.1.0"
 
@@ -59,20 +96,20 @@ __version__ = "0.1.0"
 _LAZY = {"History": ".history", "Replay": ".replaying", "replay": ".replaying"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     if name in _LAZY:
-        value = getattr(importlib.import_module(_LAZY[name], __name__), name)
+        value = getattr(_importlib.import_module(_LAZY[name], __name__), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted([*__all__, "__version__"])
 
 
 # In a source tree `earlystop.adapters` stands beside this package; an installed one has it inside.
-_package = os.path.dirname(os.path.abspath(__file__))
-_beside = os.path.join(os.path.dirname(_package), "adapters", "loop.py")
-if not os.path.isdir(os.path.join(_package, "adapters")) and os.path.isfile(_beside):
-    __path__.append(os.path.dirname(_package))
+_package = _os.path.dirname(_os.path.abspath(__file__))
+_beside = _os.path.join(_os.path.dirname(_package), "adapters", "loop.py")
+if not _os.path.isdir(_os.path.join(_package, "adapters")) and _os.path.isfile(_beside):
+    __path__.append(_os.path.dirname(_package))

@@ -38,7 +38,7 @@ def main() -> None:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=2**32 - 1),
     default=11,
     show_default=True,
     help="Of the samples and the first weights.",

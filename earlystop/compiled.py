@@ -34,7 +34,17 @@ def compile_steps(rules: tuple[Rule, ...], on_missing: OnMissing) -> Advance:
 
     Raises what `record` raises.
     """
-    made = record(rules, advance, lambda tape: TracedMetrics(tape, on_missing))
+    needs = frozenset(name for rule in rules for name in rule.all_needs)
+    sure = needs if on_missing == "raise" else frozenset()
+
+    def metrics_of(tape: Tape) -> TracedMetrics:
+        metrics = TracedMetrics(tape, sure)
+        metrics.reported(tuple(sure))
+        for name in sorted(sure):  # each is looked up in any case, so that it is missed
+            metrics[name]
+        return metrics
+
+    made = record(rules, advance, metrics_of)
     body, results = _expressions(made)
     inputs = "".join(f"{leaf.name}, " for leaf in made.inputs)
     states = "".join(f"{result}," for result in results[: len(made.outputs)])
@@ -94,15 +104,17 @@ class LaneMetrics(TracedMetrics):
     """Stands for the metrics of many runs: rows of arrays, with a row of truths where some lack."""
 
     def __init__(self, tape: Tape, names: tuple[str, ...], with_gaps: frozenset[str]) -> None:
-        super().__init__(tape, "skip")
+        super().__init__(tape)
         self._names, self._with_gaps = names, with_gaps
 
     def _has(self, name: str) -> Any:
         if name not in self._with_gaps:
-            return True
+            return name in self._names
         return self._tape.emit(f"present[{self._names.index(name)}]", "bool")
 
     def _value(self, name: str) -> Any:
+        if name not in self._names:
+            return math.nan
         return self._tape.emit(f"rows[{self._names.index(name)}]", "float")
 
     def _any_nonfinite_but(self, hidden: tuple[str, ...]) -> Any:
@@ -121,8 +133,10 @@ class LaneProgram:
     The arrays it works in, its registers, are made by `start`, and are its state.
     """
 
-    def __init__(self, code: _LaneCode) -> None:
-        self._function, self._kinds, self._first, self._growth = code
+    def __init__(self, code: _LaneCode, names: tuple[str, ...]) -> None:
+        self._function, self._kinds, self._first, self._growth, rows, present = code
+        self._rows = [name if place in rows else "" for place, name in enumerate(names)]
+        self._present = [name if place in present else "" for place, name in enumerate(names)]
         self._registers: tuple[Any, ...] = ()
 
     def start(self, lanes: int, epochs: int) -> None:
@@ -139,13 +153,15 @@ class LaneProgram:
         """Go on with these lanes alone."""
         self._registers = tuple(register[lanes] for register in self._registers)
 
-    def __call__(self, rows: Sequence[Any], present: Sequence[Any], epoch: int) -> tuple[Any, ...]:
-        """Take one epoch; give the answer of every rule: an array, or True or False for all.
+    def __call__(self, epoch: Any) -> tuple[Any, ...]:
+        """Take one epoch (of `lanes.py`); give the answer of every rule: an array, or a truth.
 
         The arrays are good until the next call, and not to be written to.
         """
+        rows = [epoch.row(name) if name else None for name in self._rows]
+        present = [epoch.present(name) if name else None for name in self._present]
         answers: tuple[Any, ...]
-        answers, self._registers = self._function(rows, present, epoch, *self._registers)
+        answers, self._registers = self._function(rows, present, epoch.number, *self._registers)
         return answers
 
 
@@ -154,6 +170,8 @@ class _LaneCode(NamedTuple):
     kinds: list[str]  # of the registers
     first: dict[int, Any]  # what registers hold before the first epoch
     growth: float  # by how much a whole number can grow in an epoch
+    rows: frozenset[int]  # the metrics whose values are read, by place
+    present: frozenset[int]  # the metrics that are asked for
 
 
 @functools.lru_cache(maxsize=256)
@@ -165,7 +183,11 @@ def _lane_code(
         return None
     writer = _LaneWriter(made)
     function = writer.written(f"<earlystop lanes of {[*rules]!r}>")
-    return _LaneCode(function, writer.kinds, writer.first, writer.growth())
+    read = {
+        kind: frozenset(int(place) for place in re.findall(rf"{kind}\[(\d+)\]", function.__doc__))
+        for kind in ("rows", "present")
+    }
+    return _LaneCode(function, writer.kinds, writer.first, writer.growth(), **read)
 
 
 def compile_lanes(
@@ -176,7 +198,7 @@ def compile_lanes(
     names: the metrics, in the order of the rows; with_gaps: those that epochs may lack.
     """
     code = _lane_code(rules, names, with_gaps)
-    return None if code is None else LaneProgram(code)
+    return None if code is None else LaneProgram(code, names)
 
 
 def _merged(

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 from .errors import RuleError, RuleTypeError
 
-__all__ = ["AtLeast", "Count", "NonNegative", "Positive", "settled"]
+__all__ = ["AtLeast", "Count", "NonNegative", "Positive", "is_value", "settled"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,14 @@ def settled(annotation: Any, value: Any, where: str) -> Any:
         raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
 
 
+def is_value(annotation: Any) -> bool:
+    """Does a field of this annotation hold a value, which can be hashed and does not change?"""
+    kinds = (list, dict, set, bytearray)
+    if annotation in kinds or typing.get_origin(annotation) in kinds:
+        return False
+    return all(map(is_value, typing.get_args(annotation)))
+
+
 class _Wrong(Exception):  # noqa: N818  # private, never seen
     def __init__(self, expected: str, is_type: bool) -> None:
         super().__init__(expected)
@@ -71,7 +79,7 @@ def _text(value: Any) -> str:
         raise _Wrong("a string", is_type=True)
     if not value:
         raise _Wrong("a name, not an empty string", is_type=False)
-    return str(value)
+    return str.__str__(value)  # the value of a str Enum, not its name
 
 
 def _integer(value: Any) -> int:
@@ -85,13 +93,13 @@ def _number(value: Any) -> float:
         raise _Wrong("a number", is_type=True)
     if not math.isfinite(value):
         raise _Wrong("a finite number", is_type=False)
-    return float(value)
+    return float(value) + 0.0  # -0.0 is 0.0: settings that compare equal must act alike
 
 
 def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
+    if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":
         raise _Wrong("True or False", is_type=True)
-    return value
+    return bool(value)
 
 
 _SETTLERS: dict[Any, Callable[[Any], Any]] = {
@@ -106,6 +114,10 @@ def _settled(annotation: Any, value: Any) -> Any:
     if annotation in _SETTLERS:
         return _SETTLERS[annotation](value)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise _Wrong(f"one of {', '.join(map(repr, arguments))}", is_type=False)
+        return value
     if origin is Annotated:
         return _bounded(arguments[0], arguments[1:], value)
     if origin in (typing.Union, types.UnionType) and type(None) in arguments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from .errors import HistoryError, MissingMetricError, name_advice
 
 __all__ = ["History"]
+
+_READ_AHEAD = 64  # epochs of a run that are read together
 
 Floats: TypeAlias = npt.NDArray[Any]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -78,6 +80,7 @@ class History:
             )
         self.metrics = types.MappingProxyType(arrays)
         self.lengths = _lengths(lengths, shape)
+        self.lengths.flags.writeable = False
         self.names = _names(names, shape[0])
 
     @classmethod
@@ -86,7 +89,8 @@ class History:
 
         A run may be a dict of lists, a Keras `History.history`, or a data frame. Runs may differ in
         length and in their metrics; within a run, all metrics have the same length, with None
-        where one was not reported.
+        where one was not reported. A NaN is taken for a logged value: where a frame has nothing
+        else for a gap, turn it into None first.
 
         Raises HistoryError as `History` does.
 
@@ -172,17 +176,24 @@ class History:
 
         Raises HistoryError for a run that there is not.
         """
+        return list(self.iter_records(run))
+
+    def iter_records(self, run: int | str) -> Iterator[dict[str, float]]:
+        """`records`, one by one: what is not asked for is not read."""
         row = self.row(run)
         length = int(self.lengths[row])
-        columns = {}
-        for name, array in self.metrics.items():
-            gaps = self._gaps.get(name)
-            present = [True] * length if gaps is None else (~gaps[row, :length]).tolist()
-            columns[name] = (array[row, :length].astype(np.float64).tolist(), present)
-        return [
-            {name: values[e] for name, (values, present) in columns.items() if present[e]}
-            for e in range(length)
-        ]
+        for first in range(0, length, _READ_AHEAD):
+            epochs = slice(first, min(first + _READ_AHEAD, length))
+            columns = []
+            for name, array in self.metrics.items():
+                values = array[row, epochs].astype(np.float64).tolist()
+                gaps = self._gaps.get(name)
+                missing = [False] * len(values) if gaps is None else gaps[row, epochs].tolist()
+                columns.append((name, values, missing))
+            for place in range(epochs.stop - first):
+                yield {
+                    name: values[place] for name, values, missing in columns if not missing[place]
+                }
 
     def row(self, run: int | str) -> int:
         """The number of a run, given by number (from 0) or by name."""
@@ -190,8 +201,8 @@ class History:
             if run not in self.names:
                 raise HistoryError(f"no run {run!r}: {name_advice(run, self.names, 'runs')}")
             return self.names.index(run)
-        if not 0 <= run < self.runs:
-            raise HistoryError(f"no run {run}: the history has runs 0 to {self.runs - 1}")
+        if not isinstance(run, (int, np.integer)) or not 0 <= run < self.runs:
+            raise HistoryError(f"no run {run!r}: the history has runs 0 to {self.runs - 1}")
         return int(run)
 
     def __len__(self) -> int:
@@ -205,8 +216,9 @@ class History:
 def _columns(run: Any, place: int) -> dict[str, tuple[Floats, Bools | None]]:
     columns = {}
     for name in run.keys():  # noqa: SIM118  # frames iterate otherwise
-        array, gaps = _array(f"{name} of run {place}", run[name], of_one_run=True)
-        columns[str(name)] = (array, gaps)
+        if not isinstance(name, str):
+            raise HistoryError(f"the names of metrics must be strings, got {name!r} in run {place}")
+        columns[name] = _array(f"{name} of run {place}", run[name], of_one_run=True)
     return columns
 
 
@@ -214,11 +226,13 @@ def _array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bo
     """The values as (runs, epochs) of a real dtype, and where they are gaps (None: nowhere)."""
     gaps: Any = None
     if isinstance(values, np.ma.MaskedArray):
-        gaps = np.ma.getmaskarray(values)
-        array = values.data
+        gaps = np.ma.getmaskarray(values).copy()
+        array = np.asarray(values.data)
     else:
         array = _plain_array(name, values)
     if array.dtype == object:
+        if any(isinstance(value, str) for value in array.flat):
+            raise HistoryError(f"the values of {name} must be real numbers, got text among them")
         missing = np.array([value is None for value in array.flat]).reshape(array.shape)
         gaps = missing if gaps is None else gaps | missing
         array = _numbers(name, np.where(gaps, np.nan, array))
@@ -234,22 +248,25 @@ def _array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bo
 
 
 def _plain_array(name: str, values: Any) -> Any:
-    if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
-        return np.asarray(values)
-    if isinstance(values, np.ndarray):
-        return values
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise HistoryError(f"the values of {name} must be a sequence, got {values!r}")
-    values = list(values)
-    if _ragged(values):
-        raise HistoryError(
-            f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
-            "run 0}, ...]), or one padded array with `lengths`"
-        )
+    if isinstance(values, (str, bytes)) or not isinstance(values, (Iterable, np.ndarray)):
+        raise HistoryError(f"the values of {name} must be a sequence, got {values!r:.80}")
     try:
-        return np.asarray(values)
-    except (ValueError, TypeError) as error:
+        if isinstance(values, np.memmap):
+            return values
+        if hasattr(values, "__array__"):
+            return np.asarray(values)
+        values = list(values)
+        if any(np.ma.isMaskedArray(value) for value in values):
+            filled: list[Any] = [np.ma.asarray(v, dtype=object).filled(None) for v in values]
+            values = [value.tolist() for value in filled]
+        if not _ragged(values):
+            return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise HistoryError(f"the values of {name} do not form an array: {error}") from error
+    raise HistoryError(
+        f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
+        "run 0}, ...]), or one padded array with `lengths`"
+    )
 
 
 def _ragged(values: Sequence[Any]) -> bool:
@@ -260,7 +277,7 @@ def _ragged(values: Sequence[Any]) -> bool:
 def _numbers(name: str, array: Any) -> Any:
     try:
         return array.astype(np.float64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise HistoryError(f"the values of {name} must be real numbers: {error}") from error
 
 
@@ -279,7 +296,7 @@ def _lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
             f"`lengths` must lie between 0 and the {epochs} epochs there are, got "
             f"{array.min()} to {array.max()}"
         )
-    return array.astype(np.int64)
+    return np.array(array, dtype=np.int64)
 
 
 def _names(names: Iterable[str] | None, runs: int) -> tuple[str, ...]:

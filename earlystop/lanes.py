@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from .compiled import LaneProgram, compile_lanes
 from .history import Bools, History
 from .rule import Rule, advance
 
-__all__ = ["Epoch", "Lanes", "PlainSteps", "metrics_used", "program_for"]
+__all__ = ["Epoch", "Lanes", "PlainSteps", "program_for"]
 
 # Lanes that are stepped together, and epochs that are laid out for them at a time: enough to make
 # little of the cost of a call, few enough to stay in the cache. They bound the memory: 8 bytes
@@ -23,13 +23,24 @@ TILE = 512
 DENSE = 0.6
 
 
-class Epoch(NamedTuple):
-    """One epoch of some runs."""
+class Epoch:
+    """One epoch of some runs; what is not asked for is not read.
 
-    number: int
-    rows: list[Any]  # the values of every metric, one a lane
-    present: list[Any]  # where they were reported; None: everywhere
-    inside: Bools | None  # the lanes whose run has this epoch; None: all
+    number: counted from 0. inside: the lanes whose run has this epoch; None: all.
+    """
+
+    def __init__(self, lanes: Lanes, number: int, place: int, inside: Bools | None) -> None:
+        self._lanes, self._place = lanes, place
+        self.number, self.inside = number, inside
+
+    def row(self, name: str) -> Any:
+        """The values of a metric, one a lane; NaN where it was not reported."""
+        return self._lanes.block_of(name)[0][self._place]
+
+    def present(self, name: str) -> Any:
+        """Where the metric was reported; True: everywhere, False: nowhere."""
+        present = self._lanes.block_of(name)[1]
+        return present if isinstance(present, bool) else present[self._place]
 
 
 class Lanes:
@@ -38,12 +49,13 @@ class Lanes:
     runs: which runs the lanes are, shape (lanes,). lengths: their epochs.
     """
 
-    def __init__(self, history: History, names: tuple[str, ...], lanes: slice) -> None:
-        self._history, self._names = history, names
+    def __init__(self, history: History, lanes: slice) -> None:
+        self._history = history
         self._lanes: Any = lanes  # what takes the lanes' rows from an array: a slice, or numbers
         self.runs: npt.NDArray[np.int64] = np.arange(history.runs)[lanes]
         self.lengths: npt.NDArray[np.int64] = history.lengths[lanes]
-        self._inside: Bools | None = None
+        self._block = slice(0, 0)
+        self._blocks: dict[str, tuple[Any, Any]] = {}
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -54,36 +66,42 @@ class Lanes:
         return int(self.lengths.max())
 
     def keep(self, lanes: npt.NDArray[np.int64]) -> None:
-        """Go on with these lanes alone, from the next block on."""
+        """Go on with these lanes alone; between two blocks."""
         self.runs, self.lengths = self.runs[lanes], self.lengths[lanes]
         self._lanes = self.runs
-        self._inside = None if self._inside is None else self._inside[lanes]
+        self._blocks = {}
 
     def blocks(self) -> Iterator[Iterator[Epoch]]:
         """The epochs, a block at a time. Between two blocks, lanes may be dropped."""
-        ends = set(np.unique(self.lengths).tolist())
-        for first in range(0, self.longest, BLOCK):
-            yield self._block(first, min(BLOCK, self.longest - first), ends)
+        longest = self.longest
+        for first in range(0, longest, BLOCK):
+            self._block = slice(first, min(first + BLOCK, longest))
+            self._blocks = {}
+            yield self._epochs()
 
-    def _block(self, first: int, count: int, ends: set[int]) -> Iterator[Epoch]:
-        block = slice(first, first + count)
-        rows = [self._laid_out(self._history.metrics[n], block, np.float64) for n in self._names]
-        gaps = [self._history.gaps(name) for name in self._names]
-        present = [g if g is None else ~self._laid_out(g, block, np.bool_) for g in gaps]
-        for place in range(count):
-            epoch = first + place
-            if epoch in ends:
-                self._inside = self.lengths > epoch
-            yield Epoch(
-                epoch,
-                [row[place] for row in rows],
-                [row if row is None else row[place] for row in present],
-                self._inside,
-            )
+    def _epochs(self) -> Iterator[Epoch]:
+        first, inside = self._block.start, None
+        shortest, ends = int(self.lengths.min()), set(np.unique(self.lengths).tolist())
+        for number in range(first, self._block.stop):
+            if number >= shortest and (inside is None or number in ends):
+                inside = self.lengths > number
+            yield Epoch(self, number, number - first, inside)
 
-    def _laid_out(self, array: Any, block: slice, dtype: Any) -> Any:
-        """A block of epochs, one row an epoch."""
-        columns = array[self._lanes, block]
+    def block_of(self, name: str) -> tuple[Any, Any]:
+        """The values of a metric over the block, a row an epoch, and where it was reported."""
+        if name not in self._blocks:
+            gaps = self._history.gaps(name)
+            rows = self._laid_out(self._history.metrics[name], np.float64)
+            present: Any = True
+            if gaps is not None:
+                missing = self._laid_out(gaps, np.bool_)
+                rows[missing] = np.nan
+                present = ~missing
+            self._blocks[name] = rows, present
+        return self._blocks[name]
+
+    def _laid_out(self, array: Any, dtype: Any) -> Any:
+        columns = array[self._lanes, self._block]
         rows = np.empty(columns.shape[::-1], dtype=dtype)
         for first in range(0, len(columns), TILE):  # few lanes at a time: their lines stay cached
             tile = slice(first, first + TILE)
@@ -91,21 +109,9 @@ class Lanes:
         return rows
 
 
-def metrics_used(rules: tuple[Rule, ...], history: History) -> tuple[str, ...]:
-    """The metrics that rules look at: all of them, where one asks for any metric."""
-    waiting = list(rules)
-    while waiting:
-        rule = waiting.pop()
-        if rule.looks_at_any_metric:
-            return tuple(history.metrics)
-        waiting.extend(rule.parts)
-    return tuple(dict.fromkeys(name for rule in rules for name in rule.all_needs))
-
-
-def program_for(
-    rules: tuple[Rule, ...], names: tuple[str, ...], history: History
-) -> LaneProgram | PlainSteps:
-    """What steps rules over lanes that hold these metrics of a history."""
+def program_for(rules: tuple[Rule, ...], history: History) -> LaneProgram | PlainSteps:
+    """What steps rules over the lanes of a history."""
+    names = tuple(history.metrics)
     with_gaps = frozenset(name for name in names if history.gaps(name) is not None)
     return compile_lanes(rules, names, with_gaps) or PlainSteps(rules, names)
 
@@ -123,13 +129,10 @@ class PlainSteps:
     def keep(self, lanes: Any) -> None:
         self._states = [_kept(state, lanes) for state in self._states]
 
-    def __call__(self, rows: Any, present: Any, epoch: int) -> tuple[Any, ...]:
-        metrics = _LaneMetrics(
-            dict(zip(self._names, rows, strict=True)),
-            {n: p for n, p in zip(self._names, present, strict=True) if p is not None},
-        )
+    def __call__(self, epoch: Epoch) -> tuple[Any, ...]:
+        metrics = _LaneMetrics(epoch, self._names, {})
         stepped = [
-            advance(rule, state, metrics, epoch)
+            advance(rule, state, metrics, epoch.number)
             for rule, state in zip(self._rules, self._states, strict=True)
         ]
         self._states = [after for after, _ in stepped]
@@ -146,23 +149,25 @@ def _kept(state: Any, lanes: Any) -> Any:
 class _LaneMetrics:
     """The metrics of one epoch, one lane a run; to a rule they look like those of a live epoch."""
 
-    def __init__(self, values: dict[str, Any], present: dict[str, Any]) -> None:
-        self._values, self._present = values, present
+    def __init__(self, epoch: Epoch, names: tuple[str, ...], shown: dict[str, Any]) -> None:
+        self._epoch, self._names, self._shown = epoch, names, shown
 
     def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+        if name in self._shown:
+            return self._shown[name]
+        return self._epoch.row(name) if name in self._names else np.nan
 
     def reported(self, names: tuple[str, ...]) -> Any:
         present: Any = True
         for name in names:
-            present = present & self._present.get(name, True)
+            present = present & (name in self._names and self._epoch.present(name))
         return present
 
     def replaced(self, name: str, value: Any) -> _LaneMetrics:
-        return _LaneMetrics({**self._values, name: value}, self._present)
+        return _LaneMetrics(self._epoch, self._names, {**self._shown, name: value})
 
     def any_nonfinite(self) -> Any:
         found: Any = False
-        for name, value in self._values.items():
-            found = found | (self.reported((name,)) & ~np.isfinite(value))
+        for name in self._names:
+            found = found | (self.reported((name,)) & ~np.isfinite(self[name]))
         return found

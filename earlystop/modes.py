@@ -56,6 +56,11 @@ _HIGHER_IS_BETTER = """
     nmi, ari, ami, silhouette, v measure, inception score, pass, pck, oks, mota, idf1, hota
 """
 
+# These are metrics when they stand alone; at the end of a longer name they may be anything.
+_ALONE = """
+    success solved pass return returns hits map mar top em l1 l2 ce ap ar pq similarity likelihood
+"""
+
 # Where or how a metric was taken: says nothing about its direction.
 _DECORATION = """
     val valid validation train training test testing eval evaluation dev holdout heldout metrics
@@ -67,6 +72,7 @@ _DOUBT = """
     neg negative minus inverse inv not non anti one std stdev stddev stderr var variance gap diff
     difference delta change drop decrease increase gain grad gradient ratio relative improvement
     reduction scale weight weights coef coeff lambda num count n target threshold min max best
+    time times seconds steps epochs no without failed missed lost cost per to until since rank
 """
 
 
@@ -77,13 +83,15 @@ def _phrases(table: str) -> frozenset[tuple[str, ...]]:
 
 _MIN, _MAX = _phrases(_LOWER_IS_BETTER), _phrases(_HIGHER_IS_BETTER)
 _DECORATING, _DOUBTFUL = frozenset(_DECORATION.split()), frozenset(_DOUBT.split())
+_STANDING_ALONE = frozenset(_ALONE.split())
 _LONGEST = max(map(len, _MIN | _MAX))
 
 
 def _words(name: str) -> list[str]:
     name = re.sub(r"\(\w*\)\s*$", "", name.strip())  # metrics/mAP50(B): box or mask
     name = re.sub(r"^valid(ation)?_\d+\b", "", name)  # valid_0: the set's number
-    name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)  # valLoss
+    name = re.sub(r"^(val|valid|train|test|eval|dev)(?=[A-Z])", r"\1_", name)  # valLoss
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return [word for word in re.split(r"[^0-9a-z]+", name.lower()) if word]
 
 
@@ -95,6 +103,8 @@ def _known(words: list[str]) -> Direction | None:
             continue
         phrase = tuple(words[start:])
         for spelling in (phrase, (*phrase[:-1], phrase[-1].rstrip("0123456789"))):
+            if before and spelling[0] in _STANDING_ALONE and len(spelling) == 1:
+                continue
             if spelling in _MIN:
                 return "min"
             if spelling in _MAX:
@@ -113,7 +123,10 @@ def _from_name(name: str) -> Direction | None:
     bare = [word for word in words if word not in _DECORATING]
     while len(bare) > 1 and bare[-1].isdigit():  # hits@10, mAP_0.5:0.95
         bare.pop()
-    return _known(bare)
+    found = _known(bare)
+    if found is None and "/" in name and not set(words) & _DOUBTFUL:  # coco/AP: a place, a name
+        return _from_name(name.rsplit("/", 1)[1])
+    return found
 
 
 def direction(monitor: str, mode: object, owner: str) -> Direction:

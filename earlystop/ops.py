@@ -33,7 +33,6 @@ __all__ = [
     "push",
     "replaced",
     "reported",
-    "select",
     "sqrt",
     "total",
     "where",
@@ -110,14 +109,12 @@ def _deviation(window: tuple[Value, ...]) -> Value:
     return sqrt(_total(tuple((value - mean) * (value - mean) for value in shifted)) / len(window))
 
 
-where = Operation(
+_choose = Operation(
     lambda condition, a, b: a if condition else b,
     inline="{1} if {0} else {2}",
     ufunc="where",
     kind="where",
 )
-"""`where(condition, a, b)`: a where the condition holds, else b."""
-
 invert = Operation(operator.not_, inline="not {0}", ufunc="logical_not", kind="bool")
 """`invert(condition)`: not (Python's `~True` is -2)."""
 
@@ -151,6 +148,18 @@ deviation = Operation(_deviation)
 """`deviation(window)`: the population standard deviation of a window."""
 
 
+def where(condition: Value, a: Any, b: Any) -> Any:
+    """`a` where the condition holds, else `b`: numbers, windows or whole states."""
+    if condition is True:
+        return a
+    if condition is False or a is b:
+        return b
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        parts = [where(condition, x, y) for x, y in zip(a, b, strict=True)]
+        return type(a)(*parts) if hasattr(a, "_fields") else tuple(parts)
+    return _choose(condition, a, b)
+
+
 def worst(mode: Mode) -> float:
     """The value that every other improves on. (A rule's `mode` is never "auto" any more.)
 
@@ -176,18 +185,6 @@ def improves(value: Value, reference: Value, mode: Mode, min_delta: Value) -> Va
     return value + min_delta < reference if mode == "min" else value - min_delta > reference
 
 
-def select(condition: Value, a: Any, b: Any) -> Any:
-    """`where` for whole states: every part of `a` where the condition holds, else of `b`."""
-    if condition is True:
-        return a
-    if condition is False or a is b:
-        return b
-    if isinstance(a, tuple) and isinstance(b, tuple) and not isinstance(condition, bool):
-        parts = [select(condition, x, y) for x, y in zip(a, b, strict=True)]
-        return type(a)(*parts) if hasattr(a, "_fields") else tuple(parts)
-    return where(condition, a, b)
-
-
 def reported(metrics: Any, names: tuple[str, ...]) -> Value:
     """Were all of `names` reported at this epoch?"""
     if isinstance(metrics, Mapping):
@@ -198,7 +195,7 @@ def reported(metrics: Any, names: tuple[str, ...]) -> Value:
 def replaced(metrics: Any, name: str, value: Value) -> Any:
     """The metrics of this epoch with another value for `name`, where `name` was reported."""
     if isinstance(metrics, Mapping):
-        return {**metrics, name: value} if name in metrics else metrics
+        return type(metrics)({**metrics, name: value}) if name in metrics else metrics  # type: ignore[call-arg]
     return metrics.replaced(name, value)
 
 

@@ -17,7 +17,7 @@ from . import lanes as lanes_module
 from .compiled import LaneProgram
 from .errors import MissingMetricError, RuleTypeError, name_advice
 from .history import Bools, History
-from .lanes import Lanes, PlainSteps, metrics_used, program_for
+from .lanes import Lanes, PlainSteps, program_for
 from .rule import Rule
 from .stopper import Decision, Stopper
 from .trace import OnMissing
@@ -53,7 +53,7 @@ class Replay:
         """
         stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
         made: list[Decision] = []
-        for metrics in self.history.records(run):
+        for metrics in self.history.iter_records(run):
             made.append(stopper.step(metrics))
             if stopper.stopped:
                 break
@@ -130,7 +130,7 @@ def _stepped(stopper: Stopper, history: History) -> Arrays:
     skipping = Stopper(stopper.stop, stopper.save, on_missing="skip")
     for run in range(history.runs):
         skipping.reset()
-        for metrics in history.records(run):
+        for metrics in history.iter_records(run):
             skipping.step(metrics)
             if skipping.stopped:
                 break
@@ -141,15 +141,13 @@ def _stepped(stopper: Stopper, history: History) -> Arrays:
 
 def _in_lanes(stopper: Stopper, history: History) -> Arrays:
     """Many runs at once, epoch by epoch."""
-    rules = (stopper.stop, stopper.save)
-    names = metrics_used(rules, history)
-    program = program_for(rules, names, history)
+    program = program_for((stopper.stop, stopper.save), history)
     epochs = history.lengths.copy()
     stopped = np.zeros(history.runs, dtype=np.bool_)
     saved_epoch = np.full(history.runs, -1, dtype=np.int64)
     with np.errstate(all="ignore"):
         for first in range(0, history.runs, lanes_module.LANES):
-            lanes = Lanes(history, names, slice(first, first + lanes_module.LANES))
+            lanes = Lanes(history, slice(first, first + lanes_module.LANES))
             _run_lanes(program, lanes, (epochs, stopped, saved_epoch))
     return epochs, stopped, saved_epoch
 
@@ -171,7 +169,7 @@ def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays)
                 lanes.keep(left)
                 program.keep(left)
         for epoch in block:
-            stops, saves = program(epoch.rows, epoch.present, epoch.number)
+            stops, saves = program(epoch)
             running = epoch.inside
             if ended is not None:
                 running = ~ended if running is None else running & ~ended
@@ -189,13 +187,14 @@ def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays)
 
 def _require_all(stopper: Stopper, history: History, epochs: npt.NDArray[np.int64]) -> None:
     """In "raise" mode: no epoch that a live run would have taken may lack a metric."""
-    before_the_stop = np.arange(history.epochs) < epochs[:, None]
-    for name in dict.fromkeys(stopper.stop.all_needs + stopper.save.all_needs):
-        gaps = before_the_stop & ~history.reported(name)
-        if gaps.any():
-            run, epoch = (int(place) for place in np.argwhere(gaps)[0])
-            there = history.records(run)[epoch]
-            raise MissingMetricError(
-                f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
-                f'{name_advice(name, there)} (on_missing="skip" lets rules pass such epochs over)'
-            )
+    names = dict.fromkeys(stopper.stop.all_needs + stopper.save.all_needs)
+    taken = np.arange(history.epochs) < epochs[:, None]
+    gaps = {name: taken & ~history.reported(name) for name in names}
+    if any(gap.any() for gap in gaps.values()):
+        run, epoch = (int(place) for place in np.argwhere(np.any([*gaps.values()], axis=0))[0])
+        name = next(name for name, gap in gaps.items() if gap[run, epoch])
+        there = history.records(run)[epoch]
+        raise MissingMetricError(
+            f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
+            f'{name_advice(name, there)} (on_missing="skip" lets rules pass such epochs over)'
+        )

@@ -23,7 +23,8 @@ Rise('loss', by=2.0) | ~Rise('val_loss')
 
 The class is made a frozen dataclass; its annotations are checked when a rule is made (`fields.py`);
 its name is its tag in JSON. Metrics are named in fields called `monitor`, `..._monitor` or
-`monitors`. An epoch that lacks one of them never reaches `step` (see `advance`).
+`monitors`. An epoch that lacks one of them never reaches `step` (see `advance`). Whole numbers in
+the state are counters: arrays hold them in 64 bits.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .errors import RuleError, RuleTypeError, name_advice
-from .fields import settled
+from .fields import is_value, settled
 from .modes import Mode, direction
-from .ops import invert, reported, select
+from .ops import invert, reported, where
+from .trace import TracedMetrics
 
 if typing.TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform
@@ -57,6 +59,30 @@ State = Any  # whatever `init()` gives: a NamedTuple, or () for a rule that reme
 _registry: dict[str, type[Rule]] = {}
 
 
+def _check_class(cls: type[Rule]) -> None:
+    """Refuse what would make a rule that cannot keep the contract."""
+    name, there = cls.__name__, _registry.get(cls.__name__)
+    local = [c for c in (cls, there) if c and "<locals>" in c.__qualname__]
+    if there and len(local) < 2:  # both are made anew at every call of a function
+        where_there, where_here = (f"{c.__module__}.{c.__qualname__}" for c in (there, cls))
+        if where_there != where_here:
+            raise RuleError(
+                f"there is a rule called {name!r} already ({where_there}): saved states tell rules "
+                "by name, so choose another"
+            )
+    if "__post_init__" in vars(cls):
+        raise RuleError(
+            f"`{name}` must not define `__post_init__`, which checks its settings: "
+            "put checks of its own into `validate`"
+        )
+    step = vars(cls).get("step")
+    if step is not None and len(inspect.signature(step).parameters) != 4:
+        raise RuleError(f"`{name}.step` must take (self, state, metrics, epoch)")
+    for field, value in vars(cls).items():
+        if isinstance(value, dataclasses.Field) and value.compare is False:
+            raise RuleError(f"`{name}.{field}` must take part in comparison: rules are values")
+
+
 @dataclass_transform(frozen_default=True)
 class Rule:
     """Base of all rules; see the top of this module for how to write one.
@@ -67,14 +93,14 @@ class Rule:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        taken = _registry.get(cls.__name__)
-        if taken and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise RuleError(
-                f"there is a rule called {cls.__name__!r} already ({taken.__module__}."
-                f"{taken.__qualname__}): saved states tell rules by name, so choose another"
-            )
+        _check_class(cls)
         dataclasses.dataclass(frozen=True, repr=False)(cls)
         _registry[cls.__name__] = cls
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls is Rule:
+            raise RuleTypeError("Rule is the base of rules: make one of its subclasses")
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -113,11 +139,6 @@ class Rule:
         """Why the rule fires at this epoch, given the state before it; "" if it does not."""
         after, fires = advance(self, state, metrics, epoch)
         return self.reason(after, metrics, epoch) if fires else ""
-
-    @property
-    def looks_at_any_metric(self) -> bool:
-        """Does `step` look at metrics that it does not name (see `ops.any_nonfinite`)?"""
-        return False
 
     # What follows from it --------------------------------------------------------------------
 
@@ -236,10 +257,23 @@ def advance(rule: Rule, state: State, metrics: Any, epoch: Any) -> tuple[State, 
     present = reported(metrics, rule.needs)
     if present is False:
         return state, False
-    after, fires = rule.step(state, metrics, epoch)
+    if isinstance(metrics, TracedMetrics):
+        after, fires = _recorded(rule, state, metrics, epoch)
+    else:
+        after, fires = rule.step(state, metrics, epoch)
     if present is True:
         return after, fires
-    return select(present, after, state), present & fires
+    return where(present, after, state), present & fires
+
+
+def _recorded(rule: Rule, state: State, metrics: TracedMetrics, epoch: Any) -> tuple[State, Any]:
+    """A step on stand-ins, which may read what its rule needs and nothing else."""
+    own = metrics.of_rule(rule)
+    own.reported(rule.needs)
+    result: Any = rule.step(state, own, epoch)  # type: ignore[arg-type]  # it stands for a mapping
+    if not isinstance(result, tuple) or len(result) != 2:  # a pair
+        raise RuleError(f"`{type(rule).__name__}.step` must return (state, fires), got {result!r}")
+    return result
 
 
 class AnyOf(Rule):
@@ -368,6 +402,11 @@ def _annotations(cls: type[Rule]) -> dict[str, Any]:
                 "import the names they use at the top of the module"
             ) from error
         names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # see __init_subclass__
+        for name in names:
+            if not is_value(hints[name]):
+                raise RuleError(f"`{cls.__name__}.{name}` must be a value: a tuple, not a list")
+        if Mode in hints.values() and "monitor" not in names:
+            raise RuleError(f"`{cls.__name__}` has a mode, so it needs a field called `monitor`")
         _annotations_of[cls] = {name: hints[name] for name in names}
     return _annotations_of[cls]
 
@@ -406,7 +445,10 @@ def _rule_from(data: Any) -> Rule:
 
 
 def _value_from(annotation: Any, value: Any, owner: str) -> Any:
-    if annotation is Rule:
+    arguments = typing.get_args(annotation)
+    if value is not None and type(None) in arguments:
+        (annotation,) = (argument for argument in arguments if argument is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, Rule):
         return _rule_from(value)
     if typing.get_origin(annotation) is tuple:
         if not isinstance(value, (list, tuple)):

@@ -34,7 +34,10 @@ def number_from(data: Any, where: str) -> float:
         return _NON_FINITE[data]
     if isinstance(data, bool) or not isinstance(data, (int, float)):
         raise StateError(f"{where} should be a number, or one of {list(_NON_FINITE)}, got {data!r}")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise StateError(f"{where} is too large for a float, got {data!r:.50}...") from None
 
 
 def encoded(state: Any) -> Any:
@@ -61,6 +64,8 @@ def decoded(data: Any, shape: Any, where: str) -> Any:
         if not isinstance(data, list) or len(data) != len(shape):
             what = "numbers" if is_window(shape) else "states"
             raise StateError(f"{where} should be a list of {len(shape)} {what}, got {data!r}")
+        if is_window(shape):
+            return tuple(number_from(part, f"{where}[{place}]") for place, part in enumerate(data))
         return tuple(
             decoded(part, part_shape, f"{where}[{place}]")
             for place, (part, part_shape) in enumerate(zip(data, shape, strict=True))

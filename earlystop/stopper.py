@@ -16,6 +16,7 @@ are refused, not at all. There is no clock, no file and no framework in it.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any, NamedTuple, SupportsFloat
@@ -93,6 +94,7 @@ class Stopper:
     """
 
     __slots__ = (
+        "__weakref__",
         "_advance",
         "_best_epoch",
         "_best_metrics",
@@ -150,18 +152,18 @@ class Stopper:
         if type(metrics) is not dict:
             metrics = admitted(metrics)
         else:
-            for value in metrics.values():
-                if type(value) is not float:
+            for name, value in metrics.items():
+                if type(value) is not float or type(name) is not str:
                     metrics = admitted(metrics)
                     break
         epoch = self._epoch
         try:
             state, stop, save = self._advance(self._state, metrics, epoch)
-        except KeyError:
-            raise self._missing(metrics) from None
+        except KeyError as error:
+            raise self._missing(error.args[0], metrics) from None
         reason = self._explained(metrics) if stop else ""
         if save:
-            self._best_metrics = _with_text_names(metrics)
+            self._best_metrics = dict(metrics)
             self._best_epoch = epoch
         if stop:
             self._stopped, self._reason = True, reason
@@ -169,9 +171,9 @@ class Stopper:
         self._epoch = epoch + 1
         return _new_tuple(Decision, (epoch, stop, save, reason))
 
-    def _missing(self, metrics: Mapping[str, Any]) -> MissingMetricError:
-        monitors = dict.fromkeys(self._stop.all_needs + self._save.all_needs)
-        name = next(name for name in monitors if name not in metrics)
+    def _missing(self, name: str, metrics: Mapping[str, Any]) -> MissingMetricError:
+        needs = dict.fromkeys(self._stop.all_needs + self._save.all_needs)
+        name = next((need for need in needs if need not in metrics), name)
         if name == ELAPSED:
             way_out = f"add {ELAPSED!r} yourself, or use an adapter, which does"
         else:
@@ -182,7 +184,9 @@ class Stopper:
 
     def _explained(self, metrics: Any) -> str:
         before = rebuilt(self._stop.init(), iter(self._state))
-        return self._stop.explain(before, metrics, self._epoch) or f"{self._stop!r} fires"
+        return (
+            self._stop.explain(before, _Reported(metrics), self._epoch) or f"{self._stop!r} fires"
+        )
 
     # What has come of the run so far ---------------------------------------------------------
 
@@ -269,7 +273,9 @@ class Stopper:
             "stopped": self._stopped,
             "reason": self._reason,
             "best_epoch": self._best_epoch,
-            "best_metrics": metrics and {name: number_to(x) for name, x in metrics.items()},
+            "best_metrics": (
+                None if metrics is None else {name: number_to(x) for name, x in metrics.items()}
+            ),
             "stop_state": encoded(stop_state),
             "save_state": encoded(save_state),
         }
@@ -286,7 +292,7 @@ class Stopper:
                 f"got {_shortened(state)}"
             )
         version = state.get("version")
-        if version != _VERSION:
+        if version != _VERSION or isinstance(version, bool):
             newer = isinstance(version, int) and version > _VERSION
             raise StateError(
                 f"the state has version {version!r}, this library reads version {_VERSION}"
@@ -308,8 +314,9 @@ class Stopper:
         if not isinstance(reason, str) or bool(reason) != stopped:
             raise StateError(f"reason should be a text, empty unless stopped, got {reason!r}")
         best_epoch, best_metrics = _best_from(state)
-        if isinstance(self._save, Best) and best_metrics and self._save.monitor not in best_metrics:
-            raise StateError(f"best_metrics lacks {self._save.monitor!r}, got {best_metrics!r}")
+        monitor = self._save.monitor if isinstance(self._save, Best) else None
+        if monitor is not None and best_metrics is not None and monitor not in best_metrics:
+            raise StateError(f"best_metrics lacks {monitor!r}, got {best_metrics!r}")
         if epoch < 0 or (stopped and epoch == 0) or (best_epoch or 0) >= max(epoch, 1):
             raise StateError(
                 f"epoch {epoch} does not fit best_epoch {best_epoch}, stopped {stopped}"
@@ -322,7 +329,8 @@ class Stopper:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Lets copy.deepcopy and process pools take a stopper; the compiled steps are made anew.
-        return _restored, (self._stop, self._save, self._on_missing, self.state_dict())
+        made_of = (self._stop, self._save, self._on_missing)
+        return _restored, (type(self), *made_of, self.state_dict())
 
     def __repr__(self) -> str:
         skip = "" if self._on_missing == "raise" else f", on_missing={self._on_missing!r}"
@@ -372,19 +380,32 @@ class EarlyStopping(Stopper):
         start_from_epoch: int = 0,
         on_missing: OnMissing = "raise",
     ) -> None:
-        stop = Patience(
-            monitor,
-            patience=patience,
-            min_delta=min_delta,
-            mode=mode,
-            baseline=baseline,
-            start_from_epoch=start_from_epoch,
-        )
+        try:
+            stop = Patience(
+                monitor,
+                patience=patience,
+                min_delta=min_delta,
+                mode=mode,
+                baseline=baseline,
+                start_from_epoch=start_from_epoch,
+            )
+        except RuleError as error:  # name what was called
+            raise type(error)(str(error).replace("`Patience(", "`EarlyStopping(")) from None
         super().__init__(stop, save=Best(monitor, mode=stop.mode), on_missing=on_missing)
 
 
-def _restored(stop: Rule, save: Rule, on_missing: OnMissing, state: dict[str, Any]) -> Stopper:
-    stopper = Stopper(stop, save, on_missing=on_missing)
+class _Reported(dict[str, float]):
+    """The metrics of an epoch; what was not reported reads as NaN, as in the compiled steps."""
+
+    def __missing__(self, name: str) -> float:
+        return math.nan
+
+
+def _restored(
+    cls: type[Stopper], stop: Rule, save: Rule, on_missing: OnMissing, state: dict[str, Any]
+) -> Stopper:
+    stopper = cls.__new__(cls)
+    Stopper.__init__(stopper, stop, save, on_missing=on_missing)
     stopper.load_state_dict(state)
     return stopper
 
@@ -399,14 +420,10 @@ def admitted(metrics: Any) -> dict[str, float]:
             "`step` takes the metrics of one epoch as a mapping from name to value, such as "
             f"{{'val_loss': 0.5}}, got {_shortened(metrics)}"
         )
-    return {name: _number(name, value) for name, value in _with_text_names(metrics).items()}
-
-
-def _with_text_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
     for name in metrics:
         if not isinstance(name, str):
             raise MetricError(f"the names of metrics must be strings, got {name!r}")
-    return dict(metrics)
+    return {str.__str__(name): _number(name, value) for name, value in metrics.items()}
 
 
 def _number(name: str, value: Any) -> float:

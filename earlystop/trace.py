@@ -54,6 +54,9 @@ class Traced:
     def __init__(self, tape: Tape, name: str, kind: str) -> None:
         self.tape, self.name, self.kind = tape, name, kind
 
+    def __repr__(self) -> str:
+        return f"<a {self.kind} that will be known later>"
+
     def _refuse(self, what: str, instead: str) -> NoReturn:
         self.tape.refuse(what, instead)
 
@@ -82,6 +85,8 @@ class Traced:
     def __getitem__(self, place: int) -> Traced:
         if self.kind != "window":
             self._refuse("takes an item of a number", "only a window has items")
+        if isinstance(place, slice):
+            self._refuse("takes a slice of a window", "use `push` to move it on")
         return self.tape.emit(f"{{0}}[{operator.index(place)}]", "float", self)
 
     def _number(self, symbol: str, a: Any, b: Any) -> Traced:
@@ -89,6 +94,8 @@ class Traced:
         if "window" in kinds or kinds == ["bool", "bool"]:
             self._refuse(f"computes {kinds[0]} {symbol} {kinds[1]}", "write numbers there")
         kind = "float" if "float" in kinds or symbol == "/" else "int"
+        if kind == "int" and symbol == "*" and "epoch" not in (_name(a), _name(b)):
+            self._refuse("multiplies whole numbers, which may outgrow an array", "use floats")
         a, b = (int(x) if isinstance(x, bool) else x for x in (a, b))
         return self.tape.infix(symbol, a, b, kind)
 
@@ -101,7 +108,7 @@ class Traced:
         return self._number(symbol, a, b)
 
     def _comparison(self, symbol: str, a: Any, b: Any) -> Any:
-        if (self.name, symbol, b) == ("epoch", ">=", 0):
+        if self.name == "epoch" and symbol == ">=" and not isinstance(b, Traced) and b == 0:
             return True
         if "window" in (self.tape.kind(a), self.tape.kind(b)):
             self._refuse("compares a window", "compare its values")
@@ -142,7 +149,25 @@ class Traced:
     def __mod__(self, other: Any) -> Traced:
         return self._divided("%", self, other)
 
+    def __pow__(self, other: Any) -> NoReturn:
+        self._refuse("uses `**`", "multiply, or use `sqrt`")
+
+    __rpow__ = __pow__
+
+    def __floordiv__(self, other: Any) -> NoReturn:
+        self._refuse("uses `//`", "use `/` or `%` by a constant")
+
+    __rfloordiv__ = __floordiv__
+
+    def __invert__(self) -> NoReturn:
+        self._refuse("uses `~` on a truth value", "use `invert` (Python's ~True is -2)")
+
+    def __abs__(self) -> Traced:
+        return self.tape.emit("abs({0})", self.kind, self, ufunc="absolute")
+
     def __neg__(self) -> Traced:
+        if self.kind == "bool":
+            self._refuse("negates a truth value", "use `invert`")
         return self._number("-", 0, self) if self.kind == "int" else self._number("*", -1.0, self)
 
     def __lt__(self, other: Any) -> Any:
@@ -170,6 +195,10 @@ class Traced:
         return self._logic("or", self, other)
 
     __rand__, __ror__ = __and__, __or__
+
+
+def _name(value: Any) -> str:
+    return value.name if isinstance(value, Traced) else ""
 
 
 class Line(NamedTuple):
@@ -238,6 +267,8 @@ class Tape:
             if self.kind(condition) != "bool":
                 self.refuse("gives `where` a number to decide on", "give it a comparison")
             kinds = {self.kind(a), self.kind(b)}
+            if len(kinds) > 1 and kinds != {"int", "float"}:
+                self.refuse(f"chooses between a {' and a '.join(sorted(kinds))}", "use one kind")
             kind = kinds.pop() if len(kinds) == 1 else "float"
         elif kind == "same":
             kind = self.kind(values[0])
@@ -256,7 +287,8 @@ class Tape:
             return value.name
         if isinstance(value, tuple):
             return f"({', '.join(map(self.text, value))},)"
-        text = repr(value)
+        # As what it is, not as its type prints: NumPy's numbers and enums are numbers here.
+        text = repr({"bool": bool, "int": int, "float": float}[self.kind(value)](value))
         return f"({text})" if text.startswith("-") else text
 
     def kind(self, value: Any) -> str:
@@ -293,12 +325,22 @@ def _any_nonfinite(metrics: dict[str, float], hidden: tuple[str, ...]) -> bool:
 
 
 class TracedMetrics:
-    """Stands for the metrics of an epoch, as a dict that may lack some (`on_missing`)."""
+    """Stands for the metrics of an epoch, as a dict that may lack some.
 
-    def __init__(self, tape: Tape, on_missing: OnMissing) -> None:
-        self._tape, self._on_missing = tape, on_missing
+    sure: the metrics that the epoch does not lack: somebody has looked before.
+    """
+
+    def __init__(self, tape: Tape, sure: frozenset[str] = frozenset()) -> None:
+        self._tape, self._sure = tape, sure
         self._shown: dict[str, Any] = {}
         self._asked: set[str] = set()
+
+    def of_rule(self, rule: object) -> TracedMetrics:
+        """The same for another rule, which has asked for nothing yet."""
+        other = copy.copy(self)
+        other._asked = set()
+        self._tape.owner = type(rule).__name__
+        return other
 
     def reported(self, names: tuple[str, ...]) -> Any:
         self._asked.update(names)
@@ -309,11 +351,20 @@ class TracedMetrics:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._asked:
-            raise RuleError(
-                f"`{self._tape.owner}.step` reads the metric {name!r}, which is not among its "
-                "monitors: keep the name in a field called `monitor` or `..._monitor`"
+            self._tape.refuse(
+                f"reads the metric {name!r}, which is not among its monitors",
+                "keep the name in a field called `monitor` or `..._monitor`, or ask "
+                "`reported(metrics, (name,))` first",
             )
         return self._shown[name] if name in self._shown else self._value(name)
+
+    def _no_dict(self, *_: Any, **__: Any) -> NoReturn:
+        self._tape.refuse(
+            "goes through the metrics, or asks whether one is there",
+            "read those you name, with `metrics[name]`; ask `reported(metrics, (name,))`",
+        )
+
+    __iter__ = __contains__ = __len__ = get = items = keys = values = _no_dict
 
     def replaced(self, name: str, value: Any) -> TracedMetrics:
         other = copy.copy(self)
@@ -324,18 +375,17 @@ class TracedMetrics:
         found = self._any_nonfinite_but(tuple(self._shown))
         for name, value in self._shown.items():
             bad = self._tape.infix("!=", value - value, 0.0, "bool")
-            found = found | (self.reported((name,)) & bad)
+            found = found | (self._has(name) & bad)
         return found
 
     def _has(self, name: str) -> Any:
-        if self._on_missing == "raise":  # the stopper has made sure
-            return True
-        return self._tape.emit(f"{_literal(name)} in m", "bool")
+        return name in self._sure or self._tape.emit(f"{_literal(name)} in m", "bool")
 
     def _value(self, name: str) -> Any:
-        raising = self._on_missing == "raise"
-        form = f"m[{_literal(name)}]" if raising else f"m.get({_literal(name)}, nan)"
-        return self._tape.emit(form, "float")
+        sure = name in self._sure
+        return self._tape.emit(
+            f"m[{_literal(name)}]" if sure else f"m.get({_literal(name)}, nan)", "float"
+        )
 
     def _any_nonfinite_but(self, hidden: tuple[str, ...]) -> Any:
         self._tape.names["any_nonfinite"] = _any_nonfinite
@@ -378,6 +428,7 @@ def record(
     for rule in rules:
         tape.owner = type(rule).__name__
         shape = rule.init()
+        _check_shape(tape, shape)
         first = leaves(shape)
         places = range(len(made.first), len(made.first) + len(first))
         kinds = [tape.kind(leaf) for leaf in first]
@@ -386,6 +437,7 @@ def record(
             for place, kind in zip(places, kinds, strict=True)
         ]
         state, fires = advance(rule, rebuilt(shape, iter(stand_ins)), metrics, epoch)
+        tape.owner = type(rule).__name__
         made.first.extend(first)
         made.inputs.extend(stand_ins)
         made.outputs.extend(_checked_state(tape, shape, state, kinds))
@@ -396,6 +448,28 @@ def record(
             )
         made.answers.append(fires)
     return made
+
+
+def _check_shape(tape: Tape, shape: Any) -> None:
+    if not _is_state(shape):
+        raise RuleError(
+            f"`{tape.owner}.init` must give a NamedTuple of numbers and windows (tuples of "
+            f"numbers), or () for a rule that remembers nothing, got {shape!r}"
+        )
+
+
+def _is_state(tree: Any) -> bool:
+    """Is it a NamedTuple of numbers, windows and states, or a plain tuple of states?"""
+    if not isinstance(tree, tuple):
+        return False
+    if not hasattr(tree, "_fields"):
+        return all(map(_is_state, tree))
+    return all(
+        isinstance(part, (int, float))
+        or (is_window(part) and all(isinstance(x, (int, float)) for x in part))
+        or _is_state(part)
+        for part in tree
+    )
 
 
 def _checked_state(tape: Tape, shape: Any, state: Any, kinds: list[str]) -> list[Any]:

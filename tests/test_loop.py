@@ -72,6 +72,88 @@ def test_run_out_the_best_is_restored_as_well() -> None:
     assert loop.reason == "3 epochs have been run, as many as max_epochs allows"
 
 
+def test_an_error_in_restoring_is_raised_after_break() -> None:
+    def broken(_: Any) -> None:
+        raise OSError("the file is gone")
+
+    def run() -> None:
+        stopper = es.EarlyStopping("loss", patience=9)
+        with EpochLoop(stopper, save=lambda epoch, metrics: epoch, restore=broken) as loop:
+            for _ in loop:
+                loop.report(loss=1.0)
+                break
+
+    with pytest.raises(OSError, match="the file is gone"):
+        run()
+
+
+@pytest.mark.parametrize(("failing", "expected"), [(0, []), (1, [0])])
+def test_a_save_that_fails_is_no_save(failing: int, expected: list[int]) -> None:
+    restored: list[Any] = []
+
+    def save(epoch: int, metrics: dict[str, float]) -> int:
+        if epoch == failing:
+            raise OSError("disk full")
+        return epoch
+
+    def run() -> None:
+        stopper = es.EarlyStopping("loss", patience=9)
+        with EpochLoop(stopper, save=save, restore=restored.append) as loop:
+            for epoch in loop:
+                loop.report(loss=-epoch)
+
+    with pytest.raises(OSError, match="disk full"):
+        run()
+    assert restored == expected
+
+
+def test_what_an_earlier_part_kept_is_asked_for() -> None:
+    stopper = es.EarlyStopping("loss", patience=1)
+    stopper.step({"loss": 1.0})
+    model = Model()
+    loop = EpochLoop(stopper, save=model.save, restore=model.restore)
+    with pytest.raises(LoopError, match="the run that goes on here saved epoch 0: pass what its"):
+        next(iter(loop))
+    loop = EpochLoop(stopper, save=model.save, restore=model.restore, kept=7)
+    for _ in loop:
+        model.weights_loss = 2.0
+        loop.report(loss=2.0)
+    assert model.restored == [7]
+
+
+def test_a_stopper_that_has_stopped_begins_no_loop() -> None:
+    stopper = es.Stopper(es.MaxEpochs(1))
+    stopper.step({})
+    with pytest.raises(LoopError, match=r"has stopped already \(1 epoch has been run\)"):
+        next(iter(EpochLoop(stopper)))
+
+
+def test_the_time_stands_still_once_the_loop_has_ended() -> None:
+    ticks = ticking(1.0)
+    loop = EpochLoop(es.Stopper(es.MaxEpochs(1)), clock=lambda: next(ticks))
+    for _ in loop:
+        loop.report()
+    assert loop.elapsed_seconds == loop.elapsed_seconds == loop.state_dict()["elapsed_seconds"]
+
+
+@pytest.mark.parametrize("bad", [0.5, 0, [("loss", 1.0)], "loss"])
+def test_a_report_that_is_no_mapping_is_refused(bad: Any) -> None:
+    loop = EpochLoop(es.EarlyStopping("loss"))
+    for _ in loop:
+        with pytest.raises(es.MetricError, match="as a mapping from name to value"):
+            loop.report(bad)
+        break
+
+
+def test_a_break_after_the_report_names_the_epoch_it_was_in() -> None:
+    with EpochLoop(es.EarlyStopping("loss", patience=9)) as loop:
+        for epoch in loop:
+            loop.report(loss=1.0)
+            if epoch == 2:
+                break
+    assert loop.reason == "left in epoch 2"
+
+
 @pytest.mark.parametrize("inside_with", [True, False])
 @pytest.mark.parametrize("fail", [None, KeyboardInterrupt(), ZeroDivisionError()])
 def test_left_in_any_way_the_best_is_restored_once(
@@ -250,7 +332,13 @@ def test_a_state_is_loaded_before_the_loop_begins() -> None:
     with pytest.raises(LoopError, match="before the loop begins"):
         loop.load_state_dict(state)
     fresh = EpochLoop(es.EarlyStopping("loss"))
-    for bad in (3, {}, {**state, "version": 9}, {**state, "elapsed_seconds": "x"}):
+    for bad in (
+        3,
+        {},
+        {**state, "version": 9},
+        {**state, "elapsed_seconds": "x"},
+        {**state, "elapsed_seconds": "nan"},
+    ):
         with pytest.raises(es.StateError):
             fresh.load_state_dict(bad)
 

@@ -8,6 +8,7 @@ import earlystop as es
 from earlystop.modes import direction
 
 LOWER = """
+trainMSELoss testError l1 val_l2
 loss val_loss valLoss eval/loss eval_loss train/box_loss out1_loss val_out1_loss loss/valid
 loss_epoch validation/ctc_loss topology_loss stop_error prediction_error accuracy_error rmse
 val_mean_squared_error mae val_wer test.cer perplexity ppl val_nll negative_log_likelihood
@@ -17,6 +18,7 @@ nme KL_divergence
 """
 
 HIGHER = """
+valAUC valF1Score images/mAP eval/return success pass@10 val_map train/mAP50
 acc accuracy val_acc val_accuracy Accuracy sparse_categorical_accuracy binary_accuracy auc
 val_auc test.auc roc_auc ROC_AUC metrics/mAP50-95(B) metrics/mAP_0.5:0.95 metrics/mAP_0.5
 mAP metrics/precision(B) metrics/recall(M) f1 val_f1 f1_score f1_macro r2 val_r2_score iou
@@ -27,6 +29,8 @@ validation/mean_average_precision cosine_similarity mcc eval_f1
 """
 
 DOUBTFUL = """
+time_to_success steps_to_success epochs_without_success time_to_return cost_per_reward failed_pass
+no_pass missed_recall lost_hits attention_map memory_map param_l1 gap/accuracy
 gap_mean lr learning_rate time epoch score val_score my_metric 1-accuracy val_1-accuracy
 one_minus_auc acc_std loss_std loss_scale grad_norm neg_accuracy loss_ratio accuracy_drop
 delta_loss elapsed_seconds params fitness elbo runtime samples_per_second weight_norm

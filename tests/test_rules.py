@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import math
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytest
@@ -440,7 +442,7 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "patience as truth": (
         lambda: es.EarlyStopping("val_loss", patience=True),
         TypeError,
-        "`Patience(patience=...)` must be a whole number of at least 0, got True",
+        "`EarlyStopping(patience=...)` must be a whole number of at least 0, got True",
     ),
     "min_delta of NaN": (
         lambda: es.Patience("val_loss", min_delta=nan),
@@ -470,8 +472,8 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "auto on an unknown name": (
         lambda: es.EarlyStopping("gap_mean"),
         ValueError,
-        "`Patience(mode=...)`: whether 'gap_mean' should fall or rise cannot be told from its name:"
-        ' pass mode="min" (lower is better) or mode="max" (higher is better)',
+        "`EarlyStopping(mode=...)`: whether 'gap_mean' should fall or rise cannot be told from its "
+        'name: pass mode="min" (lower is better) or mode="max" (higher is better)',
     ),
     "monitor that is no text": (
         lambda: es.Best(3),
@@ -537,6 +539,16 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         "`AllOf(rules=...)` must be a Rule, got (MaxEpochs(3), 3)",
     ),
+    "NumPy's truth, spelt out": (
+        lambda: es.Patience("loss", relative=1),
+        TypeError,
+        "`Patience(relative=...)` must be True or False, got 1",
+    ),
+    "the base of rules": (
+        es.Rule,
+        TypeError,
+        "Rule is the base of rules: make one of its subclasses",
+    ),
     "an unknown field": (
         lambda: es.Patience("loss").replace(patients=3),
         TypeError,
@@ -585,10 +597,21 @@ def test_bad_settings_are_refused_at_construction(what: str) -> None:
     assert isinstance(caught.value, es.EarlystopError)
 
 
+class Name(str, enum.Enum):
+    LOSS = "loss"
+
+
 def test_settings_are_brought_to_one_form() -> None:
-    rule = es.Patience("loss", patience=np.int64(3), min_delta=0, baseline=np.float32(0.5))
+    rule = es.Patience(
+        Name.LOSS,
+        patience=np.int64(3),
+        min_delta=-0.0,
+        baseline=np.float32(0.5),
+        relative=np.True_,  # type: ignore[arg-type]
+    ).replace(relative=np.False_)
     assert repr(rule) == "Patience('loss', patience=3, mode='min', baseline=0.5)"
     assert type(rule.min_delta) is float
+    assert str(rule.min_delta) == "0.0"
     assert rule == es.Patience("loss", 3, mode="min", baseline=0.5)
 
 
@@ -605,6 +628,80 @@ def test_two_rules_of_one_name_are_refused() -> None:
 
         class Patience(es.Rule):
             pass
+
+
+class Holder(es.Rule):
+    """A rule with fields of all kinds."""
+
+    inner: es.Rule | None = None
+    exact: es.MaxEpochs | None = None
+    how: Literal["fast", "slow"] = "fast"
+    more: tuple[es.Rule, ...] = ()
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        return state, epoch >= 3
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Holder(), Holder(es.Every(2), es.MaxEpochs(3), "slow", (es.Always(), es.Never()))],
+)
+def test_fields_that_hold_rules_go_to_json_and_back(rule: es.Rule) -> None:
+    assert es.Rule.from_dict(rule.to_dict()) == rule
+    with pytest.raises(es.RuleError, match=r"`Holder\(how=...\)` must be one of 'fast', 'slow'"):
+        rule.replace(how="other")
+
+
+def test_classes_that_cannot_keep_the_contract_are_refused_when_they_are_written() -> None:
+    with pytest.raises(es.RuleError, match=r"must take \(self, state, metrics, epoch\)"):
+
+        class TwoArguments(es.Rule):
+            def step(self, state: Any, metrics: Any) -> Any:  # type: ignore[override]
+                return state, True
+
+    with pytest.raises(es.RuleError, match="put checks of its own into `validate`"):
+
+        class OwnChecks(es.Rule):
+            def __post_init__(self) -> None:
+                pass
+
+    with pytest.raises(es.RuleError, match="must take part in comparison"):
+
+        class Hidden(es.Rule):
+            by: float = dataclasses.field(default=1.0, compare=False)
+
+
+class Changeable(es.Rule):
+    values: list[float]
+
+
+class Undirected(es.Rule):
+    metric: str
+    mode: Literal["auto", "min", "max"] = "auto"
+
+
+def test_fields_that_cannot_be_settled_are_refused_when_a_rule_is_made() -> None:
+    with pytest.raises(
+        es.RuleError, match=r"`Changeable\.values` must be a value: a tuple, not a l"
+    ):
+        Changeable([1.0])
+    with pytest.raises(es.RuleError, match="needs a field called `monitor`"):
+        Undirected("loss")
+
+
+def test_a_rule_in_a_function_may_be_defined_again() -> None:
+    def make() -> es.Rule:
+        class Mine(es.Rule):
+            class State(NamedTuple):
+                seen: int = 0
+
+            def step(self, state: State, metrics: Any, epoch: Any) -> tuple[State, Any]:
+                return self.State(state.seen + 1), state.seen >= 1
+
+        return Mine()
+
+    first, second = make(), make()
+    assert [es.Stopper(rule).step({}).stop for rule in (first, second)] == [False, False]
 
 
 def test_one_run_and_many_add_a_window_up_in_one_order() -> None:

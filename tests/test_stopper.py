@@ -233,6 +233,13 @@ def test_a_mapping_that_is_no_dict_is_taken_as_well() -> None:
     assert stopper.step(MappingProxyType({"loss": 1.0})).save
 
 
+def test_names_are_looked_at_in_every_epoch() -> None:
+    stopper = es.EarlyStopping("loss", patience=5)
+    stopper.step({"loss": 1.0})
+    with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):
+        stopper.step({"loss": 2.0, 3: 1.0})  # type: ignore[dict-item]
+
+
 def test_stepping_after_the_stop_names_epoch_and_reason() -> None:
     stopper = es.Stopper(es.MaxEpochs(1))
     stopper.step({})
@@ -274,6 +281,15 @@ def saved() -> dict[str, Any]:
 
 BAD_STATES: dict[str, tuple[Any, str]] = {
     "not a state": ([1, 2], 'expected a state from `Stopper.state_dict()` ("format": "earlysto'),
+    "best without its monitor": (
+        {**saved(), "best_metrics": {}},
+        "best_metrics lacks 'val_loss', got {}",
+    ),
+    "a huge number": (
+        {**saved(), "stop_state": {"reference": 10**400, "reference_epoch": 1, "wait": 1}},
+        "stop_state.reference is too large for a float, got 1000000",
+    ),
+    "a truth for a version": ({**saved(), "version": True}, "the state has version True, this"),
     "of something else": ({"format": "other"}, "expected a state from `Stopper.state_dict()`"),
     "a newer version": (
         {**saved(), "version": 2},
@@ -363,6 +379,7 @@ def test_a_copied_stopper_goes_its_own_way(clone: Any) -> None:
     stopper = es.EarlyStopping("loss", patience=2)
     stopper.step({"loss": 1.0})
     other = clone(stopper)
+    assert type(other) is es.EarlyStopping
     other.step({"loss": 2.0})
     assert (stopper.epoch, other.epoch) == (1, 2)
     assert other.step({"loss": 2.0}).stop

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 import earlystop as es
-from earlystop.ops import divide, push, sqrt, total, where
+from earlystop.ops import any_nonfinite, divide, isfinite, push, reported, sqrt, total, where
 
 nan = math.nan
 
@@ -97,6 +98,34 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
         {},
         "must say whether it fires with a truth value, not a float",
     ),
+    "a slice": (
+        lambda self, s, m, e: (s, s.window[1:] == 2),
+        {"window": (nan, nan)},
+        "takes a slice of a window",
+    ),
+    "a power": (lambda self, s, m, e: (s, m["loss"] ** 2 > 2), {}, "uses `**`"),
+    "floor division": (lambda self, s, m, e: (s, m["loss"] // 2 > 2), {}, "uses `//`"),
+    "tilde": (lambda self, s, m, e: (s, ~(m["loss"] > 2)), {}, "uses `~` on a truth value"),
+    "minus a truth": (lambda self, s, m, e: (s, -(m["loss"] > 2) < 0), {}, "negates a truth value"),
+    "doubling a counter": (
+        lambda self, s, m, e: (s._replace(count=s.count * 2), s.count > 9),
+        {"count": 1},
+        "multiplies whole numbers",
+    ),
+    "a choice between kinds": (
+        lambda self, s, m, e: (s, where(m["loss"] > 1, True, 0.5) > 0),
+        {},
+        "chooses between a bool and a float",
+    ),
+    "asking with in": (lambda self, s, m, e: (s, "loss" in m), {}, "goes through the metrics"),
+    "going through": (lambda self, s, m, e: (s, [*m] == 1), {}, "goes through the metrics"),
+    "get": (lambda self, s, m, e: (s, m.get("loss") > 1), {}, "goes through the metrics"),
+    "no pair": (lambda self, s, m, e: m["loss"] > 1, {}, "must return (state, fires), got <a bool"),
+    "a state that remembers no number": (
+        lambda self, s, m, e: (s, True),
+        {"value": None},
+        "must give a NamedTuple of numbers and windows",
+    ),
     "a metric it did not name": (
         lambda self, s, m, e: (s, m["val_loss"] > 1),
         {},
@@ -122,7 +151,57 @@ def test_a_step_that_cannot_run_on_many_is_refused_when_the_stopper_is_made(what
     with pytest.raises(es.RuleError) as caught:
         es.Stopper(rule)
     assert text in str(caught.value)
-    assert "`Mine.step`" in str(caught.value)
+    assert "`Mine." in str(caught.value)
+
+
+def test_a_metric_that_another_rule_named_is_not_named() -> None:
+    rule = rule_of(lambda self, s, m, e: (s, m["acc"] > 3))
+    for both in (es.Threshold("acc", 9) | rule, rule | es.Threshold("acc", 9)):
+        with pytest.raises(es.RuleError, match=r"`Mine.step` reads the metric 'acc', which is not"):
+            es.Stopper(both)
+
+
+def test_an_optional_metric_may_be_asked_for() -> None:
+    def step(self: Any, state: Any, metrics: Any, epoch: Any) -> Any:
+        extra = where(reported(metrics, ("aux",)), metrics["aux"], 0.0)
+        return state, metrics["loss"] + extra > 3
+
+    rule = rule_of(step)
+    epochs: list[dict[str, float]] = [
+        {"loss": 1.0},
+        {"loss": 1.0, "aux": 1.0},
+        {"loss": 2, "aux": 2},
+    ]
+    for on_missing in ("raise", "skip"):
+        stopper = es.Stopper(rule, on_missing=on_missing)
+        assert [stopper.step(metrics).stop for metrics in epochs] == [False, False, True]
+    columns = {name: [m.get(name) for m in epochs] for name in ("loss", "aux")}
+    for runs in (1, 30):
+        result = es.replay(rule, es.History.from_runs([columns] * runs))
+        assert result.epochs.tolist() == [3] * runs
+        without = es.replay(rule, es.History({"loss": [[1.0, 2.0, 4.0]] * runs}))
+        assert without.epochs.tolist() == [3] * runs
+
+
+def test_any_metric_may_be_looked_at_without_naming_it() -> None:
+    rule = rule_of(lambda self, s, m, e: (s, any_nonfinite(m)))
+    for runs in (1, 30):
+        history = es.History({"loss": [[1.0, 1.0, 1.0]] * runs, "acc": [[1.0, nan, 1.0]] * runs})
+        assert es.replay(rule, history).epochs.tolist() == [2] * runs
+
+
+def test_a_named_metric_must_be_there_even_where_step_does_not_read_it() -> None:
+    stopper = es.Stopper(rule_of(lambda self, s, m, e: (s, e >= 5)))
+    with pytest.raises(es.MissingMetricError, match="no metric 'loss' at epoch 0"):
+        stopper.step({"acc": 1.0})
+
+
+def test_what_lies_under_a_gap_is_not_read() -> None:
+    wrapped = es.Smoothed(es.Threshold("loss", 0.5), "loss", window=2)
+    losses = np.ma.MaskedArray([[1.0, 2.0, -99.0, 1.0]], mask=[[0, 0, 1, 0]])
+    for runs in (1, 30):
+        history = es.History({"loss": np.ma.concatenate([losses] * runs)})
+        assert not es.replay(wrapped, history).stopped.any()
 
 
 ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -148,6 +227,22 @@ ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda self, s, m, e: (s, sqrt(divide(m["loss"], m["loss"] - 1)) + abs_of(m["loss"]) > 1),
         {},
     ),
+    "abs": (lambda self, s, m, e: (s, abs(m["loss"]) > 1), {}),
+    "NumPy's numbers": (
+        lambda self, s, m, e: (s, m["loss"] * np.float64(2) > np.log(np.float64(3)) + np.int64(1)),
+        {},
+    ),
+    "a window that is moved on now and then": (
+        lambda self, s, m, e: (
+            s._replace(window=where(isfinite(m["loss"]), push(s.window, m["loss"]), s.window)),
+            total(s.window) > 4,
+        ),
+        {"window": (0, 0)},
+    ),
+    "the epoch against the state": (
+        lambda self, s, m, e: (s._replace(due=s.due + 1), (e >= s.due) & (e >= 0)),
+        {"due": -2},
+    ),
     "truths in arithmetic with numbers": (
         lambda self, s, m, e: (s._replace(count=s.count + (m["loss"] > 1)), s.count >= 2),
         {"count": 0},
@@ -163,6 +258,15 @@ def abs_of(value: Any) -> Any:
     from earlystop.ops import absolute
 
     return absolute(value)
+
+
+def test_a_window_begun_with_whole_numbers_is_saved_and_loaded() -> None:
+    step, state = ALLOWED["a window that is moved on now and then"]
+    stopper = es.Stopper(rule_of(step, **state))
+    stopper.step({"loss": 0.5})
+    other = es.Stopper(stopper.stop)
+    other.load_state_dict(stopper.state_dict())
+    assert other.state_dict() == stopper.state_dict()
 
 
 @pytest.mark.parametrize("what", ALLOWED)

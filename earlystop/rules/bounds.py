@@ -67,10 +67,6 @@ class NonFinite(Rule):
     def __init__(self, *monitors: str) -> None:
         self._settle_items(monitors)
 
-    @property
-    def looks_at_any_metric(self) -> bool:
-        return not self.monitors
-
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         if not self.monitors:
             return state, any_nonfinite(metrics)

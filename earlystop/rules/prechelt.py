@@ -146,7 +146,8 @@ class ConsecutiveIncreases(Rule):
 
     Strips have `strip` = k epochs, and the ends of strips are compared: UP_1 fires at a strip's end
     t with E_va(t) > E_va(t - k), UP_s when UP_{s-1} fired at t - k and again E_va(t) > E_va(t - k).
-    The first strip has none before it, so nothing fires before epoch (increases + 1) * strip.
+    The first strip has none before it, so it takes (increases + 1) * strip epochs to fire. A NaN at
+    a strip's end is no rise, and nothing rises above it.
     """
 
     monitor: str

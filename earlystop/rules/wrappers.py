@@ -7,12 +7,15 @@ from typing import Annotated, Any, NamedTuple
 
 from ..errors import RuleError
 from ..fields import AtLeast, Count, Positive
-from ..ops import divide, isfinite, push, replaced, reported, select, total, where
+from ..ops import divide, isfinite, push, replaced, reported, total, where
 from ..rule import Rule, advance
 
 
 class Warmup(Rule):
     """Hides the first `epochs` epochs from a rule: it begins afresh with the one after them.
+
+    What a rule counts begins then; what it is told by number, such as a `start_from_epoch`, is
+    still counted from the first epoch of the run.
 
     >>> from earlystop import Patience, Stopper, Warmup
     >>> stopper = Stopper(Warmup(Patience("loss", patience=1), epochs=2))
@@ -35,7 +38,7 @@ class Warmup(Rule):
         inner, fires = advance(self.rule, state.inner, metrics, epoch)
         after = self.State(
             hidden=where(shows, state.hidden, state.hidden + 1),
-            inner=select(shows, inner, state.inner),
+            inner=where(shows, inner, state.inner),
         )
         return after, shows & fires
 
@@ -101,13 +104,13 @@ class Smoothed(Rule):
         seen = state.seen + 1
         if self.alpha is None:
             values = push(state.values, value)
-            length = len(self.init().values)
+            length = self.window or 1
             mean = divide(total(values), where(seen < length, seen, length))
         else:
             values = state.values
             mean = where(seen == 1, value, self.alpha * value + (1 - self.alpha) * state.mean)
         averaged = self.State(values, mean, seen, state.inner)
-        after = select(present & enters, averaged, state)
+        after = where(present & enters, averaged, state)
         return after, replaced(metrics, self.monitor, where(enters, mean, value))
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
