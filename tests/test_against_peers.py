@@ -190,6 +190,21 @@ def test_differs_from_keras_a_missing_metric_is_an_error_unless_skipping_is_aske
     assert [skipping.step(metrics).stop for metrics in epochs] == [False] * 4 + [True]
 
 
+def test_differs_from_keras_epoch_0_may_be_the_last() -> None:
+    callback = KerasEarlyStopping("loss", patience=1, mode="min", baseline=1.0)
+    assert keras(callback, [2.0, 3.0])[0] == 1
+    assert ours(patience(1, baseline=1.0), [2.0, 3.0])[0] == 0
+    assert ours(patience(0), [nan, 3.0])[0] == 0
+
+
+def test_differs_from_keras_a_negative_min_delta_is_an_error() -> None:
+    curve = [1.0, 0.95, 0.9]
+    stop = keras(KerasEarlyStopping("loss", patience=2, mode="min", min_delta=-0.5), list(curve))[0]
+    assert stop == ours(patience(2, min_delta=0.5), curve)[0] == 2
+    with pytest.raises(es.RuleError, match="of at least 0, got -0.5"):
+        patience(2, min_delta=-0.5)
+
+
 def test_differs_from_keras_an_unknown_mode_is_an_error() -> None:
     with pytest.warns(UserWarning, match="unknown"):
         KerasEarlyStopping("loss", mode="lowest")
