@@ -201,7 +201,7 @@ def test_differs_from_keras_a_negative_min_delta_is_an_error() -> None:
     curve = [1.0, 0.95, 0.9]
     stop = keras(KerasEarlyStopping("loss", patience=2, mode="min", min_delta=-0.5), list(curve))[0]
     assert stop == ours(patience(2, min_delta=0.5), curve)[0] == 2
-    with pytest.raises(es.RuleError, match="of at least 0, got -0.5"):
+    with pytest.raises(es.RuleError, match=r"of at least 0, got -0\.5"):
         patience(2, min_delta=-0.5)
 
 
