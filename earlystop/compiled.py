@@ -110,19 +110,19 @@ class LaneMetrics(TracedMetrics):
     def _has(self, name: str) -> Any:
         if name not in self._with_gaps:
             return name in self._names
-        return self._tape.emit(f"present[{self._names.index(name)}]", "bool")
+        return self.tape.emit(f"present[{self._names.index(name)}]", "bool")
 
     def _value(self, name: str) -> Any:
         if name not in self._names:
             return math.nan
-        return self._tape.emit(f"rows[{self._names.index(name)}]", "float")
+        return self.tape.emit(f"rows[{self._names.index(name)}]", "float")
 
     def _any_nonfinite_but(self, hidden: tuple[str, ...]) -> Any:
         found: Any = False
         for name in self._names:
             if name not in hidden:
                 value = self._value(name)
-                bad = self._tape.infix("!=", value - value, 0.0, "bool")
+                bad = self.tape.infix("!=", value - value, 0.0, "bool")
                 found = found | (self._has(name) & bad)
         return found
 

@@ -268,9 +268,11 @@ def advance(rule: Rule, state: State, metrics: Any, epoch: Any) -> tuple[State, 
 
 def _recorded(rule: Rule, state: State, metrics: TracedMetrics, epoch: Any) -> tuple[State, Any]:
     """A step on stand-ins, which may read what its rule needs and nothing else."""
-    own = metrics.of_rule(rule)
+    own, outer = metrics.of_rule(), metrics.tape.owner
     own.reported(rule.needs)
+    metrics.tape.owner = type(rule).__name__
     result: Any = rule.step(state, own, epoch)  # type: ignore[arg-type]  # it stands for a mapping
+    metrics.tape.owner = outer
     if not isinstance(result, tuple) or len(result) != 2:  # a pair
         raise RuleError(f"`{type(rule).__name__}.step` must return (state, fires), got {result!r}")
     return result

@@ -331,15 +331,14 @@ class TracedMetrics:
     """
 
     def __init__(self, tape: Tape, sure: frozenset[str] = frozenset()) -> None:
-        self._tape, self._sure = tape, sure
+        self.tape, self._sure = tape, sure
         self._shown: dict[str, Any] = {}
         self._asked: set[str] = set()
 
-    def of_rule(self, rule: object) -> TracedMetrics:
+    def of_rule(self) -> TracedMetrics:
         """The same for another rule, which has asked for nothing yet."""
         other = copy.copy(self)
         other._asked = set()
-        self._tape.owner = type(rule).__name__
         return other
 
     def reported(self, names: tuple[str, ...]) -> Any:
@@ -351,7 +350,7 @@ class TracedMetrics:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._asked:
-            self._tape.refuse(
+            self.tape.refuse(
                 f"reads the metric {name!r}, which is not among its monitors",
                 "keep the name in a field called `monitor` or `..._monitor`, or ask "
                 "`reported(metrics, (name,))` first",
@@ -359,7 +358,7 @@ class TracedMetrics:
         return self._shown[name] if name in self._shown else self._value(name)
 
     def _no_dict(self, *_: Any, **__: Any) -> NoReturn:
-        self._tape.refuse(
+        self.tape.refuse(
             "goes through the metrics, or asks whether one is there",
             "read those you name, with `metrics[name]`; ask `reported(metrics, (name,))`",
         )
@@ -374,22 +373,22 @@ class TracedMetrics:
     def any_nonfinite(self) -> Any:
         found = self._any_nonfinite_but(tuple(self._shown))
         for name, value in self._shown.items():
-            bad = self._tape.infix("!=", value - value, 0.0, "bool")
+            bad = self.tape.infix("!=", value - value, 0.0, "bool")
             found = found | (self._has(name) & bad)
         return found
 
     def _has(self, name: str) -> Any:
-        return name in self._sure or self._tape.emit(f"{_literal(name)} in m", "bool")
+        return name in self._sure or self.tape.emit(f"{_literal(name)} in m", "bool")
 
     def _value(self, name: str) -> Any:
         sure = name in self._sure
-        return self._tape.emit(
+        return self.tape.emit(
             f"m[{_literal(name)}]" if sure else f"m.get({_literal(name)}, nan)", "float"
         )
 
     def _any_nonfinite_but(self, hidden: tuple[str, ...]) -> Any:
-        self._tape.names["any_nonfinite"] = _any_nonfinite
-        return self._tape.emit(f"any_nonfinite(m, {_literal(hidden)})", "bool")
+        self.tape.names["any_nonfinite"] = _any_nonfinite
+        return self.tape.emit(f"any_nonfinite(m, {_literal(hidden)})", "bool")
 
 
 def _literal(value: object) -> str:
@@ -437,7 +436,6 @@ def record(
             for place, kind in zip(places, kinds, strict=True)
         ]
         state, fires = advance(rule, rebuilt(shape, iter(stand_ins)), metrics, epoch)
-        tape.owner = type(rule).__name__
         made.first.extend(first)
         made.inputs.extend(stand_ins)
         made.outputs.extend(_checked_state(tape, shape, state, kinds))
