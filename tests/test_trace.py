@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 import earlystop as es
-from earlystop.ops import any_nonfinite, divide, isfinite, push, reported, sqrt, total, where
+from earlystop.ops import (
+    any_nonfinite,
+    divide,
+    invert,
+    isfinite,
+    push,
+    reported,
+    sqrt,
+    total,
+    where,
+)
 
 nan = math.nan
 
@@ -196,6 +206,17 @@ def test_a_named_metric_must_be_there_even_where_step_does_not_read_it() -> None
         stopper.step({"acc": 1.0})
 
 
+def test_what_lies_under_a_gap_reads_as_nan() -> None:
+    def step(self: Any, state: Any, metrics: Any, epoch: Any) -> Any:
+        reported(metrics, ("aux",))
+        return state, metrics["aux"] > -1000
+
+    aux = np.ma.MaskedArray([[99.0, 99.0, 1.0]], mask=[[1, 1, 0]])
+    for runs in (1, 30):
+        history = es.History({"loss": np.ones((runs, 3)), "aux": np.ma.concatenate([aux] * runs)})
+        assert es.replay(rule_of(step), history).epochs.tolist() == [3] * runs
+
+
 def test_what_lies_under_a_gap_is_not_read() -> None:
     wrapped = es.Smoothed(es.Threshold("loss", 0.5), "loss", window=2)
     losses = np.ma.MaskedArray([[1.0, 2.0, -99.0, 1.0]], mask=[[0, 0, 1, 0]])
@@ -228,6 +249,28 @@ ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         {},
     ),
     "abs": (lambda self, s, m, e: (s, abs(m["loss"]) > 1), {}),
+    "two parts that become one": (
+        lambda self, s, m, e: (
+            s._replace(a=m["loss"] * 2, b=m["loss"] * 2),
+            (s.a > 1) & (s.b > 3),
+        ),
+        {"a": 0.0, "b": 1.0},
+    ),
+    "a part that decides on itself": (
+        lambda self, s, m, e: (
+            s._replace(seen=where(s.seen, m["loss"] > 1, invert(s.seen))),
+            s.seen,
+        ),
+        {"seen": False},
+    ),
+    "a counter beyond 32 bits": (
+        lambda self, s, m, e: (s._replace(count=s.count + 1), s.count > 2**31),
+        {"count": 2**31 - 2},
+    ),
+    "parts that change places": (
+        lambda self, s, m, e: (s._replace(a=s.b, b=s.a + 1.0), s.a >= 2),
+        {"a": 0.0, "b": 0.5},
+    ),
     "NumPy's numbers": (
         lambda self, s, m, e: (s, m["loss"] * np.float64(2) > np.log(np.float64(3)) + np.int64(1)),
         {},
