@@ -225,6 +225,11 @@ def test_what_lies_under_a_gap_is_not_read() -> None:
         assert not es.replay(wrapped, history).stopped.any()
 
 
+def share_a_change(self: Any, state: Any, metrics: Any, epoch: Any) -> Any:
+    new = where(metrics["loss"] > 1, metrics["loss"], state.a)
+    return state._replace(a=new, b=new), (new > -1) & (state.b > 2.5)
+
+
 ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "arithmetic": (lambda self, s, m, e: (s, (2 - -m["loss"] * 3 + 1) / 4 - 1 > 0.5), {}),
     "the epoch": (lambda self, s, m, e: (s, (e % 3 == 1) | (e * 2 == 4) | (-e < -5)), {}),
@@ -256,6 +261,7 @@ ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         ),
         {"a": 0.0, "b": 1.0},
     ),
+    "two parts that share a change, one read after it": (share_a_change, {"a": 0.0, "b": 1.0}),
     "a part that decides on itself": (
         lambda self, s, m, e: (
             s._replace(seen=where(s.seen, m["loss"] > 1, invert(s.seen))),
