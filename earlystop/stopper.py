@@ -138,7 +138,8 @@ class Stopper:
         """Take the metrics of one epoch, in order, and decide.
 
         metrics: from name to value; a value is anything that `float()` takes as one real number
-            (a Python or NumPy number, a 0-d tensor), but no text.
+            (a Python or NumPy number, a 0-d tensor), but no text. Names are strings; they are
+            looked at when an epoch is saved.
 
         Raises MetricError for a value that is not one number, MissingMetricError where a rule's
         metric is missing and `on_missing` is "raise", StoppedError after a stop. After an error
@@ -152,8 +153,8 @@ class Stopper:
         if type(metrics) is not dict:
             metrics = admitted(metrics)
         else:
-            for name, value in metrics.items():
-                if type(value) is not float or type(name) is not str:
+            for value in metrics.values():
+                if type(value) is not float:
                     metrics = admitted(metrics)
                     break
         epoch = self._epoch
@@ -163,7 +164,7 @@ class Stopper:
             raise self._missing(error.args[0], metrics) from None
         reason = self._explained(metrics) if stop else ""
         if save:
-            self._best_metrics = dict(metrics)
+            self._best_metrics = _with_text_names(metrics)
             self._best_epoch = epoch
         if stop:
             self._stopped, self._reason = True, reason
@@ -420,10 +421,15 @@ def admitted(metrics: Any) -> dict[str, float]:
             "`step` takes the metrics of one epoch as a mapping from name to value, such as "
             f"{{'val_loss': 0.5}}, got {_shortened(metrics)}"
         )
+    return {name: _number(name, value) for name, value in _with_text_names(metrics).items()}
+
+
+def _with_text_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy, with the names as plain strings: what is kept goes to JSON."""
     for name in metrics:
         if not isinstance(name, str):
             raise MetricError(f"the names of metrics must be strings, got {name!r}")
-    return {str.__str__(name): _number(name, value) for name, value in metrics.items()}
+    return {str.__str__(name): value for name, value in metrics.items()}
 
 
 def _number(name: str, value: Any) -> float:
