@@ -52,6 +52,8 @@ if _typing.TYPE_CHECKING:
     from .history import History as History
     from .replaying import Replay as Replay
     from .replaying import replay as replay
+    from .sweeping import Sweep as Sweep
+    from .sweeping import sweep as sweep
 
 __all__ = [
     "AllOf",
@@ -84,16 +86,24 @@ __all__ = [
     "StateError",
     "StoppedError",
     "Stopper",
+    "Sweep",
     "Threshold",
     "TimeLimit",
     "Warmup",
     "replay",
+    "sweep",
 ]
 
 __version__ = "0.1.0"
 
 # What needs NumPy is imported when it is first used: a training loop may do without.
-_LAZY = {"History": ".history", "Replay": ".replaying", "replay": ".replaying"}
+_LAZY = {
+    "History": ".history",
+    "Replay": ".replaying",
+    "Sweep": ".sweeping",
+    "replay": ".replaying",
+    "sweep": ".sweeping",
+}
 
 
 def __getattr__(name: str) -> _typing.Any:

@@ -164,6 +164,18 @@ class Rule:
             if isinstance(part, Rule)
         )
 
+    def with_parts(self, parts: tuple[Rule, ...]) -> Self:
+        """The same rule made of other parts, as many as it has."""
+        left = iter(parts)
+        changes: dict[str, Any] = {}
+        for field in _annotations(type(self)):
+            value = getattr(self, field)
+            if isinstance(value, Rule):
+                changes[field] = next(left)
+            elif isinstance(value, tuple) and any(isinstance(item, Rule) for item in value):
+                changes[field] = tuple(next(left) if isinstance(x, Rule) else x for x in value)
+        return self.replace(**changes)
+
     @property
     def all_needs(self) -> tuple[str, ...]:
         """The metrics that the rule or any part of it needs, each once."""

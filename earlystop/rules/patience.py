@@ -60,11 +60,8 @@ class Patience(Rule):
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         value = metrics[self.monitor]
-        margin: Any = self.min_delta
-        if self.relative:
-            margin = where(isfinite(state.reference), margin * absolute(state.reference), 0.0)
         counts = epoch >= self.start_from_epoch
-        improved = counts & improves(value, state.reference, self.mode, margin)
+        improved = counts & self.improves(value, state.reference)
         wait = where(improved, 0, state.wait + counts)
         after = self.State(
             reference=where(improved, value, state.reference),
@@ -72,6 +69,13 @@ class Patience(Rule):
             wait=wait,
         )
         return after, wait >= max(self.patience, 1)
+
+    def improves(self, value: Any, reference: Any) -> Any:
+        """Does the value improve on the reference?"""
+        margin: Any = self.min_delta
+        if self.relative:
+            margin = where(isfinite(reference), margin * absolute(reference), 0.0)
+        return improves(value, reference, self.mode, margin)
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         for_epochs = f"for {state.wait} epoch{'s' if state.wait != 1 else ''}"

@@ -1,0 +1,257 @@
+"""Sweeps: every setting does what replaying it alone does, whichever way it is computed."""
+
+from __future__ import annotations
+
+import random
+import unittest.mock
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import METRICS, random_history, random_rule
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import histories, rules
+
+import earlystop as es
+from earlystop import lanes, sweeping
+
+
+def expected(rule: es.Rule, judge: es.Best, history: es.History) -> tuple[Any, ...]:
+    """What replaying one setting gives, and the regret worked out run by run."""
+    result = es.replay(rule, history, save=judge)
+    log = es.replay(es.Never(), history, save=judge)
+    values = history.metrics[judge.monitor]
+    best = [float(values[run, e]) if e >= 0 else np.nan for run, e in enumerate(result.saved_epoch)]
+    regret = []
+    for run, epoch in enumerate(log.saved_epoch):
+        if epoch < 0:
+            regret.append(np.nan)
+        elif result.saved_epoch[run] < 0:
+            regret.append(np.inf)
+        else:
+            of_log = float(values[run, epoch])
+            worse = best[run] - of_log if judge.mode == "min" else of_log - best[run]
+            regret.append(0.0 if best[run] == of_log else float(worse))
+    return result.epochs, result.stopped, result.saved_epoch, np.array(best), np.array(regret)
+
+
+def check(table: es.Sweep, made: list[es.Rule], judges: list[es.Best], history: es.History) -> None:
+    assert len(table) == len(made)
+    for place, (rule, judge) in enumerate(zip(made, judges, strict=True)):
+        arrays = (table.epochs, table.stopped, table.best_epoch, table.best, table.regret)
+        wanted = expected(rule, judge, history)
+        for array, want in zip(arrays, wanted, strict=True):
+            np.testing.assert_array_equal(
+                array[place], want.astype(array.dtype), err_msg=repr(rule)
+            )
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(table.mean_epochs, table.epochs.mean(axis=1))
+    assert all(table.regret[~np.isnan(table.regret)] >= 0)
+
+
+GRIDS: dict[str, tuple[es.Rule, dict[str, list[Any]]]] = {
+    "patience": (es.Patience("loss"), {"patience": [0, 1, 2, 3, 5, 9, 30]}),
+    "patience and min_delta": (
+        es.Patience("loss"),
+        {"patience": [4, 1, 2], "min_delta": [0.0, 0.1, 0.5, 2.0]},
+    ),
+    "patience of a score": (es.Patience("loss", mode="max"), {"patience": [1, 2, 4]}),
+    "patience with all it has": (
+        es.Patience("loss", relative=True, min_delta=0.1),
+        {"start_from_epoch": [0, 2], "baseline": [None, 0.0, 1.0], "patience": [3, 1]},
+    ),
+    "patience in an any-of": (
+        es.Patience("loss") | es.Threshold("val_loss", 0.2) | es.NonFinite("val_loss"),
+        {"patience": [1, 2, 5]},
+    ),
+    "the other part of an any-of": (
+        es.Patience("loss", 2) | es.Threshold("val_loss", 0.2),
+        {"value": [-1.0, 0.2, 3.0]},
+    ),
+    "patience in an all-of": (es.Patience("loss") & es.MaxEpochs(3), {"patience": [1, 2, 5]}),
+    "patience under a warm-up": (es.Warmup(es.Patience("loss"), 2), {"patience": [1, 2]}),
+    "both levels": (es.Warmup(es.Patience("loss"), 2), {"epochs": [0, 3], "patience": [1, 2]}),
+    "alpha": (es.GeneralizationLoss("loss"), {"alpha": [0.0, 5.0, 50.0]}),
+    "windows": (es.Plateau("loss", 2, 0.1), {"window": [2, 3], "std": [0.0, 0.5]}),
+    "the monitor": (es.Patience("loss"), {"monitor": ["loss", "val_loss"], "patience": [1, 3]}),
+    "the mode": (es.Patience("loss"), {"mode": ["min", "max"], "patience": [1, 3]}),
+    "two patiences": (
+        es.Patience("loss") | es.Patience("val_loss"),
+        {"0.patience": [1, 2], "1.patience": [2, 3]},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", GRIDS)
+@given(data=st.data())
+def test_every_setting_does_what_replaying_it_does(what: str, data: Any) -> None:
+    rule, grid = GRIDS[what]
+    history = data.draw(histories())
+    table = es.sweep(rule, history, **grid)
+    axes = {name: (sweeping._axis(rule, name), values) for name, values in grid.items()}
+    made = [sweeping._settled(rule, axes, setting) for setting in table.settings]
+    check(table, made, [sweeping._judge(one) for one in made], history)
+
+
+@given(
+    rule=rules(),
+    patience=st.lists(st.integers(0, 12), min_size=1, max_size=5),
+    history=histories(),
+    mode=st.sampled_from(["min", "max"]),
+)
+def test_patience_beside_any_rule_and_any_judge(
+    rule: es.Rule, patience: list[int], history: es.History, mode: Any
+) -> None:
+    judge = es.Best("val_loss", mode=mode)
+    both = es.AnyOf(es.Patience("loss", min_delta=0.1), rule)
+    table = es.sweep(both, history, save=judge, **{"0.patience": patience})
+    made = [es.AnyOf(es.Patience("loss", p, min_delta=0.1), rule) for p in patience]
+    check(table, made, [judge] * len(made), history)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_large_random_sweeps_agree_in_blocks_of_all_sizes(seed: int) -> None:
+    rng, chance = np.random.default_rng(seed), random.Random(seed)
+    history = random_history(rng, runs=60, epochs=150)
+    rule = es.Patience(METRICS[seed % 3], mode="min", start_from_epoch=seed % 2)
+    if seed % 2:
+        rule = rule | random_rule(chance)
+    sizes: dict[str, Any] = {"LANES": chance.choice([7, 25, 99]), "BLOCK": 16, "TILE": 5}
+    grid: dict[str, Any] = {"0.patience" if seed % 2 else "patience": range(1, 40, 3)}
+    with unittest.mock.patch.multiple(lanes, **sizes):
+        table = es.sweep(rule, history, save=es.Best("loss"), **grid)
+    first = rule.parts[0] if seed % 2 else rule
+    made = [
+        es.AnyOf(first.replace(patience=p), *rule.parts[1:])
+        if seed % 2
+        else first.replace(patience=p)
+        for p in range(1, 40, 3)
+    ]
+    check(table, made, [es.Best("loss")] * len(made), history)
+
+
+def test_settings_come_in_the_order_of_the_product() -> None:
+    history = es.History({"loss": [[3.0, 2.0, 1.0]]})
+    table = es.sweep(es.Patience("loss"), history, patience=[2, 1], min_delta=[0.5, 0.0])
+    assert table.settings == [
+        {"patience": 2, "min_delta": 0.5},
+        {"patience": 2, "min_delta": 0.0},
+        {"patience": 1, "min_delta": 0.5},
+        {"patience": 1, "min_delta": 0.0},
+    ]
+    assert repr(table) == (
+        "Sweep(Patience('loss', mode='min'): 4 settings of patience, min_delta, 1 runs)"
+    )
+
+
+def test_summaries_say_what_the_arrays_say() -> None:
+    history = random_history(np.random.default_rng(3), runs=50, epochs=40)
+    table = es.sweep(es.Patience("loss"), history, patience=range(1, 12))
+    saved = 1 - table.epochs.sum(axis=1) / history.lengths.sum()
+    np.testing.assert_allclose(table.share_saved, saved, rtol=1e-12)
+    there = ~np.isnan(table.regret[0])
+    np.testing.assert_array_equal(table.mean_regret, [r[there].mean() for r in table.regret])
+    np.testing.assert_array_equal(
+        table.quantile_epochs(0.9), np.quantile(table.epochs, 0.9, axis=1)
+    )
+    np.testing.assert_array_equal(
+        table.quantile_regret(0.5), [np.quantile(r[there], 0.5) for r in table.regret]
+    )
+    columns = table.to_dict()
+    assert list(columns) == ["patience", "mean_epochs", "share_saved", "mean_regret"]
+    assert columns["patience"] == list(range(1, 12))
+    assert columns["mean_epochs"] == table.mean_epochs.tolist()
+
+
+def test_arrays_have_the_shape_and_types_they_should() -> None:
+    history = es.History({"loss": [[3.0, 2.0], [1.0, 2.0], [2.0, 2.0]]})
+    table = es.sweep(es.Patience("loss"), history, patience=[1, 2])
+    for name, dtype in (
+        ("epochs", "int64"),
+        ("stopped", "bool"),
+        ("best_epoch", "int64"),
+        ("best", "float64"),
+        ("regret", "float64"),
+    ):
+        assert getattr(table, name).shape == (2, 3)
+        assert getattr(table, name).dtype == dtype
+
+
+REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
+    "an unknown field": (
+        lambda h: es.sweep(es.Patience("loss"), h, patients=[1]),
+        ValueError,
+        "`sweep`: Patience('loss', mode='min') has no field 'patients': the fields there are:",
+    ),
+    "a field of two parts": (
+        lambda h: es.sweep(es.Patience("loss") | es.Patience("acc"), h, patience=[1]),
+        ValueError,
+        "`sweep`: 'patience' may be any of '0.patience', '1.patience' in",
+    ),
+    "a part that is not there": (
+        lambda h: es.sweep(es.Patience("loss"), h, **{"3.patience": [1]}),
+        ValueError,
+        "`sweep`: Patience('loss', mode='min') has nothing called '3.patience'",
+    ),
+    "no grid": (
+        lambda h: es.sweep(es.Patience("loss"), h),
+        ValueError,
+        "`sweep` needs at least one field, with at least one value each",
+    ),
+    "an empty axis": (
+        lambda h: es.sweep(es.Patience("loss"), h, patience=[]),
+        ValueError,
+        "`sweep` needs at least one field, with at least one value each",
+    ),
+    "a value that makes no sense": (
+        lambda h: es.sweep(es.Patience("loss"), h, patience=[1, -1]),
+        ValueError,
+        "`Patience(patience=...)` must be a whole number of at least 0, got -1",
+    ),
+    "nothing to be best at": (
+        lambda h: es.sweep(es.MaxEpochs(3), h, n=[1, 2]),
+        ValueError,
+        "`sweep`: MaxEpochs(1) does not say which metric is to be best: pass save=Best('val_loss')",
+    ),
+    "a judge with a min_delta": (
+        lambda h: es.sweep(es.MaxEpochs(3), h, n=[1], save=es.Best("loss", min_delta=0.1)),
+        TypeError,
+        "`sweep(save=...)` must be a Best without min_delta",
+    ),
+    "a stopper": (
+        lambda h: es.sweep(es.EarlyStopping("loss"), h, patience=[1]),
+        TypeError,
+        "`sweep(rule)` must be a rule, such as Patience('val_loss'), got Stopper(",
+    ),
+    "no history": (
+        lambda h: es.sweep(es.Patience("loss"), {"loss": [1.0]}, patience=[1]),
+        TypeError,
+        "`sweep` takes a History, got dict",
+    ),
+    "a metric that is not there": (
+        lambda h: es.sweep(es.Patience("val_loss"), h, patience=[1]),
+        KeyError,
+        "Patience('val_loss', patience=1, mode='min') asks for 'val_loss', but no epoch",
+    ),
+    "a gap, where none is allowed": (
+        lambda h: es.sweep(es.Patience("loss", 9), h, on_missing="raise", min_delta=[0.1]),
+        KeyError,
+        "no metric 'loss' at epoch 1 of 'run 0'",
+    ),
+    "another way with gaps": (
+        lambda h: es.sweep(es.Patience("loss"), h, on_missing="warn", patience=[1]),
+        ValueError,
+        '`sweep(on_missing=...)` must be "raise" or "skip", got \'warn\'',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_swept_is_refused(what: str) -> None:
+    make, kind, text = REFUSED[what]
+    history = es.History({"loss": [[3.0, None, 1.0]], "acc": [[0.1, 0.2, 0.3]]})
+    with pytest.raises(kind) as caught:
+        make(history)
+    assert str(caught.value).startswith(text)
+    assert isinstance(caught.value, es.EarlystopError)
