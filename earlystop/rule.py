@@ -208,8 +208,7 @@ class Rule:
     @classmethod
     def _made(cls, settings: Mapping[str, Any]) -> Self:
         """The rule with these settings, whether it takes them by name or as items."""
-        parameters = inspect.signature(cls).parameters.values()
-        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        if _takes_items(cls):
             (field,) = _annotations(cls)
             return cls(*settings[field])
         return cls(**settings)
@@ -400,6 +399,13 @@ def _explained(
         reason = rule.explain(state, metrics, epoch)
         if reason:
             yield reason
+
+
+@functools.cache
+def _takes_items(cls: Any) -> bool:
+    """Is the rule made from the items of its one field, as in `AnyOf(a, b)`?"""
+    parameters = inspect.signature(cls).parameters.values()
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 
 _annotations_of: dict[type[Rule], dict[str, Any]] = {}

@@ -10,8 +10,9 @@ patience.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from . import lanes as lanes_module
 from .errors import RuleError, RuleTypeError, name_advice
+from .fields import Count, settled
 from .history import Bools, History
 from .lanes import Lanes, program_for
 from .replaying import replay
@@ -36,13 +38,18 @@ Floats = npt.NDArray[np.float64]
 _TOGETHER = 32
 
 
-class Column(NamedTuple):
+@dataclass
+class Column:
     """What one setting did on every run: arrays of shape (runs,)."""
 
     epochs: Ints
     stopped: Bools
     best_epoch: Ints
     best: Floats
+    regret: Floats
+
+
+_ARRAYS = ("epochs", "stopped", "best_epoch", "best", "regret")
 
 
 # The grid -----------------------------------------------------------------------------------------
@@ -127,15 +134,8 @@ def _judge(rule: Rule) -> Best:
 
 def _by_steps(stops: Sequence[Rule], judge: Best, history: History) -> list[Column]:
     """Every stop rule on every run, through the rules' own steps."""
-    columns = [
-        Column(
-            history.lengths.copy(),
-            np.zeros(history.runs, dtype=np.bool_),
-            np.full(history.runs, -1, dtype=np.int64),
-            np.empty(0),
-        )
-        for _ in stops
-    ]
+    columns = [_untouched(history) for _ in stops]
+    best_of_log = np.full(history.runs, -1, dtype=np.int64)
     program = program_for((*stops, judge), history)
     for lanes in _all_lanes(history):
         best = np.full(len(lanes), -1, dtype=np.int64)
@@ -155,7 +155,26 @@ def _by_steps(stops: Sequence[Rule], judge: Best, history: History) -> list[Colu
                     np.logical_and(on, ~ends, out=on)
         for column, on in zip(columns, running, strict=True):
             column.best_epoch[lanes.runs[on]] = best[on]
-    return [c._replace(best=_values(history, judge.monitor, c.best_epoch)) for c in columns]
+        best_of_log[lanes.runs] = best
+    of_log = _values(history, judge.monitor, best_of_log)
+    for column in columns:
+        column.best = _values(history, judge.monitor, column.best_epoch)
+        column.regret = _regret(column.best, of_log, judge.mode)
+    return columns
+
+
+def _untouched(history: History) -> Column:
+    """The column of a rule that never fires; what is best is still to be said."""
+    stopped, best_epoch = np.zeros(history.runs, np.bool_), np.full(history.runs, -1, np.int64)
+    return Column(history.lengths.copy(), stopped, best_epoch, np.empty(0), np.empty(0))
+
+
+def _regret(best: Floats, of_log: Floats, mode: str) -> Floats:
+    """How much worse `best` is than the best of the log."""
+    worse = best - of_log if mode == "min" else of_log - best
+    worse = np.where(best == of_log, 0.0, worse)  # infinities, too
+    result: Floats = np.where(np.isnan(best) & ~np.isnan(of_log), np.inf, worse)
+    return result
 
 
 def _all_lanes(history: History) -> Iterator[Lanes]:
@@ -189,6 +208,7 @@ class _Pieces(NamedTuple):
     reference_epoch: Ints  # the stop comes so many epochs after it as the patience says
     best_epoch: Ints
     best: Floats
+    regret: Floats
 
 
 class _Walker:
@@ -233,25 +253,58 @@ class _PatienceFamily:
         self._pieces = pieces
         self._otherwise = otherwise  # for a patience that no piece is about
 
-    def columns(self, patience_values: Sequence[int]) -> Iterator[Column]:
-        """What each patience did; the values must rise."""
-        pieces, otherwise = self._pieces, self._otherwise
-        since, best_epoch = otherwise.epochs.copy(), otherwise.best_epoch.copy()
-        best, last = otherwise.best.copy(), np.zeros(len(since), dtype=np.int64)
+    def columns(self, patience_values: Sequence[int]) -> Iterator[_PatienceColumn]:
+        """What each patience did; the values must rise. A column is good until the next."""
+        pieces = self._pieces
+        now = _PatienceColumn(self._otherwise)
         begun = 0
         for patience in patience_values:
             upto = int(np.searchsorted(pieces.first, patience, side="right"))
-            new, begun = slice(begun, upto), upto
-            runs = pieces.run[new]  # of several pieces of a run, the later one stays
-            since[runs], last[runs] = pieces.reference_epoch[new], pieces.last[new]
-            best_epoch[runs], best[runs] = pieces.best_epoch[new], pieces.best[new]
-            waits = last >= patience
-            yield Column(
-                np.where(waits, since + (patience + 1), otherwise.epochs),
-                waits | otherwise.stopped,
-                np.where(waits, best_epoch, otherwise.best_epoch),
-                np.where(waits, best, otherwise.best),
-            )
+            now.take(pieces, slice(begun, upto))
+            begun, now.patience = upto, patience
+            yield now
+
+
+class _PatienceColumn:
+    """A `Column` of which nothing is worked out before it is asked for."""
+
+    def __init__(self, otherwise: Column) -> None:
+        self.patience = 0
+        self._otherwise = otherwise
+        self._since, self._last = otherwise.epochs.copy(), np.zeros(len(otherwise.epochs), np.int64)
+        self._best_epoch = otherwise.best_epoch.copy()
+        self._best, self._regret = otherwise.best.copy(), otherwise.regret.copy()
+
+    def take(self, pieces: _Pieces, new: slice) -> None:
+        """Go on to these pieces; of several of a run, the later one stays."""
+        runs = pieces.run[new]
+        self._since[runs], self._last[runs] = pieces.reference_epoch[new], pieces.last[new]
+        self._best_epoch[runs], self._best[runs] = pieces.best_epoch[new], pieces.best[new]
+        self._regret[runs] = pieces.regret[new]
+
+    def _where_waited(self, array: Any, otherwise: Any) -> Any:
+        return np.where(self._last >= self.patience, array, otherwise)
+
+    @property
+    def epochs(self) -> Ints:
+        waited = self._where_waited(self._since + (self.patience + 1), self._otherwise.epochs)
+        return waited  # type: ignore[no-any-return]
+
+    @property
+    def stopped(self) -> Bools:
+        return (self._last >= self.patience) | self._otherwise.stopped
+
+    @property
+    def best_epoch(self) -> Ints:
+        return self._where_waited(self._best_epoch, self._otherwise.best_epoch)  # type: ignore[no-any-return]
+
+    @property
+    def best(self) -> Floats:
+        return self._where_waited(self._best, self._otherwise.best)  # type: ignore[no-any-return]
+
+    @property
+    def regret(self) -> Floats:
+        return self._where_waited(self._regret, self._otherwise.regret)  # type: ignore[no-any-return]
 
 
 def _patience_families(
@@ -259,12 +312,7 @@ def _patience_families(
 ) -> list[_PatienceFamily]:
     """For every `Patience` (its patience aside), together with the rest of an any-of."""
     program = program_for((rest, judge), history)
-    otherwise = Column(
-        history.lengths.copy(),
-        np.zeros(history.runs, dtype=np.bool_),
-        np.full(history.runs, -1, dtype=np.int64),
-        np.empty(0),
-    )
+    otherwise = _untouched(history)
     found: list[list[tuple[Any, ...]]] = [[] for _ in rules]
     records: list[tuple[Any, Any]] = []
     for lanes in _all_lanes(history):
@@ -288,9 +336,9 @@ def _patience_families(
             parts.append(walker.finish())
     bests_of = _Bests(records, history, judge)
     limit = np.where(otherwise.stopped, otherwise.epochs - 1, history.epochs)
-    last_epoch = otherwise.epochs - 1
-    at_end = bests_of.at(np.arange(history.runs), last_epoch)
-    otherwise = otherwise._replace(best_epoch=at_end, best=_values(history, judge.monitor, at_end))
+    otherwise.best_epoch = bests_of.at(np.arange(history.runs), otherwise.epochs - 1)
+    otherwise.best = _values(history, judge.monitor, otherwise.best_epoch)
+    otherwise.regret = _regret(otherwise.best, bests_of.of_log, judge.mode)
     families = []
     for parts in found:
         run, first, last, since = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -305,12 +353,14 @@ class _Bests:
     """The epochs at which a plain best was reached, of all runs."""
 
     def __init__(self, records: list[tuple[Any, Any]], history: History, judge: Best) -> None:
-        self._history, self._monitor = history, judge.monitor
+        self._history, self._judge = history, judge
         self._stride = history.epochs + 1
         runs = np.concatenate([runs for runs, _ in records] or [np.empty(0, np.int64)])
         epochs = np.concatenate([epochs for _, epochs in records] or [np.empty(0, np.int64)])
         # One that is of no run makes sure that there is one to find.
         self._keys = np.sort(np.append(runs * self._stride + epochs, -self._stride))
+        last = self.at(np.arange(history.runs), history.lengths - 1)
+        self.of_log = _values(history, judge.monitor, last)
 
     def at(self, runs: Ints, epochs: Ints) -> Ints:
         """The best epoch of these runs up to these epochs; -1 for none."""
@@ -335,8 +385,9 @@ class _Bests:
         order = np.argsort(begins, kind="stable")
         run, begins, ends, since = run[order], begins[order], ends[order], since[order]
         best_epoch = self.at(run, since + begins)
-        best = _values(self._history, self._monitor, best_epoch, run)
-        return _Pieces(run, begins, ends, since, best_epoch, best)
+        best = _values(self._history, self._judge.monitor, best_epoch, run)
+        regret = _regret(best, self.of_log[run], self._judge.mode)
+        return _Pieces(run, begins, ends, since, best_epoch, best, regret)
 
 
 def _split_patience(rule: Rule, history: History) -> tuple[Patience, Rule] | None:
@@ -346,7 +397,7 @@ def _split_patience(rule: Rule, history: History) -> tuple[Patience, Rule] | Non
     if len(ours) != 1 or history.gaps(ours[0].monitor) is not None:
         return None
     rest = tuple(part for part in parts if part is not ours[0])
-    return ours[0], AnyOf(*rest) if rest else Never()
+    return ours[0].replace(patience=0), AnyOf(*rest) if rest else Never()
 
 
 # The result ---------------------------------------------------------------------------------------
@@ -357,9 +408,7 @@ class _Group:
     """Settings that are judged alike, and what tells of each in turn."""
 
     places: list[int]  # of the settings
-    columns: Any  # () -> Iterator[Column], in the order of the places
-    mode: str
-    best_of_log: Floats
+    columns: Callable[[], Iterator[Any]]  # gives a Column for each place, in order
 
 
 class Sweep:
@@ -385,11 +434,10 @@ class Sweep:
         axes = ", ".join(self.settings[0])
         return f"Sweep({self.rule!r}: {len(self)} settings of {axes}, {len(self.names)} runs)"
 
-    def _columns(self) -> Iterator[tuple[int, Column, Floats]]:
-        """Every setting's place, what it did, and its regret."""
+    def _columns(self) -> Iterator[tuple[int, Column]]:
+        """Every setting's place, and what it did."""
         for group in self._groups:
-            for place, column in zip(group.places, group.columns(), strict=True):
-                yield place, column, _regret(column.best, group.best_of_log, group.mode)
+            yield from zip(group.places, group.columns(), strict=True)
 
     def _array(self, name: str) -> Any:
         if not self._made:
@@ -401,10 +449,9 @@ class Sweep:
                 "best": np.empty(shape),
                 "regret": np.empty(shape),
             }
-            for place, column, regret in self._columns():
-                for field in Column._fields:
+            for place, column in self._columns():
+                for field in _ARRAYS:
                     made[field][place] = getattr(column, field)
-                made["regret"][place] = regret
             self._made = made
         return self._made[name]
 
@@ -439,26 +486,26 @@ class Sweep:
     @property
     def mean_epochs(self) -> Floats:
         """Epochs used, the mean over runs, shape (settings,)."""
-        return self._summed(lambda column, regret: column.epochs.mean())
+        return self._summed(lambda column: column.epochs.mean())
 
     @property
     def share_saved(self) -> Floats:
         """The share of all logged epochs that would have been saved, shape (settings,)."""
         logged = max(int(self.lengths.sum()), 1)
-        return self._summed(lambda column, regret: 1 - int(column.epochs.sum()) / logged)
+        return self._summed(lambda column: 1 - int(column.epochs.sum()) / logged)
 
     @property
     def mean_regret(self) -> Floats:
         """Regret, the mean over the runs whose log has a best, shape (settings,)."""
-        return self._summed(lambda column, regret: _mean(regret))
+        return self._summed(lambda column: _mean(column.regret))
 
     def quantile_epochs(self, q: float) -> Floats:
         """Epochs used, a quantile over runs, shape (settings,)."""
-        return self._summed(lambda column, regret: np.quantile(column.epochs, q))
+        return self._summed(lambda column: np.quantile(column.epochs, q))
 
     def quantile_regret(self, q: float) -> Floats:
         """Regret, a quantile over the runs whose log has a best, shape (settings,)."""
-        return self._summed(lambda column, regret: _quantile(regret, q))
+        return self._summed(lambda column: _quantile(column.regret, q))
 
     def to_dict(self) -> dict[str, list[Any]]:
         """One row a setting, as columns: the settings, mean epochs, share saved, mean regret.
@@ -474,8 +521,8 @@ class Sweep:
 
     def _summed(self, summary: Any) -> Floats:
         result = np.empty(len(self.settings))
-        for place, column, regret in self._columns():
-            result[place] = summary(column, regret)
+        for place, column in self._columns():
+            result[place] = summary(column)
         return result
 
 
@@ -487,14 +534,6 @@ def _mean(regret: Floats) -> float:
 def _quantile(regret: Floats, q: float) -> float:
     there = regret[~np.isnan(regret)]
     return float(np.quantile(there, q)) if len(there) else np.nan
-
-
-def _regret(best: Floats, best_of_log: Floats, mode: str) -> Floats:
-    with np.errstate(invalid="ignore"):
-        worse = best - best_of_log if mode == "min" else best_of_log - best
-    worse = np.where(best == best_of_log, 0.0, worse)  # infinities, too
-    result: Floats = np.where(np.isnan(best) & ~np.isnan(best_of_log), np.inf, worse)
-    return result
 
 
 def sweep(
@@ -537,29 +576,19 @@ def sweep(
             "`sweep` needs at least one field, with at least one value each, such as "
             "patience=range(1, 201)"
         )
-    settings = [
-        dict(zip(axes, values, strict=True))
-        for values in itertools.product(*(values for _, values in axes.values()))
-    ]
-    rules = [_settled(rule, axes, setting) for setting in settings]
-    judges = [_judge(made) if save is None else save for made in rules]
+    values = [each for _, each in axes.values()]
+    settings = [dict(zip(axes, each, strict=True)) for each in itertools.product(*values)]
     if save is not None and (not isinstance(save, Best) or save.min_delta):
         raise RuleTypeError(f"`sweep(save=...)` must be a Best without min_delta, got {save!r}")
-    for made in dict.fromkeys([*rules, *judges]):
-        history.require(made.all_needs, repr(made))
-    if on_missing == "raise":
-        for made, judge in zip(rules, judges, strict=True):
-            replay(made, history, save=judge, on_missing="raise")
-    elif on_missing != "skip":
+    if on_missing not in ("raise", "skip"):
         raise RuleError(f'`sweep(on_missing=...)` must be "raise" or "skip", got {on_missing!r}')
+    families, alone = _sorted_out(rule, axes, settings, save, history)
+    if on_missing == "raise":
+        for setting in settings:
+            made = _settled(rule, axes, setting)
+            replay(made, history, save=_judge(made) if save is None else save, on_missing="raise")
     with np.errstate(all="ignore"):
-        groups = [
-            group
-            for judge in dict.fromkeys(judges)
-            for group in _groups(
-                [p for p, j in enumerate(judges) if j == judge], rules, judge, history
-            )
-        ]
+        groups = [*_patience_groups(families, history), *_stepped_groups(alone, history)]
     return Sweep(rule, settings, groups, history)
 
 
@@ -571,37 +600,81 @@ def _settled(rule: Rule, axes: Mapping[str, Any], setting: Mapping[str, Any]) ->
     return _with(rule, changes)
 
 
-def _groups(
-    places: list[int], rules: list[Rule], judge: Best, history: History
-) -> Iterator[_Group]:
-    """The settings of these places, in groups that are answered together."""
-    (whole,) = _by_steps([Never()], judge, history)
-    families: dict[tuple[Patience, Rule], list[tuple[int, int]]] = {}
-    alone: list[int] = []
-    for place in places:
-        split = _split_patience(rules[place], history)
+# (the Patience, its patience aside; the rest of the rule; the judge) -> (patience, place) ...
+Families = dict[tuple[Patience, Rule, Best], list[tuple[int, int]]]
+
+
+def _sorted_out(
+    rule: Rule,
+    axes: Mapping[str, Any],
+    settings: list[dict[str, Any]],
+    save: Best | None,
+    history: History,
+) -> tuple[Families, dict[Best, list[tuple[Rule, int]]]]:
+    """Which settings are answered together, by their patience, and which are stepped."""
+    quick = _patience_axis(rule, axes)
+    parts: dict[tuple[int, ...], tuple[Rule, Best, tuple[Patience, Rule] | None]] = {}
+    patience_of: dict[int, int] = {}  # by where it stands on its axis
+    families: Families = {}
+    alone: dict[Best, list[tuple[Rule, int]]] = {}
+    numbers = itertools.product(*(range(len(values)) for _, values in axes.values()))
+    for place, number in enumerate(numbers):
+        on_quick = 0
+        key = number
+        if quick is not None:
+            on_quick, key = number[quick], number[:quick] + number[quick + 1 :]
+        if key not in parts:
+            made = _settled(rule, axes, settings[place])
+            judge = _judge(made) if save is None else save
+            for part in (made, judge):
+                history.require(part.all_needs, repr(part))
+            split = None if quick is None else _split_patience(made, history)
+            parts[key] = made, judge, split
+        made, judge, split = parts[key]
         if split is None:
-            alone.append(place)
-        else:
-            patience, rest = split
-            key = (patience.replace(patience=0), rest)
-            families.setdefault(key, []).append((max(patience.patience, 1), place))
-    for rest in dict.fromkeys(rest for _, rest in families):
-        ours = [patience for patience, other in families if other == rest]
+            if quick is not None:
+                made = _settled(rule, axes, settings[place])
+            alone.setdefault(judge, []).append((made, place))
+            continue
+        patience, rest = split
+        if on_quick not in patience_of:
+            value = list(settings[place].values())[quick or 0]
+            given = settled(Count, value, "Patience(patience=...)")
+            patience_of[on_quick] = max(given, 1)
+        members = families.setdefault((patience, rest, judge), [])
+        members.append((patience_of[on_quick], place))
+    return families, alone
+
+
+def _patience_axis(rule: Rule, axes: Mapping[str, Any]) -> int | None:
+    """Which axis is the patience of the rule, or of a part of an any-of."""
+    for number, (place, field) in enumerate(axis for axis, _ in axes.values()):
+        part = rule
+        if len(place) == 1 and isinstance(rule, AnyOf):
+            part = rule.parts[place[0]]
+        elif place:
+            continue
+        if field == "patience" and isinstance(part, Patience):
+            return number
+    return None
+
+
+def _patience_groups(families: Families, history: History) -> Iterator[_Group]:
+    for rest, judge in dict.fromkeys((rest, judge) for _, rest, judge in families):
+        ours = [patience for patience, *other in families if other == [rest, judge]]
         made = _patience_families(ours, rest, judge, history)
         for patience, family in zip(ours, made, strict=True):
-            members = sorted(families[patience, rest])
+            members = sorted(families[patience, rest, judge])
             values = [value for value, _ in members]
+            columns = functools.partial(family.columns, values)
+            yield _Group([place for _, place in members], columns)
 
-            def columns(family: Any = family, values: Any = values) -> Iterator[Column]:
-                return family.columns(values)  # type: ignore[no-any-return]
 
-            yield _Group([place for _, place in members], columns, judge.mode, whole.best)
-    for first in range(0, len(alone), _TOGETHER):
-        chunk = alone[first : first + _TOGETHER]
-        made_columns = _by_steps([rules[place] for place in chunk], judge, history)
-
-        def stepped(made_columns: Any = made_columns) -> Iterator[Column]:
-            return iter(made_columns)
-
-        yield _Group(chunk, stepped, judge.mode, whole.best)
+def _stepped_groups(
+    alone: Mapping[Best, list[tuple[Rule, int]]], history: History
+) -> Iterator[_Group]:
+    for judge, members in alone.items():
+        for first in range(0, len(members), _TOGETHER):
+            chunk = members[first : first + _TOGETHER]
+            made = _by_steps([rule for rule, _ in chunk], judge, history)
+            yield _Group([place for _, place in chunk], functools.partial(iter, made))
