@@ -208,7 +208,7 @@ class Rule:
     @classmethod
     def _made(cls, settings: Mapping[str, Any]) -> Self:
         """The rule with these settings, whether it takes them by name or as items."""
-        if _takes_items(cls):
+        if _takes_items(cls):  # type: ignore[arg-type]  # a class can be hashed
             (field,) = _annotations(cls)
             return cls(*settings[field])
         return cls(**settings)
