@@ -22,9 +22,10 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 class History:
     """The metrics that runs logged, epoch by epoch.
 
-    metrics: from name to an array of shape (runs, epochs), or (epochs,) for one run. Numbers of any
-        real type; an array is kept as it is (a memory-mapped one stays on disk). What was *not
-        reported* at an epoch is masked (`numpy.ma`) or None; a NaN is a value that was logged.
+    metrics: from name to an array of shape (runs, epochs), or (epochs,) for one run; a data frame
+        is one run. Numbers of any real type; an array is kept as it is (a memory-mapped one stays
+        on disk). What was *not reported* at an epoch is masked (`numpy.ma`) or None; a NaN is a
+        value that was logged.
     lengths: epochs of each run, shape (runs,), where runs differ; what lies beyond is ignored.
     names: of the runs; "run 0", "run 1", ... if left out.
 
@@ -47,20 +48,21 @@ class History:
 
     def __init__(
         self,
-        metrics: Mapping[str, npt.ArrayLike],
+        metrics: Any,
         lengths: npt.ArrayLike | None = None,
         names: Iterable[str] | None = None,
     ) -> None:
-        if not isinstance(metrics, Mapping):
+        columns = _columns_of(metrics)
+        if columns is None:
             raise HistoryError(
                 "expected a mapping from metric name to values, such as "
                 f"{{'val_loss': [[0.9, 0.8]]}}, got {type(metrics).__name__}"
             )
-        if not metrics:
+        if not columns:
             raise HistoryError("a history needs at least one metric, got none")
         arrays: dict[str, Floats] = {}
         self._gaps: dict[str, Bools] = {}  # True: not reported; metrics without gaps are left out
-        for name, values in metrics.items():
+        for name, values in columns.items():
             if not isinstance(name, str):
                 raise HistoryError(f"the names of metrics must be strings, got {name!r}")
             arrays[name], gaps = _array(name, values)
@@ -101,7 +103,7 @@ class History:
         columns: list[dict[str, tuple[Floats, Bools | None]]] = []
         lengths: list[int] = []
         for place, run in enumerate(runs):
-            if not (hasattr(run, "keys") and hasattr(run, "__getitem__")):
+            if _columns_of(run) is None:
                 raise HistoryError(
                     f"run {place} should be a mapping from metric name to values, "
                     f"got {type(run).__name__}"
@@ -213,12 +215,23 @@ class History:
         return f"History({runs}, up to {self.epochs} epochs: {', '.join(self.metrics)})"
 
 
+def _columns_of(table: Any) -> dict[Any, Any] | None:
+    """The columns of a mapping or a data frame, by name; None for anything else."""
+    if not hasattr(table, "__getitem__"):
+        return None
+    for names in ("keys", "column_names", "columns"):  # a mapping or pandas; pyarrow; polars
+        found = getattr(table, names, None)
+        if found is not None:
+            return {name: table[name] for name in (found() if callable(found) else found)}
+    return None
+
+
 def _columns(run: Any, place: int) -> dict[str, tuple[Floats, Bools | None]]:
     columns = {}
-    for name in run.keys():  # noqa: SIM118  # frames iterate otherwise
+    for name, values in (_columns_of(run) or {}).items():
         if not isinstance(name, str):
             raise HistoryError(f"the names of metrics must be strings, got {name!r} in run {place}")
-        columns[name] = _array(f"{name} of run {place}", run[name], of_one_run=True)
+        columns[name] = _array(f"{name} of run {place}", values, of_one_run=True)
     return columns
 
 
@@ -253,6 +266,9 @@ def _plain_array(name: str, values: Any) -> Any:
     try:
         if isinstance(values, np.memmap):
             return values
+        if _has_nulls(values):
+            column: Any = values
+            values = column.to_list() if hasattr(column, "to_list") else column.to_pylist()
         if hasattr(values, "__array__"):
             return np.asarray(values)
         values = list(values)
@@ -267,6 +283,12 @@ def _plain_array(name: str, values: Any) -> Any:
         f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
         "run 0}, ...]), or one padded array with `lengths`"
     )
+
+
+def _has_nulls(values: Any) -> bool:
+    """Does a column of polars or pyarrow have gaps, which are not NaN there?"""
+    count = getattr(values, "null_count", 0)
+    return bool(count() if callable(count) else count)
 
 
 def _ragged(values: Sequence[Any]) -> bool:

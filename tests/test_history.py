@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas
+import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,15 +69,30 @@ def test_from_runs_takes_runs_of_unequal_length_and_different_metrics() -> None:
     assert history.records("b")[0] == {"loss": 5.0, "acc": 0.1}
 
 
-def test_from_runs_takes_what_looks_like_a_frame() -> None:
-    class Frame:
-        def keys(self) -> list[str]:
-            return ["loss"]
+@pytest.mark.parametrize("frame", [pandas.DataFrame, polars.DataFrame])
+def test_a_data_frame_is_one_run(frame: Any) -> None:
+    history = es.History(frame({"loss": [3.0, 2.0, nan], "epoch": [0, 1, 2]}))
+    assert history.reported("loss").tolist() == [[True, True, True]]
+    assert history.metrics["epoch"].tolist() == [[0, 1, 2]]
+    assert es.History.from_runs([frame({"loss": [1.0]}), frame({"loss": [2.0]})]).runs == 2
+    with pytest.raises(es.HistoryError, match="the values of note must be real numbers"):
+        es.History(frame({"note": ["a", "b"]}))
 
-        def __getitem__(self, name: str) -> Any:
-            return np.array([2.0, 1.0])
 
-    assert es.History.from_runs([Frame()]).records(0) == [{"loss": 2.0}, {"loss": 1.0}]
+def test_a_null_of_polars_is_a_gap_and_no_nan() -> None:
+    history = es.History(polars.DataFrame({"loss": [3.0, None, nan]}))
+    assert history.reported("loss").tolist() == [[True, False, True]]
+
+
+@pytest.mark.parametrize("names", ["keys", "columns", "column_names"])
+def test_what_looks_like_a_frame_is_one_run(names: str) -> None:
+    def column(self: Any, name: str) -> Any:
+        return {"loss": np.array([2.0, 1.0])}[name]
+
+    found = (lambda self: ["loss"]) if names == "keys" else ["loss"]
+    frame = type("Frame", (), {names: found, "__getitem__": column})()
+    for history in (es.History(frame), es.History.from_runs([frame])):
+        assert history.records(0) == [{"loss": 2.0}, {"loss": 1.0}]
 
 
 @given(history=histories())
