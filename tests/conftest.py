@@ -6,14 +6,20 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from earlystop import rule as rule_module
 
 # Which frameworks' backends the peers run on must be settled before any of them is imported.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-settings.register_profile("default", deadline=None, print_blob=True)
+# A busy machine is no failure: no deadlines, and no complaint that drawing a history takes long.
+settings.register_profile(
+    "default",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("default")
 
 
