@@ -206,10 +206,10 @@ class EpochLoop:
         """Why the run ended; empty while it goes on."""
         if self.stopper.stopped:
             return self.stopper.reason
-        if self.interrupted:
-            return f"interrupted in epoch {self._epoch}"
         if self._is_full():
             return f"{self.max_epochs} epochs have been run, as many as max_epochs allows"
+        if self.interrupted:
+            return f"interrupted in epoch {self._epoch}"
         return f"left in epoch {self._epoch}" if self._closed else ""
 
     def close(self) -> None:
@@ -238,9 +238,10 @@ class EpochLoop:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self.interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self.interrupted = self.interrupted or interrupted
         self.close()
-        return self.interrupted and self._on_interrupt == "stop"
+        return interrupted and self._on_interrupt == "stop"
 
     def state_dict(self) -> dict[str, Any]:
         """The stopper's state and the elapsed time, as plain JSON data, to resume a run.
@@ -259,7 +260,7 @@ class EpochLoop:
 
         Raises LoopError once the loop has begun, StateError as `Stopper.load_state_dict` does.
         """
-        if self._began is not None:
+        if self._began is not None or self._closed:
             raise LoopError("load a state before the loop begins")
         if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
             raise StateError(f"expected a state from `EpochLoop.state_dict()`, got {state!r:.100}")

@@ -85,6 +85,8 @@ def _text(value: Any) -> str:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise _Wrong("a whole number", is_type=True)
+    if not -(2**63) <= int(value) < 2**63:
+        raise _Wrong("a whole number that fits in 64 bits", is_type=False)
     return int(value)
 
 

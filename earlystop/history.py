@@ -217,12 +217,15 @@ class History:
 
 def _columns_of(table: Any) -> dict[Any, Any] | None:
     """The columns of a mapping or a data frame, by name; None for anything else."""
-    if not hasattr(table, "__getitem__"):
+    if not hasattr(table, "__getitem__") or hasattr(table, "collect"):  # a frame yet to be made
         return None
     for names in ("keys", "column_names", "columns"):  # a mapping or pandas; pyarrow; polars
         found = getattr(table, names, None)
         if found is not None:
-            return {name: table[name] for name in (found() if callable(found) else found)}
+            there = list(found() if callable(found) else found)
+            if len(set(there)) < len(there):
+                raise HistoryError(f"the names of metrics must differ, got {there!r}")
+            return {name: table[name] for name in there}
     return None
 
 
@@ -266,15 +269,15 @@ def _plain_array(name: str, values: Any) -> Any:
     try:
         if isinstance(values, np.memmap):
             return values
+        if type(getattr(getattr(values, "dtype", None), "na_value", None)).__name__ == "NAType":
+            column: Any = values  # pandas, with gaps of its own
+            values = column.astype(object).where(column.notna(), None)
         if _has_nulls(values):
-            column: Any = values
+            column = values
             values = column.to_list() if hasattr(column, "to_list") else column.to_pylist()
         if hasattr(values, "__array__"):
             return np.asarray(values)
-        values = list(values)
-        if any(np.ma.isMaskedArray(value) for value in values):
-            filled: list[Any] = [np.ma.asarray(v, dtype=object).filled(None) for v in values]
-            values = [value.tolist() for value in filled]
+        values = [_unmasked(value) for value in values]
         if not _ragged(values):
             return np.asarray(values)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
@@ -283,6 +286,17 @@ def _plain_array(name: str, values: Any) -> Any:
         f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
         "run 0}, ...]), or one padded array with `lengths`"
     )
+
+
+def _unmasked(value: Any) -> Any:
+    """A row, or a value, with None for what is masked."""
+    if value is np.ma.masked:
+        return None
+    if isinstance(value, np.ma.MaskedArray):
+        return value.astype(object).tolist()
+    if isinstance(value, (list, tuple)) and any(x is np.ma.masked for x in value):
+        return [_unmasked(x) for x in value]
+    return value
 
 
 def _has_nulls(values: Any) -> bool:

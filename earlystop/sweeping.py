@@ -72,7 +72,7 @@ def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
     """The place and the field that an axis of the grid names."""
     *numbers, field = name.split(".")
     if numbers:
-        place = tuple(int(number) for number in numbers if number.isdigit())
+        place = tuple(int(number) for number in numbers if number.isdecimal())
         part: Rule | None = rule
         for number in place:
             part = None if part is None or number >= len(part.parts) else part.parts[number]
@@ -216,13 +216,14 @@ class _Walker:
 
     def __init__(self, rule: Patience, lanes: Lanes) -> None:
         self._rule, self._lanes = rule, lanes
+        self._start = min(rule.start_from_epoch, lanes.longest)
         self._reference = np.full(len(lanes), rule.init().reference)
-        self._since = np.full(len(lanes), rule.start_from_epoch - 1, dtype=np.int64)
+        self._since = np.full(len(lanes), self._start - 1, dtype=np.int64)
         self._longest = np.zeros(len(lanes), dtype=np.int64)
         self._found: list[tuple[Any, ...]] = []
 
     def step(self, values: Any, epoch: int, inside: Bools | None) -> None:
-        if epoch < self._rule.start_from_epoch:
+        if epoch < self._start:
             return
         lanes = np.flatnonzero(_inside(self._rule.improves(values, self._reference), inside))
         if len(lanes):
@@ -313,7 +314,8 @@ def _patience_families(
     """For every `Patience` (its patience aside), together with the rest of an any-of."""
     program = program_for((rest, judge), history)
     otherwise = _untouched(history)
-    found: list[list[tuple[Any, ...]]] = [[] for _ in rules]
+    nothing = (np.empty(0, dtype=np.int64),) * 4
+    found: list[list[tuple[Any, ...]]] = [[nothing] for _ in rules]
     records: list[tuple[Any, Any]] = []
     for lanes in _all_lanes(history):
         walkers = [_Walker(rule, lanes) for rule in rules]
@@ -392,8 +394,8 @@ class _Bests:
 
 def _split_patience(rule: Rule, history: History) -> tuple[Patience, Rule] | None:
     """The one `Patience` whose values can be answered together, and the rest of the rule."""
-    parts = rule.rules if isinstance(rule, AnyOf) else (rule,)
-    ours = [part for part in parts if isinstance(part, Patience)]
+    parts = rule.rules if type(rule) is AnyOf else (rule,)
+    ours = [part for part in parts if type(part) is Patience]  # a subclass may decide otherwise
     if len(ours) != 1 or history.gaps(ours[0].monitor) is not None:
         return None
     rest = tuple(part for part in parts if part is not ours[0])
@@ -532,13 +534,19 @@ def _mean(regret: Floats) -> float:
 
 
 def _quantile(regret: Floats, q: float) -> float:
-    there = regret[~np.isnan(regret)]
-    return float(np.quantile(there, q)) if len(there) else np.nan
+    there = np.sort(regret[~np.isnan(regret)])
+    if not len(there):
+        return np.nan
+    # As np.quantile has it, but for neighbours that are infinite, between which it finds NaN.
+    below, share = divmod(q * (len(there) - 1), 1.0)
+    low, high = there[int(below)], there[min(int(below) + 1, len(there) - 1)]
+    return float(low if share == 0 or low == high else low + (high - low) * share)
 
 
 def sweep(
     rule: Rule,
     history: History,
+    /,
     *,
     save: Best | None = None,
     on_missing: OnMissing = "skip",
@@ -570,7 +578,8 @@ def sweep(
         )
     if not isinstance(history, History):
         raise RuleTypeError(f"`sweep` takes a History, got {type(history).__name__}")
-    axes = {name: (_axis(rule, name), list(values)) for name, values in grid.items()}
+    axes = {name: (_axis(rule, name), _axis_values(name, each)) for name, each in grid.items()}
+    _check_axes(rule, axes)
     if not axes or not all(values for _, values in axes.values()):
         raise RuleError(
             "`sweep` needs at least one field, with at least one value each, such as "
@@ -590,6 +599,29 @@ def sweep(
     with np.errstate(all="ignore"):
         groups = [*_patience_groups(families, history), *_stepped_groups(alone, history)]
     return Sweep(rule, settings, groups, history)
+
+
+def _axis_values(name: str, values: Any) -> list[Any]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise RuleTypeError(f"`sweep({name}=...)` must be a sequence of values, got {values!r}")
+    return list(values)
+
+
+def _check_axes(rule: Rule, axes: Mapping[str, Any]) -> None:
+    """Refuse axes of which one would undo the other."""
+    for (one, ((place, field), _)), (other, ((below, its_field), _)) in itertools.permutations(
+        axes.items(), 2
+    ):
+        part = rule
+        for number in place:
+            part = part.parts[number]
+        value = getattr(part, field)
+        holds_rules = any(
+            isinstance(x, Rule) for x in (value if isinstance(value, tuple) else [value])
+        )
+        inside = len(below) > len(place) and below[: len(place)] == place
+        if (place, field) == (below, its_field) or (holds_rules and inside):
+            raise RuleError(f"`sweep`: {one!r} and {other!r} change the same part of {rule!r}")
 
 
 def _settled(rule: Rule, axes: Mapping[str, Any], setting: Mapping[str, Any]) -> Rule:
@@ -640,7 +672,7 @@ def _sorted_out(
         if on_quick not in patience_of:
             value = list(settings[place].values())[quick or 0]
             given = settled(Count, value, "Patience(patience=...)")
-            patience_of[on_quick] = max(given, 1)
+            patience_of[on_quick] = min(max(given, 1), history.epochs + 1)  # more is no more
         members = families.setdefault((patience, rest, judge), [])
         members.append((patience_of[on_quick], place))
     return families, alone
@@ -650,11 +682,11 @@ def _patience_axis(rule: Rule, axes: Mapping[str, Any]) -> int | None:
     """Which axis is the patience of the rule, or of a part of an any-of."""
     for number, (place, field) in enumerate(axis for axis, _ in axes.values()):
         part = rule
-        if len(place) == 1 and isinstance(rule, AnyOf):
+        if len(place) == 1 and type(rule) is AnyOf:
             part = rule.parts[place[0]]
         elif place:
             continue
-        if field == "patience" and isinstance(part, Patience):
+        if field == "patience" and type(part) is Patience:
             return number
     return None
 

@@ -79,6 +79,33 @@ def test_a_data_frame_is_one_run(frame: Any) -> None:
         es.History(frame({"note": ["a", "b"]}))
 
 
+def test_what_is_masked_within_a_list_is_a_gap() -> None:
+    masked = np.ma.masked
+    for values in (
+        [np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([3.0, 4.0])],
+        [[1.0, masked], [3.0, 4.0]],
+        [np.ma.array([1.0, 2.0], mask=[0, 1]), [3.0, 4.0]],
+    ):
+        history = es.History({"loss": values})
+        assert history.reported("loss").tolist() == [[True, False], [True, True]]
+    history = es.History.from_runs([{"loss": [1.0, masked]}])
+    assert history.reported("loss").tolist() == [[True, False]]
+
+
+def test_gaps_of_pandas_nullable_columns_are_gaps() -> None:
+    for dtype in ("Int64", "Float64", "boolean"):
+        column = pandas.array([True, None, False], dtype="boolean").astype(dtype)
+        history = es.History(pandas.DataFrame({"loss": column}))
+        assert history.reported("loss").tolist() == [[True, False, True]]
+
+
+def test_a_frame_whose_names_repeat_or_that_is_yet_to_be_made_is_refused() -> None:
+    with pytest.raises(es.HistoryError, match="the names of metrics must differ"):
+        es.History(pandas.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]))
+    with pytest.raises(es.HistoryError, match=r"expected a mapping .*, got LazyFrame"):
+        es.History(polars.LazyFrame({"a": [1.0]}))
+
+
 def test_a_null_of_polars_is_a_gap_and_no_nan() -> None:
     history = es.History(polars.DataFrame({"loss": [3.0, None, nan]}))
     assert history.reported("loss").tolist() == [[True, False, True]]

@@ -178,6 +178,44 @@ def test_arrays_have_the_shape_and_types_they_should() -> None:
         assert getattr(table, name).dtype == dtype
 
 
+class Late(es.Patience):
+    """A patience that decides otherwise than its base."""
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        after, fires = super().step(state, metrics, epoch)
+        return after, fires & (epoch >= 6)
+
+
+def test_a_subclass_of_patience_is_asked_itself() -> None:
+    history = es.History({"loss": [[4.0, 3.0, 3.5, 3.6, 3.7, 3.8, 3.9, 2.0, 5.0]] * 2})
+    for rule in (Late("loss"), Late("loss") | es.MaxEpochs(99)):
+        assert es.sweep(rule, history, patience=[1, 2]).epochs.tolist() == [[7, 7]] * 2
+
+
+def test_quantiles_stand_infinite_regrets() -> None:
+    losses = [[1.0, -np.inf], [1.0, 2.0], [5.0, 6.0], [3.0, 4.0], [2.0, -np.inf]]
+    table = es.sweep(es.MaxEpochs(1), es.History({"loss": losses}), n=[1], save=es.Best("loss"))
+    assert table.regret.tolist() == [[np.inf, 0.0, 0.0, 0.0, np.inf]]
+    assert [table.quantile_regret(q)[0] for q in (0, 0.5, 0.9, 1)] == [0, 0, np.inf, np.inf]
+
+
+def test_runs_without_epochs_are_swept() -> None:
+    history = es.History({"loss": np.ones((3, 4))}, lengths=[0, 0, 0])
+    table = es.sweep(es.Patience("loss"), history, patience=[1, 2])
+    assert table.epochs.tolist() == [[0, 0, 0]] * 2
+    assert not table.stopped.any()
+    assert (table.best_epoch == -1).all()
+
+
+def test_numbers_as_large_as_they_come_are_only_never_reached() -> None:
+    history = es.History({"loss": [[1.0, 2.0, 3.0]] * 30})
+    table = es.sweep(es.Patience("loss"), history, patience=[2**63 - 1, 1])
+    assert table.epochs[:, 0].tolist() == [3, 2]
+    late = es.sweep(es.Patience("loss", 1), history, start_from_epoch=[2**63 - 1])
+    assert not late.stopped.any()
+    assert (es.replay(es.Every(2**63 - 1), history).epochs == 3).all()
+
+
 REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda h: es.sweep(es.Patience("loss"), h, patients=[1]),
@@ -203,6 +241,30 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         lambda h: es.sweep(es.Patience("loss"), h, patience=[]),
         ValueError,
         "`sweep` needs at least one field, with at least one value each",
+    ),
+    "one value": (
+        lambda h: es.sweep(es.Patience("loss"), h, patience=5),
+        TypeError,
+        "`sweep(patience=...)` must be a sequence of values, got 5",
+    ),
+    "a name for a sequence": (
+        lambda h: es.sweep(es.Patience("loss"), h, monitor="loss"),
+        TypeError,
+        "`sweep(monitor=...)` must be a sequence of values, got 'loss'",
+    ),
+    "a field twice": (
+        lambda h: es.sweep(
+            es.Patience("loss") | es.Never(), h, patience=[1], **{"0.patience": [2]}
+        ),
+        ValueError,
+        "`sweep`: 'patience' and '0.patience' change the same part of",
+    ),
+    "a rule and what is in it": (
+        lambda h: es.sweep(
+            es.Warmup(es.Patience("loss"), 1), h, rule=[es.Patience("acc")], patience=[2]
+        ),
+        ValueError,
+        "`sweep`: 'rule' and 'patience' change the same part of",
     ),
     "a value that makes no sense": (
         lambda h: es.sweep(es.Patience("loss"), h, patience=[1, -1]),
