@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = [
@@ -58,6 +57,8 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
     >>> name_advice("val_los", ["loss", "val_loss"])
     "the metrics there are: loss, val_loss; did you mean 'val_loss'?"
     """
+    import difflib  # only where something has gone wrong
+
     names = sorted(map(str, known))
     if not names:
         return f"there are no {what} at all"

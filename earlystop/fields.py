@@ -50,7 +50,7 @@ def settled(annotation: Any, value: Any, where: str) -> Any:
     """
     try:
         return _settled(annotation, value)
-    except _Wrong as wrong:
+    except _SettingError as wrong:
         text = f"`{where}` must be {wrong.expected}, got {_shown(value)}"
         raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
 
@@ -63,7 +63,7 @@ def is_value(annotation: Any) -> bool:
     return all(map(is_value, typing.get_args(annotation)))
 
 
-class _Wrong(Exception):  # noqa: N818  # private, never seen
+class _SettingError(Exception):
     def __init__(self, expected: str, is_type: bool) -> None:
         super().__init__(expected)
         self.expected, self.is_type = expected, is_type
@@ -76,31 +76,31 @@ def _shown(value: Any) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise _Wrong("a string", is_type=True)
+        raise _SettingError("a string", is_type=True)
     if not value:
-        raise _Wrong("a name, not an empty string", is_type=False)
+        raise _SettingError("a name, not an empty string", is_type=False)
     return str.__str__(value)  # the value of a str Enum, not its name
 
 
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise _Wrong("a whole number", is_type=True)
+        raise _SettingError("a whole number", is_type=True)
     if not -(2**63) <= int(value) < 2**63:
-        raise _Wrong("a whole number that fits in 64 bits", is_type=False)
+        raise _SettingError("a whole number that fits in 64 bits", is_type=False)
     return int(value)
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise _Wrong("a number", is_type=True)
+        raise _SettingError("a number", is_type=True)
     if not math.isfinite(value):
-        raise _Wrong("a finite number", is_type=False)
+        raise _SettingError("a finite number", is_type=False)
     return float(value) + 0.0  # -0.0 is 0.0: settings that compare equal must act alike
 
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":
-        raise _Wrong("True or False", is_type=True)
+        raise _SettingError("True or False", is_type=True)
     return bool(value)
 
 
@@ -118,7 +118,7 @@ def _settled(annotation: Any, value: Any) -> Any:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         if value not in arguments:
-            raise _Wrong(f"one of {', '.join(map(repr, arguments))}", is_type=False)
+            raise _SettingError(f"one of {', '.join(map(repr, arguments))}", is_type=False)
         return value
     if origin is Annotated:
         return _bounded(arguments[0], arguments[1:], value)
@@ -129,10 +129,10 @@ def _settled(annotation: Any, value: Any) -> Any:
         return _settled(inner, value)
     if origin is tuple and arguments[1:] == (...,):
         if not isinstance(value, (tuple, list)):
-            raise _Wrong("a tuple", is_type=True)
+            raise _SettingError("a tuple", is_type=True)
         return tuple(_settled(arguments[0], item) for item in value)
     if isinstance(annotation, type) and not isinstance(value, annotation):
-        raise _Wrong(f"a {annotation.__name__}", is_type=True)
+        raise _SettingError(f"a {annotation.__name__}", is_type=True)
     return value
 
 
@@ -140,11 +140,11 @@ def _bounded(annotation: Any, bounds: tuple[Any, ...], value: Any) -> Any:
     limits = [bound for bound in bounds if isinstance(bound, AtLeast)]
     try:
         result = _settled(annotation, value)
-    except _Wrong as wrong:
-        raise _Wrong(" ".join([wrong.expected, *map(str, limits)]), wrong.is_type) from None
+    except _SettingError as wrong:
+        raise _SettingError(" ".join([wrong.expected, *map(str, limits)]), wrong.is_type) from None
     for limit in limits:
         if not limit.allows(result):
-            raise _Wrong(" ".join([_NOUNS[annotation], *map(str, limits)]), is_type=False)
+            raise _SettingError(" ".join([_NOUNS[annotation], *map(str, limits)]), is_type=False)
     return result
 
 

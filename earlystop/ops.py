@@ -180,7 +180,7 @@ def improves(value: Value, reference: Value, mode: Mode, min_delta: Value) -> Va
     >>> improves(0.5, 0.625, "min", 0.125), improves(0.49, 0.625, "min", 0.125)
     (False, True)
     """
-    if isinstance(min_delta, float) and min_delta == 0:
+    if isinstance(min_delta, float) and min_delta == 0:  # the same, without the sum
         return better(value, reference, mode)
     return value + min_delta < reference if mode == "min" else value - min_delta > reference
 
@@ -195,7 +195,8 @@ def reported(metrics: Any, names: tuple[str, ...]) -> Value:
 def replaced(metrics: Any, name: str, value: Value) -> Any:
     """The metrics of this epoch with another value for `name`, where `name` was reported."""
     if isinstance(metrics, Mapping):
-        return type(metrics)({**metrics, name: value}) if name in metrics else metrics  # type: ignore[call-arg]
+        make: Any = type(metrics)
+        return make({**metrics, name: value}) if name in metrics else metrics
     return metrics.replaced(name, value)
 
 

@@ -22,7 +22,7 @@ from .rule import Rule
 from .stopper import Decision, Stopper
 from .trace import OnMissing
 
-__all__ = ["Replay", "replay"]
+__all__ = ["Replay", "replay", "require_all"]
 
 # Below so many runs a lane costs more than a step of the live loop.
 _FEW_RUNS = 24
@@ -115,7 +115,7 @@ def replay(
     take = _stepped if history.runs < _FEW_RUNS else _in_lanes
     epochs, stopped, saved_epoch = take(stopper, history)
     if on_missing == "raise":
-        _require_all(stopper, history, epochs)
+        require_all(stopper.stop.all_needs + stopper.save.all_needs, history, epochs)
     return Replay(epochs, stopped, saved_epoch, stopper.stop, stopper.save, on_missing, history)
 
 
@@ -185,9 +185,11 @@ def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays)
     saved_epoch[lanes.runs] = saved
 
 
-def _require_all(stopper: Stopper, history: History, epochs: npt.NDArray[np.int64]) -> None:
-    """In "raise" mode: no epoch that a live run would have taken may lack a metric."""
-    names = dict.fromkeys(stopper.stop.all_needs + stopper.save.all_needs)
+def require_all(names: tuple[str, ...], history: History, epochs: npt.NDArray[np.int64]) -> None:
+    """In "raise" mode: no epoch that a live run would have taken may lack one of the metrics.
+
+    epochs: shape (runs,): how many each run takes.
+    """
     taken = np.arange(history.epochs) < epochs[:, None]
     gaps = {name: taken & ~history.reported(name) for name in names}
     if any(gap.any() for gap in gaps.values()):

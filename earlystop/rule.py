@@ -75,12 +75,10 @@ def _check_class(cls: type[Rule]) -> None:
             f"`{name}` must not define `__post_init__`, which checks its settings: "
             "put checks of its own into `validate`"
         )
-    step = vars(cls).get("step")
-    if step is not None and len(inspect.signature(step).parameters) != 4:
+    if cls.step is Rule.step:
+        raise RuleError(f"`{name}` must define `step(self, state, metrics, epoch)`")
+    if len(inspect.signature(cls.step).parameters) != 4:
         raise RuleError(f"`{name}.step` must take (self, state, metrics, epoch)")
-    for field, value in vars(cls).items():
-        if isinstance(value, dataclasses.Field) and value.compare is False:
-            raise RuleError(f"`{name}.{field}` must take part in comparison: rules are values")
 
 
 @dataclass_transform(frozen_default=True)
@@ -94,7 +92,7 @@ class Rule:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         _check_class(cls)
-        dataclasses.dataclass(frozen=True, repr=False)(cls)
+        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
         _registry[cls.__name__] = cls
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
@@ -108,7 +106,7 @@ class Rule:
             value = getattr(self, field)
             if annotation == Mode:
                 object.__setattr__(self, "_given_mode", value)
-                value = direction(getattr(self, "monitor"), value, name)  # noqa: B009  # no such field here
+                value = direction(vars(self)["monitor"], value, name)
             else:
                 value = settled(annotation, value, f"{name}({field}=...)")
             object.__setattr__(self, field, value)
@@ -143,14 +141,24 @@ class Rule:
     # What follows from it --------------------------------------------------------------------
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The fields of the rule and their values, in order.
+
+        >>> from earlystop import MaxEpochs
+        >>> MaxEpochs(100).settings
+        {'n': 100}
+        """
+        return {field: getattr(self, field) for field in _annotations(type(self))}
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The metrics that `step` reads itself: those in its `monitor` fields."""
         names: list[str] = []
-        for field in _annotations(type(self)):
+        for field, value in self.settings.items():
             if field == "monitor" or field.endswith("_monitor"):
-                names.append(getattr(self, field))
+                names.append(value)
             elif field == "monitors":
-                names.extend(getattr(self, field))
+                names.extend(value)
         return tuple(names)
 
     @property
@@ -158,8 +166,7 @@ class Rule:
         """The rules that this rule is made of."""
         return tuple(
             part
-            for field in _annotations(type(self))
-            for value in [getattr(self, field)]
+            for value in self.settings.values()
             for part in (value if isinstance(value, tuple) else (value,))
             if isinstance(part, Rule)
         )
@@ -168,8 +175,7 @@ class Rule:
         """The same rule made of other parts, as many as it has."""
         left = iter(parts)
         changes: dict[str, Any] = {}
-        for field in _annotations(type(self)):
-            value = getattr(self, field)
+        for field, value in self.settings.items():
             if isinstance(value, Rule):
                 changes[field] = next(left)
             elif isinstance(value, tuple) and any(isinstance(item, Rule) for item in value):
@@ -189,12 +195,11 @@ class Rule:
         >>> Patience("val_loss", 5).replace(monitor="val_accuracy")
         Patience('val_accuracy', patience=5, mode='max')
         """
-        fields = _annotations(type(self))
+        settings = self.settings
         for field in changes:
-            if field not in fields:
-                known = name_advice(field, fields, "fields")
+            if field not in settings:
+                known = name_advice(field, settings, "fields")
                 raise RuleTypeError(f"`{type(self).__name__}` has no field {field!r}: {known}")
-        settings = {field: getattr(self, field) for field in fields}
         if hasattr(self, "_given_mode"):
             settings["mode"] = self._given_mode
         return self._made({**settings, **changes})
@@ -208,7 +213,7 @@ class Rule:
     @classmethod
     def _made(cls, settings: Mapping[str, Any]) -> Self:
         """The rule with these settings, whether it takes them by name or as items."""
-        if _takes_items(cls):  # type: ignore[arg-type]  # a class can be hashed
+        if cls.__init__.__code__.co_flags & inspect.CO_VARARGS:
             (field,) = _annotations(cls)
             return cls(*settings[field])
         return cls(**settings)
@@ -220,8 +225,8 @@ class Rule:
         >>> MaxEpochs(100).to_dict()
         {'MaxEpochs': {'n': 100}}
         """
-        fields = _annotations(type(self))
-        return {type(self).__name__: {field: _plain(getattr(self, field)) for field in fields}}
+        settings = {field: _plain(value) for field, value in self.settings.items()}
+        return {type(self).__name__: settings}
 
     @staticmethod
     def from_dict(data: Any) -> Rule:
@@ -232,6 +237,14 @@ class Rule:
         MaxEpochs(100)
         """
         return _rule_from(data)
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return isinstance(other, Rule) and self.settings == other.settings
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.settings.values()))
 
     def __or__(self, other: object) -> AnyOf:
         return AnyOf(self, other) if isinstance(other, Rule) else NotImplemented
@@ -250,7 +263,7 @@ class Rule:
 
     def __repr__(self) -> str:
         shown = []
-        for place, field in enumerate(dataclasses.fields(self)):  # type: ignore[arg-type]  # see __init_subclass__
+        for place, field in enumerate(_dataclass_fields(type(self))):
             value = getattr(self, field.name)
             if place == 0:
                 shown.append(repr(value))
@@ -279,10 +292,11 @@ def advance(rule: Rule, state: State, metrics: Any, epoch: Any) -> tuple[State, 
 
 def _recorded(rule: Rule, state: State, metrics: TracedMetrics, epoch: Any) -> tuple[State, Any]:
     """A step on stand-ins, which may read what its rule needs and nothing else."""
-    own, outer = metrics.of_rule(), metrics.tape.owner
+    own: Any = metrics.of_rule()
+    outer = metrics.tape.owner
     own.reported(rule.needs)
     metrics.tape.owner = type(rule).__name__
-    result: Any = rule.step(state, own, epoch)  # type: ignore[arg-type]  # it stands for a mapping
+    result: Any = rule.step(state, own, epoch)
     metrics.tape.owner = outer
     if not isinstance(result, tuple) or len(result) != 2:  # a pair
         raise RuleError(f"`{type(rule).__name__}.step` must return (state, fires), got {result!r}")
@@ -401,11 +415,9 @@ def _explained(
             yield reason
 
 
-@functools.cache
-def _takes_items(cls: Any) -> bool:
-    """Is the rule made from the items of its one field, as in `AnyOf(a, b)`?"""
-    parameters = inspect.signature(cls).parameters.values()
-    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+def _dataclass_fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
+    """Subclasses of Rule are made dataclasses as they are defined, which no type checker sees."""
+    return dataclasses.fields(cls)
 
 
 _annotations_of: dict[type[Rule], dict[str, Any]] = {}
@@ -421,7 +433,7 @@ def _annotations(cls: type[Rule]) -> dict[str, Any]:
                 f"the annotations of the rule {cls.__name__} cannot be read ({error}): "
                 "import the names they use at the top of the module"
             ) from error
-        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # see __init_subclass__
+        names = [field.name for field in _dataclass_fields(cls)]
         for name in names:
             if not is_value(hints[name]):
                 raise RuleError(f"`{cls.__name__}.{name}` must be a value: a tuple, not a list")

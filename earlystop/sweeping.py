@@ -14,7 +14,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from .errors import RuleError, RuleTypeError, name_advice
 from .fields import Count, settled
 from .history import Bools, History
 from .lanes import Lanes, program_for
-from .replaying import replay
+from .replaying import require_all
 from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .trace import OnMissing
@@ -33,6 +33,7 @@ __all__ = ["Sweep", "sweep"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 # Settings that are stepped together: more share more, and keep more arrays in the cache.
 _TOGETHER = 32
@@ -49,19 +50,12 @@ class Column:
     regret: Floats
 
 
-_ARRAYS = ("epochs", "stopped", "best_epoch", "best", "regret")
-
-
 # The grid -----------------------------------------------------------------------------------------
-
-
-def _fields(rule: Rule) -> Mapping[str, Any]:
-    return next(iter(rule.to_dict().values()))
 
 
 def _places(rule: Rule, name: str) -> list[tuple[int, ...]]:
     """Where in a rule there is a field of this name: () is the rule, (1,) its second part."""
-    if name in _fields(rule):
+    if name in rule.settings:
         return [()]
     return [
         (number, *place) for number, part in enumerate(rule.parts) for place in _places(part, name)
@@ -76,7 +70,7 @@ def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
         part: Rule | None = rule
         for number in place:
             part = None if part is None or number >= len(part.parts) else part.parts[number]
-        if len(place) == len(numbers) and part is not None and field in _fields(part):
+        if len(place) == len(numbers) and part is not None and field in part.settings:
             return place, field
         raise RuleError(
             f"`sweep`: {rule!r} has nothing called {name!r}: write "
@@ -84,7 +78,7 @@ def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
         )
     found = _places(rule, field)
     if not found:
-        known = {f for part in _all_parts(rule) for f in _fields(part)}
+        known = {f for part in _all_parts(rule) for f in part.settings}
         raise RuleError(
             f"`sweep`: {rule!r} has no field {name!r}: {name_advice(name, known, 'fields')}"
         )
@@ -120,7 +114,9 @@ def _with_at(rule: Rule, place: tuple[int, ...], changes: Mapping[str, Any]) -> 
 
 def _judge(rule: Rule) -> Best:
     """The plain best of the first metric that a rule watches, in a direction if one does."""
-    watching = [fields for fields in map(_fields, _all_parts(rule)) if "monitor" in fields]
+    watching = [
+        fields for fields in (part.settings for part in _all_parts(rule)) if "monitor" in fields
+    ]
     for fields in sorted(watching, key=lambda fields: "mode" not in fields):
         if fields["monitor"] != ELAPSED:
             return Best(fields["monitor"], mode=fields.get("mode", "auto"))
@@ -283,13 +279,13 @@ class _PatienceColumn:
         self._best_epoch[runs], self._best[runs] = pieces.best_epoch[new], pieces.best[new]
         self._regret[runs] = pieces.regret[new]
 
-    def _where_waited(self, array: Any, otherwise: Any) -> Any:
-        return np.where(self._last >= self.patience, array, otherwise)
+    def _where_waited(self, array: Array, otherwise: Array) -> Array:
+        result: Array = np.where(self._last >= self.patience, array, otherwise)
+        return result
 
     @property
     def epochs(self) -> Ints:
-        waited = self._where_waited(self._since + (self.patience + 1), self._otherwise.epochs)
-        return waited  # type: ignore[no-any-return]
+        return self._where_waited(self._since + (self.patience + 1), self._otherwise.epochs)
 
     @property
     def stopped(self) -> Bools:
@@ -297,15 +293,15 @@ class _PatienceColumn:
 
     @property
     def best_epoch(self) -> Ints:
-        return self._where_waited(self._best_epoch, self._otherwise.best_epoch)  # type: ignore[no-any-return]
+        return self._where_waited(self._best_epoch, self._otherwise.best_epoch)
 
     @property
     def best(self) -> Floats:
-        return self._where_waited(self._best, self._otherwise.best)  # type: ignore[no-any-return]
+        return self._where_waited(self._best, self._otherwise.best)
 
     @property
     def regret(self) -> Floats:
-        return self._where_waited(self._regret, self._otherwise.regret)  # type: ignore[no-any-return]
+        return self._where_waited(self._regret, self._otherwise.regret)
 
 
 def _patience_families(
@@ -411,6 +407,7 @@ class _Group:
 
     places: list[int]  # of the settings
     columns: Callable[[], Iterator[Any]]  # gives a Column for each place, in order
+    needs: tuple[str, ...]  # the metrics that the rules and what judges them ask for
 
 
 class Sweep:
@@ -427,7 +424,6 @@ class Sweep:
         self.rule, self.settings = rule, settings
         self.lengths, self.names = history.lengths, history.names
         self._groups = groups
-        self._made: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.settings)
@@ -441,41 +437,41 @@ class Sweep:
         for group in self._groups:
             yield from zip(group.places, group.columns(), strict=True)
 
-    def _array(self, name: str) -> Any:
-        if not self._made:
-            shape = (len(self.settings), len(self.names))
-            made = {
-                "epochs": np.empty(shape, dtype=np.int64),
-                "stopped": np.empty(shape, dtype=np.bool_),
-                "best_epoch": np.empty(shape, dtype=np.int64),
-                "best": np.empty(shape),
-                "regret": np.empty(shape),
-            }
-            for place, column in self._columns():
-                for field in _ARRAYS:
-                    made[field][place] = getattr(column, field)
-            self._made = made
-        return self._made[name]
+    @functools.cached_property
+    def _arrays(self) -> Column:
+        """All columns, one above the other: arrays of shape (settings, runs)."""
+        shape = (len(self.settings), len(self.names))
+        made = Column(
+            epochs=np.empty(shape, dtype=np.int64),
+            stopped=np.empty(shape, dtype=np.bool_),
+            best_epoch=np.empty(shape, dtype=np.int64),
+            best=np.empty(shape),
+            regret=np.empty(shape),
+        )
+        for place, column in self._columns():
+            for name, array in vars(made).items():
+                array[place] = getattr(column, name)
+        return made
 
     @property
     def epochs(self) -> Ints:
         """How many epochs each run would have lasted, int64, shape (settings, runs)."""
-        return self._array("epochs")  # type: ignore[no-any-return]
+        return self._arrays.epochs
 
     @property
     def stopped(self) -> Bools:
         """Whether the rule ended the run, else its log did, shape (settings, runs)."""
-        return self._array("stopped")  # type: ignore[no-any-return]
+        return self._arrays.stopped
 
     @property
     def best_epoch(self) -> Ints:
         """The best epoch up to the stop, by plain comparison; -1: none, shape (settings, runs)."""
-        return self._array("best_epoch")  # type: ignore[no-any-return]
+        return self._arrays.best_epoch
 
     @property
     def best(self) -> Floats:
         """The value at the best epoch; NaN for none, shape (settings, runs)."""
-        return self._array("best")  # type: ignore[no-any-return]
+        return self._arrays.best
 
     @property
     def regret(self) -> Floats:
@@ -483,7 +479,7 @@ class Sweep:
 
         Infinite where a run was stopped before it had any best, NaN where its log has none.
         """
-        return self._array("regret")  # type: ignore[no-any-return]
+        return self._arrays.regret
 
     @property
     def mean_epochs(self) -> Floats:
@@ -592,12 +588,12 @@ def sweep(
     if on_missing not in ("raise", "skip"):
         raise RuleError(f'`sweep(on_missing=...)` must be "raise" or "skip", got {on_missing!r}')
     families, alone = _sorted_out(rule, axes, settings, save, history)
-    if on_missing == "raise":
-        for setting in settings:
-            made = _settled(rule, axes, setting)
-            replay(made, history, save=_judge(made) if save is None else save, on_missing="raise")
     with np.errstate(all="ignore"):
         groups = [*_patience_groups(families, history), *_stepped_groups(alone, history)]
+    if on_missing == "raise":
+        for group in groups:
+            for column in group.columns():
+                require_all(group.needs, history, column.epochs)
     return Sweep(rule, settings, groups, history)
 
 
@@ -645,49 +641,48 @@ def _sorted_out(
 ) -> tuple[Families, dict[Best, list[tuple[Rule, int]]]]:
     """Which settings are answered together, by their patience, and which are stepped."""
     quick = _patience_axis(rule, axes)
-    parts: dict[tuple[int, ...], tuple[Rule, Best, tuple[Patience, Rule] | None]] = {}
-    patience_of: dict[int, int] = {}  # by where it stands on its axis
+    bases: dict[tuple[Any, ...], tuple[Best, tuple[Patience, Rule] | None]] = {}
     families: Families = {}
     alone: dict[Best, list[tuple[Rule, int]]] = {}
+    most = history.epochs + 1  # a longer patience is no longer
+    patience_of = {}
+    if quick is not None:
+        values = axes[quick][1]
+        patience_of = {place: _patience(value, most) for place, value in enumerate(values)}
     numbers = itertools.product(*(range(len(values)) for _, values in axes.values()))
-    for place, number in enumerate(numbers):
-        on_quick = 0
-        key = number
-        if quick is not None:
-            on_quick, key = number[quick], number[:quick] + number[quick + 1 :]
-        if key not in parts:
-            made = _settled(rule, axes, settings[place])
+    for place, (number, setting) in enumerate(zip(numbers, settings, strict=True)):
+        at = dict(zip(axes, number, strict=True))
+        patience = patience_of.get(at.pop(quick, -1))  # the other axes make a base of it
+        base = tuple(at.items())
+        if base not in bases:
+            made = _settled(rule, axes, setting)
             judge = _judge(made) if save is None else save
             for part in (made, judge):
                 history.require(part.all_needs, repr(part))
-            split = None if quick is None else _split_patience(made, history)
-            parts[key] = made, judge, split
-        made, judge, split = parts[key]
-        if split is None:
-            if quick is not None:
-                made = _settled(rule, axes, settings[place])
-            alone.setdefault(judge, []).append((made, place))
-            continue
-        patience, rest = split
-        if on_quick not in patience_of:
-            value = list(settings[place].values())[quick or 0]
-            given = settled(Count, value, "Patience(patience=...)")
-            patience_of[on_quick] = min(max(given, 1), history.epochs + 1)  # more is no more
-        members = families.setdefault((patience, rest, judge), [])
-        members.append((patience_of[on_quick], place))
+            bases[base] = judge, None if patience is None else _split_patience(made, history)
+        judge, split = bases[base]
+        if split is None or patience is None:
+            alone.setdefault(judge, []).append((_settled(rule, axes, setting), place))
+        else:
+            families.setdefault((*split, judge), []).append((patience, place))
     return families, alone
 
 
-def _patience_axis(rule: Rule, axes: Mapping[str, Any]) -> int | None:
+def _patience(value: Any, most: int) -> int:
+    given: int = settled(Count, value, "Patience(patience=...)")
+    return min(max(given, 1), most)
+
+
+def _patience_axis(rule: Rule, axes: Mapping[str, Any]) -> str | None:
     """Which axis is the patience of the rule, or of a part of an any-of."""
-    for number, (place, field) in enumerate(axis for axis, _ in axes.values()):
+    for name, ((place, field), _) in axes.items():
         part = rule
         if len(place) == 1 and type(rule) is AnyOf:
             part = rule.parts[place[0]]
         elif place:
             continue
         if field == "patience" and type(part) is Patience:
-            return number
+            return name
     return None
 
 
@@ -699,7 +694,8 @@ def _patience_groups(families: Families, history: History) -> Iterator[_Group]:
             members = sorted(families[patience, rest, judge])
             values = [value for value, _ in members]
             columns = functools.partial(family.columns, values)
-            yield _Group([place for _, place in members], columns)
+            needs = AnyOf(patience, rest, judge).all_needs
+            yield _Group([place for _, place in members], columns, needs)
 
 
 def _stepped_groups(
@@ -709,4 +705,6 @@ def _stepped_groups(
         for first in range(0, len(members), _TOGETHER):
             chunk = members[first : first + _TOGETHER]
             made = _by_steps([rule for rule, _ in chunk], judge, history)
-            yield _Group([place for _, place in chunk], functools.partial(iter, made))
+            for column, (rule, place) in zip(made, chunk, strict=True):
+                needs = AnyOf(rule, judge).all_needs
+                yield _Group([place], functools.partial(iter, [column]), needs)

@@ -77,10 +77,10 @@ class Traced:
     def __iter__(self) -> NoReturn:
         self._refuse("iterates over a window", "use `push`, `total`, `lowest`, `deviation`")
 
+    __hash__ = None  # type: ignore[assignment]  # `==` records a comparison
+
     def __len__(self) -> NoReturn:
         self._refuse("asks for the length of a window", "take it from the rule's own fields")
-
-    __hash__ = None  # type: ignore[assignment]  # `==` records a comparison
 
     def __getitem__(self, place: int) -> Traced:
         if self.kind != "window":
@@ -108,6 +108,7 @@ class Traced:
         return self._number(symbol, a, b)
 
     def _comparison(self, symbol: str, a: Any, b: Any) -> Any:
+        # True of every epoch: so `start_from_epoch=0` costs nothing.
         if self.name == "epoch" and symbol == ">=" and not isinstance(b, Traced) and b == 0:
             return True
         if "window" in (self.tape.kind(a), self.tape.kind(b)):

@@ -58,7 +58,7 @@ def ours(rule: es.Rule, curve: list[float], save: es.Rule | None = None) -> tupl
 
 
 def patience(n: int, mode: str = "min", **settings: Any) -> es.Patience:
-    return es.Patience("loss", n, mode=mode, **settings)  # type: ignore[arg-type]
+    return es.Patience("loss", n, mode=mode, **settings)
 
 
 # Keras ------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_patience_stops_where_keras_stops(
 def test_best_is_the_epoch_that_keras_restores(curve: list[float], n: int, mode: str) -> None:
     callback = KerasEarlyStopping("loss", patience=n, mode=mode, restore_best_weights=True)
     stop, model = keras(callback, curve)
-    stopper = es.EarlyStopping("loss", patience=n, mode=mode)  # type: ignore[arg-type]
+    stopper = es.EarlyStopping("loss", patience=n, mode=mode)
     for value in curve:
         if stopper.step({"loss": value}).stop:
             break
@@ -133,7 +133,7 @@ def test_best_saves_where_keras_saves(curve: list[float], mode: str) -> None:
         "unused.keras", monitor="loss", mode=mode, save_best_only=True, verbose=0
     )
     _, model = keras(callback, list(curve))
-    saves = ours(es.Never(), curve, es.Best("loss", mode=mode))[1]  # type: ignore[arg-type]
+    saves = ours(es.Never(), curve, es.Best("loss", mode=mode))[1]
     assert saves == model.saved
 
 
@@ -234,11 +234,11 @@ def lightning(callback: LightningEarlyStopping, curve: list[float]) -> int:
         check_val_every_n_epoch=1,
         strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
     )
-    callback.setup(trainer, None, "fit")  # type: ignore[arg-type]
+    callback.setup(trainer, None, "fit")
     for epoch, value in enumerate(curve):
         trainer.current_epoch = epoch
         trainer.callback_metrics = {"loss": torch.tensor(value, dtype=torch.float64)}
-        callback.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
+        callback.on_train_epoch_end(trainer, None)
         if trainer.should_stop:
             return epoch
     return -1

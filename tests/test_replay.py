@@ -96,11 +96,11 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
     with pytest.raises(TypeError, match="a Stopper brings its own save rule"):
         es.replay(es.EarlyStopping("loss"), history, save=es.Best("loss"))
     with pytest.raises(TypeError, match=r"`replay` takes a History, got dict: wrap the metrics in"):
-        es.replay(es.Patience("loss"), {"loss": [1.0]})  # type: ignore[arg-type]
+        es.replay(es.Patience("loss"), {"loss": [1.0]})
     with pytest.raises(TypeError, match="must be a rule"):
-        es.replay("loss", history)  # type: ignore[arg-type]
+        es.replay("loss", history)
     with pytest.raises(ValueError, match="on_missing"):
-        es.replay(es.Patience("loss"), history, on_missing="warn")  # type: ignore[arg-type]
+        es.replay(es.Patience("loss"), history, on_missing="warn")
 
 
 def test_many_random_rules_over_many_random_histories_agree() -> None:

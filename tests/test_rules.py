@@ -617,7 +617,7 @@ def test_settings_are_brought_to_one_form() -> None:
         patience=np.int64(3),
         min_delta=-0.0,
         baseline=np.float32(0.5),
-        relative=np.True_,  # type: ignore[arg-type]
+        relative=np.True_,
     ).replace(relative=np.False_)
     assert repr(rule) == "Patience('loss', patience=3, mode='min', baseline=0.5)"
     assert type(rule.min_delta) is float
@@ -666,7 +666,7 @@ def test_classes_that_cannot_keep_the_contract_are_refused_when_they_are_written
     with pytest.raises(es.RuleError, match=r"must take \(self, state, metrics, epoch\)"):
 
         class TwoArguments(es.Rule):
-            def step(self, state: Any, metrics: Any) -> Any:  # type: ignore[override]
+            def step(self, state: Any, metrics: Any) -> Any:
                 return state, True
 
     with pytest.raises(es.RuleError, match="put checks of its own into `validate`"):
@@ -675,19 +675,42 @@ def test_classes_that_cannot_keep_the_contract_are_refused_when_they_are_written
             def __post_init__(self) -> None:
                 pass
 
-    with pytest.raises(es.RuleError, match="must take part in comparison"):
+    with pytest.raises(es.RuleError, match="must define `step"):
 
-        class Hidden(es.Rule):
-            by: float = dataclasses.field(default=1.0, compare=False)
+        class Stepless(es.Rule):
+            monitor: str
+
+
+class Compared(es.Rule):
+    """Fields take part in comparison, whatever they say: compiled steps are shared by equality."""
+
+    by: float = dataclasses.field(default=1.0, compare=False)
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        return state, epoch >= self.by
+
+
+def test_rules_that_differ_in_anything_are_not_equal() -> None:
+    assert Compared(1.0) == Compared(1)
+    assert Compared(1.0) != Compared(2.0)
+    assert [es.Stopper(Compared(by)).step({}).stop for by in (0.0, 1.0)] == [True, False]
+    assert es.MaxEpochs(3) != es.Every(3)
+    assert es.MaxEpochs(3) != 3
 
 
 class Changeable(es.Rule):
     values: list[float]
 
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        return state, True
+
 
 class Undirected(es.Rule):
     metric: str
     mode: Literal["auto", "min", "max"] = "auto"
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        return state, True
 
 
 def test_fields_that_cannot_be_settled_are_refused_when_a_rule_is_made() -> None:

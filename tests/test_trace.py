@@ -27,7 +27,7 @@ nan = math.nan
 
 def rule_of(step: Callable[..., Any], **state: Any) -> es.Rule:
     """A rule with this step, and a state of these fields."""
-    state_type = NamedTuple("State", [(name, Any) for name in state])  # type: ignore[misc]
+    state_type = NamedTuple("State", [(name, Any) for name in state])
     namespace = {
         "__annotations__": {"monitor": str},
         "__module__": __name__,
