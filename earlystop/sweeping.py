@@ -33,7 +33,7 @@ __all__ = ["Sweep", "sweep"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Array = TypeVar("Array", bound=npt.NDArray[Any])
+Type = TypeVar("Type", bound=np.generic)
 
 # Settings that are stepped together: more share more, and keep more arrays in the cache.
 _TOGETHER = 32
@@ -114,12 +114,10 @@ def _with_at(rule: Rule, place: tuple[int, ...], changes: Mapping[str, Any]) -> 
 
 def _judge(rule: Rule) -> Best:
     """The plain best of the first metric that a rule watches, in a direction if one does."""
-    watching = [
-        fields for fields in (part.settings for part in _all_parts(rule)) if "monitor" in fields
-    ]
-    for fields in sorted(watching, key=lambda fields: "mode" not in fields):
-        if fields["monitor"] != ELAPSED:
-            return Best(fields["monitor"], mode=fields.get("mode", "auto"))
+    watching = [part.settings for part in _all_parts(rule) if "monitor" in part.settings]
+    for settings in sorted(watching, key=lambda settings: "mode" not in settings):
+        if settings["monitor"] != ELAPSED:
+            return Best(settings["monitor"], mode=settings.get("mode", "auto"))
     raise RuleError(
         f"`sweep`: {rule!r} does not say which metric is to be best: pass save=Best('val_loss')"
     )
@@ -279,8 +277,10 @@ class _PatienceColumn:
         self._best_epoch[runs], self._best[runs] = pieces.best_epoch[new], pieces.best[new]
         self._regret[runs] = pieces.regret[new]
 
-    def _where_waited(self, array: Array, otherwise: Array) -> Array:
-        result: Array = np.where(self._last >= self.patience, array, otherwise)
+    def _where_waited(
+        self, array: npt.NDArray[Type], otherwise: npt.NDArray[Type]
+    ) -> npt.NDArray[Type]:
+        result: npt.NDArray[Type] = np.where(self._last >= self.patience, array, otherwise)
         return result
 
     @property
@@ -652,8 +652,8 @@ def _sorted_out(
     numbers = itertools.product(*(range(len(values)) for _, values in axes.values()))
     for place, (number, setting) in enumerate(zip(numbers, settings, strict=True)):
         at = dict(zip(axes, number, strict=True))
-        patience = patience_of.get(at.pop(quick, -1))  # the other axes make a base of it
-        base = tuple(at.items())
+        patience = patience_of.get(at.pop(quick or "", -1))  # the other axes make a base of it
+        base, made = tuple(at.items()), None
         if base not in bases:
             made = _settled(rule, axes, setting)
             judge = _judge(made) if save is None else save
@@ -662,7 +662,8 @@ def _sorted_out(
             bases[base] = judge, None if patience is None else _split_patience(made, history)
         judge, split = bases[base]
         if split is None or patience is None:
-            alone.setdefault(judge, []).append((_settled(rule, axes, setting), place))
+            made = _settled(rule, axes, setting) if made is None else made
+            alone.setdefault(judge, []).append((made, place))
         else:
             families.setdefault((*split, judge), []).append((patience, place))
     return families, alone

@@ -110,6 +110,27 @@ def test_patience_beside_any_rule_and_any_judge(
     check(table, made, [judge] * len(made), history)
 
 
+@pytest.mark.parametrize("what", GRIDS)
+@given(data=st.data())
+def test_raise_is_an_error_where_replaying_a_setting_is_one(what: str, data: Any) -> None:
+    rule, grid = GRIDS[what]
+    history = data.draw(histories())
+    axes = {name: (sweeping._axis(rule, name), values) for name, values in grid.items()}
+    settings = es.sweep(rule, history, **grid).settings
+    errors = 0
+    for setting in settings:
+        made = sweeping._settled(rule, axes, setting)
+        try:
+            es.replay(made, history, save=sweeping._judge(made), on_missing="raise")
+        except es.MissingMetricError:
+            errors += 1
+    if errors:
+        with pytest.raises(es.MissingMetricError):
+            es.sweep(rule, history, on_missing="raise", **grid)
+    else:
+        es.sweep(rule, history, on_missing="raise", **grid)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_large_random_sweeps_agree_in_blocks_of_all_sizes(seed: int) -> None:
     rng, chance = np.random.default_rng(seed), random.Random(seed)
