@@ -28,7 +28,7 @@ from ignite.engine import Engine
 from ignite.handlers import EarlyStopping as IgniteEarlyStopping
 from keras.callbacks import EarlyStopping as KerasEarlyStopping
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
-from lightning.pytorch.trainer.states import TrainerFn
+from peers import lightning_trainer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -118,24 +118,16 @@ def keras(epochs: Epochs) -> Callable[[], None]:
 
 
 def lightning(epochs: Epochs) -> Callable[[], None]:
-    callback = LightningEarlyStopping("val_loss", patience=NEVER)
-    trainer: Any = SimpleNamespace(
-        state=SimpleNamespace(fn=TrainerFn.FITTING),
-        sanity_checking=False,
-        fast_dev_run=False,
-        should_stop=False,
-        val_check_interval=1.0,
-        check_val_every_n_epoch=1,
-        strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
-    )
-    callback.setup(trainer, None, "fit")  # type: ignore[arg-type]
+    callback: Any = LightningEarlyStopping("val_loss", patience=NEVER)
+    trainer = lightning_trainer()
+    callback.setup(trainer, None, "fit")
     tensors = [{name: torch.tensor(x) for name, x in metrics.items()} for metrics in epochs]
 
     def run() -> None:
         callback.best_score = torch.tensor(math.inf)
         for metrics in tensors:
             trainer.callback_metrics = metrics
-            callback.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
+            callback.on_train_epoch_end(trainer, None)
 
     return run
 
@@ -155,7 +147,7 @@ def ignite(epochs: Epochs) -> Callable[[], None]:
 
 
 def transformers(epochs: Epochs) -> Callable[[], None]:
-    callback = EarlyStoppingCallback(NEVER)
+    callback: Any = EarlyStoppingCallback(NEVER)
     arguments: Any = SimpleNamespace(metric_for_best_model="eval_loss", greater_is_better=False)
     evaluations = [{"eval_loss": m["val_loss"], "eval_accuracy": 0.5} for m in epochs]
     control = TrainerControl()
@@ -163,7 +155,7 @@ def transformers(epochs: Epochs) -> Callable[[], None]:
     def run() -> None:
         state = TrainerState()
         for metrics in evaluations:
-            callback.on_evaluate(arguments, state, control, metrics=metrics)  # type: ignore[no-untyped-call]  # theirs
+            callback.on_evaluate(arguments, state, control, metrics=metrics)
             value = metrics["eval_loss"]  # what the Trainer does after it
             if state.best_metric is None or value < state.best_metric:
                 state.best_metric = value

@@ -100,7 +100,7 @@ def _function(source: str, names: dict[str, Any], title: str) -> Any:
 # For lanes ----------------------------------------------------------------------------------------
 
 
-class LaneMetrics(TracedMetrics):
+class TracedLaneMetrics(TracedMetrics):
     """Stands for the metrics of many runs: rows of arrays, with a row of truths where some lack."""
 
     def __init__(self, tape: Tape, names: tuple[str, ...], with_gaps: frozenset[str]) -> None:
@@ -211,7 +211,9 @@ def _merged(
     """
 
     def recorded(same_as: Sequence[int] | None) -> Recording:
-        return record(rules, advance, lambda tape: LaneMetrics(tape, names, with_gaps), same_as)
+        return record(
+            rules, advance, lambda tape: TracedLaneMetrics(tape, names, with_gaps), same_as
+        )
 
     made = recorded(None)
     beginnings = zip(made.inputs, made.first, strict=True)

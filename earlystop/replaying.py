@@ -36,6 +36,13 @@ class Replay:
     stopped: shape (runs,), bool: the stop rule ended it; else its log did.
     saved_epoch: shape (runs,), int64: the last epoch saved, counted from 0; -1 for none.
     stop, save, on_missing, history: what was replayed.
+
+    >>> from earlystop import History, MaxEpochs, replay
+    >>> result = replay(MaxEpochs(2), History({"loss": [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]}))
+    >>> result
+    Replay(MaxEpochs(2): 2 of 2 runs stopped, 4 of 6 epochs used)
+    >>> len(result), result.decisions("run 1")[1].reason
+    (2, '2 epochs have been run')
     """
 
     epochs: npt.NDArray[np.int64]

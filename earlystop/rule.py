@@ -87,6 +87,11 @@ class Rule:
 
     Raises RuleError (a ValueError) or RuleTypeError (a TypeError, too) for settings that make no
     sense, at construction.
+
+    >>> from earlystop import Patience, Rule
+    >>> rule = Patience("val_loss", patience=3)
+    >>> isinstance(rule, Rule), rule == Rule.from_dict(rule.to_dict())
+    (True, True)
     """
 
     def __init_subclass__(cls) -> None:
@@ -304,7 +309,13 @@ def _recorded(rule: Rule, state: State, metrics: TracedMetrics, epoch: Any) -> t
 
 
 class AnyOf(Rule):
-    """`a | b`: fires when any of its rules fires."""
+    """`a | b`: fires when any of its rules fires.
+
+    >>> from earlystop import MaxEpochs, NonFinite
+    >>> rule = MaxEpochs(100) | NonFinite("loss")
+    >>> rule, rule.rules[0]
+    (MaxEpochs(100) | NonFinite('loss'), MaxEpochs(100))
+    """
 
     rules: tuple[Rule, ...]
 
@@ -329,7 +340,13 @@ class AnyOf(Rule):
 
 
 class AllOf(Rule):
-    """`a & b`: fires when all of its rules fire at the same epoch."""
+    """`a & b`: fires when all of its rules fire at the same epoch.
+
+    >>> from earlystop import MaxEpochs, Stopper, Threshold
+    >>> stopper = Stopper(MaxEpochs(2) & Threshold("loss", 1.0))
+    >>> [stopper.step({"loss": loss}).stop for loss in [0.5, 1.5, 0.5]]
+    [False, False, True]
+    """
 
     rules: tuple[Rule, ...]
 
@@ -355,7 +372,13 @@ class AllOf(Rule):
 
 
 class Not(Rule):
-    """`~a`: fires when the rule does not, at epochs that report every metric the rule needs."""
+    """`~a`: fires when the rule does not, at epochs that report every metric the rule needs.
+
+    >>> from earlystop import Stopper, Threshold
+    >>> stopper = Stopper(~Threshold("loss", 1.0), on_missing="skip")
+    >>> [stopper.step(metrics).stop for metrics in [{"loss": 0.5}, {}, {"loss": 1.5}]]
+    [False, False, True]
+    """
 
     rule: Rule
 

@@ -416,6 +416,15 @@ class Sweep:
     settings: a list of dicts, the product of the grid in its order.
     epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), made when first
         asked for. The summaries (`mean_epochs`, ...) do without them.
+
+    >>> from earlystop import History, Patience, sweep
+    >>> table = sweep(Patience("loss"), History({"loss": [[3.0, 4.0, 1.0]]}), patience=[1, 2])
+    >>> table
+    Sweep(Patience('loss', mode='min'): 2 settings of patience, 1 runs)
+    >>> table.best.tolist(), table.share_saved.round(2).tolist()
+    ([[3.0], [1.0]], [0.33, 0.0])
+    >>> table.to_dict()["mean_regret"]
+    [2.0, 0.0]
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from ignite.handlers import EarlyStopping as IgniteEarlyStopping
 from keras.callbacks import EarlyStopping as KerasEarlyStopping
 from keras.callbacks import ModelCheckpoint as KerasModelCheckpoint
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
-from lightning.pytorch.trainer.states import TrainerFn
+from peers import lightning_trainer
 from transformers import EarlyStoppingCallback, TrainerControl, TrainerState
 
 import earlystop as es
@@ -225,15 +225,7 @@ def test_differs_from_keras_checkpoints_go_on_after_a_nan() -> None:
 
 
 def lightning(callback: LightningEarlyStopping, curve: list[float]) -> int:
-    trainer: Any = SimpleNamespace(
-        state=SimpleNamespace(fn=TrainerFn.FITTING),
-        sanity_checking=False,
-        fast_dev_run=False,
-        should_stop=False,
-        val_check_interval=1.0,
-        check_val_every_n_epoch=1,
-        strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
-    )
+    trainer = lightning_trainer()
     callback.setup(trainer, None, "fit")
     for epoch, value in enumerate(curve):
         trainer.current_epoch = epoch

@@ -51,13 +51,12 @@ def test_examples_in_docstrings_run_as_printed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", es.__all__)
-def test_every_public_class_has_a_docstring(name: str) -> None:
+def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
     thing = getattr(es, name)
-    if isinstance(thing, type):
-        assert thing.__doc__, name
-        assert "(" not in thing.__doc__.split(" ", maxsplit=1)[0], (
-            f"{name} has a generated docstring"
-        )
+    text = thing.__doc__
+    assert text, name
+    assert not text.startswith(f"{name}("), f"that of {name} is a generated one"
+    assert ">>> " in text or (isinstance(thing, type) and issubclass(thing, Exception)), name
 
 
 BLOCKS = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", README, flags=re.DOTALL)
@@ -106,9 +105,13 @@ def test_the_readme_names_every_setting_of_a_rule() -> None:
 
 
 def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
-    for marker in ("main job", "tests"):
+    script = (ROOT / ".ci" / "run").read_text()
+    for marker, call in (
+        ("main job", 'readme_command "main job"'),
+        ("tests", "readme_command tests"),
+    ):
         assert re.search(rf"<!-- {marker} -->\n```sh\n\S.*\n```\n", README)
-    assert "readme_command tests" in (ROOT / ".ci" / "run").read_text()
+        assert call in script
 
 
 def test_files_that_the_documents_point_to_exist() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -185,6 +186,24 @@ def test_ctrl_c_may_end_the_block_like_a_stop() -> None:
     assert loop.interrupted
     assert loop.reason == "interrupted in epoch 3"
     assert model.restored == [1]
+
+
+def test_a_real_ctrl_c_leaves_with_the_best() -> None:
+    model = Model()
+    loop = loop_of(model, patience=9)
+
+    def run() -> None:
+        with loop:
+            for epoch in loop:
+                model.weights = epoch
+                model.weights_loss = LOSSES[epoch]
+                loop.report(loss=LOSSES[epoch])
+                if epoch == 3:
+                    signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert (model.weights, loop.reason) == (1, "interrupted in epoch 3")
 
 
 def test_another_error_is_not_swallowed_by_on_interrupt() -> None:

@@ -88,6 +88,14 @@ class ProgressQuotient(Rule):
 
     monitor, train_monitor: validation and training error; both must be better in the same
         direction, `mode`.
+
+    >>> from earlystop import ProgressQuotient, Stopper
+    >>> stopper = Stopper(ProgressQuotient("val_loss", "loss", alpha=0.04, strip=2))
+    >>> for val_loss, loss in [(2.0, 6.0), (3.0, 2.0)]:
+    ...     print(stopper.step({"val_loss": val_loss, "loss": loss}))
+    epoch 0: continue
+    epoch 1: stop: val_loss is 50 % worse than its best, 0.05 times the progress of loss in per \
+mille; the limit is 0.04
     """
 
     monitor: str
@@ -148,6 +156,11 @@ class ConsecutiveIncreases(Rule):
     t with E_va(t) > E_va(t - k), UP_s when UP_{s-1} fired at t - k and again E_va(t) > E_va(t - k).
     The first strip has none before it, so it takes (increases + 1) * strip epochs to fire. A NaN at
     a strip's end is no rise, and nothing rises above it.
+
+    >>> from earlystop import ConsecutiveIncreases, Stopper
+    >>> stopper = Stopper(ConsecutiveIncreases("val_loss", increases=1, strip=2))
+    >>> [stopper.step({"val_loss": value}).stop for value in [9.0, 1.0, 0.5, 1.5]]
+    [False, False, False, True]
     """
 
     monitor: str

@@ -32,14 +32,24 @@ class Every(Rule):
 
 
 class Never(Rule):
-    """Does not fire."""
+    """Does not fire.
+
+    >>> from earlystop import Never, Stopper
+    >>> print(Stopper(Never()).step({}))
+    epoch 0: continue
+    """
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         return state, False
 
 
 class Always(Rule):
-    """Fires on every epoch."""
+    """Fires on every epoch.
+
+    >>> from earlystop import Always, Never, Stopper
+    >>> print(Stopper(Never(), save=Always()).step({}))
+    epoch 0: save, continue
+    """
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         return state, True
