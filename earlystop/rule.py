@@ -155,7 +155,7 @@ class Rule:
         """
         return {field: getattr(self, field) for field in _annotations(type(self))}
 
-    @property
+    @functools.cached_property
     def needs(self) -> tuple[str, ...]:
         """The metrics that `step` reads itself: those in its `monitor` fields."""
         names: list[str] = []
@@ -166,7 +166,7 @@ class Rule:
                 names.extend(value)
         return tuple(names)
 
-    @property
+    @functools.cached_property
     def parts(self) -> tuple[Rule, ...]:
         """The rules that this rule is made of."""
         return tuple(
@@ -187,7 +187,7 @@ class Rule:
                 changes[field] = tuple(next(left) if isinstance(x, Rule) else x for x in value)
         return self.replace(**changes)
 
-    @property
+    @functools.cached_property
     def all_needs(self) -> tuple[str, ...]:
         """The metrics that the rule or any part of it needs, each once."""
         names = [*self.needs, *(name for part in self.parts for name in part.all_needs)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
@@ -86,7 +87,7 @@ class Smoothed(Rule):
                 f"({', '.join(self.rule.all_needs) or 'which has none'}), got {self.monitor!r}"
             )
 
-    @property
+    @functools.cached_property
     def needs(self) -> tuple[str, ...]:
         # An epoch without the monitor must still reach the inner rule's other parts.
         return ()
