@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
+from earlystop.blocks import progress_bar
 from earlystop.errors import EarlystopError, MetricError, RuleError, RuleTypeError, StateError
 from earlystop.fields import Positive, settled
 from earlystop.rules import ELAPSED, Never
@@ -114,7 +115,11 @@ class EpochLoop:
         self._recorded = 0
         self._elapsed_before = 0.0
         self._began: float | None = None
-        self._bar: Any = _bar(max_epochs, stopper.epoch) if progress else None
+        self._bar: Any = None
+        if progress:
+            self._bar = progress_bar(
+                "EpochLoop", total=max_epochs, initial=stopper.epoch, unit="epoch"
+            )
         self._epoch = stopper.epoch  # the one that is on
         self._awaits_report = False
         self._closed = False
@@ -296,13 +301,3 @@ class EpochLoop:
             shown["best epoch"] = str(self.stopper.best_epoch)
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
-
-
-def _bar(max_epochs: int | None, epoch: int) -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError(
-            '`EpochLoop(progress=True)` needs tqdm: pip install "earlystop[progress]"'
-        ) from error
-    return tqdm(total=max_epochs, initial=epoch, unit="epoch")

@@ -126,7 +126,7 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
         for _ in range(rules_per_history):
             stopper = es.Stopper(random_rule(chance), random_rule(chance, 1), on_missing="skip")
             with _blocks_of_all_sizes(chance):
-                arrays = replaying._in_lanes(stopper, history)
+                arrays = replaying._in_blocks(stopper, history, workers=1, progress=False)
             for run in range(runs):
                 live = _live(stopper, records[run])
                 cut = chance.randint(0, len(live[0]))

@@ -13,7 +13,7 @@ from .errors import HistoryError, MissingMetricError, name_advice
 
 __all__ = ["History"]
 
-_READ_AHEAD = 64  # epochs of a run that are read together
+_READ_AHEAD = 64  # epochs of a run that are read together, or runs that are looked through
 
 Floats: TypeAlias = npt.NDArray[Any]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -40,11 +40,11 @@ class History:
     [[True, True, True], [True, False, False]]
     """
 
-    __slots__ = ("_gaps", "lengths", "metrics", "names")
+    __slots__ = ("_gaps", "_names", "given_names", "lengths", "metrics")
 
     metrics: Mapping[str, Floats]
     lengths: npt.NDArray[np.int64]
-    names: tuple[str, ...]
+    given_names: tuple[str, ...] | None
 
     def __init__(
         self,
@@ -83,7 +83,13 @@ class History:
         self.metrics = types.MappingProxyType(arrays)
         self.lengths = _lengths(lengths, shape)
         self.lengths.flags.writeable = False
-        self.names = _names(names, shape[0])
+        self.given_names = None if names is None else _names(names, shape[0])
+        self._names = self.given_names
+        for name, gaps in list(self._gaps.items()):
+            for runs in self._few_runs():  # what lies beyond the end of a run is no gap
+                gaps[runs] &= self._inside(runs)
+            if not gaps.any():
+                del self._gaps[name]
 
     @classmethod
     def from_runs(cls, runs: Iterable[Any], names: Iterable[str] | None = None) -> History:
@@ -134,7 +140,14 @@ class History:
     @property
     def runs(self) -> int:
         """How many runs there are."""
-        return len(self.names)
+        return len(self.lengths)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the runs, all different."""
+        if self._names is None:  # not made before they are asked for: runs may be millions
+            self._names = tuple(f"run {place}" for place in range(self.runs))
+        return self._names
 
     @property
     def epochs(self) -> int:
@@ -151,9 +164,14 @@ class History:
         gaps = self._gaps.get(name)
         return self._inside() if gaps is None else self._inside() & ~gaps
 
-    def _inside(self) -> Bools:
-        inside: Bools = np.arange(self.epochs) < self.lengths[:, None]
+    def _inside(self, runs: slice = slice(None)) -> Bools:
+        inside: Bools = np.arange(self.epochs) < self.lengths[runs, None]
         return inside
+
+    def _few_runs(self) -> Iterator[slice]:
+        """All runs, few at a time, for what would take memory for all at once."""
+        for first in range(0, self.runs, _READ_AHEAD):
+            yield slice(first, first + _READ_AHEAD)
 
     def gaps(self, name: str) -> Bools | None:
         """Where, within the arrays, `name` was not reported; None: nowhere."""
@@ -162,15 +180,14 @@ class History:
     def require(self, names: Iterable[str], owner: str) -> None:
         """Raise MissingMetricError, naming who asks, for a name that no epoch reports."""
         for name in names:
-            if not self._is_reported(name):
-                raise MissingMetricError(
-                    f"{owner} asks for {name!r}, but no epoch of this history reports {name!r}: "
-                    f"{name_advice(name, filter(self._is_reported, self.metrics))}"
-                )
+            if not self.reports(name):
+                raise unreported(name, owner, filter(self.reports, self.metrics))
 
-    def _is_reported(self, name: str) -> bool:
+    def reports(self, name: str) -> bool:
+        """Does any epoch report `name`?"""
         if name in self._gaps:
-            return bool((self._inside() & ~self._gaps[name]).any())
+            gaps = self._gaps[name]
+            return any((self._inside(runs) & ~gaps[runs]).any() for runs in self._few_runs())
         return name in self.metrics
 
     def records(self, run: int | str) -> list[dict[str, float]]:
@@ -213,6 +230,14 @@ class History:
     def __repr__(self) -> str:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"History({runs}, up to {self.epochs} epochs: {', '.join(self.metrics)})"
+
+
+def unreported(name: str, owner: str, there: Iterable[str]) -> MissingMetricError:
+    """The error for a metric that `owner` asks for; there: the metrics that are reported."""
+    return MissingMetricError(
+        f"{owner} asks for {name!r}, but no epoch of this history reports {name!r}: "
+        f"{name_advice(name, there)}"
+    )
 
 
 def _columns_of(table: Any) -> dict[Any, Any] | None:
@@ -335,9 +360,7 @@ def _lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     return np.array(array, dtype=np.int64)
 
 
-def _names(names: Iterable[str] | None, runs: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(f"run {place}" for place in range(runs))
+def _names(names: Iterable[str], runs: int) -> tuple[str, ...]:
     result = tuple(map(str, [names] if isinstance(names, str) else names))
     if len(result) != runs or len(set(result)) != runs:
         raise HistoryError(

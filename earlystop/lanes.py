@@ -12,15 +12,28 @@ from .compiled import LaneProgram, compile_lanes
 from .history import Bools, History
 from .rule import Rule, advance
 
-__all__ = ["Epoch", "Lanes", "PlainSteps", "program_for"]
+__all__ = ["Epoch", "Lanes", "PlainSteps", "blocks_of", "program_for", "slices"]
 
 # Lanes that are stepped together, and epochs that are laid out for them at a time: enough to make
 # little of the cost of a call, few enough to stay in the cache. They bound the memory: 8 bytes
 # times their product, 8 MiB, a metric.
 LANES, BLOCK = 16384, 64
 TILE = 512
+# Fewer lanes than this are not worth a thread.
+_LEAST = 1024
 # Where fewer lanes than this share still run, the others are dropped.
 DENSE = 0.6
+
+
+def blocks_of(runs: int, workers: int) -> Iterator[slice]:
+    """Runs in blocks that are stepped together: one for each worker, if that is enough."""
+    return slices(runs, min(LANES, max(-(-runs // workers), _LEAST)))
+
+
+def slices(count: int, size: int) -> Iterator[slice]:
+    """0 to before `count`, so many at a time."""
+    for first in range(0, count, size):
+        yield slice(first, min(first + size, count))
 
 
 class Epoch:
@@ -52,7 +65,7 @@ class Lanes:
     def __init__(self, history: History, lanes: slice) -> None:
         self._history = history
         self._lanes: Any = lanes  # what takes the lanes' rows from an array: a slice, or numbers
-        self.runs: npt.NDArray[np.int64] = np.arange(history.runs)[lanes]
+        self.runs: npt.NDArray[np.int64] = np.arange(*lanes.indices(history.runs))
         self.lengths: npt.NDArray[np.int64] = history.lengths[lanes]
         self._block = slice(0, 0)
         self._blocks: dict[str, tuple[Any, Any]] = {}
@@ -64,6 +77,11 @@ class Lanes:
     def longest(self) -> int:
         """The epochs of the longest run."""
         return int(self.lengths.max())
+
+    @property
+    def begun(self) -> int:
+        """The first epoch of the block."""
+        return int(self._block.start)
 
     def keep(self, lanes: npt.NDArray[np.int64]) -> None:
         """Go on with these lanes alone; between two blocks."""

@@ -7,6 +7,7 @@ the same `step` either way.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from . import lanes as lanes_module
-from .compiled import LaneProgram
+from .blocks import in_order, progress_bar
 from .errors import MissingMetricError, RuleTypeError, name_advice
+from .fields import Positive, settled
 from .history import Bools, History
-from .lanes import Lanes, PlainSteps, program_for
+from .lanes import Lanes, blocks_of, program_for
 from .rule import Rule
+from .rules import Best, Never
 from .stopper import Decision, Stopper
 from .trace import OnMissing
+from .waiting import Waited, split_patience, waited, without_gaps
 
 __all__ = ["Replay", "replay", "require_all"]
 
+# Runs that are searched for gaps at a time.
+_ROWS = 256
 # Below so many runs a lane costs more than a step of the live loop.
 _FEW_RUNS = 24
 
@@ -83,6 +89,8 @@ def replay(
     *,
     save: Rule | None = None,
     on_missing: OnMissing = "skip",
+    workers: int = 1,
+    progress: bool = False,
 ) -> Replay:
     """Take the decisions of `stop` and `save` over every run of a history.
 
@@ -90,6 +98,8 @@ def replay(
     save: the rule that says what is kept (never, if left out); not together with a Stopper.
     on_missing: "skip": at an epoch without its metric a rule keeps its state and does not fire.
         "raise": such an epoch is an error, as in a live run.
+    workers: threads to work on blocks of runs. The decisions do not depend on it.
+    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
 
     Raises MissingMetricError for a metric that no epoch reports, and in "raise" mode for the first
     epoch that lacks one; RuleTypeError for arguments that are no rules or no history.
@@ -117,16 +127,19 @@ def replay(
             "earlystop.History(...) or History.from_runs(...)"
         )
     stopper = Stopper(rule, save, on_missing=on_missing)  # checks the arguments
+    workers = settled(Positive, workers, "replay(workers=...)")
     for part in (stopper.stop, stopper.save):
         history.require(part.all_needs, repr(part))
-    take = _stepped if history.runs < _FEW_RUNS else _in_lanes
-    epochs, stopped, saved_epoch = take(stopper, history)
+    if history.runs < _FEW_RUNS:
+        epochs, stopped, saved_epoch = _stepped(stopper, history)
+    else:
+        epochs, stopped, saved_epoch = _in_blocks(stopper, history, workers, progress)
     if on_missing == "raise":
         require_all(stopper.stop.all_needs + stopper.save.all_needs, history, epochs)
     return Replay(epochs, stopped, saved_epoch, stopper.stop, stopper.save, on_missing, history)
 
 
-Arrays = tuple[npt.NDArray[np.int64], Bools, npt.NDArray[np.int64]]
+Arrays = tuple[npt.NDArray[np.int64], Bools, npt.NDArray[Any]]
 
 
 def _stepped(stopper: Stopper, history: History) -> Arrays:
@@ -146,23 +159,63 @@ def _stepped(stopper: Stopper, history: History) -> Arrays:
     return epochs, stopped, saved_epoch
 
 
-def _in_lanes(stopper: Stopper, history: History) -> Arrays:
-    """Many runs at once, epoch by epoch."""
-    program = program_for((stopper.stop, stopper.save), history)
-    epochs = history.lengths.copy()
-    stopped = np.zeros(history.runs, dtype=np.bool_)
-    saved_epoch = np.full(history.runs, -1, dtype=np.int64)
+def _in_blocks(stopper: Stopper, history: History, workers: int, progress: bool) -> Arrays:
+    """Many runs at once, block by block."""
+    tasks = (
+        functools.partial(_block, stopper.stop, stopper.save, history, runs)
+        for runs in blocks_of(history.runs, workers)
+    )
+    parts: list[Arrays] = []
+    bar = progress_bar("replay", total=history.runs, unit="run") if progress else None
+    try:
+        for made in in_order(tasks, workers):
+            parts += made
+            if bar is not None:
+                bar.update(sum(len(epochs) for epochs, _, _ in made))
+    finally:
+        if bar is not None:
+            bar.close()
+    epochs, stopped, saved_epoch = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return epochs, stopped, saved_epoch.astype(np.int64)
+
+
+def _block(stop: Rule, save: Rule, history: History, runs: slice) -> list[Arrays]:
+    """The decisions on some runs, which may be taken in parts."""
+    split = split_patience(stop) if type(save) in (Best, Never) else None
     with np.errstate(all="ignore"):
-        for first in range(0, history.runs, lanes_module.LANES):
-            lanes = Lanes(history, slice(first, first + lanes_module.LANES))
-            _run_lanes(program, lanes, (epochs, stopped, saved_epoch))
+        if split is not None:
+            rest, patience = split
+            judge = save if isinstance(save, Best) else Best(patience.monitor, mode=patience.mode)
+            if without_gaps((patience.monitor, judge.monitor), history, runs):
+                asked = min(max(patience.patience, 1), history.epochs + 1)
+                parts = waited([patience], rest, judge, history, runs, asked, asked)
+                made = [_answers(asked, found) for _, found in parts]
+                if save == Never():
+                    for _, _, saved_epoch in made:
+                        saved_epoch.fill(-1)
+                return made
+        return [_run_lanes((stop, save), history, runs)]
+
+
+def _answers(patience: int, found: Waited) -> Arrays:
+    """What a patience comes to."""
+    (pieces,) = found.pieces
+    epochs, stopped, saved_epoch = found.epochs, found.stopped, found.best_epoch
+    pieces = pieces.only((pieces.first <= patience) & (patience <= pieces.last))
+    epochs[pieces.lane] = pieces.reference_epoch + (patience + 1)
+    stopped[pieces.lane] = True
+    saved_epoch[pieces.lane] = pieces.best_epoch
     return epochs, stopped, saved_epoch
 
 
-def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays) -> None:
-    """Take the decisions on some runs, and write them to the results."""
-    epochs, stopped, saved_epoch = results
-    saved = np.full(len(lanes), -1, dtype=np.int32)
+def _run_lanes(rules: tuple[Rule, Rule], history: History, runs: slice) -> Arrays:
+    """Take the decisions of a stop and a save rule on some runs, by their steps."""
+    lanes = Lanes(history, runs)
+    program = program_for(rules, history)
+    epochs, stopped = lanes.lengths.copy(), np.zeros(len(lanes), dtype=np.bool_)
+    saved_epoch = np.full(len(lanes), -1, dtype=np.int32)
+    ids = np.arange(len(lanes))  # the places in the results of the lanes that are left
+    saved = saved_epoch.copy()
     ended: Any = None  # which lanes the stop rule has ended; None: none
     program.start(len(lanes), lanes.longest)
     for block in lanes.blocks():
@@ -171,8 +224,8 @@ def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays)
             if not len(left):
                 break
             if len(left) < len(lanes) * lanes_module.DENSE:  # the others cost, and change nothing
-                saved_epoch[lanes.runs] = saved
-                saved, ended = saved[left], None
+                saved_epoch[ids] = saved
+                ids, saved, ended = ids[left], saved[left], None
                 lanes.keep(left)
                 program.keep(left)
         for epoch in block:
@@ -186,24 +239,38 @@ def _run_lanes(program: LaneProgram | PlainSteps, lanes: Lanes, results: Arrays)
                 ends = stops if running is None else stops & running
                 if np.count_nonzero(ends):
                     ends = np.broadcast_to(ends, len(lanes))
-                    epochs[lanes.runs[ends]] = epoch.number + 1
-                    stopped[lanes.runs[ends]] = True
+                    epochs[ids[ends]], stopped[ids[ends]] = epoch.number + 1, True
                     ended = ends.copy() if ended is None else ended | ends
-    saved_epoch[lanes.runs] = saved
+    saved_epoch[ids] = saved
+    return epochs, stopped, saved_epoch
 
 
-def require_all(names: tuple[str, ...], history: History, epochs: npt.NDArray[np.int64]) -> None:
+def require_all(
+    names: tuple[str, ...],
+    history: History,
+    epochs: npt.NDArray[Any],
+    runs: slice = slice(None),
+) -> None:
     """In "raise" mode: no epoch that a live run would have taken may lack one of the metrics.
 
-    epochs: shape (runs,): how many each run takes.
+    runs: which are meant. epochs: how many each of them takes.
     """
-    taken = np.arange(history.epochs) < epochs[:, None]
-    gaps = {name: taken & ~history.reported(name) for name in names}
-    if any(gap.any() for gap in gaps.values()):
-        run, epoch = (int(place) for place in np.argwhere(np.any([*gaps.values()], axis=0))[0])
-        name = next(name for name, gap in gaps.items() if gap[run, epoch])
-        there = history.records(run)[epoch]
-        raise MissingMetricError(
-            f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
-            f'{name_advice(name, there)} (on_missing="skip" lets rules pass such epochs over)'
-        )
+    first, stop, _ = runs.indices(history.runs)
+    inside = np.arange(history.epochs)
+    for begin in range(first, stop, _ROWS):
+        rows = slice(begin, min(begin + _ROWS, stop))
+        taken = inside < epochs[rows.start - first : rows.stop - first, None]
+        lacks = {name: taken & _lacking(name, history, rows) for name in names}
+        if any(lack.any() for lack in lacks.values()):
+            run, epoch = map(int, np.argwhere(np.any([*lacks.values()], axis=0))[0])
+            name = next(name for name, lack in lacks.items() if lack[run, epoch])
+            there = history.records(begin + run)[epoch]
+            raise MissingMetricError(
+                f"no metric {name!r} at epoch {epoch} of {history.names[begin + run]!r}: "
+                f'{name_advice(name, there)} (on_missing="skip" lets rules pass such epochs over)'
+            )
+
+
+def _lacking(name: str, history: History, rows: slice) -> Any:
+    gaps = history.gaps(name)
+    return name not in history.metrics if gaps is None else gaps[rows]
