@@ -99,7 +99,10 @@ class Lanes:
 
     def _epochs(self) -> Iterator[Epoch]:
         first, inside = self._block.start, None
-        shortest, ends = int(self.lengths.min()), set(np.unique(self.lengths).tolist())
+        shortest = int(self.lengths.min())
+        ends: set[int] = set()
+        if shortest < self._block.stop:
+            ends.update(np.unique(self.lengths).tolist())
         for number in range(first, self._block.stop):
             if number >= shortest and (inside is None or number in ends):
                 inside = self.lengths > number

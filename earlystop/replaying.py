@@ -199,12 +199,12 @@ def _block(stop: Rule, save: Rule, history: History, runs: slice) -> list[Arrays
 
 def _answers(patience: int, found: Waited) -> Arrays:
     """What a patience comes to."""
-    (pieces,) = found.pieces
     epochs, stopped, saved_epoch = found.epochs, found.stopped, found.best_epoch
+    pieces = found.pieces
     pieces = pieces.only((pieces.first <= patience) & (patience <= pieces.last))
-    epochs[pieces.lane] = pieces.reference_epoch + (patience + 1)
-    stopped[pieces.lane] = True
-    saved_epoch[pieces.lane] = pieces.best_epoch
+    epochs[pieces.track] = pieces.reference_epoch + (patience + 1)
+    stopped[pieces.track] = True
+    saved_epoch[pieces.track] = pieces.best_epoch
     return epochs, stopped, saved_epoch
 
 

@@ -25,9 +25,9 @@ from .lanes import Lanes, blocks_of, program_for, slices
 from .replaying import require_all
 from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Patience
-from .totals import Totals
+from .totals import Totals, over_ranges
 from .trace import OnMissing
-from .waiting import Waited, split_patience, waited, without_gaps
+from .waiting import Pieces, Waited, split_patience, waited, without_gaps
 
 __all__ = ["Sweep", "sweep"]
 
@@ -43,6 +43,7 @@ _TOGETHER, _FAMILIES_TOGETHER = 32, 16
 _KEEP = 16 * 2**20
 # Arrays that are worked on at a time for quantiles take so many bytes.
 _AT_A_TIME = 16 * 2**20
+_PIECES_AT_A_TIME = 65536
 
 
 class Column(NamedTuple):
@@ -98,106 +99,106 @@ class _Family:
 
 
 class _Answered:
-    """What a family did on a block of runs."""
+    """What families did on a block of runs."""
 
     def __init__(
-        self,
-        family: _Family,
-        judge: Best,
-        history: History,
-        runs: slice,
-        found: Waited,
-        number: int,
+        self, families: list[_Family], judge: Best, history: History, found: Waited
     ) -> None:
-        self._family = family
-        pieces = found.pieces[number]
-        # For every patience, which value of the family is the first that is not below it.
-        nearest = np.searchsorted(family.values, np.arange(history.epochs + 3)).astype(np.int32)
-        begin, end = nearest[pieces.first], nearest[pieces.last + np.int32(1)]
+        self._families = families
+        self._first_of = np.cumsum([0, *(len(family.values) for family in families)])
+        self._lanes, self._mode = len(found.epochs), judge.mode
+        self._of_log = found.best_of_log
+        rest_regret = _regret(found.best, found.best_of_log, judge.mode)
+        self._otherwise = Column(
+            found.epochs, found.stopped, found.best_epoch, found.best, rest_regret
+        )
+        # For every family and patience, the first of its settings whose patience is not below it.
+        self._size = history.epochs + 2
+        self._nearest = np.concatenate(
+            [
+                first + np.searchsorted(family.values, np.arange(self._size))
+                for first, family in zip(self._first_of.tolist(), families, strict=False)
+            ]
+        )
+        self._pieces = found.pieces
+
+    def _asked(self, which: slice) -> tuple[Pieces, Ints, Ints]:
+        """Of these pieces those that answer a setting, and which: from, and to before which."""
+        pieces = self._pieces.only(which)
+        row: Any = pieces.track // self._lanes * self._size if len(self._families) > 1 else 0
+        begin, end = self._nearest[pieces.first + row], self._nearest[pieces.last + (row + 1)]
         asked = begin < end
-        if not asked.all():
-            pieces, begin, end = pieces.only(asked), begin[asked], end[asked]
-        self._pieces, self._begin, self._end = pieces, begin, end
-        run = np.arange(*runs.indices(history.runs))
-        of_log = _values(history, judge.monitor, found.best_of_log, run)
-        best = _values(history, judge.monitor, found.best_epoch, run)
-        regret = _regret(best, of_log, judge.mode)
-        self._otherwise = Column(found.epochs, found.stopped, found.best_epoch, best, regret)
-        self._best = _values(history, judge.monitor, pieces.best_epoch, run[pieces.lane])
-        self._regret = _regret(self._best, of_log[pieces.lane], judge.mode)
+        if asked.all():
+            return pieces, begin, end
+        return pieces.only(asked), begin[asked], end[asked]
 
     @property
     def settings(self) -> int:
-        return len(self._family.values)
+        return int(self._first_of[-1])
 
     @property
     def nbytes(self) -> int:
-        arrays = (*self._pieces, self._begin, self._end, *self._otherwise, self._best, self._regret)
+        arrays = (*self._pieces, self._nearest, *self._otherwise, self._of_log)
         return sum(array.nbytes for array in arrays)
 
     def add_to(self, totals: Totals) -> None:
         """Add the runs of the block up, without a look at every run for every setting."""
-        values, settings = self._family.values, len(self._family.values)
-        rest = self._otherwise
-        covered = np.zeros(len(rest.epochs), dtype=np.int64)
-        covered[self._pieces.lane] = self._end  # of several pieces of a lane, the last one stays
-        begin = np.concatenate([self._begin, covered])
-        end = np.concatenate([self._end, np.full(len(covered), settings)])
-        # The epochs used are a number of their own, and for the pieces the patience besides.
-        epochs = np.concatenate([self._pieces.reference_epoch + np.int64(1), rest.epochs])
-        waits = _over_ranges(self._begin, self._end, None, settings)
-        ours = Totals(settings)
-        ours.epochs += _over_ranges(begin, end, epochs, settings) + waits * values
-        regret = np.concatenate([self._regret, rest.regret])
-        infinite = np.isinf(regret)
-        ours.infinite += _over_ranges(begin[infinite], end[infinite], None, settings)
+        ours, rest = Totals(self.settings), self._otherwise
+        values = np.concatenate([family.values for family in self._families])
+        covered = np.repeat(self._first_of[:-1], self._lanes)
+        for some in slices(len(self._pieces.track), _PIECES_AT_A_TIME):
+            pieces, begin, end = self._asked(some)
+            regret = _regret(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
+            # The epochs used are a number of their own, and the patience besides.
+            ours.epochs += over_ranges(begin, end, None, self.settings) * values
+            ours.add_ranges(begin, end, pieces.reference_epoch + 1, regret)
+            covered[pieces.track] = end  # of several pieces of a track, the last one stays
+        last = np.repeat(self._first_of[1:], self._lanes)
+        for some in slices(len(covered), _PIECES_AT_A_TIME):
+            lanes = np.arange(some.start, some.stop) % self._lanes
+            ours.add_ranges(covered[some], last[some], rest.epochs[lanes], rest.regret[lanes])
         ours.judged += int(np.count_nonzero(~np.isnan(rest.regret)))
-        finite = np.isfinite(regret)
-        ours.regret.add_ranges(begin[finite], end[finite], regret[finite])
-        totals.merge(ours, self._family.places)
+        places = np.concatenate([family.places for family in self._families])
+        totals.merge(ours, places)
 
     def columns(self, wanted: range) -> Iterator[tuple[int, Column]]:
         """What each of these settings did."""
-        by_first = np.argsort(self._pieces.first, kind="stable")
-        pieces, begin = self._pieces.only(by_first), self._begin[by_first]
-        best, regret = self._best[by_first], self._regret[by_first]
-        rest = self._otherwise
-        since, last = rest.epochs.copy(), np.zeros(len(rest.epochs), dtype=np.int32)
-        now = Column(since, rest.stopped, *(array.copy() for array in rest[2:]))
-        taken = 0
-        values, places = self._family.values.tolist(), self._family.places.tolist()
-        for number, (value, place) in enumerate(zip(values, places, strict=True)):
-            if place not in wanted:
-                continue
-            new = slice(taken, int(np.searchsorted(begin, number, side="right")))
-            taken, lanes = new.stop, pieces.lane[new]
-            since[lanes], last[lanes] = pieces.reference_epoch[new], pieces.last[new]
-            now.best_epoch[lanes], now.best[lanes] = pieces.best_epoch[new], best[new]
-            now.regret[lanes] = regret[new]
-            answered = last >= value
-            yield (
-                place,
-                Column(
-                    np.where(answered, since + (value + 1), rest.epochs),
-                    answered | rest.stopped,
-                    np.where(answered, now.best_epoch, rest.best_epoch),
-                    np.where(answered, now.best, rest.best),
-                    np.where(answered, now.regret, rest.regret),
-                ),
-            )
+        pieces, begin, _ = self._asked(slice(None))
+        order = np.argsort(begin, kind="stable")
+        pieces, begin, rest = pieces.only(order), begin[order], self._otherwise
+        lane = pieces.track % self._lanes
+        regret = _regret(pieces.best, self._of_log[lane], self._mode)
+        for family, first in zip(self._families, self._first_of.tolist(), strict=False):
+            since, last = rest.epochs.copy(), np.zeros(self._lanes, dtype=np.int32)
+            best_epoch, best, regrets = (array.copy() for array in rest[2:])
+            taken = int(np.searchsorted(begin, first))
+            numbers = zip(family.values.tolist(), family.places.tolist(), strict=True)
+            for number, (value, place) in enumerate(numbers, start=first):
+                if place not in wanted:
+                    continue
+                new = slice(taken, int(np.searchsorted(begin, number, side="right")))
+                taken, there = new.stop, lane[new]
+                since[there], last[there] = pieces.reference_epoch[new], pieces.last[new]
+                best_epoch[there], best[there] = pieces.best_epoch[new], pieces.best[new]
+                regrets[there] = regret[new]
+                answered = last >= value
+                yield (
+                    place,
+                    Column(
+                        np.where(answered, since + (value + 1), rest.epochs),
+                        answered | rest.stopped,
+                        np.where(answered, best_epoch, rest.best_epoch),
+                        np.where(answered, best, rest.best),
+                        np.where(answered, regrets, rest.regret),
+                    ),
+                )
 
     def longest(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
         """What the rules ask for, and up to which epoch one of them does."""
-        place = int(self._family.places[-1])
-        for _, column in self.columns(range(place, place + 1)):
-            yield AnyOf(self._family.patience, self._family.rest).all_needs, column.epochs
-
-
-def _over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
-    """The sums of whole amounts (None: 1), each over the places from `begin` to before `end`."""
-    change = np.bincount(begin, amounts, count + 1) - np.bincount(end, amounts, count + 1)
-    sums: Ints = np.cumsum(change.astype(np.int64))[:-1]
-    return sums
+        for family in self._families:
+            place = int(family.places[-1])
+            for _, column in self.columns(range(place, place + 1)):
+                yield AnyOf(family.patience, family.rest).all_needs, column.epochs
 
 
 # Any rule: settings side by side ------------------------------------------------------------------
@@ -304,9 +305,8 @@ class _Families:
             ]
         patiences = [family.patience for family in self.families]
         return [
-            (part, _Answered(family, self.judge, history, part, found, number))
+            (part, _Answered(self.families, self.judge, history, found))
             for part, found in waited(patiences, self.rest, self.judge, history, runs)
-            for number, family in enumerate(self.families)
         ]
 
 

@@ -12,12 +12,18 @@ __all__ = ["ExactSums", "Totals"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# A float64 is a whole number times 2**-1074: it is added up as one, in digits of 28 bits. A value
-# has digits in three places; int64 has room for the sums of 2**34 of them.
+# A float64 is a whole number times 2**-1074: it is added up as one, in digits of 28 bits. int64 has
+# room for the sums of 2**34 of them.
 _BITS = 28
 _LOWEST = -1074
-_PLACES = (1024 - _LOWEST) // _BITS + 2
-_DIGIT = (1 << _BITS) - 1
+_PLACES = (1024 - _LOWEST) // _BITS + 1
+
+
+def over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
+    """The sums of whole amounts (None: 1), each over the places from `begin` to before `end`."""
+    change = np.bincount(begin, amounts, count + 1) - np.bincount(end, amounts, count + 1)
+    sums: Ints = np.cumsum(change.astype(np.int64))[:-1]
+    return sums
 
 
 class ExactSums:
@@ -27,55 +33,61 @@ class ExactSums:
     """
 
     def __init__(self, sums: int) -> None:
-        self._digits = np.zeros((sums, _PLACES), dtype=np.int64)
+        # The digits of the first sum, and what each later one has more than the one before it.
+        self._changes = np.zeros((sums + 1, _PLACES), dtype=np.int64)
 
     def add(self, place: int, values: Floats) -> None:
         """Add values to one of the sums."""
-        self._digits[place] += _digits(np.zeros(len(values), np.int64), values, 1)[0]
+        self.add_ranges(np.full(len(values), place), np.full(len(values), place + 1), values)
 
     def add_ranges(self, begin: Ints, end: Ints, values: Floats) -> None:
         """Add each value to the sums from `begin` up to before `end`."""
-        sums = len(self._digits)
-        change = _digits(begin, values, sums + 1) - _digits(end, values, sums + 1)
-        self._digits += np.cumsum(change, axis=0)[:-1]
+        if not len(values):
+            return
+        first, rows = int(begin.min()), int(end.max()) - int(begin.min()) + 1
+        begin, end = begin - first, end - first
+        place = (int(np.frexp(values.max())[1]) - _LOWEST) // _BITS
+        while values.any():
+            unit = _LOWEST + _BITS * place
+            digits = np.floor(_scaled(values, -unit))
+            values = values - _scaled(digits, unit)
+            # The weights are floats, which are exact up to 2**53.
+            changes = np.bincount(begin, digits, rows) - np.bincount(end, digits, rows)
+            self._changes[first : first + rows, place] += changes.astype(np.int64)
+            place -= 1
+
+    def _digits(self) -> npt.NDArray[np.int64]:
+        digits: Ints = np.cumsum(self._changes, axis=0)[:-1]
+        return digits
 
     def merge(self, other: ExactSums, places: Ints) -> None:
         """Add each sum of another to the one of these places, all different."""
-        self._digits[places] += other._digits
+        digits = other._digits()
+        self._changes[places] += digits
+        self._changes[places + 1] -= digits
 
     def means(self, counts: Ints) -> Floats:
         """The sums, each divided by a number of its own and rounded once; by 0: NaN."""
-        used = np.flatnonzero(self._digits.any(axis=0)).tolist()
-        shifts = [_BITS * place for place in used]
-        unit = 1 << -_LOWEST
+        digits = self._digits()
+        used = np.flatnonzero(digits.any(axis=0))
+        if not len(used):
+            return np.where(counts > 0, 0.0, np.nan)
+        lowest = int(used[0])
+        powers = np.array([1 << _BITS * int(place - lowest) for place in used], dtype=object)
+        sums = digits[:, used].astype(object) @ powers
+        # The sums are whole numbers of Python, times a power of 2; so are the counts, and a
+        # quotient of such numbers is the float nearest to it.
+        power = _LOWEST + _BITS * lowest
         means = np.full(len(counts), np.nan)
-        for place, (digits, count) in enumerate(
-            zip(self._digits[:, used].tolist(), counts.tolist(), strict=True)
-        ):
-            if count:
-                total = sum(digit << shift for digit, shift in zip(digits, shifts, strict=True))
-                means[place] = total / (count * unit)  # of whole numbers: the nearest float
+        some = counts > 0
+        over = sums[some] * (1 << max(power, 0))
+        means[some] = over / (counts[some].astype(object) * (1 << max(-power, 0)))
         return means
 
 
-def _digits(which: Ints, values: Floats, sums: int) -> Any:
-    """What values, each for one of the sums, add to the digits of the sums."""
-    result = np.zeros((sums, _PLACES), dtype=np.int64)
-    if not len(values):
-        return result
-    exponent = np.maximum(np.frexp(values)[1], _LOWEST + 53)  # the smallest numbers have fewer bits
-    whole = np.ldexp(values, 53 - exponent).astype(np.int64)
-    place, shift = np.divmod(exponent - 53 - _LOWEST, _BITS)
-    low = (whole & _DIGIT) << shift
-    high = ((whole >> _BITS) << shift) + (low >> _BITS)
-    lowest = int(place.min())
-    width = int(place.max()) - lowest + 1
-    key = which * width + (place - lowest)
-    for number, digit in enumerate((low & _DIGIT, high & _DIGIT, high >> _BITS)):
-        # The weights are floats, which are exact up to 2**53.
-        added = np.bincount(key, weights=digit, minlength=sums * width).reshape(sums, width)
-        result[:, lowest + number : lowest + number + width] += added.astype(np.int64)
-    return result
+def _scaled(values: Floats, exponent: int) -> Floats:
+    """The values times a power of 2; a plain product is faster, where there is such a float."""
+    return values * 2.0**exponent if abs(exponent) < 1000 else np.ldexp(values, exponent)
 
 
 class Totals:
@@ -95,6 +107,21 @@ class Totals:
         self.judged[place] += len(finite) + infinite
         self.infinite[place] += infinite
         self.regret.add(place, finite)
+
+    def add_ranges(self, begin: Any, end: Any, epochs: npt.NDArray[Any], regret: Floats) -> None:
+        """Add what some runs did to the settings from `begin` up to before `end`.
+
+        Who has been judged is not counted.
+        """
+        settings = len(self.epochs)
+        self.epochs += over_ranges(begin, end, epochs, settings)
+        infinite = np.isinf(regret)
+        if infinite.any():
+            self.infinite += over_ranges(begin[infinite], end[infinite], None, settings)
+        finite = np.isfinite(regret)
+        if not finite.all():
+            begin, end, regret = begin[finite], end[finite], regret[finite]
+        self.regret.add_ranges(begin, end, regret)
 
     def merge(self, other: Totals, places: Ints) -> None:
         """Add what other settings came to, to those of these places, all different."""

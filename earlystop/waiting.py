@@ -11,8 +11,7 @@ Improvements are sought with the rule's own `improves`; properties hold the outc
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,208 +25,294 @@ from .rules import Best, Never, Patience
 
 __all__ = ["Pieces", "Waited", "split_patience", "waited", "without_gaps"]
 
+Ints = npt.NDArray[np.signedinteger[Any]]
 Int32s = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
 
 # Where more lanes than this share improve at an epoch, all are worked on rather than picked out.
-_MANY = 1 / 8
-# So many notes are kept for the lanes of one pass. They bound the memory: up to 40 bytes each.
-_MOST_NOTES = 600_000
+_MANY = 1 / 4
+# So many pieces are kept for the lanes of one pass. They bound the memory: 20 bytes each, or 28
+# where runs are longer than 32,000 epochs.
+_MOST_PIECES = 1_600_000
 
 
 class _TooManyError(Exception):
-    """More to note than there is room for: take fewer lanes at a time."""
+    """More pieces than there is room for: take fewer lanes at a time."""
 
 
 class Pieces(NamedTuple):
-    """Which epoch answers for which patience: int32 arrays of shape (pieces,).
+    """Which epoch answers for which patience: arrays of shape (pieces,), as small as will do.
 
-    The pieces of a lane do not overlap, and come in the order of their patience.
+    The pieces of a track do not overlap, and come in the order of their patience.
     """
 
-    lane: Int32s
-    first: Int32s  # the smallest patience that the piece is about
-    last: Int32s  # and the largest
-    reference_epoch: Int32s  # the stop comes so many epochs after it as the patience says
-    best_epoch: Int32s  # the best up to the stop; -1: none
+    track: Int32s  # the lane, plus the number of the rule times how many lanes there are
+    first: Ints  # the smallest patience that the piece is about
+    last: Ints  # and the largest
+    reference_epoch: Ints  # the stop comes so many epochs after it as the patience says
+    best_epoch: Ints  # the best up to the stop; -1: none
+    best: Floats  # its value; NaN: none
 
     def only(self, which: Any) -> Pieces:
-        return Pieces(*(array[which] for array in self))
-
-
-class _Reference:
-    """What a `Patience` compares with, one value a lane, and the epoch that set it.
-
-    among: a reference of which this one is never ahead: where that one does not improve, this one
-    does not either.
-    """
-
-    def __init__(self, rule: Patience, among: _Reference | None, lanes: Lanes) -> None:
-        self.rule, self.among = rule, among
-        self.start = min(rule.start_from_epoch, lanes.longest)
-        self.value = np.full(len(lanes), rule.init().reference)
-        self.epoch = np.full(len(lanes), self.start - 1, dtype=np.int32)
-        # The lanes that improve at this epoch: their numbers, or a truth for each if many do.
-        self.improved: Any = np.empty(0, dtype=np.intp)
-
-    def look(self, row: Any, inside: Bools | None) -> None:
-        """See which lanes improve on it."""
-        among = None if self.among is None else self.among.improved
-        if among is not None and among.dtype != np.bool_:
-            self.improved = among[self.rule.improves(row[among], self.value[among])]
-            return
-        improves = self.rule.improves(row, self.value)
-        if inside is not None:
-            improves &= inside
-        few = np.count_nonzero(improves) < _MANY * len(improves)
-        self.improved = np.flatnonzero(improves) if few else improves
-
-    def move(self, row: Any, number: int) -> None:
-        """Go on to the values of the lanes that improve."""
-        lanes = self.improved
-        if lanes.dtype == np.bool_:
-            np.copyto(self.value, row, where=lanes)
-            np.copyto(self.epoch, number, where=lanes)
-        elif len(lanes):
-            self.value[lanes] = row[lanes]
-            self.epoch[lanes] = number
-
-    def keep(self, lanes: Any) -> None:
-        """Go on with these lanes alone."""
-        self.value, self.epoch = self.value[lanes], self.epoch[lanes]
-
-
-class _Wait:
-    """The waits for one reference that are longer than all before, lane by lane."""
-
-    def __init__(self, reference: _Reference, shortest: int, lanes: int) -> None:
-        self.reference = reference
-        self.longest = np.full(lanes, shortest - 1, dtype=np.int32)
-        self.notes: list[Pieces] = []
-
-
-class _Waits:
-    """A pass over lanes, epoch by epoch, that finds the pieces of several rules.
-
-    rules: each a `Patience`, whose patience is left aside; none may have gaps in its metric.
-    judge: says which epoch is best. lanes: the lanes of the pass. shortest: the smallest patience
-    that is asked for.
-    """
-
-    def __init__(
-        self,
-        rules: Sequence[Patience],
-        judge: Best,
-        lanes: Lanes,
-        shortest: int,
-    ) -> None:
-        self._lanes, self._references = lanes, dict[Patience, _Reference]()
-        self._ids = np.arange(len(lanes), dtype=np.int32)
-        self._judge = self._refer(
-            Patience(judge.monitor, mode=judge.mode, min_delta=judge.min_delta)
-        )
-        self._waits = [
-            _Wait(self._refer(rule.replace(patience=0)), shortest, len(lanes)) for rule in rules
-        ]
-        self._room = _MOST_NOTES if len(lanes) > 1 else math.inf
-
-    def _refer(self, rule: Patience) -> _Reference:
-        """The reference of a rule; one for all that have the same.
-
-        An epoch that improves by more than `min_delta` on the reference is better than all epochs
-        before it: had one of them been as good, it would have improved on the reference of its
-        time, which was no harder to improve on. So few lanes have to be asked. (For a margin
-        relative to the reference, rounding might have it otherwise.)
-        """
-        if rule not in self._references:
-            plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
-            among = None if rule == plain or rule.relative else self._refer(plain)
-            self._references[rule] = _Reference(rule, among, self._lanes)
-        return self._references[rule]
-
-    def step(self, epoch: Epoch) -> None:
-        """Take an epoch."""
-        number = epoch.number
-        begun = [each for each in self._references.values() if number >= each.start]
-        for reference in begun:
-            reference.look(epoch.row(reference.rule.monitor), epoch.inside)
-        for wait in self._waits:
-            # Where the best is another from now on, another piece begins.
-            if number > wait.reference.start and wait.reference is not self._judge:
-                self._note(wait, self._judge.improved, number)
-            if number >= wait.reference.start and wait.reference.among is not self._judge:
-                self._note(wait, wait.reference.improved, number)
-        for reference in begun:
-            reference.move(epoch.row(reference.rule.monitor), number)
-
-    def _note(self, wait: _Wait, lanes: Any, end: Any) -> None:
-        """What has been waited on these lanes, before epoch `end`, is up to here a piece."""
-        epoch = wait.reference.epoch
-        if lanes.dtype == np.bool_:
-            lanes = np.flatnonzero(((end - 1) - epoch > wait.longest) & lanes)
-        if not len(lanes):
-            return
-        waited, longest = (end - 1) - epoch[lanes], wait.longest[lanes]
-        longer = waited > longest
-        if not longer.any():
-            return
-        lanes, waited = lanes[longer], waited[longer].astype(np.int32, copy=False)
-        first, best = longest[longer] + np.int32(1), self._judge.epoch[lanes]
-        wait.notes.append(Pieces(self._ids[lanes], first, waited, epoch[lanes], best))
-        wait.longest[lanes] = waited
-        self._room -= len(lanes)
-        if self._room < 0:
-            raise _TooManyError
-
-    def answered(self, longest: int, number: int) -> Bools:
-        """The lanes that before this epoch have waited so long, for every rule."""
-        result = np.ones(len(self._ids), dtype=np.bool_)
-        for wait in self._waits:
-            waited = np.maximum(wait.longest, (number - 1) - wait.reference.epoch)
-            result &= waited >= longest
-        return result
-
-    def keep(self, lanes: Any) -> None:
-        """Go on with these lanes alone; `end` has been called for the others."""
-        self._ids = self._ids[lanes]
-        for reference in self._references.values():
-            reference.keep(lanes)
-        for wait in self._waits:
-            wait.longest = wait.longest[lanes]
-
-    def end(self, lanes: Any, ends: Any) -> None:
-        """These lanes, by number, end before these epochs."""
-        for wait in self._waits:
-            self._note(wait, lanes, ends)
-
-    def best_epoch(self) -> Int32s:
-        """The best epoch so far of every lane; -1: none."""
-        return self._judge.epoch
-
-    def pieces(self, ends: Any) -> Iterator[Pieces]:
-        """The pieces of every rule, for lanes that end before these epochs."""
-        nothing = Pieces(*(np.empty(0, dtype=np.int32) for _ in Pieces._fields))
-        for wait in self._waits:
-            notes = zip(*(wait.notes or [nothing]), strict=True)
-            pieces = Pieces(*(np.concatenate(note) for note in notes))
-            last = np.minimum(pieces.last, ends[pieces.lane] - 1 - pieces.reference_epoch)
-            there = last >= pieces.first
-            pieces = pieces._replace(last=last.astype(np.int32))
-            yield pieces if there.all() else pieces.only(there)
+        """Some of them, with room to calculate."""
+        whole = (array[which].astype(np.int32, copy=False) for array in self[:-1])
+        return Pieces._make([*whole, self.best[which]])
 
 
 class Waited(NamedTuple):
     """What a pass over lanes found.
 
-    pieces: of every rule. epochs, stopped, best_epoch: shape (lanes,): what holds for a patience
-    that no piece is about: the other rule has ended the run, or its log. best_of_log: the best
-    epoch of the whole log; -1: none.
+    epochs, stopped, best_epoch, best: shape (lanes,): what holds for a patience that no piece is
+    about: the other rule has ended the run, or its log. best_of_log: of the whole log; NaN: none.
     """
 
-    pieces: list[Pieces]
+    pieces: Pieces
     epochs: npt.NDArray[np.int64]
     stopped: Bools
     best_epoch: Int32s
-    best_of_log: Int32s
+    best: Floats
+    best_of_log: Floats
+
+
+class _Tracks:
+    """What rules compare with that differ in `min_delta` and `baseline`, and since when.
+
+    A track is a rule on a lane; arrays have the lanes of one rule after those of another.
+
+    plain: the tracks of the rule without `min_delta` and `baseline`. An epoch that improves on the
+    reference of one of the rules is better than all epochs before it: had one of them been as good,
+    it would have improved on the reference of its time, which was no harder to improve on. So only
+    where the plain reference improves the others have to be asked. None: everywhere (for a margin
+    relative to the reference, rounding might have it otherwise).
+    """
+
+    def __init__(self, rules: Sequence[Patience], plain: _Tracks | None, lanes: Lanes) -> None:
+        self.rules, self.plain, self.monitor = rules, plain, rules[0].monitor
+        self.start = min(rules[0].start_from_epoch, lanes.longest)
+        self.lanes = len(lanes)
+        self.value = np.repeat([rule.init().reference for rule in rules], self.lanes)
+        self.epoch = np.full(len(self.value), self.start - 1, dtype=np.int32)
+        self._min_delta = np.array([[rule.min_delta] for rule in rules])
+        # The tracks that improve at this epoch: their numbers, or a truth for each if many do; and
+        # in the first case, their lanes.
+        self.improved: Any = np.empty(0, dtype=np.intp)
+        self._improved_lanes = self.improved
+
+    def look(self, epoch: Epoch) -> None:
+        """See which tracks improve."""
+        if epoch.number < self.start:
+            return
+        row, plain = epoch.row(self.monitor), self.plain
+        if plain is not None and plain.improved.dtype != np.bool_:
+            lanes = plain.improved
+            references = self.value.reshape(len(self.rules), -1).take(lanes, axis=1)
+            improves = self.rules[0].improves(row[lanes], references, self._min_delta)
+            rule, which = improves.nonzero()
+            self._improved_lanes = lanes[which]
+            self.improved = self._improved_lanes + rule * self.lanes
+            return
+        parts = []
+        for number, rule in enumerate(self.rules):
+            improves = rule.improves(row, self.value[number * self.lanes :][: self.lanes])
+            if epoch.inside is not None:
+                improves &= epoch.inside
+            parts.append(improves)
+        improves = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if np.count_nonzero(improves) > _MANY * len(improves):
+            self.improved = improves
+            return
+        self.improved = self._improved_lanes = improves.nonzero()[0]
+        if len(self.rules) > 1:
+            self._improved_lanes = self.improved % self.lanes
+
+    def of(self, lanes: Any) -> Any:
+        """The tracks of these lanes."""
+        if len(self.rules) == 1:
+            return lanes
+        if lanes.dtype == np.bool_:
+            return np.concatenate([lanes] * len(self.rules))
+        return (np.arange(0, len(self.value), self.lanes)[:, None] + lanes).ravel()
+
+    def move(self, epoch: Epoch) -> None:
+        """Go on to the values of the tracks that improve."""
+        tracks = self.improved
+        if not len(tracks) or epoch.number < self.start:
+            return
+        row = epoch.row(self.monitor)
+        if tracks.dtype == np.bool_:
+            values = row if len(self.rules) == 1 else np.concatenate([row] * len(self.rules))
+            np.copyto(self.value, values, where=tracks)
+            np.copyto(self.epoch, epoch.number, where=tracks)
+        else:
+            self.value[tracks] = row[self._improved_lanes]
+            self.epoch[tracks] = epoch.number
+
+    def keep(self, lanes: Any) -> None:
+        """Go on with these lanes alone."""
+        tracks = self.of(lanes)
+        self.lanes = len(lanes)
+        self.value, self.epoch = self.value[tracks], self.epoch[tracks]
+
+
+class _Wait:
+    """The longest waits on some tracks.
+
+    numbers: those of the rules of the tracks. found: what has been found since the last block: the
+    tracks, the longest wait before, the wait, since when, the best epoch by its end and its value.
+    """
+
+    def __init__(self, tracks: _Tracks, numbers: Sequence[int], shortest: int) -> None:
+        self.tracks, self.numbers = tracks, np.array(numbers, dtype=np.int32)
+        self.longest = np.full(len(tracks.value), shortest - 1, dtype=np.int32)
+        self.found: list[tuple[Any, ...]] = []
+
+
+class _Waits:
+    """A pass over lanes, epoch by epoch, that finds the pieces of several rules.
+
+    rules: each a `Patience`, all different, the patience aside; none may have gaps in its metric.
+    judge: says which epoch is best. lanes: the lanes of the pass. shortest: the smallest patience
+    that is asked for.
+    """
+
+    def __init__(self, rules: Sequence[Patience], judge: Best, lanes: Lanes, shortest: int) -> None:
+        judging = Patience(judge.monitor, mode=judge.mode, min_delta=judge.min_delta)
+        self._judge = _Tracks([judging], None, lanes)
+        plains = {judging: self._judge}
+        alike: dict[tuple[Patience, bool], list[int]] = {}
+        self._waits = []
+        for number, rule in enumerate(rules):
+            if rule.replace(patience=0) == judging:
+                self._waits.append(_Wait(self._judge, [number], shortest))
+                continue
+            plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
+            alike.setdefault((plain, rule.relative), []).append(number)
+        for (plain, relative), numbers in alike.items():
+            if not relative and plain not in plains:
+                plains[plain] = _Tracks([plain], None, lanes)
+            ours = [rules[number] for number in numbers]
+            tracks = _Tracks(ours, None if relative else plains[plain], lanes)
+            self._waits.append(_Wait(tracks, numbers, shortest))
+        self._tracks = dict.fromkeys([*plains.values(), *(wait.tracks for wait in self._waits)])
+        self._all = len(lanes)
+        self._ids = np.arange(self._all, dtype=np.int32)  # the lanes that are left
+        self._pieces: list[Pieces] = []
+        self._kind = np.int16 if lanes.longest < np.iinfo(np.int16).max - 1 else np.int32
+        self._room = _MOST_PIECES if self._all > 1 else np.inf
+
+    def step(self, epoch: Epoch) -> None:
+        """Take an epoch."""
+        for tracks in self._tracks:
+            tracks.look(epoch)
+        for wait in self._waits:
+            # Where the best is another from now on, or the reference, another piece begins.
+            self._divide(wait, self._judge.improved, epoch.number)
+            if wait.tracks.plain is not self._judge and wait.tracks is not self._judge:
+                tracks = wait.tracks.improved
+                if tracks.dtype == np.bool_:
+                    tracks = tracks.nonzero()[0]
+                begun, before = wait.tracks.epoch[tracks], wait.longest[tracks]
+                self._note(wait, tracks % wait.tracks.lanes, tracks, begun, before, epoch.number)
+        for tracks in self._tracks:
+            tracks.move(epoch)
+
+    def _divide(self, wait: _Wait, lanes: Any, end: Any) -> None:
+        """What has been waited on these lanes, before epoch `end`, is up to here a piece."""
+        rules = len(wait.numbers)
+        begun, before = wait.tracks.epoch, wait.longest
+        if lanes.dtype == np.bool_:
+            longer = (end - 1) - begun > before
+            tracks = (longer & wait.tracks.of(lanes)).nonzero()[0]
+            lanes = tracks if rules == 1 else tracks % wait.tracks.lanes
+            self._note(wait, lanes, tracks, begun[tracks], before[tracks], end)
+        elif rules == 1:
+            self._note(wait, lanes, lanes, begun[lanes], before[lanes], end)
+        elif len(lanes):
+            begun = begun.reshape(rules, -1).take(lanes, axis=1)
+            before = before.reshape(rules, -1).take(lanes, axis=1)
+            rule, which = ((end - 1) - begun > before).nonzero()
+            tracks = lanes[which] + rule * wait.tracks.lanes
+            end = end if isinstance(end, int) else end[which]
+            self._note(wait, lanes[which], tracks, begun[rule, which], before[rule, which], end)
+
+    def _note(
+        self, wait: _Wait, lanes: Any, tracks: Any, begun: Any, before: Any, end: Any
+    ) -> None:
+        """Note the waits that are longer than those before."""
+        waited = (end - 1) - begun
+        longer = (waited > before).nonzero()[0]
+        if not len(longer):
+            return
+        if len(longer) < len(waited):
+            lanes, tracks, before = lanes[longer], tracks[longer], before[longer]
+            begun, waited = begun[longer], waited[longer]
+        wait.longest[tracks] = waited
+        best_epoch = begun if wait.tracks is self._judge else self._judge.epoch[lanes]
+        wait.found.append((tracks, before, waited, begun, best_epoch, self._judge.value[lanes]))
+        self._room -= len(tracks)
+        if self._room < 0:
+            raise _TooManyError
+
+    def collect(self) -> None:
+        """Make pieces of what has been found; after every block, when lanes may change."""
+        for wait in self._waits:
+            if not wait.found:
+                continue
+            columns = zip(*wait.found, strict=True)
+            tracks, before, last, since, best_epoch, best = map(np.concatenate, columns)
+            wait.found.clear()
+            lanes, rules = tracks, wait.numbers[0]
+            if len(wait.numbers) > 1:
+                rules, lanes = np.divmod(tracks, wait.tracks.lanes)
+                rules = wait.numbers[rules]
+            best[best_epoch < 0] = np.nan
+            track = self._ids[lanes] + rules * np.int32(self._all)
+            epochs = (each.astype(self._kind) for each in (before + 1, last, since, best_epoch))
+            self._pieces.append(Pieces._make([track, *epochs, best]))
+
+    def answered(self, longest: int, number: int) -> Bools:
+        """The lanes that before this epoch have waited so long, for every rule."""
+        result = np.ones(len(self._ids), dtype=np.bool_)
+        for wait in self._waits:
+            waited = np.maximum(wait.longest, (number - 1) - wait.tracks.epoch) >= longest
+            result &= waited.reshape(len(wait.numbers), -1).all(axis=0)
+        return result
+
+    def keep(self, lanes: Any) -> None:
+        """Go on with these lanes alone; `end` has been called for the others."""
+        for wait in self._waits:
+            wait.longest = wait.longest[wait.tracks.of(lanes)]
+        for tracks in self._tracks:
+            tracks.keep(lanes)
+        self._ids = self._ids[lanes]
+
+    def end(self, lanes: Any, ends: Any) -> None:
+        """These lanes, by number, end before these epochs."""
+        for wait in self._waits:
+            self._divide(wait, lanes, ends)
+        self.collect()
+
+    def best(self) -> tuple[Int32s, Floats]:
+        """The best epoch so far of every lane, -1 for none, and its value."""
+        epoch = self._judge.epoch
+        return epoch, np.where(epoch < 0, np.nan, self._judge.value)
+
+    def pieces(self) -> Pieces:
+        """All pieces."""
+        self.collect()
+        columns = [list(column) for column in zip(*self._pieces, strict=True)]
+        self._pieces.clear()
+        if not columns:
+            return Pieces(*(np.empty(0, kind) for kind in ("i4", "i2", "i2", "i2", "i2", "f8")))
+        return Pieces(*(np.concatenate(columns.pop(0)) for _ in Pieces._fields))
+
+
+def _cut(pieces: Pieces, ends: Any) -> Pieces:
+    """The pieces, for lanes that end before these epochs."""
+    last = np.minimum(pieces.last, ends[pieces.track % len(ends)] - 1 - pieces.reference_epoch)
+    pieces = pieces._replace(last=last.astype(pieces.last.dtype))
+    there = pieces.last >= pieces.first
+    return Pieces._make(array[there] for array in pieces)
 
 
 def waited(
@@ -242,7 +327,7 @@ def waited(
     """Find the pieces of rules that each stand beside the same `rest`: whichever fires first stops.
 
     judge: says which epoch is best. runs: which to take, one a lane; they are taken in parts where
-    there is much to note. shortest, longest: the patience values that are asked for, from and up
+    there are many pieces. shortest, longest: the patience values that are asked for, from and up
     to; with `longest`, a run that has waited so long is not followed any further, and what is found
     of its whole log is not to be used.
     """
@@ -269,14 +354,10 @@ def _waited(
     """See `waited`. Raises _TooManyError."""
     lanes = Lanes(history, runs)
     waits = _Waits(rules, judge, lanes, shortest)
-    found = Waited(
-        [],
-        lanes.lengths.copy(),
-        np.zeros(len(lanes), dtype=np.bool_),
-        np.full(len(lanes), -1, dtype=np.int32),
-        np.full(len(lanes), -1, dtype=np.int32),
-    )
-    ids = np.arange(len(lanes))  # the places in what is found of the lanes that are left
+    epochs, stopped = lanes.lengths.copy(), np.zeros(len(lanes), dtype=np.bool_)
+    best_epoch = np.full(len(lanes), -1, dtype=np.int32)
+    best, best_of_log = np.full(len(lanes), np.nan), np.full(len(lanes), np.nan)
+    ids = np.arange(len(lanes))  # the places in these arrays of the lanes that are left
     running = np.ones(len(lanes), dtype=np.bool_)  # of these: the other rule has not ended them
     program = None
     if rest != Never():
@@ -284,17 +365,19 @@ def _waited(
         program.start(len(lanes), lanes.longest)
 
     def leave(which: Any) -> None:
-        waits.end(which, found.epochs[ids[which]])
-        best, there = waits.best_epoch()[which], ids[which]
-        found.best_of_log[there] = best
-        found.best_epoch[there] = np.where(found.stopped[there], found.best_epoch[there], best)
+        waits.end(which, epochs[ids[which]])
+        found, values = waits.best()
+        best_of_log[ids[which]] = values[which]
+        on = which[running[which]]
+        best_epoch[ids[on]], best[ids[on]] = found[on], values[on]
 
     for block in lanes.blocks():
+        waits.collect()
         if longest is not None and lanes.begun:
             done = waits.answered(longest, lanes.begun) | ~running | (lanes.lengths <= lanes.begun)
             if np.count_nonzero(done) > (1 - lanes_module.DENSE) * len(lanes):
-                leave(np.flatnonzero(done))
-                left = np.flatnonzero(~done)
+                leave(done.nonzero()[0])
+                left = (~done).nonzero()[0]
                 ids, running = ids[left], running[left]
                 if not len(left):
                     break
@@ -305,18 +388,22 @@ def _waited(
             if program is None:
                 continue
             (fires,) = program(epoch)
-            if fires is not False:
-                ends = running & fires
-                if epoch.inside is not None:
-                    ends &= epoch.inside
-                if np.count_nonzero(ends):
-                    there, running = ids[ends], running & ~ends
-                    found.epochs[there], found.stopped[there] = epoch.number + 1, True
-                    found.best_epoch[there] = waits.best_epoch()[ends]
+            if fires is False:
+                continue
+            ends = running & fires
+            if epoch.inside is not None:
+                ends &= epoch.inside
+            if np.count_nonzero(ends):
+                there, running = ids[ends], running & ~ends
+                found, values = waits.best()
+                epochs[there], stopped[there] = epoch.number + 1, True
+                best_epoch[there], best[there] = found[ends], values[ends]
     if len(ids):
         leave(np.arange(len(ids)))
-    found.pieces.extend(waits.pieces(found.epochs))
-    return found
+    pieces = waits.pieces()
+    if program is not None:
+        pieces = _cut(pieces, epochs)
+    return Waited(pieces, epochs, stopped, best_epoch, best, best_of_log)
 
 
 def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:

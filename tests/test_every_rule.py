@@ -58,7 +58,7 @@ def test_replay_in_lanes_takes_the_decisions_of_stepping(cls: type[es.Rule], dat
         stop, save = save, stop
     history = data.draw(histories())
     stopper = es.Stopper(stop, save, on_missing="skip")
-    lanes = replaying._in_lanes(stopper, history)
+    lanes = replaying._in_blocks(stopper, history, workers=1, progress=False)
     one_by_one = replaying._stepped(stopper, history)
     for run in range(len(history)):
         live = stepped(stop, save, history.records(run), on_missing="skip")
@@ -138,7 +138,7 @@ def test_a_step_changes_neither_rule_nor_state(cls: type[es.Rule], data: Any) ->
 def test_a_lane_is_not_moved_by_its_neighbours(cls: type[es.Rule], data: Any) -> None:
     rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=4))
     stopper = es.Stopper(rule, rule, on_missing="skip")
-    together = replaying._in_lanes(stopper, history)
+    together = replaying._in_blocks(stopper, history, workers=1, progress=False)
     for run in range(len(history)):
         alone = es.History(
             {
@@ -150,7 +150,7 @@ def test_a_lane_is_not_moved_by_its_neighbours(cls: type[es.Rule], data: Any) ->
             },
             lengths=history.lengths[run : run + 1],
         )
-        apart = replaying._in_lanes(stopper, alone)
+        apart = replaying._in_blocks(stopper, alone, workers=1, progress=False)
         assert [array[0] for array in apart] == [array[run] for array in together]
 
 

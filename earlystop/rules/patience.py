@@ -70,9 +70,9 @@ class Patience(Rule):
         )
         return after, wait >= max(self.patience, 1)
 
-    def improves(self, value: Any, reference: Any) -> Any:
-        """Does the value improve on the reference?"""
-        margin: Any = self.min_delta
+    def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:
+        """Does the value improve on the reference? min_delta: another than the rule's own."""
+        margin: Any = self.min_delta if min_delta is None else min_delta
         if self.relative:
             margin = where(isfinite(reference), margin * absolute(reference), 0.0)
         return improves(value, reference, self.mode, margin)
