@@ -199,20 +199,35 @@ class History:
 
     def iter_records(self, run: int | str) -> Iterator[dict[str, float]]:
         """`records`, one by one: what is not asked for is not read."""
-        row = self.row(run)
+        for columns, gaps in self.iter_columns(self.row(run)):
+            names = tuple(columns)
+            for place, values in enumerate(zip(*columns.values(), strict=True)):
+                record = dict(zip(names, values))  # noqa: B905  # as many, and it is the fast way
+                for name, missing in gaps.items():
+                    if missing[place]:
+                        del record[name]
+                yield record
+
+    def iter_columns(
+        self, row: int
+    ) -> Iterator[tuple[dict[str, list[float]], dict[str, list[bool]]]]:
+        """The epochs of one run, by number, some at a time: their values, by name, and their gaps.
+
+        Names without gaps among these epochs are left out of the gaps.
+        """
         length = int(self.lengths[row])
         for first in range(0, length, _READ_AHEAD):
             epochs = slice(first, min(first + _READ_AHEAD, length))
-            columns = []
-            for name, array in self.metrics.items():
-                values = array[row, epochs].astype(np.float64).tolist()
-                gaps = self._gaps.get(name)
-                missing = [False] * len(values) if gaps is None else gaps[row, epochs].tolist()
-                columns.append((name, values, missing))
-            for place in range(epochs.stop - first):
-                yield {
-                    name: values[place] for name, values, missing in columns if not missing[place]
-                }
+            columns = {
+                name: array[row, epochs].astype(np.float64).tolist()
+                for name, array in self.metrics.items()
+            }
+            gaps = {
+                name: missing.tolist()
+                for name, array in self._gaps.items()
+                if (missing := array[row, epochs]).any()
+            }
+            yield columns, gaps
 
     def row(self, run: int | str) -> int:
         """The number of a run, given by number (from 0) or by name."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from . import lanes as lanes_module
 from .blocks import in_order, progress_bar
+from .compiled import Advance, compile_steps
 from .errors import MissingMetricError, RuleTypeError, name_advice
 from .fields import Positive, settled
 from .history import Bools, History
@@ -23,7 +24,7 @@ from .lanes import Lanes, blocks_of, program_for
 from .rule import Rule
 from .rules import Best, Never
 from .stopper import Decision, Stopper
-from .trace import OnMissing
+from .trace import OnMissing, leaves
 from .waiting import Waited, split_patience, waited, without_gaps
 
 __all__ = ["Replay", "replay", "require_all"]
@@ -143,20 +144,41 @@ Arrays = tuple[npt.NDArray[np.int64], Bools, npt.NDArray[Any]]
 
 
 def _stepped(stopper: Stopper, history: History) -> Arrays:
-    """Run by run, through the live loop."""
+    """Run by run, through what a live loop steps by."""
     epochs = history.lengths.copy()
     stopped = np.zeros(history.runs, dtype=np.bool_)
     saved_epoch = np.full(history.runs, -1, dtype=np.int64)
-    skipping = Stopper(stopper.stop, stopper.save, on_missing="skip")
+    needs = stopper.stop.all_needs + stopper.save.all_needs
+    whole = all(history.gaps(name) is None for name in needs)  # then both ways are one
+    advance = compile_steps((stopper.stop, stopper.save), "raise" if whole else "skip")
+    start = tuple(leaves((stopper.stop.init(), stopper.save.init())))
     for run in range(history.runs):
-        skipping.reset()
-        for metrics in history.iter_records(run):
-            skipping.step(metrics)
-            if skipping.stopped:
-                break
-        epochs[run], stopped[run] = skipping.epoch, skipping.stopped
-        saved_epoch[run] = -1 if skipping.best_epoch is None else skipping.best_epoch
+        epochs[run], stopped[run], saved_epoch[run] = _run(advance, start, history, run)
     return epochs, stopped, saved_epoch
+
+
+def _run(
+    advance: Advance, state: tuple[Any, ...], history: History, run: int
+) -> tuple[int, bool, int]:
+    """How many epochs a run lasts, whether it is stopped, and the last epoch saved."""
+    epoch, saved = -1, -1
+    metrics: dict[str, float] = {}  # one for all epochs: steps only look at it
+    for columns, gaps in history.iter_columns(run):
+        names = tuple(columns)
+        for place, values in enumerate(zip(*columns.values(), strict=True)):
+            for name, value in zip(names, values):  # noqa: B905  # as many, and it is the fast way
+                metrics[name] = value
+            if gaps:
+                for name, missing in gaps.items():
+                    if missing[place]:
+                        del metrics[name]
+            epoch += 1
+            state, stop, save = advance(state, metrics, epoch)
+            if save:
+                saved = epoch
+            if stop:
+                return epoch + 1, True, saved
+    return epoch + 1, False, saved
 
 
 def _in_blocks(stopper: Stopper, history: History, workers: int, progress: bool) -> Arrays:
