@@ -1,16 +1,22 @@
-"""Do stepping, replaying and resuming agree? Random rules over random histories, by the thousand.
+"""Do stepping, replaying, sweeping and resuming agree? Random rules over random histories.
 
     python benchmarks/agreement.py --histories 100000 --seed 1
+    python benchmarks/agreement.py --sweeps 1000000 --seed 1
 
 Histories are ragged and hold gaps, ties, NaN, infinities, denormals and neighbouring floats; rules
-are drawn from all there are, nested. For every pair, three ways are compared epoch by epoch:
-stepping, replaying in lanes (decisions and state arrays), and stepping cut at a random epoch, sent
-through JSON and resumed. Prints the count and every disagreement; exits with 1 if there is one.
+are drawn from all there are, nested, and those with a fast path of their own more often.
+
+--histories: for so many pairs of a rule and a run, three ways are compared: stepping, replaying in
+lanes (what is stopped and saved, and when), and stepping cut at a random epoch, sent through JSON
+and resumed, decision by decision. --sweeps: for so many pairs of a setting and a run, stepping and
+sweeping; means of regret are compared with exact fractions. Blocks and threads have random sizes.
+Prints the count and every disagreement; exits with 1 if there is one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import random
@@ -18,14 +24,17 @@ import sys
 import time
 import typing
 import unittest.mock
+from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 import earlystop as es
-from earlystop import lanes, replaying
+from earlystop import lanes, replaying, waiting
 from earlystop import rule as rule_module
 from earlystop.fields import AtLeast
+from earlystop.grid import axes_of, settled_rule
 from earlystop.modes import Mode
 
 METRICS = ("loss", "val_loss", "elapsed_seconds")
@@ -106,12 +115,36 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
     return chance.choice([0.0, 0.1, 0.125, 0.5, 1.0, 2.0, 1e-310])
 
 
-def _blocks_of_all_sizes(chance: random.Random) -> Any:
-    """Lets a replay cross the borders of its blocks, which are larger than these histories."""
+def random_pair(chance: random.Random) -> tuple[es.Rule, es.Rule]:
+    """A rule to stop by and one to save by; often of the kind that has a fast path."""
+    if chance.random() < 0.5:
+        return random_rule(chance), random_rule(chance, 1)
+    stop, save = random_patience(chance), random_rule_of(es.Best, chance)
+    return stop, chance.choice([save, save, es.Never()])
+
+
+def random_patience(chance: random.Random) -> es.Rule:
+    """A `Patience`, alone or in an any-of."""
+    rule = random_rule_of(es.Patience, chance)
+    if chance.random() < 0.6:
+        return rule
+    parts = [rule, random_rule(chance, 1)]
+    chance.shuffle(parts)
+    return es.AnyOf(*parts)
+
+
+@contextlib.contextmanager
+def blocks_of_all_sizes(chance: random.Random) -> Iterator[None]:
+    """Lets work cross the borders of its blocks, which are larger than these histories."""
     sizes: dict[str, Any] = {
-        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE")
+        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE", "_LEAST")
     }
-    return unittest.mock.patch.multiple(lanes, **sizes)
+    room = chance.choice([1, 5, 50, 10**6])
+    with (
+        unittest.mock.patch.multiple(lanes, **sizes),
+        unittest.mock.patch.object(waiting, "_MOST_PIECES", room),
+    ):
+        yield
 
 
 def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list[str]:
@@ -124,9 +157,10 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
         history = random_history(rng, runs, int(rng.integers(1, 30)))
         records = [history.records(run) for run in range(runs)]
         for _ in range(rules_per_history):
-            stopper = es.Stopper(random_rule(chance), random_rule(chance, 1), on_missing="skip")
-            with _blocks_of_all_sizes(chance):
-                arrays = replaying._in_blocks(stopper, history, workers=1, progress=False)
+            stopper = es.Stopper(*random_pair(chance), on_missing="skip")
+            with blocks_of_all_sizes(chance):
+                workers = chance.choice([1, 1, 1, 3])
+                arrays = replaying._in_blocks(stopper, history, workers, progress=False)
             for run in range(runs):
                 live = _live(stopper, records[run])
                 cut = chance.randint(0, len(live[0]))
@@ -136,6 +170,58 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
                     found.append(f"seed {seed}, history {done + run}: {stopper!r}, cut {cut}")
         done += runs
     return found
+
+
+def sweep_disagreements(pairs: int, seed: int) -> list[str]:
+    """Every disagreement found over so many settings on single runs, with what shows it again."""
+    rng, chance = np.random.default_rng(seed), random.Random(seed)
+    found: list[str] = []
+    done = 0
+    while done < pairs:
+        history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
+        records = [history.records(run) for run in range(len(history))]
+        rule, judge = (
+            random_patience(chance),
+            es.Best(chance.choice(METRICS), mode=chance.choice(["min", "max"])),
+        )
+        place = [type(part) for part in rule.parts].index(es.Patience) if rule.parts else None
+        grid: dict[str, Any] = {"patience": [chance.randint(0, 12) for _ in range(4)]}
+        if chance.random() < 0.6:
+            grid["min_delta"] = [chance.choice([0.0, 0.1, 0.5, 1.0, 1e-310]) for _ in range(2)]
+        if chance.random() < 0.2:
+            grid["baseline"] = [None, chance.choice([-1.0, 0.0, 1.0])]
+        if place is not None:
+            grid = {f"{place}.{name}": values for name, values in grid.items()}
+        with blocks_of_all_sizes(chance):
+            workers = chance.choice([1, 1, 1, 3])
+            table = es.sweep(rule, history, save=judge, workers=workers, **grid)
+            arrays = table.epochs, table.stopped, table.best_epoch
+        for number, setting in enumerate(table.settings):
+            stop = settled_rule(rule, axes_of(rule, grid), setting)
+            stopper = es.Stopper(stop, judge, on_missing="skip")
+            for run, record in enumerate(records):
+                live = _live(stopper, record)[1]
+                if live != tuple(array[number, run].item() for array in arrays):
+                    found.append(f"seed {seed}, after {done} pairs: {stopper!r} on run {run}")
+            regret = table.regret[number]
+            if not same(table.mean_regret[number], exact_mean(regret[~np.isnan(regret)])):
+                found.append(f"seed {seed}, after {done} pairs: mean regret of {stopper!r}")
+        done += len(table) * len(history)
+    return found
+
+
+def exact_mean(values: Any) -> float:
+    """The mean, rounded once; NaN of nothing."""
+    if not len(values):
+        return math.nan
+    if np.isinf(values).any():
+        return math.inf
+    return float(sum(map(Fraction, values.tolist())) / len(values))
+
+
+def same(one: float, other: float) -> bool:
+    """Equal, or both NaN."""
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def _live(stopper: es.Stopper, epochs: list[dict[str, float]]) -> tuple[list[es.Decision], Any]:
@@ -162,17 +248,27 @@ def _resumed(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--histories", type=int, default=10_000)
+    parser.add_argument("--histories", type=int, default=0)
+    parser.add_argument("--sweeps", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    began = time.perf_counter()
-    found = disagreements(arguments.histories, arguments.seed)
-    print(*found, sep="\n", end="\n" if found else "")
-    print(
-        f"{arguments.histories} histories, seed {arguments.seed}: {len(found)} disagreements "
-        f"between stepping, replaying and resuming ({time.perf_counter() - began:.0f} s)"
-    )
-    sys.exit(1 if found else 0)
+    if not arguments.histories and not arguments.sweeps:
+        arguments.histories = 10_000
+    everything = []
+    for count, look, what in (
+        (arguments.histories, disagreements, "stepping, replaying and resuming"),
+        (arguments.sweeps, sweep_disagreements, "stepping and sweeping"),
+    ):
+        if count:
+            began = time.perf_counter()
+            found = look(count, arguments.seed)
+            print(*found, sep="\n", end="\n" if found else "")
+            print(
+                f"{count} pairs of a rule and a run, seed {arguments.seed}: {len(found)} "
+                f"disagreements between {what} ({time.perf_counter() - began:.0f} s)"
+            )
+            everything += found
+    sys.exit(1 if everything else 0)
 
 
 if __name__ == "__main__":
