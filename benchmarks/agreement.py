@@ -180,10 +180,9 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
     while done < pairs:
         history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
         records = [history.records(run) for run in range(len(history))]
-        rule, judge = (
-            random_patience(chance),
-            es.Best(chance.choice(METRICS), mode=chance.choice(["min", "max"])),
-        )
+        rule = random_patience(chance)
+        judge = random_rule_of(es.Best, chance).replace(min_delta=0.0)
+        assert isinstance(judge, es.Best)
         place = [type(part) for part in rule.parts].index(es.Patience) if rule.parts else None
         grid: dict[str, Any] = {"patience": [chance.randint(0, 12) for _ in range(4)]}
         if chance.random() < 0.6:

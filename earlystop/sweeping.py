@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .blocks import in_order, progress_bar
-from .errors import RuleError, RuleTypeError
+from .errors import HistoryError, RuleError, RuleTypeError
 from .fields import Count, Positive, settled
 from .grid import Axis, all_parts, axes_of, part_at, settled_rule
 from .history import Bools, History, unreported
@@ -161,44 +161,67 @@ class _Answered:
         places = np.concatenate([family.places for family in self._families])
         totals.merge(ours, places)
 
-    def columns(self, wanted: range) -> Iterator[tuple[int, Column]]:
-        """What each of these settings did."""
-        pieces, begin, _ = self._asked(slice(None))
-        order = np.argsort(begin, kind="stable")
-        pieces, begin, rest = pieces.only(order), begin[order], self._otherwise
-        lane = pieces.track % self._lanes
-        regret = _regret(pieces.best, self._of_log[lane], self._mode)
-        for family, first in zip(self._families, self._first_of.tolist(), strict=False):
-            since, last = rest.epochs.copy(), np.zeros(self._lanes, dtype=np.int32)
-            best_epoch, best, regrets = (array.copy() for array in rest[2:])
-            taken = int(np.searchsorted(begin, first))
-            numbers = zip(family.values.tolist(), family.places.tolist(), strict=True)
-            for number, (value, place) in enumerate(numbers, start=first):
-                if place not in wanted:
-                    continue
-                new = slice(taken, int(np.searchsorted(begin, number, side="right")))
-                taken, there = new.stop, lane[new]
-                since[there], last[there] = pieces.reference_epoch[new], pieces.last[new]
-                best_epoch[there], best[there] = pieces.best_epoch[new], pieces.best[new]
-                regrets[there] = regret[new]
-                answered = last >= value
-                yield (
-                    place,
-                    Column(
-                        np.where(answered, since + (value + 1), rest.epochs),
-                        answered | rest.stopped,
-                        np.where(answered, best_epoch, rest.best_epoch),
-                        np.where(answered, best, rest.best),
-                        np.where(answered, regrets, rest.regret),
-                    ),
+    def columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
+        """What each of these settings did on some of the lanes, part by part."""
+        for number, family in enumerate(self._families):
+            begin, end = number * self._lanes, (number + 1) * self._lanes
+            ours = np.flatnonzero((self._pieces.track >= begin) & (self._pieces.track < end))
+            settings = [
+                each
+                for each in zip(
+                    itertools.count(int(self._first_of[number])),
+                    family.values.tolist(),
+                    family.places.tolist(),
+                    strict=False,
                 )
+                if each[2] in wanted
+            ]
+            parts = max(1, len(ours) // _PIECES_AT_A_TIME)
+            for lanes in slices(self._lanes if settings else 0, -(-self._lanes // parts)):
+                track = self._pieces.track[ours] - begin
+                there = ours[(track >= lanes.start) & (track < lanes.stop)]
+                yield from self._columns_of(settings, lanes, there)
+
+    def _columns_of(
+        self, settings: list[tuple[int, int, int]], lanes: slice, which: Any
+    ) -> Iterator[tuple[int, slice, Column]]:
+        """What settings of a family did on some lanes, which these pieces are about.
+
+        settings: of each the number, the patience and the place.
+        """
+        pieces, begin, _ = self._asked(which)
+        order = np.argsort(begin, kind="stable")
+        pieces, begin = pieces.only(order), begin[order]
+        run = pieces.track % self._lanes
+        regret = _regret(pieces.best, self._of_log[run], self._mode)
+        run -= lanes.start
+        rest = Column._make(array[lanes] for array in self._otherwise)
+        since, last = rest.epochs.copy(), np.zeros(len(rest.epochs), dtype=np.int32)
+        best_epoch, best, regrets = (array.copy() for array in rest[2:])
+        taken = 0
+        for number, patience, place in settings:
+            new = slice(taken, int(np.searchsorted(begin, number, side="right")))
+            taken, there = new.stop, run[new]
+            since[there], last[there] = pieces.reference_epoch[new], pieces.last[new]
+            best_epoch[there], best[there] = pieces.best_epoch[new], pieces.best[new]
+            regrets[there] = regret[new]
+            answered = last >= patience
+            column = Column(
+                np.where(answered, since + (patience + 1), rest.epochs),
+                answered | rest.stopped,
+                np.where(answered, best_epoch, rest.best_epoch),
+                np.where(answered, best, rest.best),
+                np.where(answered, regrets, rest.regret),
+            )
+            yield place, lanes, column
 
     def longest(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
         """What the rules ask for, and up to which epoch one of them does."""
         for family in self._families:
-            place = int(family.places[-1])
-            for _, column in self.columns(range(place, place + 1)):
-                yield AnyOf(family.patience, family.rest).all_needs, column.epochs
+            place, epochs = int(family.places[-1]), np.empty(self._lanes, dtype=np.int64)
+            for _, lanes, column in self.columns(range(place, place + 1)):
+                epochs[lanes] = column.epochs
+            yield AnyOf(family.patience, family.rest).all_needs, epochs
 
 
 # Any rule: settings side by side ------------------------------------------------------------------
@@ -252,11 +275,11 @@ class _Stepped:
         return sum(array.nbytes for arrays in kinds for array in arrays)
 
     def add_to(self, totals: Totals) -> None:
-        for place, column in self.columns(None):
+        for place, _, column in self.columns(range(max(self._places) + 1)):
             totals.add(place, column.epochs, column.regret)
 
-    def columns(self, wanted: range | None) -> Iterator[tuple[int, Column]]:
-        """What each of these settings did; None: all."""
+    def columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
+        """What each of these settings did, on all lanes."""
         for place, epochs, stopped, best_epoch, best in zip(
             self._places,
             self._epochs,
@@ -265,9 +288,10 @@ class _Stepped:
             self._best_value,
             strict=True,
         ):
-            if wanted is None or place in wanted:
+            if place in wanted:
                 regret = _regret(best, self._of_log, self._mode)
-                yield place, Column(epochs, stopped, best_epoch, best, regret)
+                column = Column(epochs, stopped, best_epoch, best, regret)
+                yield place, slice(0, len(epochs)), column
 
     def longest(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
         """What the rules ask for, and up to which epoch they do."""
@@ -355,6 +379,7 @@ class _Work:
         """What some settings did on some runs, part by part, until all is done."""
         total = None
         if isinstance(self._histories, Sequence):
+            self._require(_metrics_of(self._histories))  # it can be told before the work
             runs = sum(history.runs for history in self._histories)
             total = runs * sum(group.settings for group in self._groups)
         bar = None
@@ -382,8 +407,6 @@ class _Work:
 
     def _checked(self) -> Iterator[History]:
         """The histories; between them, they report every metric that is asked for."""
-        if isinstance(self._histories, Sequence):  # then it can be told before the work
-            self._require(_metrics_of(self._histories))
         there: set[str] = set()
         for history in self._histories:
             there |= _metrics_of([history])
@@ -391,6 +414,8 @@ class _Work:
         self._require(there)
 
     def _require(self, there: set[str]) -> None:
+        if not there:
+            raise HistoryError("`sweep` needs at least one history, got none")
         for name, owner in self._needs.items():
             if name not in there:
                 raise unreported(name, owner, there)
@@ -480,8 +505,8 @@ class Sweep:
     def _columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
         """What each of these settings did on some of the runs, part by part."""
         for runs, outcome in self._work.outcomes() if self._kept is None else self._kept:
-            for place, column in outcome.columns(wanted):
-                yield place, runs, column
+            for place, lanes, column in outcome.columns(wanted):
+                yield place, slice(runs.start + lanes.start, runs.start + lanes.stop), column
 
     @functools.cached_property
     def _arrays(self) -> Column:
@@ -561,7 +586,9 @@ class Sweep:
     def to_dict(self) -> dict[str, list[Any]]:
         """One row a setting, as columns: the settings, mean epochs, share saved, mean regret.
 
-        `pandas.DataFrame(table.to_dict())`, or polars' or pyarrow's, makes a frame of it.
+        `pandas.DataFrame(table.to_dict())` makes a frame of it. What takes Arrow data takes the
+        sweep as it is: `polars.DataFrame(table)`, `pyarrow.table(table)`,
+        `pandas.DataFrame.from_arrow(table)`.
         """
         columns: dict[str, list[Any]] = {
             name: [setting[name] for setting in self.settings] for name in self.settings[0]
@@ -569,6 +596,24 @@ class Sweep:
         for name in ("mean_epochs", "share_saved", "mean_regret"):
             columns[name] = getattr(self, name).tolist()
         return columns
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """`to_dict` for what takes Arrow data, such as `polars.DataFrame(table)`.
+
+        Rules among the settings are written as text. Raises ImportError without pyarrow.
+        """
+        try:
+            import pyarrow
+        except ImportError as error:
+            raise ImportError(
+                'a sweep as Arrow data needs pyarrow: pip install "earlystop[arrow]"'
+            ) from error
+        columns = {
+            name: [repr(value) if isinstance(value, Rule) else value for value in values]
+            for name, values in self.to_dict().items()
+        }
+        stream: object = pyarrow.table(columns).__arrow_c_stream__(requested_schema)
+        return stream
 
 
 def _quantile(regret: Floats, q: float) -> float:

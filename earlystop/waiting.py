@@ -194,7 +194,7 @@ class _Waits:
             tracks = _Tracks(ours, None if relative else plains[plain], lanes)
             self._waits.append(_Wait(tracks, numbers, shortest))
         self._tracks = dict.fromkeys([*plains.values(), *(wait.tracks for wait in self._waits)])
-        self._all = len(lanes)
+        self._all, self._shortest = len(lanes), shortest
         self._ids = np.arange(self._all, dtype=np.int32)  # the lanes that are left
         self._pieces: list[Pieces] = []
         self._kind = np.int16 if lanes.longest < np.iinfo(np.int16).max - 1 else np.int32
@@ -205,6 +205,8 @@ class _Waits:
         for tracks in self._tracks:
             tracks.look(epoch)
         for wait in self._waits:
+            if epoch.number - wait.tracks.start < self._shortest:
+                continue  # nobody can have waited so long
             # Where the best is another from now on, or the reference, another piece begins.
             self._divide(wait, self._judge.improved, epoch.number)
             if wait.tracks.plain is not self._judge and wait.tracks is not self._judge:

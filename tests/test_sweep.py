@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import random
+import sys
+import tracemalloc
 import unittest.mock
-from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
+import polars
+import pyarrow
 import pytest
-from agreement import METRICS, random_history, random_rule
+from agreement import METRICS, exact_mean, random_history, random_rule, sweep_disagreements
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import histories, rules
@@ -155,6 +160,144 @@ def test_large_random_sweeps_agree_in_blocks_of_all_sizes(seed: int) -> None:
     check(table, made, [es.Best("loss")] * len(made), history)
 
 
+def test_many_random_sweeps_agree_with_stepping() -> None:
+    assert sweep_disagreements(pairs=6000, seed=20170709) == []
+
+
+def arrays_of(table: es.Sweep) -> list[Any]:
+    summaries = [table.mean_epochs, table.share_saved, table.mean_regret]
+    summaries += [table.quantile_epochs(0.3), table.quantile_regret(0.7)]
+    return [table.epochs, table.stopped, table.best_epoch, table.best, table.regret, *summaries]
+
+
+def cut(history: es.History, places: list[int]) -> list[es.History]:
+    """The same runs as several histories."""
+    parts = []
+    for begin, end in itertools.pairwise([0, *places, len(history)]):
+        metrics = {
+            name: np.ma.MaskedArray(array[begin:end], ~history.reported(name)[begin:end])
+            for name, array in history.metrics.items()
+        }
+        parts.append(es.History(metrics, lengths=history.lengths[begin:end]))
+    return parts
+
+
+SHARED: dict[str, tuple[es.Rule, dict[str, Any]]] = {
+    "patience": (es.Patience("loss"), {"patience": range(1, 9)}),
+    "patience and min_delta": (
+        es.Patience("loss") | es.Threshold("val_loss", -3.0),
+        {"0.patience": [3, 1], "min_delta": [0.0, 0.5]},
+    ),
+    "stepped": (es.Warmup(es.Patience("loss"), 2), {"patience": [1, 3], "epochs": [0, 2]}),
+}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("what", SHARED)
+@pytest.mark.parametrize("seed", range(3))
+def test_several_histories_and_workers_give_the_numbers_of_one(
+    what: str, seed: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule, grid = SHARED[what]
+    history = random_history(np.random.default_rng(seed), runs=60, epochs=25)
+    parts = cut(history, [13, 14, 40])
+    wanted = arrays_of(es.sweep(rule, history, **grid))
+    if not kept:
+        monkeypatch.setattr(sweeping, "_KEEP", 0)
+        monkeypatch.setattr(sweeping, "_AT_A_TIME", 1000)
+    monkeypatch.setattr(lanes, "_LEAST", 7)
+    for source, workers in (
+        (parts, 1),
+        (tuple(parts), 3),
+        (iter(parts), 1),
+        (iter(parts), 2),
+        ([history], 2),
+        (history, 3),
+    ):
+        table = es.sweep(rule, source, workers=workers, **grid)
+        for array, want in zip(arrays_of(table), wanted, strict=True):
+            np.testing.assert_array_equal(array, want)
+        assert table.runs == 60
+        assert table.names == history.names
+        assert table.lengths.tolist() == history.lengths.tolist()
+
+
+def test_names_of_several_histories_are_kept_and_the_others_are_numbered() -> None:
+    one = es.History({"loss": [[1.0], [2.0]]}, names=["a", "b"])
+    two = es.History({"loss": [[1.0], [2.0]]})
+    assert es.sweep(es.Patience("loss"), [one, two], patience=[1]).names == (
+        "a",
+        "b",
+        "run 2",
+        "run 3",
+    )
+
+
+def test_a_metric_may_be_in_some_histories_only() -> None:
+    rule = es.Patience("loss") | es.Diverged("acc", 0.3)
+    with_acc = es.History({"loss": [[3.0, 2.0, 1.0]], "acc": [[0.5, 0.2, 0.1]]})
+    without = es.History({"loss": [[3.0, 4.0, 5.0]]})
+    for source in ([without, with_acc], iter([without, with_acc])):
+        assert es.sweep(rule, source, patience=[2]).epochs.tolist() == [[3, 2]]
+    for source in ([without, without], iter([without, without])):
+        with pytest.raises(es.MissingMetricError, match="no epoch of this history reports 'acc'"):
+            es.sweep(rule, source, patience=[2])
+    only_acc = es.History({"acc": [[0.5, 0.2, 0.1]]})
+    table = es.sweep(rule, [with_acc, only_acc], patience=[2])
+    assert table.epochs.tolist() == [[2, 2]]
+    assert table.best_epoch.tolist() == [[1, -1]]
+
+
+def test_a_sweep_of_no_history_is_refused() -> None:
+    for source in ([], iter([])):
+        with pytest.raises(es.HistoryError, match="needs at least one history"):
+            es.sweep(es.Patience("loss"), source, patience=[1])
+    with pytest.raises(TypeError, match="takes a History, or several, got dict among them"):
+        es.sweep(es.Patience("loss"), [{"loss": [1.0]}], patience=[1])
+
+
+def test_memory_stays_bounded_whatever_the_history(tmp_path: Path) -> None:
+    shape = (20_000, 500)
+    values = np.lib.format.open_memmap(tmp_path / "loss.npy", "w+", np.float64, shape)
+    values[:] = 1 / np.sqrt(np.arange(1, 501)) + np.random.default_rng(1).random(shape) / 10
+    history = es.History({"loss": np.load(tmp_path / "loss.npy", mmap_mode="r")})
+    rule = es.Patience("loss")
+    grid = {"patience": range(1, 200), "min_delta": [i * 1e-3 for i in range(6)]}
+    tracemalloc.start()
+    try:
+        table = es.sweep(rule, history, **grid)
+        assert len(table.mean_regret) == len(table.quantile_regret(0.9)) == len(table)
+        sweep_peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        es.replay(es.Patience("loss", 50) | es.NonFinite(), history, save=es.Best("loss"))
+        replay_peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sweep_peak < 64 * 2**20
+    assert replay_peak < 64 * 2**20
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame.from_arrow, polars.DataFrame, pyarrow.table])
+def test_frames_take_a_sweep_as_it_is(make: Any) -> None:
+    history = es.History({"loss": [[3.0, 4.0, 1.0]]})
+    table = es.sweep(es.Patience("loss"), history, patience=[1, 2], min_delta=[0.0, 0.5])
+    frame = make(table)
+    columns = table.to_dict()
+    assert {name: list(map(float, frame[name].to_numpy())) for name in columns} == columns
+    rules = [es.Patience("loss", 1), es.Patience("loss", 2)]
+    frame = make(es.sweep(es.Warmup(rules[0], 1), history, rule=rules))
+    assert [str(value) for value in frame["rule"].to_numpy()] == [repr(rule) for rule in rules]
+
+
+def test_without_pyarrow_a_frame_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    table = es.sweep(es.Patience("loss"), es.History({"loss": [[3.0, 4.0]]}), patience=[1])
+    with pytest.raises(ImportError, match=r'needs pyarrow: pip install "earlystop\[arrow\]"'):
+        table.__arrow_c_stream__()
+
+
 def test_settings_come_in_the_order_of_the_product() -> None:
     history = es.History({"loss": [[3.0, 2.0, 1.0]]})
     table = es.sweep(es.Patience("loss"), history, patience=[2, 1], min_delta=[0.5, 0.0])
@@ -169,19 +312,13 @@ def test_settings_come_in_the_order_of_the_product() -> None:
     )
 
 
-def exact_mean(values: list[float]) -> float:
-    if any(map(math.isinf, values)):
-        return math.inf
-    return float(sum(map(Fraction, values)) / len(values))
-
-
 def test_summaries_say_what_the_arrays_say() -> None:
     history = random_history(np.random.default_rng(3), runs=50, epochs=40)
     table = es.sweep(es.Patience("loss"), history, patience=range(1, 12))
     saved = 1 - table.epochs.sum(axis=1) / history.lengths.sum()
     np.testing.assert_allclose(table.share_saved, saved, rtol=1e-12)
     there = ~np.isnan(table.regret[0])
-    assert table.mean_regret.tolist() == [exact_mean(row[there].tolist()) for row in table.regret]
+    assert table.mean_regret.tolist() == [exact_mean(row[there]) for row in table.regret]
     np.testing.assert_array_equal(
         table.quantile_epochs(0.9), np.quantile(table.epochs, 0.9, axis=1)
     )
@@ -330,6 +467,11 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         lambda h: es.sweep(es.Patience("loss", 9), h, on_missing="raise", min_delta=[0.1]),
         KeyError,
         "no metric 'loss' at epoch 1 of 'run 0'",
+    ),
+    "no workers": (
+        lambda h: es.sweep(es.Patience("loss"), h, workers=0, patience=[1]),
+        ValueError,
+        "`sweep(workers=...)` must be a whole number of at least 1, got 0",
     ),
     "another way with gaps": (
         lambda h: es.sweep(es.Patience("loss"), h, on_missing="warn", patience=[1]),

@@ -1,0 +1,165 @@
+"""What a sweep costs, next to reading the data once and to loops written by hand, per setting.
+
+    python benchmarks/sweep.py
+
+Everything is measured in one run, on one core unless it says otherwise: a warm-up, then the fastest
+of some repeats. The floor is `x.min(axis=1)`: one look at every number. A sweep gives the means over
+runs (epochs used, regret) for every setting. The rivals give epochs used and best epoch of every run,
+setting by setting: "numba" is a compiled loop over runs, "NumPy" a loop over epochs with all runs at
+once, "Stopper" the live loop. Where all settings would take long, a rival does some of them, evenly
+spaced, and its time is multiplied (marked ~). 10^8 run-epochs are read from a memory-mapped file.
+Memory is what is allocated above the data, the result included.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from measure import (
+    KINDS,
+    SHAPES,
+    Curves,
+    compiled_loop,
+    curves_of,
+    fastest,
+    machine,
+    numpy_loop,
+    peak,
+    show,
+)
+
+import earlystop as es
+
+SETTINGS = 1000
+DELTAS = [number / 1000 for number in range(10)]
+
+
+def swept(history: es.History, workers: int = 1) -> Any:
+    """The means of all patience values."""
+    patience = range(1, SETTINGS + 1)
+    table = es.sweep(es.Patience("val_loss"), history, workers=workers, patience=patience)
+    return table.mean_epochs, table.mean_regret
+
+
+def rivals(curves: Curves) -> dict[str, tuple[Callable[[int], Any], int]]:
+    """Ways to take the decisions for one patience; and how many patience values they do."""
+    used, best_epoch = np.empty(len(curves), np.int64), np.empty(len(curves), np.int64)
+
+    def stepped(patience: int) -> None:
+        stopper = es.EarlyStopping("val_loss", patience=patience)
+        for run in curves:
+            stopper.reset()
+            for value in run.tolist():
+                if stopper.step({"val_loss": value}).stop:
+                    break
+
+    room = 2 * 10**9 // curves.size  # run-epochs that a compiled loop gets through in seconds
+    ways: dict[str, tuple[Callable[[int], Any], int]] = {
+        "numba": (lambda patience: compiled_loop(curves, patience, used, best_epoch), room),
+        "NumPy": (lambda patience: numpy_loop(curves, patience), room // 10),
+        "Stopper": (stepped, room // 1000),
+    }
+    return {name: (run, min(some, SETTINGS)) for name, (run, some) in ways.items() if some > 0}
+
+
+def growth(sizes: list[int], kind: str, seed: int) -> None:
+    """From 100 run-epochs on."""
+    names = ["floor", "sweep", "sweep, 2 workers", "numba", "NumPy", "Stopper"]
+    times, memory = [], []
+    for size in sizes:
+        with curves_of(size, kind, seed) as curves:
+            history = es.History({"val_loss": curves})
+            runs: dict[str, Callable[[], Any]] = {
+                "floor": lambda: curves.min(axis=1),  # called at once
+                "sweep": lambda: swept(history),  # noqa: B023
+                "sweep, 2 workers": lambda: swept(history, workers=2),  # noqa: B023
+            }
+            share = dict.fromkeys(runs, 1.0)
+            for name, (run, some) in rivals(curves).items():
+                values = np.linspace(1, SETTINGS, some).round().astype(int).tolist()
+                runs[name] = lambda run=run, values=values: [run(value) for value in values]  # type: ignore[misc]
+                share[name] = some / SETTINGS
+            seconds = {name: fastest(run) / share[name] for name, run in runs.items()}
+            top = {name: peak(run) for name, run in runs.items()}
+        row = [
+            f"{'~' if share[n] < 1 else ''}{seconds[n] / seconds['floor']:,.1f}"
+            if n in runs
+            else ""
+            for n in names[1:]
+        ]
+        shape = "{:,} x {:,}".format(*SHAPES[size])
+        times.append([shape, f"{seconds['floor'] * 1e3:.3f}", *row])
+        memory.append([shape, *(f"{top[n]:.1f}" if n in runs else "" for n in names)])
+    title = f"Sweep of {SETTINGS} patience values: times the floor ({kind})"
+    show(title, ["runs x epochs", "floor, ms", *names[1:]], times)
+    show("Sweep: memory above the data, MB", ["runs x epochs", *names], memory)
+
+
+def grids(size: int, seed: int) -> None:
+    """Several grids on curves of several kinds."""
+    loss = "val_loss"
+    patience = es.Patience(loss)
+    either = patience | es.Threshold(loss, -1e9) | es.NonFinite(loss)
+    epochs = SHAPES[size][1]
+    asked: dict[str, tuple[Callable[[es.History], Any], str]] = {
+        "1,000 patience: means": (swept, "15"),
+        "1,000 patience x 10 min_delta: means": (
+            lambda h: es.sweep(patience, h, patience=range(1, 1001), min_delta=DELTAS).mean_regret,
+            "60",
+        ),
+        "200 patience: arrays of all runs": (
+            lambda h: es.sweep(patience, h, patience=range(1, 201)).regret,
+            "40",
+        ),
+        "1,000 patience in an any-of: means": (
+            lambda h: es.sweep(either, h, patience=range(1, 1001)).mean_regret,
+            "",
+        ),
+        "5 alphas of GeneralizationLoss: means": (
+            lambda h: (
+                es.sweep(
+                    es.GeneralizationLoss(loss), h, alpha=[1.0, 2.0, 5.0, 10.0, 1e9]
+                ).mean_regret
+            ),
+            "60",
+        ),
+        "5 windows of Plateau: means": (
+            lambda h: (
+                es.sweep(
+                    es.Plateau(loss, 2, 1e-9), h, window=[2, 3, 5, 10, 20], save=es.Best(loss)
+                ).mean_regret
+            ),
+            "",
+        ),
+    }
+    ratios: dict[str, list[str]] = {name: [] for name in asked}
+    for kind in KINDS:
+        with curves_of(size, kind, seed) as curves:
+            history = es.History({loss: curves})
+            floor = fastest(lambda: curves.min(axis=1))  # called at once
+            for name, (run, _) in asked.items():
+                ratios[name].append(f"{fastest(lambda: run(history)) / floor:.1f}")  # noqa: B023
+    show(
+        f"Sweep: times the floor ({SHAPES[size][0]:,} x {epochs:,})",
+        ["grid", *KINDS, "at most"],
+        [[name, *ratios[name], asked[name][1]] for name in asked],
+        caption="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--largest", type=int, default=8, help="10 to this many run-epochs")
+    parser.add_argument("--kind", choices=[*KINDS], default="learning")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    print(f"{machine()}; seed {arguments.seed}")
+    growth([10**n for n in range(2, arguments.largest + 1)], arguments.kind, arguments.seed)
+    grids(10 ** min(arguments.largest, 7), arguments.seed)
+
+
+if __name__ == "__main__":
+    main()
