@@ -2,13 +2,13 @@
 
     python benchmarks/sweep.py
 
-Everything is measured in one run, on one core unless it says otherwise: a warm-up, then the fastest
-of some repeats. The floor is `x.min(axis=1)`: one look at every number. A sweep gives the means over
-runs (epochs used, regret) for every setting. The rivals give epochs used and best epoch of every run,
-setting by setting: "numba" is a compiled loop over runs, "NumPy" a loop over epochs with all runs at
-once, "Stopper" the live loop. Where all settings would take long, a rival does some of them, evenly
-spaced, and its time is multiplied (marked ~). 10^8 run-epochs are read from a memory-mapped file.
-Memory is what is allocated above the data, the result included.
+Everything is measured in one run, on one core unless it says otherwise: a warm-up, then the
+fastest of some repeats. The floor is `x.min(axis=1)`: one look at every number. A sweep gives the
+means over runs (epochs used, regret) for every setting. The rivals give epochs used and best epoch
+of every run, setting by setting: "numba" is a compiled loop over runs, "NumPy" a loop over epochs
+with all runs at once, "Stopper" the live loop. Where all settings would take long, a rival does
+some of them, evenly spaced, and its time is multiplied (marked ~). 10^8 run-epochs are read from a
+memory-mapped file. Memory is what is allocated above the data, the result included.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ _KEEP = 16 * 2**20
 # Arrays that are worked on at a time for quantiles take so many bytes.
 _AT_A_TIME = 16 * 2**20
 _PIECES_AT_A_TIME = 65536
+_LARGEST_TABLE = 2**19
 
 
 class Column(NamedTuple):
@@ -101,9 +102,7 @@ class _Family:
 class _Answered:
     """What families did on a block of runs."""
 
-    def __init__(
-        self, families: list[_Family], judge: Best, history: History, found: Waited
-    ) -> None:
+    def __init__(self, families: list[_Family], judge: Best, found: Waited) -> None:
         self._families = families
         self._first_of = np.cumsum([0, *(len(family.values) for family in families)])
         self._lanes, self._mode = len(found.epochs), judge.mode
@@ -112,21 +111,32 @@ class _Answered:
         self._otherwise = Column(
             found.epochs, found.stopped, found.best_epoch, found.best, rest_regret
         )
-        # For every family and patience, the first of its settings whose patience is not below it.
-        self._size = history.epochs + 2
-        self._nearest = np.concatenate(
-            [
-                first + np.searchsorted(family.values, np.arange(self._size))
-                for first, family in zip(self._first_of.tolist(), families, strict=False)
-            ]
-        )
         self._pieces = found.pieces
+        # For every family and patience, the first of its settings whose patience is not below it;
+        # worked out beforehand where that is not much.
+        largest = max(int(family.values[-1]) for family in families)
+        self._table: Any = None
+        if (largest + 2) * len(families) <= _LARGEST_TABLE:
+            tracks = np.repeat(np.arange(len(families)) * self._lanes, largest + 2)
+            every = np.tile(np.arange(largest + 2), len(families))
+            self._table = self._nearest(tracks, every).reshape(len(families), -1)
 
-    def _asked(self, which: slice) -> tuple[Pieces, Ints, Ints]:
+    def _nearest(self, track: Any, patience: Any) -> Ints:
+        family = track // self._lanes if len(self._families) > 1 else 0
+        if self._table is not None:
+            found: Ints = self._table[family, np.minimum(patience, self._table.shape[1] - 1)]
+            return found
+        nearest = np.empty(len(track), dtype=np.int64)
+        for number, each in enumerate(self._families):
+            ours = track // self._lanes == number
+            nearest[ours] = self._first_of[number] + np.searchsorted(each.values, patience[ours])
+        return nearest
+
+    def _asked(self, which: Any) -> tuple[Pieces, Ints, Ints]:
         """Of these pieces those that answer a setting, and which: from, and to before which."""
         pieces = self._pieces.only(which)
-        row: Any = pieces.track // self._lanes * self._size if len(self._families) > 1 else 0
-        begin, end = self._nearest[pieces.first + row], self._nearest[pieces.last + (row + 1)]
+        begin = self._nearest(pieces.track, pieces.first)
+        end = self._nearest(pieces.track, pieces.last + 1)
         asked = begin < end
         if asked.all():
             return pieces, begin, end
@@ -138,7 +148,7 @@ class _Answered:
 
     @property
     def nbytes(self) -> int:
-        arrays = (*self._pieces, self._nearest, *self._otherwise, self._of_log)
+        arrays = (*self._pieces, *self._otherwise, self._of_log)
         return sum(array.nbytes for array in arrays)
 
     def add_to(self, totals: Totals) -> None:
@@ -329,7 +339,7 @@ class _Families:
             ]
         patiences = [family.patience for family in self.families]
         return [
-            (part, _Answered(self.families, self.judge, history, found))
+            (part, _Answered(self.families, self.judge, found))
             for part, found in waited(patiences, self.rest, self.judge, history, runs)
         ]
 

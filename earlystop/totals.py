@@ -16,7 +16,6 @@ Floats = npt.NDArray[np.float64]
 # room for the sums of 2**34 of them.
 _BITS = 28
 _LOWEST = -1074
-_PLACES = (1024 - _LOWEST) // _BITS + 1
 
 
 def over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
@@ -33,8 +32,21 @@ class ExactSums:
     """
 
     def __init__(self, sums: int) -> None:
-        # The digits of the first sum, and what each later one has more than the one before it.
-        self._changes = np.zeros((sums + 1, _PLACES), dtype=np.int64)
+        # The digits of the first sum, and what each later one has more than the one before it; the
+        # first digit is that of place `_lowest`, and there are as many as have been needed.
+        self._changes = np.zeros((sums + 1, 0), dtype=np.int64)
+        self._lowest = 0
+
+    def _digits_at(self, place: int) -> Ints:
+        """The digits of a place, one of each sum."""
+        if not self._changes.shape[1]:
+            self._lowest = place
+        below = max(self._lowest - place, 0)
+        above = max(place - self._lowest - self._changes.shape[1] + 1, 0)
+        if below or above:
+            self._changes = np.pad(self._changes, ((0, 0), (below, above)))
+            self._lowest -= below
+        return self._changes[:, place - self._lowest]
 
     def add(self, place: int, values: Floats) -> None:
         """Add values to one of the sums."""
@@ -53,7 +65,7 @@ class ExactSums:
             values = values - _scaled(digits, unit)
             # The weights are floats, which are exact up to 2**53.
             changes = np.bincount(begin, digits, rows) - np.bincount(end, digits, rows)
-            self._changes[first : first + rows, place] += changes.astype(np.int64)
+            self._digits_at(place)[first : first + rows] += changes.astype(np.int64)
             place -= 1
 
     def _digits(self) -> npt.NDArray[np.int64]:
@@ -62,9 +74,10 @@ class ExactSums:
 
     def merge(self, other: ExactSums, places: Ints) -> None:
         """Add each sum of another to the one of these places, all different."""
-        digits = other._digits()
-        self._changes[places] += digits
-        self._changes[places + 1] -= digits
+        for place, digits in enumerate(other._digits().T, start=other._lowest):
+            ours = self._digits_at(place)
+            ours[places] += digits
+            ours[places + 1] -= digits
 
     def means(self, counts: Ints) -> Floats:
         """The sums, each divided by a number of its own and rounded once; by 0: NaN."""
@@ -73,11 +86,11 @@ class ExactSums:
         if not len(used):
             return np.where(counts > 0, 0.0, np.nan)
         lowest = int(used[0])
-        powers = np.array([1 << _BITS * int(place - lowest) for place in used], dtype=object)
+        powers = np.array([1 << _BITS * (place - lowest) for place in used.tolist()], dtype=object)
         sums = digits[:, used].astype(object) @ powers
         # The sums are whole numbers of Python, times a power of 2; so are the counts, and a
         # quotient of such numbers is the float nearest to it.
-        power = _LOWEST + _BITS * lowest
+        power = _LOWEST + _BITS * (self._lowest + lowest)
         means = np.full(len(counts), np.nan)
         some = counts > 0
         over = sums[some] * (1 << max(power, 0))

@@ -105,25 +105,29 @@ class _Tracks:
         row, plain = epoch.row(self.monitor), self.plain
         if plain is not None and plain.improved.dtype != np.bool_:
             lanes = plain.improved
-            references = self.value.reshape(len(self.rules), -1).take(lanes, axis=1)
+            references = self._by_rule(self.value).take(lanes, axis=1)
             improves = self.rules[0].improves(row[lanes], references, self._min_delta)
             rule, which = improves.nonzero()
             self._improved_lanes = lanes[which]
             self.improved = self._improved_lanes + rule * self.lanes
             return
-        parts = []
-        for number, rule in enumerate(self.rules):
-            improves = rule.improves(row, self.value[number * self.lanes :][: self.lanes])
-            if epoch.inside is not None:
-                improves &= epoch.inside
-            parts.append(improves)
-        improves = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        everything = np.empty((len(self.rules), self.lanes), dtype=np.bool_)
+        for rule, value, improves in zip(
+            self.rules, self._by_rule(self.value), everything, strict=True
+        ):
+            improves[:] = rule.improves(row, value)
+        if epoch.inside is not None:
+            everything &= epoch.inside
+        improves = everything.ravel()
         if np.count_nonzero(improves) > _MANY * len(improves):
             self.improved = improves
             return
         self.improved = self._improved_lanes = improves.nonzero()[0]
         if len(self.rules) > 1:
             self._improved_lanes = self.improved % self.lanes
+
+    def _by_rule(self, array: Any) -> Any:
+        return array.reshape(len(self.rules), -1)
 
     def of(self, lanes: Any) -> Any:
         """The tracks of these lanes."""
@@ -140,8 +144,7 @@ class _Tracks:
             return
         row = epoch.row(self.monitor)
         if tracks.dtype == np.bool_:
-            values = row if len(self.rules) == 1 else np.concatenate([row] * len(self.rules))
-            np.copyto(self.value, values, where=tracks)
+            np.copyto(self._by_rule(self.value), row, where=self._by_rule(tracks))
             np.copyto(self.epoch, epoch.number, where=tracks)
         else:
             self.value[tracks] = row[self._improved_lanes]
