@@ -98,55 +98,70 @@ def growth(sizes: list[int], kind: str, seed: int) -> None:
     show("Sweep: memory above the data, MB", ["runs x epochs", *names], memory)
 
 
+LOSS = "val_loss"
+PATIENCE = es.Patience(LOSS)
+ARRAYS = "200 patience: arrays of all runs"
+GRIDS: dict[str, tuple[Callable[[es.History], Any], str]] = {
+    "1,000 patience: means": (swept, "15"),
+    "1,000 patience x 10 min_delta: means": (
+        lambda h: es.sweep(PATIENCE, h, patience=range(1, 1001), min_delta=DELTAS).mean_regret,
+        "60",
+    ),
+    ARRAYS: (lambda h: es.sweep(PATIENCE, h, patience=range(1, 201)).regret, "40"),
+    "1,000 patience in an any-of: means": (
+        lambda h: (
+            es.sweep(
+                PATIENCE | es.Threshold(LOSS, -1e9) | es.NonFinite(LOSS), h, patience=range(1, 1001)
+            ).mean_regret
+        ),
+        "",
+    ),
+    "5 alphas of GeneralizationLoss: means": (
+        lambda h: (
+            es.sweep(es.GeneralizationLoss(LOSS), h, alpha=[1.0, 2.0, 5.0, 10.0, 1e9]).mean_regret
+        ),
+        "60",
+    ),
+    "5 windows of Plateau: means": (
+        lambda h: (
+            es.sweep(
+                es.Plateau(LOSS, 2, 1e-9), h, window=[2, 3, 5, 10, 20], save=es.Best(LOSS)
+            ).mean_regret
+        ),
+        "",
+    ),
+}
+
+
 def grids(size: int, seed: int) -> None:
     """Several grids on curves of several kinds."""
-    loss = "val_loss"
-    patience = es.Patience(loss)
-    either = patience | es.Threshold(loss, -1e9) | es.NonFinite(loss)
-    epochs = SHAPES[size][1]
-    asked: dict[str, tuple[Callable[[es.History], Any], str]] = {
-        "1,000 patience: means": (swept, "15"),
-        "1,000 patience x 10 min_delta: means": (
-            lambda h: es.sweep(patience, h, patience=range(1, 1001), min_delta=DELTAS).mean_regret,
-            "60",
-        ),
-        "200 patience: arrays of all runs": (
-            lambda h: es.sweep(patience, h, patience=range(1, 201)).regret,
-            "40",
-        ),
-        "1,000 patience in an any-of: means": (
-            lambda h: es.sweep(either, h, patience=range(1, 1001)).mean_regret,
-            "",
-        ),
-        "5 alphas of GeneralizationLoss: means": (
-            lambda h: (
-                es.sweep(
-                    es.GeneralizationLoss(loss), h, alpha=[1.0, 2.0, 5.0, 10.0, 1e9]
-                ).mean_regret
-            ),
-            "60",
-        ),
-        "5 windows of Plateau: means": (
-            lambda h: (
-                es.sweep(
-                    es.Plateau(loss, 2, 1e-9), h, window=[2, 3, 5, 10, 20], save=es.Best(loss)
-                ).mean_regret
-            ),
-            "",
-        ),
-    }
-    ratios: dict[str, list[str]] = {name: [] for name in asked}
+    ratios: dict[str, list[str]] = {name: [] for name in GRIDS}
     for kind in KINDS:
         with curves_of(size, kind, seed) as curves:
-            history = es.History({loss: curves})
+            history = es.History({LOSS: curves})
             floor = fastest(lambda: curves.min(axis=1))  # called at once
-            for name, (run, _) in asked.items():
+            for name, (run, _) in GRIDS.items():
                 ratios[name].append(f"{fastest(lambda: run(history)) / floor:.1f}")  # noqa: B023
     show(
-        f"Sweep: times the floor ({SHAPES[size][0]:,} x {epochs:,})",
+        "Sweep: times the floor ({:,} x {:,})".format(*SHAPES[size]),
         ["grid", *KINDS, "at most"],
-        [[name, *ratios[name], asked[name][1]] for name in asked],
+        [[name, *ratios[name], at_most] for name, (_, at_most) in GRIDS.items()],
         caption="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()),
+    )
+
+
+def memory(size: int, seed: int) -> None:
+    """What the grids take, all but the arrays, which are a result."""
+    tops: dict[str, list[str]] = {name: [] for name in GRIDS if name != ARRAYS}
+    for kind in KINDS:
+        with curves_of(size, kind, seed) as curves:
+            history = es.History({LOSS: curves})
+            for name, row in tops.items():
+                row.append(f"{peak(lambda: GRIDS[name][0](history)):.1f}")  # noqa: B023
+    show(
+        "Sweep: memory above the data, MB ({:,} x {:,})".format(*SHAPES[size]),
+        ["grid", *KINDS],
+        [[name, *row] for name, row in tops.items()],
     )
 
 
@@ -159,6 +174,7 @@ def main() -> None:
     print(f"{machine()}; seed {arguments.seed}")
     growth([10**n for n in range(2, arguments.largest + 1)], arguments.kind, arguments.seed)
     grids(10 ** min(arguments.largest, 7), arguments.seed)
+    memory(10**arguments.largest, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ Item = TypeVar("Item")
 _TOGETHER, _FAMILIES_TOGETHER = 32, 16
 # What blocks gave is kept for the arrays of single runs as long as it takes no more bytes than
 # this; beyond that it is worked out again when asked for.
-_KEEP = 16 * 2**20
+_KEEP = 12 * 2**20
 # Arrays that are worked on at a time for quantiles take so many bytes.
 _AT_A_TIME = 16 * 2**20
 _PIECES_AT_A_TIME = 65536
@@ -397,10 +397,13 @@ class _Work:
             bar = progress_bar("sweep", total=total, unit="run", unit_scale=True)
         try:
             for first, parts in in_order(self._tasks(), self._workers):
-                for part, outcome in parts:
+                while parts:  # none is held on to while the next are worked out
+                    part, outcome = parts.pop(0)
+                    done = (part.stop - part.start) * outcome.settings
                     yield slice(first + part.start, first + part.stop), outcome
+                    del outcome
                     if bar is not None:
-                        bar.update((part.stop - part.start) * outcome.settings)
+                        bar.update(done)
         finally:
             if bar is not None:
                 bar.close()
@@ -488,6 +491,7 @@ class Sweep:
                 self._kept = None
             if self._kept is not None:
                 self._kept.append((runs, outcome))
+            del outcome
         self.lengths: Ints = np.concatenate([lengths for lengths, _ in work.seen])
 
     @functools.cached_property
@@ -661,8 +665,8 @@ def sweep(
     grid: fields of the rule, each with its values. A field of a part is named likewise where only
         one part has it, else with the place of the part: `**{"0.patience": [5, 10]}`.
 
-    Above the history and the result it takes at most 64 MB, however long the history is (rules
-    with windows: their windows besides).
+    Above the history and the result it takes at most 64 MB for each worker, however long the
+    history is.
 
     Raises RuleError for fields that there are not and values that a rule cannot have,
     MissingMetricError for a metric that no epoch of the history reports.

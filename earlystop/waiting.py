@@ -11,6 +11,7 @@ Improvements are sought with the rule's own `improves`; properties hold the outc
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from . import lanes as lanes_module
 from .history import Bools, History
-from .lanes import Epoch, Lanes, program_for
+from .lanes import Epoch, Lanes, program_for, slices
 from .rule import AnyOf, Rule
 from .rules import Best, Never, Patience
 
@@ -31,9 +32,11 @@ Floats = npt.NDArray[np.float64]
 
 # Where more lanes than this share improve at an epoch, all are worked on rather than picked out.
 _MANY = 1 / 4
-# So many pieces are kept for the lanes of one pass. They bound the memory: 20 bytes each, or 28
-# where runs are longer than 32,000 epochs.
-_MOST_PIECES = 1_600_000
+# So many pieces are kept for the lanes of one pass, and so many lanes taken, times the rules. They
+# bound the memory: a piece has 20 bytes, or 28 where runs are longer than 32,000 epochs.
+_MOST_PIECES, _MOST_TRACKS = 1_200_000, 100_000
+# So many are noted before pieces are made of them: a note takes more room.
+_MOST_NOTES = 65536
 
 
 class _TooManyError(Exception):
@@ -200,6 +203,7 @@ class _Waits:
         self._all, self._shortest = len(lanes), shortest
         self._ids = np.arange(self._all, dtype=np.int32)  # the lanes that are left
         self._pieces: list[Pieces] = []
+        self._notes = 0
         self._kind = np.int16 if lanes.longest < np.iinfo(np.int16).max - 1 else np.int32
         self._room = _MOST_PIECES if self._all > 1 else np.inf
 
@@ -255,11 +259,15 @@ class _Waits:
         best_epoch = begun if wait.tracks is self._judge else self._judge.epoch[lanes]
         wait.found.append((tracks, before, waited, begun, best_epoch, self._judge.value[lanes]))
         self._room -= len(tracks)
+        self._notes += len(tracks)
         if self._room < 0:
             raise _TooManyError
+        if self._notes > _MOST_NOTES:
+            self.collect()
 
     def collect(self) -> None:
-        """Make pieces of what has been found; after every block, when lanes may change."""
+        """Make pieces of what has been found; at the latest when lanes change."""
+        self._notes = 0
         for wait in self._waits:
             if not wait.found:
                 continue
@@ -336,15 +344,25 @@ def waited(
     to; with `longest`, a run that has waited so long is not followed any further, and what is found
     of its whole log is not to be used.
     """
-    try:
-        return [(runs, _waited(rules, rest, judge, history, runs, shortest, longest))]
-    except _TooManyError:
-        middle = (runs.start + runs.stop) // 2
-        return [
-            each
-            for part in (slice(runs.start, middle), slice(middle, runs.stop))
-            for each in waited(rules, rest, judge, history, part, shortest, longest)
-        ]
+    parts = -(-(runs.stop - runs.start) * len(rules) // _MOST_TRACKS)
+    if parts == 1:
+        with contextlib.suppress(_TooManyError):
+            return [(runs, _waited(rules, rest, judge, history, runs, shortest, longest))]
+        parts = 2  # here, where the error and all that it holds are gone
+    size = -(-(runs.stop - runs.start) // parts)
+    return [
+        each
+        for part in slices(runs.stop - runs.start, size)
+        for each in waited(
+            rules,
+            rest,
+            judge,
+            history,
+            slice(runs.start + part.start, runs.start + part.stop),
+            shortest,
+            longest,
+        )
+    ]
 
 
 def _waited(
