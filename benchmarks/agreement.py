@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 import earlystop as es
-from earlystop import lanes, replaying, waiting
+from earlystop import lanes, replaying, sweeping, waiting
 from earlystop import rule as rule_module
 from earlystop.fields import AtLeast
 from earlystop.grid import axes_of, settled_rule
@@ -51,6 +51,9 @@ def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.Histo
         values = np.where(rng.random((runs, 1)) < 0.5, telling, walk)
         gaps = rng.random((runs, epochs)) < rng.choice([0.0, 0.3])
         gaps[0, 0] = False
+        dtype, order = rng.choice(["f8", "f8", "f8", ">f8", "f4"]), rng.choice(["C", "F"])
+        with np.errstate(over="ignore"):
+            values = np.asarray(values.astype(dtype), order=order)
         metrics[name] = np.ma.MaskedArray(values, mask=gaps)
     lengths = rng.integers(0, epochs + 1, size=runs)
     lengths[0] = epochs
@@ -139,10 +142,20 @@ def blocks_of_all_sizes(chance: random.Random) -> Iterator[None]:
     sizes: dict[str, Any] = {
         name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE", "_LEAST")
     }
-    room = chance.choice([1, 5, 50, 10**6])
+    room: dict[str, Any] = {
+        "_MOST_PIECES": chance.choice([1, 5, 50, 10**6]),
+        "_MOST_TRACKS": chance.choice([10, 10**6]),
+        "_MOST_NOTES": chance.choice([1, 10, 10**6]),
+    }
+    together: dict[str, Any] = {
+        name: chance.choice([1, 2, 3, 10**5])
+        for name in ("_TOGETHER", "_FAMILIES_TOGETHER", "_PIECES_AT_A_TIME", "_LARGEST_TABLE")
+    }
     with (
         unittest.mock.patch.multiple(lanes, **sizes),
-        unittest.mock.patch.object(waiting, "_MOST_PIECES", room),
+        unittest.mock.patch.multiple(waiting, **room),
+        unittest.mock.patch.multiple(sweeping, **together),
+        unittest.mock.patch.object(sweeping, "_KEEP", chance.choice([0, 10**8])),
     ):
         yield
 
@@ -194,19 +207,38 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         with blocks_of_all_sizes(chance):
             workers = chance.choice([1, 1, 1, 3])
             table = es.sweep(rule, history, save=judge, workers=workers, **grid)
-            arrays = table.epochs, table.stopped, table.best_epoch
+            arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
+            means = table.mean_regret
         for number, setting in enumerate(table.settings):
             stop = settled_rule(rule, axes_of(rule, grid), setting)
             stopper = es.Stopper(stop, judge, on_missing="skip")
             for run, record in enumerate(records):
                 live = _live(stopper, record)[1]
-                if live != tuple(array[number, run].item() for array in arrays):
+                best = math.nan if stopper.best is None else stopper.best
+                regret = _regret(best, _best_of(record, judge), judge.mode)
+                swept = tuple(array[number, run].item() for array in arrays)
+                if live != swept[:3] or not same(best, swept[3]) or not same(regret, swept[4]):
                     found.append(f"seed {seed}, after {done} pairs: {stopper!r} on run {run}")
-            regret = table.regret[number]
-            if not same(table.mean_regret[number], exact_mean(regret[~np.isnan(regret)])):
+            regrets = arrays[-1][number]
+            if not same(means[number], exact_mean(regrets[~np.isnan(regrets)])):
                 found.append(f"seed {seed}, after {done} pairs: mean regret of {stopper!r}")
         done += len(table) * len(history)
     return found
+
+
+def _best_of(record: list[dict[str, float]], judge: es.Best) -> float:
+    values = [x for m in record if not math.isnan(x := m.get(judge.monitor, math.nan))]
+    if judge.mode == "min":
+        return min((x for x in values if x < math.inf), default=math.nan)
+    return max((x for x in values if x > -math.inf), default=math.nan)
+
+
+def _regret(best: float, of_log: float, mode: str) -> float:
+    if math.isnan(of_log) or best == of_log:
+        return 0.0 if best == of_log else math.nan
+    if math.isnan(best):
+        return math.inf
+    return best - of_log if mode == "min" else of_log - best
 
 
 def exact_mean(values: Any) -> float:

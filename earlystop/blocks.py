@@ -33,7 +33,7 @@ def in_order(tasks: Iterable[Callable[[], Result]], workers: int) -> Iterator[Re
         while begun:
             yield begun.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
 
 
 def progress_bar(caller: str, **options: Any) -> Any:

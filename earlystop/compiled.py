@@ -137,6 +137,7 @@ class LaneProgram:
         self._function, self._kinds, self._first, self._growth, rows, present = code
         self._rows = [name if place in rows else "" for place, name in enumerate(names)]
         self._present = [name if place in present else "" for place, name in enumerate(names)]
+        self.metrics = len(rows | present)  # so many are read
         self._registers: tuple[Any, ...] = ()
 
     def start(self, lanes: int, epochs: int) -> None:

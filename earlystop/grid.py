@@ -50,6 +50,8 @@ def _places(rule: Rule, name: str) -> list[tuple[int, ...]]:
 def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
     """The place and the field that an axis of the grid names."""
     *numbers, field = name.split(".")
+    if numbers == [""] and field in rule.settings:  # ".workers", where sweep has such an argument
+        return (), field
     if numbers:
         place = tuple(int(number) for number in numbers if number.isdecimal())
         part: Rule | None = rule
@@ -94,7 +96,7 @@ def _with_at(rule: Rule, place: tuple[int, ...], changes: Mapping[str, Any]) -> 
 def _axis_values(name: str, values: Any) -> list[Any]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise RuleTypeError(f"`sweep({name}=...)` must be a sequence of values, got {values!r}")
-    return list(values)
+    return [value.item() if hasattr(value, "item") else value for value in values]  # of NumPy
 
 
 def _check_axes(rule: Rule, axes: Mapping[str, Axis]) -> None:

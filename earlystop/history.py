@@ -13,7 +13,8 @@ from .errors import HistoryError, MissingMetricError, name_advice
 
 __all__ = ["History"]
 
-_READ_AHEAD = 64  # epochs of a run that are read together, or runs that are looked through
+_READ_AHEAD = 64  # epochs of a run that are read together
+_LOOKED_THROUGH = 2**20  # epochs that are looked through together
 
 Floats: TypeAlias = npt.NDArray[Any]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -170,8 +171,9 @@ class History:
 
     def _few_runs(self) -> Iterator[slice]:
         """All runs, few at a time, for what would take memory for all at once."""
-        for first in range(0, self.runs, _READ_AHEAD):
-            yield slice(first, first + _READ_AHEAD)
+        few = max(1, _LOOKED_THROUGH // self.epochs)
+        for first in range(0, self.runs, few):
+            yield slice(first, first + few)
 
     def gaps(self, name: str) -> Bools | None:
         """Where, within the arrays, `name` was not reported; None: nowhere."""
@@ -242,9 +244,46 @@ class History:
     def __len__(self) -> int:
         return self.runs
 
+    def __getitem__(self, runs: slice | npt.NDArray[Any] | list[Any]) -> History:
+        """Some of the runs: a slice, their numbers, or a truth for each.
+
+        >>> from earlystop import History
+        >>> history = History({"loss": [[3.0, 2.0], [5.0, 4.0], [1.0, 0.0]]})
+        >>> history[1:].metrics["loss"].tolist(), history[[2, 0]].names
+        ([[5.0, 4.0], [1.0, 0.0]], ('run 2', 'run 0'))
+        """
+        rows: Any = runs if isinstance(runs, slice) else np.asarray(runs)
+        try:
+            lengths = self.lengths[rows]
+        except IndexError as error:
+            raise HistoryError(f"no such runs: the history has {self.runs} ({error})") from None
+        if lengths.ndim != 1 or not len(lengths):
+            raise HistoryError(f"a history needs runs: {runs!r} of {self.runs} gives none")
+        names = [self.names[row] for row in np.arange(self.runs)[rows]]
+        return _made(
+            {name: array[rows] for name, array in self.metrics.items()},
+            {name: gaps[rows] for name, gaps in self._gaps.items()},
+            lengths,
+            names,
+        )
+
+    __iter__: Any = None  # else Python would ask for one number after another
+
+    def __reduce__(self) -> Any:
+        return _made, (dict(self.metrics), self._gaps, self.lengths, self.given_names)
+
     def __repr__(self) -> str:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"History({runs}, up to {self.epochs} epochs: {', '.join(self.metrics)})"
+
+
+def _made(metrics: dict[str, Any], gaps: dict[str, Any], lengths: Any, names: Any) -> History:
+    """The history of these arrays, as another kept them."""
+    masked = {
+        name: np.ma.MaskedArray(array, gaps[name]) if name in gaps else array
+        for name, array in metrics.items()
+    }
+    return History(masked, lengths, names)
 
 
 def unreported(name: str, owner: str, there: Iterable[str]) -> MissingMetricError:
@@ -361,7 +400,9 @@ def _lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     runs, epochs = shape
     if lengths is None:
         return np.full(runs, epochs, dtype=np.int64)
-    array = np.asarray(lengths)
+    array = np.asarray(list(lengths) if isinstance(lengths, Iterator) else lengths)
+    if array.dtype.kind == "f" and (array == np.floor(array)).all():
+        array = array.astype(np.int64)  # of a data frame, say
     if array.shape != (runs,) or array.dtype.kind not in "iu":
         raise HistoryError(
             f"`lengths` must be {runs} whole numbers, one a run, got "

@@ -12,12 +12,26 @@ from .compiled import LaneProgram, compile_lanes
 from .history import Bools, History
 from .rule import Rule, advance
 
-__all__ = ["Epoch", "Lanes", "PlainSteps", "blocks_of", "program_for", "slices"]
+__all__ = [
+    "Epoch",
+    "Lanes",
+    "PlainSteps",
+    "Runs",
+    "blocks_of",
+    "numbers_of",
+    "part_of",
+    "program_for",
+    "slices",
+]
+
+Runs = (
+    slice | npt.NDArray[np.int64]
+)  # some runs of a history: from one to before another, or numbers
 
 # Lanes that are stepped together, and epochs that are laid out for them at a time: enough to make
 # little of the cost of a call, few enough to stay in the cache. They bound the memory: 8 bytes
-# times their product, 8 MiB, a metric.
-LANES, BLOCK = 16384, 64
+# times their product, 8 MiB, for each of a few metrics; where more are read, for all of these.
+LANES, BLOCK, FEW_METRICS = 16384, 64, 2
 TILE = 512
 # Fewer lanes than this are not worth a thread.
 _LEAST = 1024
@@ -34,6 +48,18 @@ def slices(count: int, size: int) -> Iterator[slice]:
     """0 to before `count`, so many at a time."""
     for first in range(0, count, size):
         yield slice(first, min(first + size, count))
+
+
+def numbers_of(runs: Runs) -> npt.NDArray[np.int64]:
+    """The numbers of some runs."""
+    return np.arange(runs.start, runs.stop) if isinstance(runs, slice) else runs
+
+
+def part_of(runs: Runs, part: slice) -> Runs:
+    """Some of some runs: the first is 0."""
+    if isinstance(runs, slice):
+        return slice(runs.start + part.start, min(runs.start + part.stop, runs.stop))
+    return runs[part]
 
 
 class Epoch:
@@ -59,14 +85,16 @@ class Epoch:
 class Lanes:
     """Some runs of a history, one a lane, epoch after epoch.
 
-    runs: which runs the lanes are, shape (lanes,). lengths: their epochs.
+    runs: which runs the lanes are, shape (lanes,). lengths: their epochs. metrics: how many of them
+    are going to be read.
     """
 
-    def __init__(self, history: History, lanes: slice) -> None:
+    def __init__(self, history: History, runs: Runs, metrics: int) -> None:
         self._history = history
-        self._lanes: Any = lanes  # what takes the lanes' rows from an array: a slice, or numbers
-        self.runs: npt.NDArray[np.int64] = np.arange(*lanes.indices(history.runs))
-        self.lengths: npt.NDArray[np.int64] = history.lengths[lanes]
+        self._lanes: Any = runs  # what takes the lanes' rows from an array: a slice, or numbers
+        self.runs = numbers_of(runs)
+        self.lengths: npt.NDArray[np.int64] = history.lengths[runs]
+        self._epochs_at_a_time = max(1, BLOCK * FEW_METRICS // max(metrics, FEW_METRICS))
         self._block = slice(0, 0)
         self._blocks: dict[str, tuple[Any, Any]] = {}
 
@@ -92,8 +120,8 @@ class Lanes:
     def blocks(self) -> Iterator[Iterator[Epoch]]:
         """The epochs, a block at a time. Between two blocks, lanes may be dropped."""
         longest = self.longest
-        for first in range(0, longest, BLOCK):
-            self._block = slice(first, min(first + BLOCK, longest))
+        for first in range(0, longest, self._epochs_at_a_time):
+            self._block = slice(first, min(first + self._epochs_at_a_time, longest))
             self._blocks = {}
             yield self._epochs()
 
@@ -142,6 +170,7 @@ class PlainSteps:
 
     def __init__(self, rules: tuple[Rule, ...], names: tuple[str, ...]) -> None:
         self._rules, self._names = rules, names
+        self.metrics = len(names)
         self._states: list[Any] = []
 
     def start(self, lanes: int, epochs: int) -> None:

@@ -7,7 +7,10 @@ the same `step` either way.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,17 +23,17 @@ from .compiled import Advance, compile_steps
 from .errors import MissingMetricError, RuleTypeError, name_advice
 from .fields import Positive, settled
 from .history import Bools, History
-from .lanes import Lanes, blocks_of, program_for
+from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
 from .rule import Rule
 from .rules import Best, Never
 from .stopper import Decision, Stopper
 from .trace import OnMissing, leaves
-from .waiting import Waited, split_patience, waited, without_gaps
+from .waiting import Waited, by_gaps, split_patience, waited
 
 __all__ = ["Replay", "replay", "require_all"]
 
-# Runs that are searched for gaps at a time.
-_ROWS = 256
+# So many epochs are searched for gaps at a time.
+_LOOKED_THROUGH = 2**20
 # Below so many runs a lane costs more than a step of the live loop.
 _FEW_RUNS = 24
 
@@ -102,6 +105,12 @@ def replay(
     workers: threads to work on blocks of runs. The decisions do not depend on it.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
 
+    workers: threads to work on blocks of runs. The decisions do not depend on it.
+    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+
+    Above the history and the result it takes at most 64 MB with one worker, and about as much more
+    for each other.
+
     Raises MissingMetricError for a metric that no epoch reports, and in "raise" mode for the first
     epoch that lacks one; RuleTypeError for arguments that are no rules or no history.
 
@@ -125,35 +134,37 @@ def replay(
     if not isinstance(history, History):
         raise RuleTypeError(
             f"`replay` takes a History, got {type(history).__name__}: wrap the metrics in "
-            "earlystop.History(...) or History.from_runs(...)"
+            "earlystop.History(...) or History.from_runs(...); several histories are for `sweep`"
         )
     stopper = Stopper(rule, save, on_missing=on_missing)  # checks the arguments
     workers = settled(Positive, workers, "replay(workers=...)")
+    progress = settled(bool, progress, "replay(progress=...)")
     for part in (stopper.stop, stopper.save):
         history.require(part.all_needs, repr(part))
     if history.runs < _FEW_RUNS:
-        epochs, stopped, saved_epoch = _stepped(stopper, history)
+        epochs, stopped, saved_epoch = _stepped(stopper, history, progress)
     else:
         epochs, stopped, saved_epoch = _in_blocks(stopper, history, workers, progress)
     if on_missing == "raise":
-        require_all(stopper.stop.all_needs + stopper.save.all_needs, history, epochs)
+        needs = stopper.stop.all_needs + stopper.save.all_needs
+        require_all(needs, history, epochs, slice(0, history.runs))
     return Replay(epochs, stopped, saved_epoch, stopper.stop, stopper.save, on_missing, history)
 
 
 Arrays = tuple[npt.NDArray[np.int64], Bools, npt.NDArray[Any]]
 
 
-def _stepped(stopper: Stopper, history: History) -> Arrays:
+def _stepped(stopper: Stopper, history: History, progress: bool = False) -> Arrays:
     """Run by run, through what a live loop steps by."""
-    epochs = history.lengths.copy()
-    stopped = np.zeros(history.runs, dtype=np.bool_)
-    saved_epoch = np.full(history.runs, -1, dtype=np.int64)
+    epochs, stopped, saved_epoch = _nothing(history)
     needs = stopper.stop.all_needs + stopper.save.all_needs
     whole = all(history.gaps(name) is None for name in needs)  # then both ways are one
     advance = compile_steps((stopper.stop, stopper.save), "raise" if whole else "skip")
     start = tuple(leaves((stopper.stop.init(), stopper.save.init())))
-    for run in range(history.runs):
-        epochs[run], stopped[run], saved_epoch[run] = _run(advance, start, history, run)
+    with _bar(history, progress) as done:
+        for run in range(history.runs):
+            epochs[run], stopped[run], saved_epoch[run] = _run(advance, start, history, run)
+            done(1)
     return epochs, stopped, saved_epoch
 
 
@@ -187,36 +198,51 @@ def _in_blocks(stopper: Stopper, history: History, workers: int, progress: bool)
         functools.partial(_block, stopper.stop, stopper.save, history, runs)
         for runs in blocks_of(history.runs, workers)
     )
-    parts: list[Arrays] = []
-    bar = progress_bar("replay", total=history.runs, unit="run") if progress else None
-    try:
-        for made in in_order(tasks, workers):
-            parts += made
-            if bar is not None:
-                bar.update(sum(len(epochs) for epochs, _, _ in made))
-    finally:
-        if bar is not None:
-            bar.close()
-    epochs, stopped, saved_epoch = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return epochs, stopped, saved_epoch.astype(np.int64)
+    made = _nothing(history)
+    with _bar(history, progress) as advance:
+        for parts in in_order(tasks, workers):
+            for runs, arrays in parts:
+                for array, part in zip(made, arrays, strict=True):
+                    array[runs] = part
+                advance(len(arrays[0]))
+    return made
 
 
-def _block(stop: Rule, save: Rule, history: History, runs: slice) -> list[Arrays]:
+def _nothing(history: History) -> Arrays:
+    """What holds where nothing is stopped or saved."""
+    stopped = np.zeros(history.runs, dtype=np.bool_)
+    return history.lengths.copy(), stopped, np.full(history.runs, -1, dtype=np.int64)
+
+
+@contextlib.contextmanager
+def _bar(history: History, show: bool) -> Iterator[Callable[[int], Any]]:
+    """What to call with how many runs are done."""
+    if not show:
+        yield lambda runs: None
+        return
+    with progress_bar("replay", total=history.runs, unit="run") as bar:
+        yield bar.update
+
+
+def _block(stop: Rule, save: Rule, history: History, runs: Runs) -> list[tuple[Runs, Arrays]]:
     """The decisions on some runs, which may be taken in parts."""
     split = split_patience(stop) if type(save) in (Best, Never) else None
     with np.errstate(all="ignore"):
-        if split is not None:
-            rest, patience = split
-            judge = save if isinstance(save, Best) else Best(patience.monitor, mode=patience.mode)
-            if without_gaps((patience.monitor, judge.monitor), history, runs):
-                asked = min(max(patience.patience, 1), history.epochs + 1)
-                parts = waited([patience], rest, judge, history, runs, asked, asked)
-                made = [_answers(asked, found) for _, found in parts]
+        if split is None:
+            return [(runs, _run_lanes((stop, save), history, runs))]
+        rest, patience = split
+        judge = save if isinstance(save, Best) else Best(patience.monitor, mode=patience.mode)
+        whole, others = by_gaps((patience.monitor, judge.monitor), history, runs)
+        made = []
+        if others is not None:
+            made.append((others, _run_lanes((stop, save), history, others)))
+        if whole is not None:
+            asked = min(max(patience.patience, 1), history.epochs + 1)
+            for part, found in waited([patience], rest, judge, history, whole, asked, asked):
+                made.append((part, _answers(asked, found)))
                 if save == Never():
-                    for _, _, saved_epoch in made:
-                        saved_epoch.fill(-1)
-                return made
-        return [_run_lanes((stop, save), history, runs)]
+                    made[-1][1][2].fill(-1)
+        return made
 
 
 def _answers(patience: int, found: Waited) -> Arrays:
@@ -230,10 +256,10 @@ def _answers(patience: int, found: Waited) -> Arrays:
     return epochs, stopped, saved_epoch
 
 
-def _run_lanes(rules: tuple[Rule, Rule], history: History, runs: slice) -> Arrays:
+def _run_lanes(rules: tuple[Rule, Rule], history: History, runs: Runs) -> Arrays:
     """Take the decisions of a stop and a save rule on some runs, by their steps."""
-    lanes = Lanes(history, runs)
     program = program_for(rules, history)
+    lanes = Lanes(history, runs, program.metrics)
     epochs, stopped = lanes.lengths.copy(), np.zeros(len(lanes), dtype=np.bool_)
     saved_epoch = np.full(len(lanes), -1, dtype=np.int32)
     ids = np.arange(len(lanes))  # the places in the results of the lanes that are left
@@ -268,31 +294,28 @@ def _run_lanes(rules: tuple[Rule, Rule], history: History, runs: slice) -> Array
 
 
 def require_all(
-    names: tuple[str, ...],
-    history: History,
-    epochs: npt.NDArray[Any],
-    runs: slice = slice(None),
+    names: tuple[str, ...], history: History, epochs: npt.NDArray[Any], runs: Runs
 ) -> None:
     """In "raise" mode: no epoch that a live run would have taken may lack one of the metrics.
 
     runs: which are meant. epochs: how many each of them takes.
     """
-    first, stop, _ = runs.indices(history.runs)
-    inside = np.arange(history.epochs)
-    for begin in range(first, stop, _ROWS):
-        rows = slice(begin, min(begin + _ROWS, stop))
-        taken = inside < epochs[rows.start - first : rows.stop - first, None]
-        lacks = {name: taken & _lacking(name, history, rows) for name in names}
+    gaps = {name: history.gaps(name) for name in names}
+    suspect = [n for n in names if n not in history.metrics or gaps[n] is not None]
+    longest = int(epochs.max())
+    for some in slices(len(epochs), max(1, _LOOKED_THROUGH // max(longest, 1))):
+        rows: Any = part_of(runs, some)
+        taken = np.arange(longest) < epochs[some, None]
+        lacks = {
+            name: taken if (gap := gaps[name]) is None else taken & gap[rows, :longest]
+            for name in suspect
+        }
         if any(lack.any() for lack in lacks.values()):
-            run, epoch = map(int, np.argwhere(np.any([*lacks.values()], axis=0))[0])
-            name = next(name for name, lack in lacks.items() if lack[run, epoch])
-            there = history.records(begin + run)[epoch]
+            place, epoch = map(int, np.argwhere(np.any([*lacks.values()], axis=0))[0])
+            name = next(name for name, lack in lacks.items() if lack[place, epoch])
+            run = int(numbers_of(rows)[place])
+            there = next(itertools.islice(history.iter_records(run), epoch, None))
             raise MissingMetricError(
-                f"no metric {name!r} at epoch {epoch} of {history.names[begin + run]!r}: "
+                f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
                 f'{name_advice(name, there)} (on_missing="skip" lets rules pass such epochs over)'
             )
-
-
-def _lacking(name: str, history: History, rows: slice) -> Any:
-    gaps = history.gaps(name)
-    return name not in history.metrics if gaps is None else gaps[rows]

@@ -21,13 +21,13 @@ from .errors import HistoryError, RuleError, RuleTypeError
 from .fields import Count, Positive, settled
 from .grid import Axis, all_parts, axes_of, part_at, settled_rule
 from .history import Bools, History, unreported
-from .lanes import Lanes, blocks_of, program_for, slices
+from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
 from .replaying import require_all
 from .rule import AnyOf, Rule
-from .rules import ELAPSED, Best, Patience
+from .rules import ELAPSED, Best, Never, Patience
 from .totals import Totals, over_ranges
 from .trace import OnMissing
-from .waiting import Pieces, Waited, split_patience, waited, without_gaps
+from .waiting import Pieces, Waited, by_gaps, split_patience, waited
 
 __all__ = ["Sweep", "sweep"]
 
@@ -71,7 +71,7 @@ def _values(history: History, monitor: str, epochs: Any, runs: Any) -> Floats:
 
 def _regret(best: Floats, of_log: Floats, mode: str) -> Floats:
     """How much worse `best` is than the best of the log."""
-    with np.errstate(invalid="ignore"):  # of infinities
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinities and what is far apart
         worse: Floats = best - of_log if mode == "min" else of_log - best
     worse[best == of_log] = 0.0  # infinities, too
     worse[np.isnan(best) & ~np.isnan(of_log)] = np.inf
@@ -96,7 +96,12 @@ class _Family:
 
     def rules(self) -> Iterator[tuple[Rule, int]]:
         for value, place in zip(self.values.tolist(), self.places.tolist(), strict=True):
-            yield AnyOf(self.patience.replace(patience=value), self.rest), place
+            yield self.rule(value), place
+
+    def rule(self, patience: int) -> Rule:
+        """The rule with a patience."""
+        made = self.patience.replace(patience=patience)
+        return made if self.rest == Never() else AnyOf(made, self.rest)
 
 
 class _Answered:
@@ -231,7 +236,7 @@ class _Answered:
             place, epochs = int(family.places[-1]), np.empty(self._lanes, dtype=np.int64)
             for _, lanes, column in self.columns(range(place, place + 1)):
                 epochs[lanes] = column.epochs
-            yield AnyOf(family.patience, family.rest).all_needs, epochs
+            yield family.rule(0).all_needs, epochs
 
 
 # Any rule: settings side by side ------------------------------------------------------------------
@@ -241,18 +246,19 @@ class _Stepped:
     """What some rules did on a block of runs, through their own steps."""
 
     def __init__(
-        self, rules: Sequence[tuple[Rule, int]], judge: Best, history: History, runs: slice
+        self, rules: Sequence[tuple[Rule, int]], judge: Best, history: History, runs: Runs
     ) -> None:
         self._needs = [rule.all_needs for rule, _ in rules]
         self._places = [place for _, place in rules]
-        lanes = Lanes(history, runs)
-        stops, ids = [rule for rule, _ in rules], np.arange(len(lanes))
+        stops = [rule for rule, _ in rules]
+        program = program_for((*stops, judge), history)
+        lanes = Lanes(history, runs, program.metrics)
+        ids = np.arange(len(lanes))
         self._epochs = [lanes.lengths.astype(np.int32) for _ in stops]
         self._stopped = [np.zeros(len(lanes), dtype=np.bool_) for _ in stops]
         self._best_epoch = [np.full(len(lanes), -1, dtype=np.int32) for _ in stops]
         best = np.full(len(lanes), -1, dtype=np.int32)
         running = [np.ones(len(lanes), dtype=np.bool_) for _ in stops]
-        program = program_for((*stops, judge), history)
         program.start(len(lanes), lanes.longest)
         for epoch in itertools.chain.from_iterable(lanes.blocks()):
             *answers, improves = program(epoch)
@@ -314,6 +320,10 @@ def _inside(fires: Any, inside: Bools | None) -> Any:
 
 # The work -----------------------------------------------------------------------------------------
 
+_Outcome = _Answered | _Stepped
+# Gives what some settings did on some runs, part by part.
+_Task = Callable[[], Iterator[tuple[Runs, _Outcome]]]
+
 
 @dataclass(frozen=True)
 class _Families:
@@ -327,21 +337,21 @@ class _Families:
     def settings(self) -> int:
         return sum(len(family.values) for family in self.families)
 
-    def take(self, history: History, runs: slice) -> list[tuple[slice, _Answered | _Stepped]]:
-        """What they did on these runs, which may be taken in parts."""
+    def tasks(self, history: History, runs: Runs) -> Iterator[_Task]:
+        """What is to be done to know what they did on these runs."""
         monitors = [self.judge.monitor, *(family.patience.monitor for family in self.families)]
-        if not without_gaps(monitors, history, runs):
+        whole, others = by_gaps(monitors, history, runs)
+        if whole is not None:
+            yield functools.partial(self._answers, history, whole)
+        if others is not None:
             rules = [rule for family in self.families for rule in family.rules()]
-            return [
-                each
-                for chunk in _chunks(rules, _TOGETHER)
-                for each in _Rules(self.judge, chunk).take(history, runs)
-            ]
+            for chunk in _chunks(rules, _TOGETHER):
+                yield from _Rules(self.judge, chunk).tasks(history, others)
+
+    def _answers(self, history: History, runs: Runs) -> Iterator[tuple[Runs, _Answered]]:
         patiences = [family.patience for family in self.families]
-        return [
-            (part, _Answered(self.families, self.judge, found))
-            for part, found in waited(patiences, self.rest, self.judge, history, runs)
-        ]
+        for part, found in waited(patiences, self.rest, self.judge, history, runs):
+            yield part, _Answered(self.families, self.judge, found)
 
 
 @dataclass(frozen=True)
@@ -355,9 +365,12 @@ class _Rules:
     def settings(self) -> int:
         return len(self.rules)
 
-    def take(self, history: History, runs: slice) -> list[tuple[slice, _Answered | _Stepped]]:
-        """What they did on these runs."""
-        return [(runs, _Stepped(self.rules, self.judge, history, runs))]
+    def tasks(self, history: History, runs: Runs) -> Iterator[_Task]:
+        """What is to be done to know what they did on these runs."""
+        yield functools.partial(self._steps, history, runs)
+
+    def _steps(self, history: History, runs: Runs) -> Iterator[tuple[Runs, _Stepped]]:
+        yield runs, _Stepped(self.rules, self.judge, history, runs)
 
 
 def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
@@ -385,7 +398,7 @@ class _Work:
         self.again = not isinstance(histories, Iterator)  # can the histories be read once more?
         self.seen: list[tuple[Ints, tuple[str, ...] | None]] = []  # lengths and names, as they came
 
-    def outcomes(self) -> Iterator[tuple[slice, _Answered | _Stepped]]:
+    def outcomes(self) -> Iterator[tuple[Runs, _Outcome]]:
         """What some settings did on some runs, part by part, until all is done."""
         total = None
         if isinstance(self._histories, Sequence):
@@ -397,26 +410,34 @@ class _Work:
             bar = progress_bar("sweep", total=total, unit="run", unit_scale=True)
         try:
             for first, parts in in_order(self._tasks(), self._workers):
-                while parts:  # none is held on to while the next are worked out
-                    part, outcome = parts.pop(0)
-                    done = (part.stop - part.start) * outcome.settings
-                    yield slice(first + part.start, first + part.stop), outcome
-                    del outcome
+                for part, outcome in parts:
+                    runs = len(numbers_of(part))
+                    done = runs * outcome.settings
+                    yield _later(part, first), outcome
+                    del outcome  # not to be held on to while the next is worked out
                     if bar is not None:
                         bar.update(done)
         finally:
             if bar is not None:
                 bar.close()
 
-    def _tasks(self) -> Iterator[Callable[[], Any]]:
-        first = 0
-        self.seen = []
-        for history in self._checked():
+    def _tasks(self) -> Iterator[Callable[[], tuple[int, Iterable[tuple[Runs, _Outcome]]]]]:
+        before, self.seen, first = self.seen, [], 0
+        for number, history in enumerate(self._checked()):
             self.seen.append((history.lengths, history.given_names))
+            if before and not _same_lengths(before[number : number + 1], self.seen[-1:]):
+                break
             for runs in blocks_of(history.runs, self._workers):
                 for group in self._groups:
-                    yield functools.partial(self._done, group, history, runs, first)
+                    for task in group.tasks(history, runs):
+                        yield functools.partial(self._done, task, group, history, first)
             first += history.runs
+        if before and not _same_lengths(before, self.seen):
+            self.seen = before
+            raise HistoryError(
+                "`sweep`: the histories are not what they were when they were read first: what is "
+                "iterated over must give the same ones again (or be a list, or an iterator)"
+            )
 
     def _checked(self) -> Iterator[History]:
         """The histories; between them, they report every metric that is asked for."""
@@ -434,16 +455,39 @@ class _Work:
                 raise unreported(name, owner, there)
 
     def _done(
-        self, group: _Families | _Rules, history: History, runs: slice, first: int
-    ) -> tuple[int, list[tuple[slice, _Answered | _Stepped]]]:
-        with np.errstate(all="ignore"):
-            parts = group.take(history, runs)
-        if self._on_missing == "raise":
-            for part, outcome in parts:
-                for needs, epochs in outcome.longest():
+        self, task: _Task, group: _Families | _Rules, history: History, first: int
+    ) -> tuple[int, Iterable[tuple[Runs, _Outcome]]]:
+        parts = self._parts(task, group, history)
+        return first, parts if self._workers == 1 else list(parts)  # else on another thread
+
+    def _parts(
+        self, task: _Task, group: _Families | _Rules, history: History
+    ) -> Iterator[tuple[Runs, _Outcome]]:
+        parts = task()
+        while True:
+            with np.errstate(all="ignore"):
+                part = next(parts, None)
+            if part is None:
+                return
+            if self._on_missing == "raise":
+                for needs, epochs in part[1].longest():
                     names = dict.fromkeys((*needs, *group.judge.all_needs))
-                    require_all(tuple(names), history, epochs, part)
-        return first, parts
+                    require_all(tuple(names), history, epochs, part[0])
+            yield part
+            del part
+
+
+def _later(runs: Runs, first: int) -> Runs:
+    """The same runs, where so many come before them."""
+    if isinstance(runs, slice):
+        return slice(first + runs.start, first + runs.stop)
+    return runs + first
+
+
+def _same_lengths(one: Sequence[tuple[Ints, Any]], other: Sequence[tuple[Ints, Any]]) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, b) for (a, _), (b, _) in zip(one, other, strict=True)
+    )
 
 
 def _metrics_of(histories: Iterable[Any]) -> set[str]:
@@ -482,12 +526,12 @@ class Sweep:
         self.rule, self.settings = rule, settings
         self._work = work
         self._totals = Totals(len(settings))
-        self._kept: list[tuple[slice, _Answered | _Stepped]] | None = []
+        self._kept: list[tuple[Runs, _Outcome]] | None = []
         taken = 0
         for runs, outcome in work.outcomes():
             outcome.add_to(self._totals)
             taken += outcome.nbytes
-            if work.again and taken > _KEEP:
+            if taken > _KEEP:
                 self._kept = None
             if self._kept is not None:
                 self._kept.append((runs, outcome))
@@ -513,14 +557,21 @@ class Sweep:
 
     def __repr__(self) -> str:
         axes = ", ".join(self.settings[0])
+        settings = f"{len(self)} setting{'s' if len(self) != 1 else ''}"
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
-        return f"Sweep({self.rule!r}: {len(self)} settings of {axes}, {runs})"
+        return f"Sweep({self.rule!r}: {settings} of {axes}, {runs})"
 
-    def _columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
+    def _columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
         """What each of these settings did on some of the runs, part by part."""
+        if self._kept is None and not self._work.again:
+            raise HistoryError(
+                "the histories came from an iterator, which is used up, and what each run did was "
+                "too much to keep: for arrays and quantiles pass `sweep` a list, or an object that "
+                "can be iterated over again"
+            )
         for runs, outcome in self._work.outcomes() if self._kept is None else self._kept:
             for place, lanes, column in outcome.columns(wanted):
-                yield place, slice(runs.start + lanes.start, runs.start + lanes.stop), column
+                yield place, part_of(runs, lanes), column
 
     @functools.cached_property
     def _arrays(self) -> Column:
@@ -578,23 +629,33 @@ class Sweep:
 
         The mean of all runs, rounded once: it does not depend on how they were taken.
         """
-        return self._totals.mean_regret()
+        means = self._totals.mean_regret()
+        means.flags.writeable = False
+        return means
 
     def quantile_epochs(self, q: float) -> Floats:
-        """Epochs used, a quantile over runs, shape (settings,)."""
-        return self._quantiles("epochs", functools.partial(np.quantile, q=q))
+        """Epochs used, a quantile over runs, shape (settings,).
+
+        Raises RuleError for a quantile that is not from 0 to 1.
+        """
+        return self._quantiles("epochs", q)
 
     def quantile_regret(self, q: float) -> Floats:
-        """Regret, a quantile over the runs whose log has a best, shape (settings,)."""
-        return self._quantiles("regret", functools.partial(_quantile, q=q))
+        """Regret, a quantile over the runs whose log has a best, shape (settings,).
 
-    def _quantiles(self, name: str, of: Callable[[Any], Any]) -> Floats:
+        Raises RuleError for a quantile that is not from 0 to 1.
+        """
+        return self._quantiles("regret", q)
+
+    def _quantiles(self, name: str, q: float) -> Floats:
+        if not isinstance(q, (int, float)) or not 0 <= q <= 1:
+            raise RuleError(f"`quantile_{name}(q)` must be one number from 0 to 1, got {q!r}")
         result = np.empty(len(self.settings))
         for chunk in slices(len(self.settings), max(1, _AT_A_TIME // (8 * self.runs))):
             rows = np.empty((chunk.stop - chunk.start, self.runs))
             for place, runs, column in self._columns(range(chunk.start, chunk.stop)):
                 rows[place - chunk.start, runs] = getattr(column, name)
-            result[chunk] = [of(row) for row in rows]
+            result[chunk] = [_quantile(row, float(q)) for row in rows]
         return result
 
     def to_dict(self) -> dict[str, list[Any]]:
@@ -622,19 +683,23 @@ class Sweep:
             raise ImportError(
                 'a sweep as Arrow data needs pyarrow: pip install "earlystop[arrow]"'
             ) from error
+        plain = (int, float, str, type(None))
         columns = {
-            name: [repr(value) if isinstance(value, Rule) else value for value in values]
+            name: [value if isinstance(value, plain) else repr(value) for value in values]
             for name, values in self.to_dict().items()
         }
         stream: object = pyarrow.table(columns).__arrow_c_stream__(requested_schema)
         return stream
 
 
-def _quantile(regret: Floats, q: float) -> float:
-    there = np.sort(regret[~np.isnan(regret)])
+def _quantile(values: Floats, q: float) -> float:
+    """As np.quantile has it, but for NaN, which is left out, and between infinite neighbours."""
+    there = values[~np.isnan(values)]
     if not len(there):
         return np.nan
-    # As np.quantile has it, but for neighbours that are infinite, between which it finds NaN.
+    if np.isfinite(there).all():
+        return float(np.quantile(there, q))
+    there.sort()
     below, share = divmod(q * (len(there) - 1), 1.0)
     low, high = there[int(below)], there[min(int(below) + 1, len(there) - 1)]
     return float(low if share == 0 or low == high else low + (high - low) * share)
@@ -655,8 +720,9 @@ def sweep(
 
     rule: the stop rule.
     history: or several, one after the other: a list, or any iterable, such as one that reads them
-        from files. They count as one. One that can be read only once (an iterator) makes the sweep
-        keep what each run did; else it is read again for arrays and quantiles that are asked for.
+        from files. They count as one. For arrays and quantiles of large histories they are read
+        once more, so their values must stay as they are; an iterator, which can be read only once,
+        then has only means to give.
     save: says which epoch is best; the plain best of the first metric that the rule watches in a
         direction, if left out.
     on_missing: see `replay`. "raise" is checked for every setting.
@@ -665,8 +731,8 @@ def sweep(
     grid: fields of the rule, each with its values. A field of a part is named likewise where only
         one part has it, else with the place of the part: `**{"0.patience": [5, 10]}`.
 
-    Above the history and the result it takes at most 64 MB for each worker, however long the
-    history is.
+    Above the histories and the result it takes at most 64 MB with one worker, and about as much
+    more for each other.
 
     Raises RuleError for fields that there are not and values that a rule cannot have,
     MissingMetricError for a metric that no epoch of the history reports.
@@ -694,6 +760,7 @@ def sweep(
     if on_missing not in ("raise", "skip"):
         raise RuleError(f'`sweep(on_missing=...)` must be "raise" or "skip", got {on_missing!r}')
     workers = settled(Positive, workers, "sweep(workers=...)")
+    progress = settled(bool, progress, "sweep(progress=...)")
     groups, needs = _grouped(rule, axes, settings, save)
     work = _Work(histories, groups, needs, on_missing, workers, progress)
     return Sweep(rule, settings, work)

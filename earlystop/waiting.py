@@ -12,7 +12,7 @@ Improvements are sought with the rule's own `improves`; properties hold the outc
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from . import lanes as lanes_module
 from .history import Bools, History
-from .lanes import Epoch, Lanes, program_for, slices
+from .lanes import Epoch, Lanes, Runs, numbers_of, part_of, program_for, slices
 from .rule import AnyOf, Rule
 from .rules import Best, Never, Patience
 
-__all__ = ["Pieces", "Waited", "split_patience", "waited", "without_gaps"]
+__all__ = ["Pieces", "Waited", "by_gaps", "split_patience", "waited"]
 
 Ints = npt.NDArray[np.signedinteger[Any]]
 Int32s = npt.NDArray[np.int32]
@@ -333,10 +333,10 @@ def waited(
     rest: Rule,
     judge: Best,
     history: History,
-    runs: slice,
+    runs: Runs,
     shortest: int = 1,
     longest: int | None = None,
-) -> list[tuple[slice, Waited]]:
+) -> Iterator[tuple[Runs, Waited]]:
     """Find the pieces of rules that each stand beside the same `rest`: whichever fires first stops.
 
     judge: says which epoch is best. runs: which to take, one a lane; they are taken in parts where
@@ -344,25 +344,16 @@ def waited(
     to; with `longest`, a run that has waited so long is not followed any further, and what is found
     of its whole log is not to be used.
     """
-    parts = -(-(runs.stop - runs.start) * len(rules) // _MOST_TRACKS)
+    count = len(numbers_of(runs))
+    parts = -(-count * len(rules) // _MOST_TRACKS)
     if parts == 1:
         with contextlib.suppress(_TooManyError):
-            return [(runs, _waited(rules, rest, judge, history, runs, shortest, longest))]
+            yield runs, _waited(rules, rest, judge, history, runs, shortest, longest)
+            return
         parts = 2  # here, where the error and all that it holds are gone
-    size = -(-(runs.stop - runs.start) // parts)
-    return [
-        each
-        for part in slices(runs.stop - runs.start, size)
-        for each in waited(
-            rules,
-            rest,
-            judge,
-            history,
-            slice(runs.start + part.start, runs.start + part.stop),
-            shortest,
-            longest,
-        )
-    ]
+    for part in slices(count, -(-count // parts)):
+        some = part_of(runs, part)
+        yield from waited(rules, rest, judge, history, some, shortest, longest)
 
 
 def _waited(
@@ -370,21 +361,21 @@ def _waited(
     rest: Rule,
     judge: Best,
     history: History,
-    runs: slice,
+    runs: Runs,
     shortest: int,
     longest: int | None,
 ) -> Waited:
     """See `waited`. Raises _TooManyError."""
-    lanes = Lanes(history, runs)
+    program = None if rest == Never() else program_for((rest,), history)
+    metrics = {judge.monitor, *(rule.monitor for rule in rules)}
+    lanes = Lanes(history, runs, len(metrics) + (program.metrics if program else 0))
     waits = _Waits(rules, judge, lanes, shortest)
     epochs, stopped = lanes.lengths.copy(), np.zeros(len(lanes), dtype=np.bool_)
     best_epoch = np.full(len(lanes), -1, dtype=np.int32)
     best, best_of_log = np.full(len(lanes), np.nan), np.full(len(lanes), np.nan)
     ids = np.arange(len(lanes))  # the places in these arrays of the lanes that are left
     running = np.ones(len(lanes), dtype=np.bool_)  # of these: the other rule has not ended them
-    program = None
-    if rest != Never():
-        program = program_for((rest,), history)
+    if program is not None:
         program.start(len(lanes), lanes.longest)
 
     def leave(which: Any) -> None:
@@ -444,9 +435,16 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     return (rest[0] if len(rest) == 1 else AnyOf(*rest)) if rest else Never(), ours[0]
 
 
-def without_gaps(names: Iterable[str], history: History, runs: slice) -> bool:
-    """Are these metrics reported at all epochs of the runs?"""
-    return all(
-        name in history.metrics and ((gaps := history.gaps(name)) is None or not gaps[runs].any())
-        for name in names
-    )
+def by_gaps(names: Iterable[str], history: History, runs: Runs) -> tuple[Runs | None, Runs | None]:
+    """The runs that report these metrics at all epochs, and the others; None: there are none."""
+    numbers = numbers_of(runs)
+    lacks = np.zeros(len(numbers), dtype=np.bool_)
+    for name in names:
+        gaps = history.gaps(name)
+        if name not in history.metrics:
+            lacks[:] = True
+        elif gaps is not None:
+            lacks |= gaps[runs].any(axis=1)
+    if not lacks.any():
+        return runs, None
+    return (None if lacks.all() else numbers[~lacks]), numbers[lacks]

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tqdm
 
 import earlystop as es
 from earlystop import sweeping
 from earlystop.blocks import in_order
+from earlystop.totals import Totals
 
 
 def ours() -> list[str]:
@@ -65,23 +67,24 @@ def test_an_error_in_a_task_ends_the_work(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupt_leaves_no_thread_and_no_bar_behind(
-    workers: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = es.History({"loss": np.ones((5000, 10))})
     monkeypatch.setattr(sweeping, "blocks_of", lambda runs, workers: sweeping.slices(runs, 100))
-    real, calls = sweeping.waited, []
+    real, calls = Totals.merge, []
 
-    def interrupted(*arguments: Any) -> Any:
+    def interrupted(*arguments: Any) -> Any:  # where the main thread is when Ctrl-C is pressed
         calls.append(arguments)
         if len(calls) == 5:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(sweeping, "waited", interrupted)
+    monkeypatch.setattr(Totals, "merge", interrupted)
     with pytest.raises(KeyboardInterrupt):
         es.sweep(es.Patience("loss"), history, patience=[1, 2], workers=workers, progress=True)
-    assert len(calls) < 10
+    assert len(calls) == 5
     assert not ours()
+    assert not tqdm.tqdm._instances
     monkeypatch.undo()
     table = es.sweep(es.Patience("loss"), history, patience=[1, 2], workers=workers)
     assert table.mean_epochs.tolist() == [2, 3]
@@ -94,6 +97,8 @@ def test_a_bar_shows_how_much_is_done(workers: int, capsys: pytest.CaptureFixtur
     assert "100%" in capsys.readouterr().err
     es.replay(es.Patience("loss"), history, workers=workers, progress=True)
     assert "3000/3000" in capsys.readouterr().err
+    es.replay(es.Patience("loss"), history[:9], workers=workers, progress=True)
+    assert "9/9" in capsys.readouterr().err
 
 
 def test_without_tqdm_a_bar_is_refused_with_what_to_install(

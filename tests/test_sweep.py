@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import json
+import pickle
 import random
 import sys
 import tracemalloc
@@ -172,14 +175,16 @@ def arrays_of(table: es.Sweep) -> list[Any]:
 
 def cut(history: es.History, places: list[int]) -> list[es.History]:
     """The same runs as several histories."""
-    parts = []
-    for begin, end in itertools.pairwise([0, *places, len(history)]):
-        metrics = {
-            name: np.ma.MaskedArray(array[begin:end], ~history.reported(name)[begin:end])
-            for name, array in history.metrics.items()
-        }
-        parts.append(es.History(metrics, lengths=history.lengths[begin:end]))
-    return parts
+    ends = itertools.pairwise([0, *places, len(history)])
+    parts = [history[begin:end] for begin, end in ends]
+    return [es.History(masked(part), part.lengths) for part in parts]  # without names
+
+
+def masked(history: es.History) -> dict[str, Any]:
+    return {
+        name: np.ma.MaskedArray(array, ~history.reported(name))
+        for name, array in history.metrics.items()
+    }
 
 
 SHARED: dict[str, tuple[es.Rule, dict[str, Any]]] = {
@@ -206,20 +211,52 @@ def test_several_histories_and_workers_give_the_numbers_of_one(
         monkeypatch.setattr(sweeping, "_KEEP", 0)
         monkeypatch.setattr(sweeping, "_AT_A_TIME", 1000)
     monkeypatch.setattr(lanes, "_LEAST", 7)
-    for source, workers in (
-        (parts, 1),
-        (tuple(parts), 3),
-        (iter(parts), 1),
-        (iter(parts), 2),
-        ([history], 2),
-        (history, 3),
-    ):
+    sources: list[Any] = [(parts, 1), (tuple(parts), 3), ([history], 2), (history, 3)]
+    sources += [(dict(enumerate(parts)).values(), 1)]
+    sources += [(iter(parts), 1), (iter(parts), 2)] if kept else []
+    for source, workers in sources:
         table = es.sweep(rule, source, workers=workers, **grid)
         for array, want in zip(arrays_of(table), wanted, strict=True):
             np.testing.assert_array_equal(array, want)
         assert table.runs == 60
         assert table.names == history.names
         assert table.lengths.tolist() == history.lengths.tolist()
+
+
+def test_of_an_iterator_means_are_all_there_is_if_keeping_more_would_be_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history = random_history(np.random.default_rng(1), runs=60, epochs=25)
+    monkeypatch.setattr(sweeping, "_KEEP", 0)
+    whole = es.sweep(es.Patience("loss"), history, patience=range(1, 9))
+    table = es.sweep(es.Patience("loss"), iter(cut(history, [20])), patience=range(1, 9))
+    np.testing.assert_array_equal(table.mean_regret, whole.mean_regret)
+    np.testing.assert_array_equal(table.share_saved, whole.share_saved)
+    for ask in (lambda: table.epochs, lambda: table.quantile_regret(0.5)):
+        with pytest.raises(es.HistoryError, match="came from an iterator, which is used up"):
+            ask()
+
+
+class Changing:
+    """Histories that are others when they are read again."""
+
+    def __init__(self, *reads: list[es.History]) -> None:
+        self._reads = iter(reads)
+
+    def __iter__(self) -> Any:
+        return iter(next(self._reads))
+
+
+def test_histories_that_change_between_two_readings_are_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweeping, "_KEEP", 0)
+    history = random_history(np.random.default_rng(1), runs=60, epochs=25)
+    parts = cut(history, [20, 40])
+    for again in ([], parts[:2], [*parts, parts[0]], [parts[0], parts[2], parts[1]]):
+        table = es.sweep(es.Patience("loss"), Changing(parts, again), patience=[1, 2])
+        with pytest.raises(es.HistoryError):
+            table.quantile_regret(0.5)
 
 
 def test_names_of_several_histories_are_kept_and_the_others_are_numbered() -> None:
@@ -256,25 +293,191 @@ def test_a_sweep_of_no_history_is_refused() -> None:
         es.sweep(es.Patience("loss"), [{"loss": [1.0]}], patience=[1])
 
 
-def test_memory_stays_bounded_whatever_the_history(tmp_path: Path) -> None:
-    shape = (20_000, 500)
-    values = np.lib.format.open_memmap(tmp_path / "loss.npy", "w+", np.float64, shape)
-    values[:] = 1 / np.sqrt(np.arange(1, 501)) + np.random.default_rng(1).random(shape) / 10
-    history = es.History({"loss": np.load(tmp_path / "loss.npy", mmap_mode="r")})
-    rule = es.Patience("loss")
-    grid = {"patience": range(1, 200), "min_delta": [i * 1e-3 for i in range(6)]}
+def peak_of(run: Any) -> float:
+    """What is allocated above what there was, in MB."""
     tracemalloc.start()
     try:
-        table = es.sweep(rule, history, **grid)
-        assert len(table.mean_regret) == len(table.quantile_regret(0.9)) == len(table)
-        sweep_peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.reset_peak()
-        es.replay(es.Patience("loss", 50) | es.NonFinite(), history, save=es.Best("loss"))
-        replay_peak = tracemalloc.get_traced_memory()[1]
+        run()
+        return tracemalloc.get_traced_memory()[1] / 2**20
     finally:
         tracemalloc.stop()
-    assert sweep_peak < 64 * 2**20
-    assert replay_peak < 64 * 2**20
+
+
+DELTAS = [i * 1e-3 for i in range(6)]
+LARGE: dict[str, tuple[tuple[int, int], Any]] = {
+    "patience and min_delta": (
+        (20_000, 300),
+        lambda h: es.sweep(es.Patience("loss"), h, patience=range(1, 200), min_delta=DELTAS),
+    ),
+    "quantiles": (
+        (20_000, 100),
+        lambda h: es.sweep(es.Patience("loss"), h, patience=range(1, 99)).quantile_regret(0.9),
+    ),
+    "gaps": (
+        (16_384, 4),
+        lambda h: es.sweep(
+            es.Patience("loss"),
+            es.History({"loss": np.ma.masked_where(h.metrics["loss"] > 0.9, h.metrics["loss"])}),
+            patience=range(1, 400),
+        ),
+    ),
+    "waits that grow": (
+        (16_384, 300),
+        lambda h: es.sweep(
+            es.Patience("loss"),
+            es.History({"loss": np.broadcast_to(staircase(300), (16_384, 300))}),
+            patience=range(1, 300),
+            min_delta=[0.25 + i / 100 for i in range(16)],
+        ),
+    ),
+    "settings": (
+        (50, 300),
+        lambda h: es.sweep(
+            es.Patience("loss"), h, patience=range(1, 301), min_delta=np.arange(100) / 1e4
+        ),
+    ),
+    "metrics": (
+        (20_000, 40),
+        lambda h: es.sweep(
+            es.NonFinite() | es.Patience("loss"),
+            es.History(
+                {"loss": h.metrics["loss"], **{f"m{i}": h.metrics["loss"] for i in range(40)}}
+            ),
+            **{"1.patience": [1, 2]},
+        ),
+    ),
+    "replay": (
+        (20_000, 300),
+        lambda h: es.replay(es.Patience("loss", 50) | es.NonFinite(), h, save=es.Best("loss")),
+    ),
+    "ragged": (
+        (100, 10**6),
+        lambda h: es.replay(
+            es.Patience("loss", 5),
+            es.History({"loss": np.broadcast_to(1.0, (100, 10**6))}, lengths=[3] * 100),
+            save=es.Best("loss"),
+            on_missing="raise",
+        ),
+    ),
+}
+
+
+def staircase(epochs: int) -> Any:
+    """Falls by 1 after waits of 1, 2, 3, ... epochs, and a little in between."""
+    waits = np.repeat(np.arange(epochs), np.arange(epochs) + 1)[:epochs]
+    return 1000.0 - waits - np.arange(epochs) * 1e-4
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_memory_stays_bounded_whatever_the_history(what: str, tmp_path: Path) -> None:
+    shape, run = LARGE[what]
+    rng = np.random.default_rng(1)
+    if shape[1] < 10**6:
+        values = np.lib.format.open_memmap(tmp_path / "loss.npy", "w+", np.float64, shape)
+        values[:] = 1 / np.sqrt(np.arange(1, shape[1] + 1)) + rng.random(shape) / 10
+        history = es.History({"loss": np.load(tmp_path / "loss.npy", mmap_mode="r")})
+    else:
+        history = es.History({"loss": [1.0]})
+    assert peak_of(lambda: run(history)) < 64
+
+
+def test_one_run_with_gaps_changes_nothing_for_the_others() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.random((300, 50))
+    gaps = np.zeros(values.shape, dtype=np.bool_)
+    gaps[[7, 290], 5:9] = True
+    history = es.History({"loss": np.ma.MaskedArray(values, gaps)})
+    table = es.sweep(es.Patience("loss"), history, patience=[1, 5, 20], min_delta=[0.0, 0.1])
+    made = [es.Patience("loss", p, min_delta=d) for p in (1, 5, 20) for d in (0.0, 0.1)]
+    check(table, made, [es.Best("loss")] * 6, history)
+    with pytest.raises(es.MissingMetricError, match="no metric 'loss' at epoch 5 of 'run 290'"):
+        es.sweep(es.Patience("loss"), history[8:], patience=[50], on_missing="raise")
+    with pytest.raises(es.MissingMetricError, match="no metric 'loss' at epoch 5 of 'run 290'"):
+        es.replay(es.Patience("loss", 50), history[8:], on_missing="raise")
+
+
+def test_runs_longer_than_small_integers_reach_are_swept() -> None:
+    losses = np.ones((30, 40_000))
+    losses[:, [0, 10, 39_000]] = [9.0, 8.0, 0.5]
+    history = es.History({"loss": losses})
+    table = es.sweep(es.Patience("loss"), history, patience=[5, 38_998, 38_999])
+    assert table.epochs[:, 3].tolist() == [7, 39_000, 40_000]
+    assert table.best_epoch[:, 3].tolist() == [1, 1, 39_000]
+
+
+def test_many_runs_that_stop_alike_are_added_up_exactly() -> None:
+    losses = np.tile([1.5, 1.1, 1.2, 0.3], (70_000, 1))
+    table = es.sweep(es.Patience("loss"), es.History({"loss": losses}), patience=[1, 2])
+    assert table.mean_regret.tolist() == [1.1 - 0.3, 0.0]
+    assert table.mean_epochs.tolist() == [3, 4]
+
+
+def test_other_types_of_numbers_count_as_what_they_are_in_float64() -> None:
+    losses = np.array([[1.5, 1.1, 1.2, 0.3]] * 30, dtype=np.float32)
+    for rule in (es.Patience("loss"), es.Patience("loss") & es.Always()):
+        table = es.sweep(rule, es.History({"loss": losses}), patience=[1])
+        assert table.regret[0, 0] == float(losses[0, 1]) - float(losses[0, 3])
+
+
+def test_what_is_best_is_said_by_a_metric_with_a_direction_and_never_by_the_clock() -> None:
+    history = es.History({"a": [[1.0, 2.0]], "loss": [[3.0, 2.0]], "elapsed_seconds": [[1.0, 2.0]]})
+    for rule in (
+        es.Plateau("a", 2, 0.1) | es.Patience("loss"),
+        es.TimeLimit(9.0) | es.Patience("loss"),
+        es.Threshold("elapsed_seconds", 99.0, mode="max") | es.Patience("loss"),
+    ):
+        assert es.sweep(rule, history, patience=[1]).best.tolist() == [[2.0]]
+
+
+def test_quantiles_are_those_of_numpy_and_of_nothing_else() -> None:
+    history = es.History({"loss": np.random.default_rng(1).random((37, 20))})
+    table = es.sweep(es.Patience("loss"), history, patience=[1, 3])
+    for q in (0, 0.1, 1 / 3, 0.5, 0.77, 1):
+        assert table.quantile_epochs(q).tolist() == np.quantile(table.epochs, q, axis=1).tolist()
+        assert table.quantile_regret(q).tolist() == np.quantile(table.regret, q, axis=1).tolist()
+    for q in (-0.1, 1.5, np.nan, [0.5], None):
+        with pytest.raises(ValueError, match="must be one number from 0 to 1, got"):
+            table.quantile_regret(q)
+        with pytest.raises(ValueError, match="must be one number from 0 to 1, got"):
+            table.quantile_epochs(q)
+
+
+def test_regrets_too_large_for_a_float_are_infinite_without_a_warning() -> None:
+    history = es.History({"loss": [[1e308, 1e308, -1e308]]})
+    table = es.sweep(es.Patience("loss"), history, patience=[1])
+    assert table.regret.tolist() == [[np.inf]]
+    assert table.mean_regret.tolist() == [np.inf]
+
+
+def test_settings_are_plain_values() -> None:
+    history = es.History({"loss": [[3.0, 2.0]]})
+    table = es.sweep(es.Patience("loss"), history, patience=np.arange(1, 3), min_delta=np.zeros(1))
+    assert json.loads(json.dumps(table.settings)) == table.settings
+
+
+class Crowded(es.Rule):
+    """Has fields that are called as arguments of `sweep` are."""
+
+    workers: int = 1
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        return state, epoch >= self.workers
+
+
+def test_a_field_called_as_an_argument_is_an_axis_with_a_dot_before_it() -> None:
+    history = es.History({"loss": [[3.0, 2.0, 1.0]]})
+    table = es.sweep(Crowded(), history, save=es.Best("loss"), **{".workers": [0, 1, 9]})
+    assert table.epochs[:, 0].tolist() == [1, 2, 3]
+
+
+def test_histories_and_sweeps_can_be_pickled() -> None:
+    history = random_history(np.random.default_rng(3), runs=20, epochs=10)
+    table = es.sweep(es.Patience("loss"), history, patience=[1, 2])
+    for again in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
+        assert again.names == history.names
+        for run in range(20):
+            assert repr(again.records(run)) == repr(history.records(run))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(table)).regret, table.regret)
 
 
 @pytest.mark.parametrize("make", [pandas.DataFrame.from_arrow, polars.DataFrame, pyarrow.table])
@@ -287,6 +490,9 @@ def test_frames_take_a_sweep_as_it_is(make: Any) -> None:
     rules = [es.Patience("loss", 1), es.Patience("loss", 2)]
     frame = make(es.sweep(es.Warmup(rules[0], 1), history, rule=rules))
     assert [str(value) for value in frame["rule"].to_numpy()] == [repr(rule) for rule in rules]
+    both = [tuple(rules), (*rules, es.MaxEpochs(3))]
+    frame = make(es.sweep(es.AnyOf(*rules), history, rules=both))
+    assert [str(value) for value in frame["rules"].to_numpy()] == [repr(each) for each in both]
 
 
 def test_without_pyarrow_a_frame_is_refused_with_what_to_install(
