@@ -16,6 +16,7 @@ import importlib as _importlib
 import os as _os
 import typing as _typing
 
+from .errors import CheckpointError as CheckpointError
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
 from .errors import MetricError as MetricError
@@ -49,6 +50,7 @@ from .stopper import EarlyStopping as EarlyStopping
 from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
+    from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
     from .replaying import Replay as Replay
     from .replaying import replay as replay
@@ -60,6 +62,8 @@ __all__ = [
     "Always",
     "AnyOf",
     "Best",
+    "CheckpointError",
+    "Checkpoints",
     "ConsecutiveIncreases",
     "Decision",
     "Diverged",
@@ -96,8 +100,9 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-# What needs NumPy is imported when it is first used: a training loop may do without.
+# What needs NumPy, or the disk, is imported when it is first used: a loop may do without.
 _LAZY = {
+    "Checkpoints": ".checkpoints",
     "History": ".history",
     "Replay": ".replaying",
     "Sweep": ".sweeping",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "CheckpointError",
     "EarlystopError",
     "HistoryError",
     "MetricError",
@@ -45,6 +46,10 @@ class StoppedError(EarlystopError, RuntimeError):
 
 class StateError(EarlystopError, ValueError):
     """A saved state cannot be loaded: damaged, of other rules, or of a newer version."""
+
+
+class CheckpointError(EarlystopError, OSError):
+    """A checkpoint cannot be written, read or found, or its folder is in use."""
 
 
 class HistoryError(EarlystopError, ValueError):

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_whole"]
+__all__ = ["sync_file", "sync_folder", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -35,6 +35,23 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
             os.unlink(temporary)
         raise
     return path
+
+
+def sync_file(path: str | os.PathLike[str]) -> None:
+    """Wait until a file, closed by whoever wrote it, is on the disk."""
+    with open(path, "r+b") as file:  # Windows flushes only what may be written
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Wait until the names in a folder are on the disk; Windows has no such request."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
