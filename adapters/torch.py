@@ -1,0 +1,603 @@
+"""For PyTorch loops written by hand: steps a stopper, keeps and restores the model, goes on again.
+
+training = Training(es.EarlyStopping("val_loss", patience=20), model, optimizer=optimizer,
+                    folder="runs/1", resume=True)
+for epoch in training.epochs(3000):
+    ...
+    training.step(val_loss=...)
+training.restore_best()
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from earlystop.checkpoints import Checkpoint, Checkpoints
+from earlystop.errors import CheckpointError, MetricError, RuleError, RuleTypeError, StateError
+from earlystop.fields import Positive, settled
+from earlystop.rules import ELAPSED, Best
+from earlystop.serial import number_from
+from earlystop.stopper import Decision, Stopper, admitted
+
+from .loop import LoopError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+else:
+    Self = Any
+
+__all__ = ["Training", "numbers", "unwrapped"]
+
+_FORMAT, _VERSION = "earlystop.Training", 1
+_Result = TypeVar("_Result")
+
+
+class Training:
+    """A stopper, a model and what trains it: one call an epoch decides, saves, and can be resumed.
+
+    stopper: decides.
+    model: what is saved and restored; of one wrapped for DistributedDataParallel or by
+        torch.compile, the model inside, so that the names of its weights are its own.
+    folder: where checkpoints are written, each with all that is needed to go on from it. Without
+        one, the best weights are kept in memory.
+    resume: go on with the run in the folder, if there is one; else a folder that holds one is
+        refused.
+    rng: save the state of the random generators (Python's, NumPy's if it is loaded, PyTorch's, on
+        all devices), and set it on resuming.
+    keep_best, keep_last, keep_every: which checkpoints stay in the folder, as in `Checkpoints`.
+        With keep_last=0 an epoch that is not among the best is not written at all; a run that is
+        resumed then goes on from the newest that was.
+    name: the names of the files, as in `Checkpoints`.
+    best_on: where the best is kept if there is no folder: "cpu", or "device", where the model is.
+    ranks: whose metrics count where torch.distributed is initialized: "first" (those of rank 0),
+        or "mean" (the mean over all ranks, which report the same names). All ranks make a
+        Training and call the same methods; all get the same decisions; rank 0 alone writes.
+    clock: gives seconds; the time since the run began is added as "elapsed_seconds".
+    parts: whatever else is to be saved, by name: optimizer=..., scheduler=..., anything with
+        `state_dict` and `load_state_dict`, or a torch.Generator.
+
+    Files are read with weights_only=True: nothing in them is executed. Outside this library,
+    `torch.load(path, weights_only=True)["model"]` gives the weights.
+
+    Raises RuleTypeError and RuleError for arguments that do not fit, CheckpointError for a folder
+    that cannot be used, StateError for a run of other rules or parts.
+
+    >>> import earlystop as es, torch
+    >>> model = torch.nn.Linear(1, 1)
+    >>> training = Training(es.EarlyStopping("val_loss", patience=2), model)
+    >>> losses = [0.9, 0.5, 0.7, 0.6, 0.1]
+    >>> for epoch in training.epochs(5):
+    ...     _ = torch.nn.init.constant_(model.weight, epoch)
+    ...     decision = training.step(val_loss=torch.tensor(losses[epoch]))
+    >>> print(decision)
+    epoch 3: stop: val_loss has not improved on 0.5 (epoch 1) by more than 0 for 2 epochs
+    >>> training.restore_best(), model.weight.item()
+    (1, 1.0)
+    """
+
+    def __init__(
+        self,
+        stopper: Stopper,
+        model: torch.nn.Module,
+        *,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        rng: bool = False,
+        keep_best: int = 1,
+        keep_last: int = 1,
+        keep_every: int | None = None,
+        name: str = "{epoch:04d}.pt",
+        best_on: Literal["cpu", "device"] = "cpu",
+        ranks: Literal["first", "mean"] = "first",
+        clock: Callable[[], float] = time.monotonic,
+        **parts: Any,
+    ) -> None:
+        if not isinstance(stopper, Stopper):
+            raise RuleTypeError(
+                "`Training(stopper)` must be a Stopper, such as EarlyStopping('val_loss'), "
+                f"got {stopper!r}"
+            )
+        if not isinstance(model, torch.nn.Module):
+            raise RuleTypeError(f"`Training(model)` must be a torch.nn.Module, got {model!r:.80}")
+        for argument, value, choices in (
+            ("best_on", best_on, ("cpu", "device")),
+            ("ranks", ranks, ("first", "mean")),
+        ):
+            if value not in choices:
+                raise RuleError(
+                    f"`Training({argument}=...)` must be one of {choices}, got {value!r}"
+                )
+        if folder is None and (resume or rng):
+            raise RuleError(
+                "`Training(resume=..., rng=...)` needs a folder that the run is kept in"
+            )
+        self.stopper = stopper
+        self.model = unwrapped(model)
+        _check_whole(self.model)
+        self._parts = {part: _stateful(part, thing) for part, thing in parts.items()}
+        self._rng, self._best_on, self._reduce = rng, best_on, ranks == "mean"
+        self._in_memory: dict[str, Any] | None = None
+        self._clock, self._elapsed_before = clock, 0.0
+        self._checkpoints: Checkpoints | None = None
+        self._has_folder = folder is not None
+        self._verified = False
+        if folder is not None:
+            monitor = stopper.save if isinstance(stopper.save, Best) else None
+            self._checkpoints = self._on_first(
+                lambda: Checkpoints(
+                    folder,
+                    name,
+                    monitor=None if monitor is None else monitor.monitor,
+                    mode="auto" if monitor is None else monitor.mode,
+                    keep_best=keep_best,
+                    keep_last=keep_last,
+                    keep_every=keep_every,
+                    resume=resume,
+                )
+            )
+            try:
+                self._resume()
+            except BaseException:
+                self.close()
+                raise
+        self._began = clock()
+
+    # The epochs ------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """The epoch to train next, counted from 0."""
+        return self.stopper.epoch
+
+    @property
+    def checkpoints(self) -> Checkpoints | None:
+        """The checkpoints in the folder; None without one, and on all ranks but the first."""
+        return self._checkpoints
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The time since the run began, in seconds, the parts before a resumption included."""
+        return self._elapsed_before + self._clock() - self._began
+
+    def epochs(self, max_epochs: int) -> Iterator[int]:
+        """The epochs that are left to train, until the stopper stops or there are `max_epochs`.
+
+        Each needs one `step`; what to do otherwise is an error that says so.
+        """
+        max_epochs = settled(Positive, max_epochs, "Training.epochs(max_epochs)")
+        while not self.stopper.stopped and self.epoch < max_epochs:
+            epoch = self.epoch
+            yield epoch
+            if self.epoch != epoch + 1:
+                raise LoopError(
+                    f"epoch {epoch} was stepped {self.epoch - epoch} times: call "
+                    "`training.step(val_loss=...)` once in every epoch"
+                )
+
+    def step(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> Decision:
+        """Take the metrics of an epoch, decide, and save what there is to save.
+
+        Metrics come as a mapping, as keywords, or both: numbers or 0-d tensors, which are brought
+        from their device all at once.
+
+        Raises what `Stopper.step` and `Checkpoints.save` raise, on all ranks alike; unless the
+        epoch is saved all the same, the step can then be made again.
+        """
+        values = self._agreed(metrics, more)
+        before = self.stopper.state_dict()
+        decision = self.stopper.step(values)
+        try:
+            self._save(decision, values)
+        except BaseException as error:
+            # Of other errors than these the other ranks know nothing: nothing is done together.
+            together = isinstance(error, Exception) or _world() == 1
+            if together and not self._on_first(lambda: self._is_saved(decision.epoch)):
+                self.stopper.load_state_dict(before)
+            raise
+        return decision
+
+    def _is_saved(self, epoch: int) -> bool:
+        last = self._checkpoints.last if self._checkpoints is not None else None
+        return last is not None and last.epoch == epoch
+
+    def restore_best(self) -> int | None:
+        """Give the model the weights of the best epoch, and say which that is; None if none was.
+
+        The optimizer and the other parts stay as they are.
+        """
+        if not self._has_folder:
+            if self._in_memory is not None:
+                self.model.load_state_dict(self._in_memory)
+            return None if self._in_memory is None else self.stopper.best_epoch
+        best = self._on_first(lambda: self._of_checkpoints().best)
+        if self.stopper.best_epoch != (None if best is None else best.epoch):
+            raise CheckpointError(
+                f"the best, epoch {self.stopper.best_epoch}, is not in the folder any more"
+            )
+        saved = self._read(best, ("model",))
+        if saved is not None:
+            self.model.load_state_dict(saved["model"])
+        return self.stopper.best_epoch
+
+    def close(self) -> None:
+        """Let others have the folder. It needs no call where the process ends."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # After an error the other ranks may be anywhere, so nothing is done together any more.
+        if error is None or _world() == 1:
+            self.restore_best()
+        self.close()
+
+    # Saving and loading ----------------------------------------------------------------------
+
+    def _save(self, decision: Decision, values: dict[str, float]) -> None:
+        if not self._has_folder:
+            if decision.save:
+                self._in_memory = self._copied()
+            return
+        rng = _gathered(_random_state()) if self._rng else None
+        state = {
+            "stopper": self.stopper.state_dict(),
+            "elapsed_seconds": values[ELAPSED],
+        }
+
+        def write(path: Path) -> None:
+            saved = {
+                "format": _FORMAT,
+                "version": _VERSION,
+                "epoch": decision.epoch,
+                "model": self.model.state_dict(),
+                "parts": {name: _state_of(part) for name, part in self._parts.items()},
+                "rng": rng,
+            }
+            _written(path, saved)
+            if not self._verified:
+                _verified(path)
+                self._verified = True
+
+        def save() -> None:
+            self._of_checkpoints().save(
+                write, epoch=decision.epoch, metrics=values, best=decision.save, state=state
+            )
+
+        self._on_first(save)
+
+    def _copied(self) -> dict[str, Any]:
+        device = "cpu" if self._best_on == "cpu" else None
+        return {
+            name: value.detach().to(device, copy=True)
+            if isinstance(value, torch.Tensor)
+            else copy.deepcopy(value)
+            for name, value in self.model.state_dict().items()
+        }
+
+    def _resume(self) -> None:
+        """Go on from the newest checkpoint there is, if any."""
+        last: Checkpoint | None = self._on_first(lambda: self._of_checkpoints().last)
+        saved = self._read(last, ("model", "parts", "rng"))
+        if last is None or saved is None:
+            return
+        if not isinstance(last.state, dict) or not {"stopper", "elapsed_seconds"} <= set(
+            last.state
+        ):
+            raise StateError(
+                f"epoch {last.epoch} in the folder was saved by something else than a Training"
+            )
+        if set(saved["parts"]) != set(self._parts):
+            raise StateError(
+                f"the run in the folder saved {_listed(saved['parts'])} next to the model, this "
+                f"Training has {_listed(self._parts)}: pass the same to go on"
+            )
+        if self._rng and (saved["rng"] is None or len(saved["rng"]) != _world()):
+            ranks = "no" if saved["rng"] is None else f"{len(saved['rng'])} ranks'"
+            raise StateError(
+                f"`Training(rng=True)`: the run in the folder saved {ranks} random state, and this "
+                f"is one of {_world()}; pass rng=False to go on without"
+            )
+        self.stopper.load_state_dict(last.state["stopper"])
+        self._elapsed_before = number_from(last.state["elapsed_seconds"], "elapsed_seconds")
+        self.model.load_state_dict(saved["model"])
+        for name, part in self._parts.items():
+            _set_state(part, saved["parts"][name])
+        if self._rng:
+            _set_random_state(saved["rng"][_rank()])
+
+    def _read(self, entry: Checkpoint | None, keys: tuple[str, ...]) -> dict[str, Any] | None:
+        """What is saved under these keys in the file of an entry; rank 0 reads it for all."""
+        if entry is None:
+            return None
+
+        def read() -> dict[str, Any]:
+            path = self._of_checkpoints().path(entry)
+            if path is None:
+                raise CheckpointError(f"there is no file of epoch {entry.epoch}")
+            saved = _read(path)
+            return {key: saved[key] for key in keys}
+
+        if _world() == 1:
+            return read()
+
+        def packed() -> bytes:
+            buffer = io.BytesIO()
+            torch.save(read(), buffer)
+            return buffer.getvalue()
+
+        shared = io.BytesIO(self._on_first(packed))
+        result: dict[str, Any] = torch.load(shared, map_location="cpu", weights_only=True)
+        return result
+
+    def _of_checkpoints(self) -> Checkpoints:
+        if self._checkpoints is None:
+            raise LoopError("this Training has no folder")
+        return self._checkpoints
+
+    # Ranks -----------------------------------------------------------------------------------
+
+    def _on_first(self, action: Callable[[], _Result]) -> _Result:
+        """Do it on rank 0 and give all its result, or all its error: none is left waiting."""
+        if _world() == 1:
+            return action()
+        outcome: list[Any] = [None, None]
+        error: Exception | None = None
+        if _rank() == 0:
+            try:
+                result = action()
+            except Exception as raised:
+                error, outcome[1] = raised, f"{type(raised).__name__}: {raised}"
+            else:
+                outcome[0] = None if isinstance(result, Checkpoints) else result
+        dist.broadcast_object_list(outcome, src=0)
+        if error is not None:
+            raise error
+        if outcome[1] is not None:
+            raise CheckpointError(f"rank 0 failed: {outcome[1]}")
+        return result if _rank() == 0 else outcome[0]
+
+    def _agreed(self, metrics: Any, more: dict[str, Any]) -> dict[str, float]:
+        """The metrics that all ranks decide on."""
+        if _world() == 1:
+            return self._own(metrics, more)
+        own: Any = None
+        if self._reduce or _rank() == 0:
+            try:
+                own = self._own(metrics, more)
+            except MetricError as error:  # told to all, so that none is left waiting
+                own = str(error)
+        told = _gathered(own) if self._reduce else [_from_first(own)]
+        for rank, values in enumerate(told):
+            if isinstance(values, str):
+                raise MetricError(f"rank {rank}: {values}")
+        names = told[0].keys()
+        for rank, values in enumerate(told):
+            if values.keys() != names:
+                raise MetricError(
+                    f"rank {rank} reports {_listed(values)}, rank 0 {_listed(names)}: with "
+                    'ranks="mean" all report the same'
+                )
+        if not self._reduce:
+            return dict(told[0])
+        means = {name: sum(values[name] for values in told) / len(told) for name in names}
+        return {**means, ELAPSED: told[0][ELAPSED]}
+
+    def _own(self, metrics: Any, more: dict[str, Any]) -> dict[str, float]:
+        given = {} if metrics is None else metrics
+        if not isinstance(given, Mapping):
+            admitted(given)  # says what is wrong
+        twice = sorted(set(given) & set(more))
+        if twice:
+            raise MetricError(f"reported twice in one call: {', '.join(twice)}")
+        values = numbers({**given, **more})
+        values.setdefault(ELAPSED, self.elapsed_seconds)
+        return values
+
+    def __repr__(self) -> str:
+        return f"Training({self.stopper!r}, {type(self.model).__name__})"
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics as floats; those that are 0-d tensors come from their device all at once.
+
+    Raises MetricError for what is not one real number.
+
+    >>> numbers({"loss": torch.tensor(0.5), "accuracy": 1, "lr": torch.tensor(0.25)})
+    {'loss': 0.5, 'accuracy': 1.0, 'lr': 0.25}
+    """
+    by_device: dict[torch.device, dict[str, torch.Tensor]] = {}
+    for name, value in metrics.items():
+        if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_complex():
+            by_device.setdefault(value.device, {})[name] = value.detach()
+    fetched: dict[str, float] = {}
+    for device, tensors in by_device.items():
+        wide = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
+        together = torch.stack([tensor.to(wide) for tensor in tensors.values()])
+        fetched.update(zip(tensors, together.tolist(), strict=True))
+    return admitted({name: fetched.get(name, value) for name, value in metrics.items()})
+
+
+def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """The model itself, whatever torch.compile and data parallelism have put around it.
+
+    >>> model = torch.nn.Linear(1, 1)
+    >>> unwrapped(torch.compile(model)) is model
+    True
+    """
+    while True:
+        inner = getattr(model, "_orig_mod", None)  # torch.compile's
+        if isinstance(model, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+            inner = model.module
+        if not isinstance(inner, torch.nn.Module):
+            return model
+        model = inner
+
+
+def _check_whole(model: torch.nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if hasattr(parameter, "full_tensor"):
+            raise RuleError(
+                f"`Training(model)`: {name} is sharded over the ranks; rank 0, which writes, has "
+                "only a part of it"
+            )
+
+
+def _stateful(name: str, part: Any) -> Any:
+    if isinstance(part, torch.nn.Module):
+        return unwrapped(part)
+    is_one = all(callable(getattr(part, each, None)) for each in ("state_dict", "load_state_dict"))
+    if not is_one and not isinstance(part, torch.Generator):
+        raise RuleTypeError(
+            f"`Training({name}=...)` must have `state_dict` and `load_state_dict`, or be a "
+            f"torch.Generator, got {part!r:.80}"
+        )
+    return part
+
+
+def _state_of(part: Any) -> Any:
+    return part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
+
+
+def _set_state(part: Any, state: Any) -> None:
+    if isinstance(part, torch.Generator):
+        part.set_state(state)
+    else:
+        part.load_state_dict(state)
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+class _Noting:
+    """A file that remembers the error of the system, which torch.save turns into another."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _written(path: Path, saved: dict[str, Any]) -> None:
+    with open(path, "wb", buffering=1 << 20) as file:
+        noting = _Noting(file)
+        try:
+            torch.save(saved, noting)  # type: ignore[arg-type]  # needs no more than these two
+        except RuntimeError:
+            if noting.error is not None:
+                raise noting.error from None
+            raise
+
+
+def _verified(path: Path) -> None:
+    """Read a file back as it will be read: better now than when it is needed."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:
+        raise StateError(
+            "a state_dict of the model or of a part holds what cannot be loaded safely "
+            f"(weights_only=True): make it of tensors, numbers, texts, lists and dicts. {error}"
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error}") from error
+    except Exception as error:
+        raise StateError(f"the checkpoint {str(path)!r} is damaged, or unsafe: {error}") from error
+    if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
+        raise StateError(f"the checkpoint {str(path)!r} was not written by a Training")
+    if saved.get("version") != _VERSION:
+        raise StateError(
+            f"the checkpoint {str(path)!r} has version {saved.get('version')!r}, this library "
+            f"reads version {_VERSION}"
+        )
+    return saved
+
+
+# Random state -------------------------------------------------------------------------------------
+
+
+def _random_state() -> dict[str, Any]:
+    """The state of every generator there is, in plain types and tensors."""
+    state: dict[str, Any] = {"python": random.getstate(), "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        state["mps"] = torch.mps.get_rng_state()
+    if "numpy" in sys.modules:
+        kind, keys, *rest = sys.modules["numpy"].random.get_state()
+        state["numpy"] = [kind, keys.tolist(), *rest]
+    return state
+
+
+def _set_random_state(state: Mapping[str, Any]) -> None:
+    version, keys, gauss = state["python"]
+    random.setstate((version, tuple(keys), gauss))
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    if "mps" in state and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
+    if "numpy" in state:
+        import numpy
+
+        kind, keys, *rest = state["numpy"]
+        numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), *rest))
+
+
+# Ranks --------------------------------------------------------------------------------------------
+
+
+def _world() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def _rank() -> int:
+    return dist.get_rank() if _world() > 1 else 0
+
+
+def _gathered(value: Any) -> list[Any]:
+    """What every rank has, on every rank."""
+    values = [value] * _world()
+    if _world() > 1:
+        dist.all_gather_object(values, value)
+    return values
+
+
+def _from_first(value: Any) -> Any:
+    values = [value]
+    dist.broadcast_object_list(values, src=0)
+    return values[0]
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(map(str, names))) or "nothing"
