@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 else:
     Self = Any
 
-__all__ = ["Checkpoint", "Checkpoints", "filled", "read_ledger"]
+__all__ = ["Checkpoint", "Checkpoints", "filled", "place", "read_ledger"]
 
 LEDGER = "checkpoints.json"
 _LOCK = ".checkpoints.lock"
@@ -79,6 +79,7 @@ class Checkpoints:
     keep_last: how many of the last are kept, and for each of them the best of its time: a run
         that goes on from any of them finds the best it knew.
     keep_every: n: every n-th epoch is kept for good; None: none is.
+    count_from: what names call the first epoch: 0, or 1 where a framework counts so.
     resume: go on with what an earlier run left in the folder. Without it, a folder that holds
         checkpoints is refused; with it, an empty one is fine, too.
 
@@ -113,6 +114,7 @@ class Checkpoints:
         keep_best: int = 1,
         keep_last: int = 1,
         keep_every: int | None = None,
+        count_from: int = 0,
         resume: bool = False,
     ) -> None:
         self.folder = Path(folder)
@@ -120,6 +122,7 @@ class Checkpoints:
         self.keep_best = settled(Positive, keep_best, "Checkpoints(keep_best=...)")
         self.keep_last = settled(Count, keep_last, "Checkpoints(keep_last=...)")
         self.keep_every = settled(Positive | None, keep_every, "Checkpoints(keep_every=...)")
+        self.count_from = settled(Count, count_from, "Checkpoints(count_from=...)")
         self.monitor = settled(str | None, monitor, "Checkpoints(monitor=...)")
         if monitor is None and self.keep_best > 1:
             raise RuleError(
@@ -239,7 +242,8 @@ class Checkpoints:
                 f"{str(self.folder)!r}: to do epochs again, call `rewind({epoch - 1})` first"
             )
         values = admitted(metrics or {})
-        file = None if write is None else filled(self.name, {**values, "epoch": epoch})
+        shown = {**values, "epoch": epoch + self.count_from}
+        file = None if write is None else filled(self.name, shown)
         entry = Checkpoint(epoch, file, bool(best), values, state)
         if file is not None and any(entry.file == file for entry in self._entries):
             raise CheckpointError(
@@ -257,6 +261,17 @@ class Checkpoints:
         if stays != self._entries:
             self._replace(stays)
 
+    def prune(self) -> None:
+        """Forget what is kept only as one of the last: at the end of a run nothing goes on."""
+        kept = self._kept(self._entries, 0)
+        if kept != self._entries:
+            self._replace(kept)
+
+    def ranks(self, metrics: Mapping[str, SupportsFloat]) -> bool:
+        """Would an epoch with these metrics be among the `keep_best` by the monitor?"""
+        entry = Checkpoint(1 << 62, "", False, admitted(metrics))
+        return entry in self._top((*self._entries, entry))
+
     def _replace(
         self,
         entries: tuple[Checkpoint, ...],
@@ -270,13 +285,9 @@ class Checkpoints:
         data = _ledger(entries, unwanted)
         try:
             if file is not None and write is not None:
-                with _explained(f"the checkpoint {str(self.folder / file)!r} cannot be written"):
+                with _explained(f"the lock in {str(self.folder)!r} cannot be written"):
                     self._lock.note({"writing": file})
-                    temporary = self.folder / (_NEW + file)
-                    write(temporary)
-                    sync_file(temporary)
-                    os.replace(temporary, self.folder / file)
-                    sync_folder(self.folder)
+                place(self.folder / file, write)
             with _explained(f"the ledger {str(self.folder / LEDGER)!r} cannot be written"):
                 write_whole(self.folder / LEDGER, data)
                 sync_folder(self.folder)
@@ -306,11 +317,14 @@ class Checkpoints:
             if is_temporary or (name == writing and name not in listed):
                 os.unlink(self.folder / name)
 
-    def _kept(self, entries: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
+    def _kept(
+        self, entries: tuple[Checkpoint, ...], keep_last: int | None = None
+    ) -> tuple[Checkpoint, ...]:
         """Those of the entries that are to be kept."""
-        last = entries[max(len(entries) - self.keep_last, 0) :]
+        keep_last = self.keep_last if keep_last is None else keep_last
+        last = entries[max(len(entries) - keep_last, 0) :]
         kept = {entry.epoch for entry in last}
-        for now in (entries[-1], *last):
+        for now in (*entries[-1:], *last):
             best = _newest_best(entry for entry in entries if entry.epoch <= now.epoch)
             kept.update(() if best is None else (best.epoch,))
         kept.update(entry.epoch for entry in self._top(entries))
@@ -372,6 +386,32 @@ def _explained(what: str) -> Iterator[None]:
         )
         explained.errno = error.errno
         raise explained from error
+
+
+def place(path: Path, write: Callable[[Path], object]) -> None:
+    """Have one file written, whole or not at all: steps 1 and 2.
+
+    Raises CheckpointError where the disk refuses, and whatever `write` raises; a file that was
+    there is as it was then.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     place(Path(folder) / "a.txt", lambda path: path.write_text("all of it"))
+    ...     (Path(folder) / "a.txt").read_text()
+    'all of it'
+    """
+    temporary = path.with_name(_NEW + path.name)
+    with _explained(f"the checkpoint {str(path)!r} cannot be written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            sync_file(temporary)
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the next one takes the same name
+                os.unlink(temporary)
+            raise
 
 
 # Names --------------------------------------------------------------------------------------------

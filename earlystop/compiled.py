@@ -290,7 +290,7 @@ class _LaneWriter:
         return [n for n in names if n in self._place and self._last_use[n] == at]
 
     def _write(self, line: Line, at: int) -> None:
-        if not line.ufunc:  # a row of metrics: not ours to write to
+        if not line.ufunc and not line.values:  # a row of metrics: not ours to write to
             self._body.append(f"{line.name} = {line.form}")
             return
         texts = [self._text(value) for value in line.values]
@@ -311,7 +311,10 @@ class _LaneWriter:
             for name in dying:
                 self._release(name)
             place = self._register(line.kind)
-            self._body.append(f"{line.ufunc}({', '.join(texts)}, r{place})")
+            if line.ufunc:
+                self._body.append(f"{line.ufunc}({', '.join(texts)}, r{place})")
+            else:
+                self._body.append(f"copyto(r{place}, {line.form.format(*texts)})")
         self._place[line.name] = place
 
     def growth(self) -> float:
