@@ -557,7 +557,7 @@ def test_in_a_real_fit_all_is_as_with_keras_s_own(
         callbacks = [early(patience=3, restore_best_weights=True)]
         if "validation_freq" not in fitting or name == "ours":  # Keras saves what is not validated
             callbacks.append(checkpoint(path, save_best_only=True))
-        history = fit(model, *callbacks, **settings)
+        history = fit(model, *callbacks, epochs=150, **settings)
         results.append((history.history, callbacks[0], model, tmp_path / name))
     (ours, callback, model, folder), (theirs, keras_s, other, keras_folder) = results
     assert ours == theirs
