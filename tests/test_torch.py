@@ -504,3 +504,13 @@ def test_an_error_of_one_rank_is_raised_on_all_and_none_waits(ranks: list[Any]) 
 def test_ranks_that_are_interrupted_go_on_with_their_own_random_numbers(ranks: list[Any]) -> None:
     for told in ranks:
         assert told["resumed"] == [EXPECTED, True, 1, 1.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_killed_again_and_again_a_run_loses_nothing_and_ends_as_if_left_alone() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "benchmarks" / "kill.py"), "--kills", "20"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "    20 kills\n" in done.stdout
+    assert "nothing was lost" in done.stdout

@@ -1,0 +1,212 @@
+"""Kills a PyTorch training with SIGKILL, again and again, and looks at what is left.
+
+    python benchmarks/kill.py [--kills 300] [--seed 0]
+
+Each run is killed at random instants, most of them while it saves, until it ends, and is then
+compared with one of the same seed that was left alone. After every kill, before anything is cleaned
+up: the ledger can be read, every file it lists can be loaded, the weights of the best give the loss
+that the ledger says, and that is the lowest there was. Needs `os.fork`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch._dynamo  # which optimizers import: once here, not in every process
+from earlystop.adapters.torch import Training
+
+import earlystop as es
+from earlystop.checkpoints import read_ledger
+
+EPOCHS, PATIENCE = 24, 6
+
+
+class Run:
+    """A small network, in training with momentum, dropout and shuffling, saved after each epoch."""
+
+    def __init__(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.x = torch.randn(96, 8)
+        self.y = self.x[:, :1] * self.x[:, 1:2] + 0.5 * torch.randn(96, 1)
+        self.model = torch.nn.Sequential(
+            torch.nn.Linear(8, 256),
+            torch.nn.Tanh(),
+            torch.nn.Dropout(0.2),
+            torch.nn.Linear(256, 256),
+            torch.nn.Tanh(),
+            torch.nn.Linear(256, 1),
+        )
+
+    def loss(self) -> float:
+        self.model.eval()
+        with torch.no_grad():
+            loss = torch.nn.functional.mse_loss(self.model(self.x[64:]), self.y[64:])
+        return loss.item()
+
+    def train(self, folder: Path, tell: Any) -> Training:
+        optimizer = torch.optim.Adam(self.model.parameters(), lr=2e-3)
+        training = Training(
+            es.EarlyStopping("loss", patience=PATIENCE),
+            self.model,
+            optimizer=optimizer,
+            folder=folder,
+            resume=True,
+            rng=True,
+        )
+        for _ in training.epochs(EPOCHS):
+            self.model.train()
+            for batch in torch.randperm(64).reshape(4, 16):
+                optimizer.zero_grad()
+                loss = torch.nn.functional.mse_loss(self.model(self.x[batch]), self.y[batch])
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+            value = self.loss()
+            tell(b"(")
+            training.step(loss=value)
+            tell(b")")
+        return training
+
+
+def forked(seed: int, folder: Path) -> tuple[int, int]:
+    """A process that trains and tells of its saves; its number, and where it tells."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(writing)
+        return process, reading
+    status = 1
+    try:
+        training = Run(seed).train(folder, lambda text: os.write(writing, text))
+        training.restore_best()
+        stopper = training.stopper
+        result = [stopper.epoch, stopper.reason, stopper.best, stopper.best_epoch]
+        torch.save([result, training.model.state_dict()], folder / "result")
+        os.write(writing, b".")
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def told(reading: int) -> bytes:
+    """All that the process told until it ended."""
+    text = b""
+    while part := os.read(reading, 1 << 16):
+        text += part
+    return text
+
+
+def check(seed: int, folder: Path) -> None:
+    """What a run that was killed has left is whole, and is what the ledger says."""
+    entries = read_ledger(folder)
+    run = Run(seed)
+    for entry in entries:
+        assert entry.file is not None
+        saved = torch.load(folder / entry.file, weights_only=True)
+        assert saved["epoch"] == entry.epoch
+        run.model.load_state_dict(saved["model"])
+        assert run.loss() == entry.metrics["loss"], "the weights are not those of the ledger"
+    best = [entry for entry in entries if entry.best]
+    if entries:
+        lowest = entries[-1].state["stopper"]["best_metrics"]["loss"]
+        assert best[-1].metrics["loss"] == lowest, "the best is not the best there was"
+
+
+def left_over(folder: Path) -> str:
+    """What the kill has left beside what is listed."""
+    listed = {entry.file for entry in read_ledger(folder)}
+    names = [path.name for path in folder.iterdir() if path.name not in listed]
+    if any(name.startswith(".new-") for name in names):
+        return "a file half written"
+    if any(name.startswith(".checkpoints.json") for name in names):
+        return "a ledger half written"
+    if any(name.endswith(".pt") for name in names):
+        return "a file not listed yet, or not deleted yet"
+    return "nothing"
+
+
+def campaign(kills: int, seed: int) -> collections.Counter[str]:
+    """So many kills; AssertionError where anything was lost."""
+    generator = random.Random(seed)
+    counts: collections.Counter[str] = collections.Counter()
+    run = seed
+    while counts["kills"] < kills:
+        run += 1
+        with tempfile.TemporaryDirectory() as top:
+            alone, folder = Path(top, "alone"), Path(top, "killed")
+            process, reading = forked(run, alone)
+            began = time.perf_counter()
+            text = told(reading)
+            a_save = (time.perf_counter() - began) / max(text.count(b"("), 1) / 2
+            os.close(reading)
+            assert os.waitpid(process, 0)[1] == 0
+            _kill_until_it_ends(run, folder, kills, a_save, generator, counts)
+            if not (folder / "result").exists():
+                break  # there have been kills enough
+            expected, actual = (torch.load(path / "result") for path in (alone, folder))
+            assert expected[0] == actual[0], f"{expected[0]} but {actual[0]}"
+            assert all(torch.equal(expected[1][name], actual[1][name]) for name in expected[1])
+            listed = {entry.file for entry in read_ledger(folder)}
+            assert {path.name for path in folder.glob("*.pt")} == listed
+            counts["runs that ended as if left alone"] += 1
+    return counts
+
+
+def _kill_until_it_ends(
+    run: int,
+    folder: Path,
+    kills: int,
+    a_save: float,
+    generator: random.Random,
+    counts: collections.Counter[str],
+) -> None:
+    while counts["kills"] < kills:
+        process, reading = forked(run, folder)
+        text = b""
+        saves = generator.randint(0, 8) and generator.randint(1, 3)  # to let pass; 0: as it starts
+        while text.count(b"(") < saves and b"." not in text:
+            part = os.read(reading, 1)
+            if not part:
+                break
+            text += part
+        time.sleep(generator.uniform(0, 0.7 * a_save))
+        os.kill(process, signal.SIGKILL)
+        text += told(reading)
+        os.close(reading)
+        status = os.waitpid(process, 0)[1]
+        if not os.WIFSIGNALED(status):
+            assert status == 0, "the run failed"
+        if b"." in text:
+            return
+        counts["kills"] += 1
+        counts["  while saving"] += text.endswith(b"(")
+        if folder.exists():
+            check(run, folder)
+            counts[f"  leaving {left_over(folder)}"] += 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    if not hasattr(os, "fork"):
+        sys.exit("this needs os.fork")
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    for what, count in campaign(arguments.kills, arguments.seed).items():
+        print(f"{count:6} {what}")
+    print(f"nothing was lost; {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
