@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import re
+import struct
 import time
 import warnings
 import weakref
@@ -41,14 +42,24 @@ __all__ = ["EarlyStopping", "ModelCheckpoint"]
 
 OnMissing = Literal["auto", "raise", "skip"]
 
+# Accuracy has an old name; scripts ask for either.
+_SAME = [
+    (prefix + one, prefix + other)
+    for prefix in ("", "val_")
+    for one, other in (("acc", "accuracy"), ("accuracy", "acc"))
+]
+
 # What a stopper decided last, and for which logs: callbacks that share one step it once an epoch.
 _latest: weakref.WeakKeyDictionary[Stopper, tuple[int, Any, Decision]]
 _latest = weakref.WeakKeyDictionary()
 
+_FLOAT32 = struct.Struct("f")  # the native one: what is too large becomes infinite
+
 
 def _rounded(value: Any) -> Any:
-    rounded = np.float32(value)  # of an array, too, it makes one
-    return rounded if np.ndim(value) else float(rounded)
+    if isinstance(value, (float, int)):  # a third of what NumPy takes for one
+        return _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+    return np.float32(value)  # of an array it makes one, too
 
 
 single = Operation(_rounded)
@@ -124,6 +135,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self._offset = 0  # the epoch that the stopper counts as 0
         self._clock = time.monotonic
         self._began, self._elapsed_before = self._clock(), 0.0
+        self._needs: set[str] = set()
         self._seen: set[str] = set()
         self._warned = False
 
@@ -163,6 +175,9 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             self._stopper.load_state_dict(_kept(found, "stopper", {}))
             self._elapsed_before = number_from(_kept(found, "elapsed_seconds", 0.0), "elapsed")
             self._resumed(self._stopper)
+        self._needs = {*self._stopper.stop.all_needs, *self._stopper.save.all_needs}
+        if found is not None:
+            self._seen = set(self._needs)  # by the part before
         self._is_ready = True
         return self._stopper
 
@@ -178,14 +193,21 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def _values(self, stopper: Stopper, logs: Mapping[str, Any] | None) -> dict[str, float]:
         """The metrics of an epoch, those that are missing taken as they are meant."""
-        given = _with_old_names(logs or {})
-        given.setdefault(ELAPSED, self._elapsed_before + self._clock() - self._began)
-        needs = dict.fromkeys(stopper.stop.all_needs + stopper.save.all_needs)
-        values = admitted({name: x for name, x in given.items() if name in needs or not np.ndim(x)})
-        self._seen.update(values)
-        missing = [name for name in needs if name not in values]
-        if missing and self._on_missing != "skip" and self._owns(stopper):
-            self._check_missing(missing, logs or {})
+        values: dict[str, float] = {}
+        for name, value in (logs or {}).items():
+            if type(value) is float:
+                values[name] = value
+            elif value is not None and (name in self._needs or not np.ndim(value)):
+                values.update(admitted({name: value}))
+        for name, other in _SAME:
+            if name in values:
+                values.setdefault(other, values[name])
+        if ELAPSED not in values:
+            values[ELAPSED] = self._elapsed_before + self._clock() - self._began
+        if not self._seen >= self._needs:
+            self._seen.update(values)
+        if self._on_missing != "skip" and not self._needs <= values.keys() and self._owns(stopper):
+            self._check_missing(sorted(self._needs - values.keys()), logs or {})
         return values
 
     def _step(
@@ -199,8 +221,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         if stopper.stopped:
             self.model.stop_training = True
             return None
-        with np.errstate(over="ignore"):  # beyond float32 is infinite
-            decision = stopper.step(values)
+        decision = stopper.step(values)
         if not self._owns(stopper):
             _latest[stopper] = epoch, logs, decision
         if decision.stop:
@@ -227,15 +248,11 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def _check_seen(self) -> None:
         """At the end: a metric that no epoch reported is not one that some epochs lacked."""
-        stopper = self._stopper
-        if not self._warned or stopper is None:
-            return
-        for name in stopper.stop.all_needs + stopper.save.all_needs:
-            if name not in self._seen:
-                raise MissingMetricError(
-                    f"{type(self).__name__}: no epoch reported the metric {name!r}: "
-                    f"{name_advice(name, self._seen - {ELAPSED})}; pass validation_data to `fit`"
-                )
+        for name in sorted(self._needs - self._seen if self._warned else ()):
+            raise MissingMetricError(
+                f"{type(self).__name__}: no epoch reported the metric {name!r}: "
+                f"{name_advice(name, self._seen - {ELAPSED})}; pass validation_data to `fit`"
+            )
 
 
 class EarlyStopping(_Callback):
@@ -326,7 +343,6 @@ class EarlyStopping(_Callback):
         self.best_epoch = 0
         self.best_weights: list[Any] | None = None
         self.stopped_epoch = 0
-        self.wait = 0
 
     def _owns(self, stopper: Stopper) -> bool:
         return stopper is not self._stop
@@ -397,8 +413,6 @@ class EarlyStopping(_Callback):
                 best=decision.save,
                 state=self._state(stopper),
             )
-        if isinstance(stopper.stop, Patience):
-            self.wait = stopper.state_dict()["stop_state"]["wait"]
         if decision.stop:
             self.stopped_epoch = epoch
 
@@ -419,6 +433,13 @@ class EarlyStopping(_Callback):
             self._backup.rewind(-1)
         self._close()
         self._check_seen()
+
+    @property
+    def wait(self) -> int:
+        """How many epochs there have been without improvement; 0 with rules that do not wait."""
+        if self._stopper is None or not isinstance(self._stopper.stop, Patience):
+            return 0
+        return int(self._stopper.state_dict()["stop_state"]["wait"])
 
     @property
     def stopped_reason(self) -> str:
@@ -695,16 +716,6 @@ class ModelCheckpoint(_Callback):
 
 
 # What Keras has -----------------------------------------------------------------------------------
-
-
-def _with_old_names(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics that have a value; accuracy also by its old name, and the other way round."""
-    given = {name: value for name, value in logs.items() if value is not None}
-    for prefix in ("", "val_"):
-        for one, other in (("acc", "accuracy"), ("accuracy", "acc")):
-            if prefix + one in given:
-                given.setdefault(prefix + other, given[prefix + one])
-    return given
 
 
 def _mode(model: Any, monitor: str, mode: str, owner: str) -> Direction:

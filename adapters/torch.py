@@ -195,7 +195,7 @@ class Training:
         epoch is saved all the same, the step can then be made again.
         """
         values = self._agreed(metrics, more)
-        before = self.stopper.state_dict()
+        before = self.stopper._position()
         decision = self.stopper.step(values)
         try:
             self._save(decision, values)
@@ -203,7 +203,7 @@ class Training:
             # Of other errors than these the other ranks know nothing: nothing is done together.
             together = isinstance(error, Exception) or _world() == 1
             if together and not self._on_first(lambda: self._is_saved(decision.epoch)):
-                self.stopper.load_state_dict(before)
+                self.stopper._return_to(before)
             raise
         return decision
 
@@ -425,7 +425,9 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     """
     by_device: dict[torch.device, dict[str, torch.Tensor]] = {}
     for name, value in metrics.items():
-        if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_complex():
+        if not isinstance(value, torch.Tensor) or value.is_cpu:  # here already
+            continue
+        if value.dim() == 0 and not value.is_complex():
             by_device.setdefault(value.device, {})[name] = value.detach()
     fetched: dict[str, float] = {}
     for device, tensors in by_device.items():

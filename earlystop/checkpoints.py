@@ -1,16 +1,18 @@
 """Checkpoints of a run: files in one folder, and a ledger that says what they are.
 
-A save goes through these steps, in this order, and each is on the disk before the next begins:
+A save goes through these steps, in this order:
 
-    1  the caller's function writes the file under a temporary name (".new-NAME")
+    1  the caller's function writes the file under a temporary name (".new-NAME"); to the disk
     2  the file is given its name
-    3  the ledger (checkpoints.json) is replaced by one that lists the file
+    3  the ledger (checkpoints.json) is replaced by one that lists the file; to the disk
     4  files that are to be kept no longer are deleted
 
-Whatever ends the process in between, the ledger on the disk lists files that are there, whole.
-What it does not list (a temporary file, a file that was named but not listed, one that was not yet
-deleted) is removed when the folder is opened again. An error takes the same way: what the ledger
-says, is.
+Whatever ends the process in between, the ledger lists files that are there, whole. What it does
+not list (a temporary file, a file that was named but not listed, one that was not yet deleted) is
+removed when the folder is opened again. An error takes the same way: what the ledger says, is.
+
+A machine that loses power may forget step 2 and remember step 3: opening the folder makes good for
+that. (To wait for the disk between the two would cost every save for it.)
 
 One process at a time: a lock in the folder ends with the process that holds it.
 """
@@ -161,6 +163,10 @@ class Checkpoints:
                 "resume=True to go on with it, or choose another folder"
             )
         with _explained(f"the folder {str(self.folder)!r} cannot be used for checkpoints"):
+            for entry in entries:  # named, but forgotten by a machine that lost power
+                if entry.file is not None and not self._is_there(entry):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.replace(self.folder / (_NEW + entry.file), self.folder / entry.file)
             sync_folder(self.folder)  # what was read is what will be read: now strays may go
             self._entries, self._unwanted = entries, unwanted
             self._remove_strays(self._lock.found.get("writing"))
@@ -407,7 +413,6 @@ def place(path: Path, write: Callable[[Path], object]) -> None:
             write(temporary)
             sync_file(temporary)
             os.replace(temporary, path)
-            sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):  # the next one takes the same name
                 os.unlink(temporary)

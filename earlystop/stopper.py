@@ -249,6 +249,21 @@ class Stopper:
         self._best_epoch = None
         self._best_metrics = None
 
+    def _position(self) -> tuple[Any, ...]:
+        """Where the run stands, as cheap as can be: for whoever may have to take a step back."""
+        best = self._best_epoch, self._best_metrics
+        return self._state, self._epoch, self._stopped, self._reason, *best
+
+    def _return_to(self, position: tuple[Any, ...]) -> None:
+        (
+            self._state,
+            self._epoch,
+            self._stopped,
+            self._reason,
+            self._best_epoch,
+            self._best_metrics,
+        ) = position
+
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on later as if never interrupted, as plain JSON data.
 

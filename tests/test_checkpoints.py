@@ -515,7 +515,6 @@ def test_each_step_is_on_the_disk_before_the_next(
     assert steps == [
         "sync .txt",
         "name 3.txt",
-        "sync folder",
         "sync .tmp",
         f"name {LEDGER}",
         "sync folder",
@@ -523,6 +522,14 @@ def test_each_step_is_on_the_disk_before_the_next(
         "delete 2.txt",
     ]
     checkpoints.close()
+
+
+def test_a_name_that_a_loss_of_power_undid_is_given_again(tmp_path: Path) -> None:
+    begun(tmp_path).close()
+    (tmp_path / "1.txt").rename(tmp_path / ".new-1.txt")
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True):
+        check_whole(tmp_path, {1})
+    assert names(tmp_path) == {"1.txt", "2.txt"}
 
 
 def test_an_error_of_the_writer_is_raised_as_it_is(tmp_path: Path) -> None:

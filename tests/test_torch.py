@@ -150,8 +150,16 @@ class Transfers(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_tensors_are_fetched_all_at_once() -> None:
-    metrics: dict[str, Any] = {f"m{i}": torch.tensor(i / 8, requires_grad=True) for i in range(9)}
+class Far(torch.Tensor):
+    """A tensor that is on another device."""
+
+    is_cpu = False
+
+
+def test_tensors_of_a_device_are_fetched_all_at_once() -> None:
+    metrics: dict[str, Any] = {
+        f"m{i}": torch.Tensor._make_subclass(Far, torch.tensor(i / 8), True) for i in range(9)
+    }
     metrics["plain"] = 0.25
     with Transfers() as transfers:
         values = numbers(metrics)
@@ -166,10 +174,10 @@ def test_tensors_are_fetched_all_at_once() -> None:
 )
 def test_a_tensor_counts_as_the_very_number_it_holds(dtype: torch.dtype) -> None:
     tensor = torch.tensor(0.1 if dtype.is_floating_point else 1).to(dtype)
-    assert numbers({"a": tensor, "b": torch.tensor(0.1, dtype=torch.float64)}) == {
-        "a": float(tensor),
-        "b": 0.1,
-    }
+    far = torch.Tensor._make_subclass(Far, tensor)
+    exact = torch.tensor(0.1, dtype=torch.float64)
+    values = numbers({"here": tensor, "there": far, "exact": exact})
+    assert values == {"here": float(tensor), "there": float(tensor), "exact": 0.1}
 
 
 @pytest.mark.parametrize(
