@@ -549,7 +549,7 @@ class ModelCheckpoint(_Callback):
             settled(float, threshold, "ModelCheckpoint(initial_value_threshold=...)")
         if self._ranks and self.mode not in ("auto", "min", "max"):
             direction(self.monitor, self.mode, "ModelCheckpoint")  # says what is wrong
-        endings = (".weights.h5",) if self.save_weights_only else (".keras", ".h5")
+        endings = (".weights.h5",) if self.save_weights_only else (".keras", ".h5", ".hdf5")
         if not self.filepath.endswith(endings):
             raise RuleError(
                 f"`ModelCheckpoint(filepath=...)` must end in {' or '.join(endings)} with "

@@ -281,7 +281,7 @@ def test_differs_unknown_modes_and_senseless_numbers_are_errors(tmp_path: Path) 
         (lambda: ModelCheckpoint("m.keras", save_best_only=True, mode="x"), r"mode=...\)` must be"),
         (lambda: ModelCheckpoint("m.keras", initial_value_threshold=nan), "must be a finite numbe"),
         (lambda: ModelCheckpoint("m.h5", save_weights_only=True), r"must end in \.weights\.h5"),
-        (lambda: ModelCheckpoint("m.pt"), r"must end in \.keras or \.h5"),
+        (lambda: ModelCheckpoint("m.pt"), r"must end in \.keras or \.h5 or \.hdf5"),
         (lambda: ModelCheckpoint("gs://b/m.keras"), "of a local file"),
         (lambda: ModelCheckpoint("m.keras", save_freq="batch"), r"save_freq=...\)` must be a whol"),
         (lambda: ModelCheckpoint("m.keras", save_freq=0), r"save_freq=...\)` must be a whole"),
@@ -440,6 +440,18 @@ def test_accuracy_goes_by_its_old_name_and_the_new_one(tmp_path: Path) -> None:
         drive(callback, [0.5, 0.75], logged)
         assert (tmp_path / "02-0.7500.keras").exists()
         assert drive(EarlyStopping(asked, patience=2), [0.5, 0.6, 0.5, 0.5], logged)[0] == 3
+
+
+def test_the_old_ending_of_the_tutorials_works(tmp_path: Path) -> None:
+    path = tmp_path / "model" / "{epoch:04d}-{val_loss:.4f}.hdf5"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = network()
+        fit(
+            model, ModelCheckpoint(filepath=path, monitor="val_loss", save_best_only=True), epochs=2
+        )
+    newest = max((tmp_path / "model").iterdir())
+    assert same_weights(keras.models.load_model(newest, compile=False), model)
 
 
 def test_names_from_templates_stay_in_the_folder(tmp_path: Path) -> None:
