@@ -134,6 +134,7 @@ class Checkpoints:
         self.mode = None if monitor is None else direction(monitor, mode, "Checkpoints")
         self._entries: tuple[Checkpoint, ...] = ()
         self._unwanted: list[str] = []  # no longer listed, and perhaps still there
+        self._writing: str | None = None  # what was written last, listed or not
         with _explained(f"the folder {str(self.folder)!r} cannot be used for checkpoints"):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = self._locked()
@@ -258,6 +259,11 @@ class Checkpoints:
         kept = self._kept((*self._entries, entry))
         if entry not in kept:
             return None
+        if file is not None and file != self._writing and (self.folder / file).exists():
+            raise CheckpointError(
+                f"there is a file {str(self.folder / file)!r} that is not of this run: choose "
+                "another folder, or move it away"
+            )
         self._replace(kept, file, write)
         return self.path(entry)
 
@@ -293,6 +299,7 @@ class Checkpoints:
             if file is not None and write is not None:
                 with _explained(f"the lock in {str(self.folder)!r} cannot be written"):
                     self._lock.note({"writing": file})
+                self._writing = file
                 place(self.folder / file, write)
             with _explained(f"the ledger {str(self.folder / LEDGER)!r} cannot be written"):
                 write_whole(self.folder / LEDGER, data)
