@@ -79,8 +79,9 @@ class KerasPatience(Patience):
 
     float32: bool = True
 
-    def improves(self, value: Any, reference: Any) -> Any:
-        return _keras_improves(self, value, reference)
+    def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:
+        min_delta = self.min_delta if min_delta is None else min_delta
+        return _keras_improves(self, value, reference, min_delta)
 
 
 class KerasBest(Best):
@@ -102,12 +103,14 @@ class KerasBest(Best):
         self, state: Best.State, metrics: Mapping[str, Any], epoch: Any
     ) -> tuple[Best.State, Any]:
         value = metrics[self.monitor]
-        improved = _keras_improves(self, value, state.best)
+        improved = _keras_improves(self, value, state.best, self.min_delta)
         return self.State(best=where(improved, value, state.best)), improved
 
 
-def _keras_improves(rule: KerasPatience | KerasBest, value: Any, reference: Any) -> Any:
-    gained = value + (rule.min_delta if rule.mode == "min" else -rule.min_delta)
+def _keras_improves(
+    rule: KerasPatience | KerasBest, value: Any, reference: Any, min_delta: Any
+) -> Any:
+    gained = value + (min_delta if rule.mode == "min" else -min_delta)
     if rule.float32:
         gained, reference = single(gained), single(reference)
     return better(gained, reference, rule.mode)
