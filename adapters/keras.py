@@ -49,8 +49,9 @@ _SAME = [
     for one, other in (("acc", "accuracy"), ("accuracy", "acc"))
 ]
 
-# What a stopper decided last, and for which logs: callbacks that share one step it once an epoch.
-_latest: weakref.WeakKeyDictionary[Stopper, tuple[int, Any, Decision]]
+# What a stopper decided last, at which epoch, and which callback stepped it (by its id): callbacks
+# that share one step it once an epoch.
+_latest: weakref.WeakKeyDictionary[Stopper, tuple[int, int, Decision]]
 _latest = weakref.WeakKeyDictionary()
 
 _FLOAT32 = struct.Struct("f")  # the native one: what is too large becomes infinite
@@ -144,6 +145,8 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     # To be said by each ----------------------------------------------------------------------
 
+    _template = ""  # where metrics are asked for by name
+
     def _made(self) -> Stopper:
         """The stopper for a run whose first epoch is `_offset`."""
         raise NotImplementedError
@@ -203,7 +206,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             elif value is not None and (name in self._needs or not np.ndim(value)):
                 values.update(admitted({name: value}))
         for name, other in _SAME:
-            if name in values:
+            if name in values and (other in self._needs or f"{{{other}" in self._template):
                 values.setdefault(other, values[name])
         if ELAPSED not in values:
             values[ELAPSED] = self._elapsed_before + self._clock() - self._began
@@ -213,20 +216,18 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             self._check_missing(sorted(self._needs - values.keys()), logs or {})
         return values
 
-    def _step(
-        self, stopper: Stopper, epoch: int, logs: Any, values: dict[str, float]
-    ) -> Decision | None:
+    def _step(self, stopper: Stopper, epoch: int, values: dict[str, float]) -> Decision | None:
         """The decision; None after a stop: a run that was killed then, and resumed, goes on so."""
         if not self._owns(stopper):
-            latest = _latest.get(stopper)
-            if latest is not None and latest[0] == epoch and latest[1] is logs is not None:
-                return latest[2]
+            at, by, decision = _latest.get(stopper, (None, None, None))
+            if at == epoch and by != id(self):
+                return decision
         if stopper.stopped:
             self.model.stop_training = True
             return None
         decision = stopper.step(values)
         if not self._owns(stopper):
-            _latest[stopper] = epoch, logs, decision
+            _latest[stopper] = epoch, id(self), decision
         if decision.stop:
             self.model.stop_training = True
         return decision
@@ -401,7 +402,7 @@ class EarlyStopping(_Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         stopper = self._get_ready(epoch)
         values = self._values(stopper, logs)
-        decision = self._step(stopper, epoch, logs, values)
+        decision = self._step(stopper, epoch, values)
         if decision is None:
             return
         if decision.save:
@@ -517,7 +518,7 @@ class ModelCheckpoint(_Callback):
         backup_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(on_missing, backup_dir)
-        self.filepath = os.fspath(filepath)
+        self.filepath = self._template = os.fspath(filepath)
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq = save_freq
@@ -594,6 +595,8 @@ class ModelCheckpoint(_Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         # The best is not forgotten from one fit to the next, as in Keras.
         self._begin_run()
+        if isinstance(self._save, Stopper):
+            _latest.pop(self._save, None)
         if self.save_top_k is None and self._backup_dir is not None:
             self._open(Path(self._backup_dir) / "model_checkpoint", "{epoch}")
 
@@ -659,7 +662,7 @@ class ModelCheckpoint(_Callback):
     def _consider(self, epoch: int, logs: Any, batch: int | None = None) -> None:
         stopper = self._get_ready(epoch)
         values = self._values(stopper, logs)
-        decision = self._step(stopper, epoch, logs, values)
+        decision = self._step(stopper, epoch, values)
         if decision is None:
             return
         if self._backup is not None and self.save_top_k is not None:

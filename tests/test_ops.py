@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import earlystop as es
 from earlystop import ops
 from earlystop.compiled import _function
 from earlystop.trace import Tape, Traced
@@ -77,3 +78,19 @@ def test_where_takes_windows_and_states() -> None:
     chosen = ops.where(lanes, (1.0, (2.0,)), (3.0, (4.0,)))
     assert chosen[0].tolist() == [1.0, 3.0]
     assert chosen[1][0].tolist() == [2.0, 4.0]
+
+
+def test_an_operation_of_one_s_own_needs_no_name_in_numpy_to_run_on_many_runs() -> None:
+    halved = ops.Operation(lambda value: value / 2)
+
+    class Halved(es.Rule):
+        monitor: str
+
+        def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+            return state, halved(metrics[self.monitor]) < halved(halved(4.0))
+
+    curve = [3.0, 2.5, 1.75, 1.0]
+    history = es.History.from_runs(
+        [{"loss": curve[shift:]} for shift in (0, 1, 2) for _ in "ab"] * 9
+    )
+    assert es.replay(Halved("loss"), history).epochs.tolist() == [3, 3, 2, 2, 1, 1] * 9
