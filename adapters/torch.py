@@ -423,13 +423,14 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     >>> numbers({"loss": torch.tensor(0.5), "accuracy": 1, "lr": torch.tensor(0.25)})
     {'loss': 0.5, 'accuracy': 1.0, 'lr': 0.25}
     """
+    fetched: dict[str, Any] = {}
     by_device: dict[torch.device, dict[str, torch.Tensor]] = {}
     for name, value in metrics.items():
-        if not isinstance(value, torch.Tensor) or value.is_cpu:  # here already
-            continue
-        if value.dim() == 0 and not value.is_complex():
-            by_device.setdefault(value.device, {})[name] = value.detach()
-    fetched: dict[str, float] = {}
+        if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_complex():
+            if value.is_cpu:  # here already
+                fetched[name] = value.detach()
+            else:
+                by_device.setdefault(value.device, {})[name] = value.detach()
     for device, tensors in by_device.items():
         wide = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
         together = torch.stack([tensor.to(wide) for tensor in tensors.values()])

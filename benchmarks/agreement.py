@@ -61,9 +61,13 @@ def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.Histo
 
 
 def library_rules() -> list[type[es.Rule]]:
-    """Every rule that the library registers, found by itself."""
-    classes = rule_module._registry.values()
-    return [cls for cls in classes if cls.__module__.startswith("earlystop.")]
+    """Every rule that the library registers, found by itself; not those of adapters."""
+    packages = "earlystop.rule", "earlystop.rules"
+    return [
+        cls
+        for cls in rule_module._registry.values()
+        if cls.__module__ in packages or cls.__module__.startswith("earlystop.rules.")
+    ]
 
 
 def random_rule(chance: random.Random, depth: int = 2) -> es.Rule:
