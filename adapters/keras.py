@@ -483,7 +483,8 @@ class ModelCheckpoint(_Callback):
       first, and then never again.)
     - With save_best_only a metric that is not there is an error, or with `on_missing` an epoch
       that is not saved. (Keras warns and saves, over the best.) So is one that is no number.
-    - An unknown mode is an error. (Keras warns.)
+    - An unknown mode is an error (Keras: a warning), and so is a threshold that is NaN (Keras: it
+      never saves).
     - mode="auto" goes by the name of a metric of which Keras cannot tell (Keras: an error).
     - With save_best_only and a number as `save_freq`, the first epoch is like the others. (In
       Keras its second save is a TypeError.)
