@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import json
 import math
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -563,19 +565,31 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
             Checkpoints(folder)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
-)
-def test_a_read_only_folder_is_a_clear_error_and_can_be_read(tmp_path: Path) -> None:
-    begun(tmp_path).close()
-    tmp_path.chmod(0o500)
+@contextlib.contextmanager
+def without_privileges() -> Iterator[None]:
+    """The superuser may write anywhere: as nobody, if need be."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
     try:
-        (tmp_path / ".checkpoints.lock").chmod(0o400)
-        with pytest.raises(es.CheckpointError, match="Permission denied"):
-            Checkpoints(tmp_path, resume=True)
-        assert [entry.epoch for entry in read_ledger(tmp_path)] == [1, 2]
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(before)
+
+
+def test_a_read_only_folder_is_a_clear_error_and_can_be_read() -> None:
+    folder = Path(tempfile.mkdtemp())  # not below a folder that is closed to others
+    try:
+        begun(folder).close()
+        (folder / ".checkpoints.lock").chmod(0o444)
+        folder.chmod(0o555)
+        with without_privileges():
+            with pytest.raises(es.CheckpointError, match="Permission denied"):
+                Checkpoints(folder, resume=True)
+            assert [entry.epoch for entry in read_ledger(folder)] == [1, 2]
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
