@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 import torch
 import torch.distributed as dist
 
-from earlystop.checkpoints import Checkpoint, Checkpoints
+from earlystop.checkpoints import Checkpoint, Checkpoints, place
 from earlystop.errors import CheckpointError, MetricError, RuleError, RuleTypeError, StateError
 from earlystop.fields import Positive, settled
 from earlystop.rules import ELAPSED, Best
@@ -118,10 +118,8 @@ class Training:
                 raise RuleError(
                     f"`Training({argument}=...)` must be one of {choices}, got {value!r}"
                 )
-        if folder is None and (resume or rng):
-            raise RuleError(
-                "`Training(resume=..., rng=...)` needs a folder that the run is kept in"
-            )
+        if folder is None and resume:
+            raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
         self.model = unwrapped(model)
         _check_whole(self.model)
@@ -256,25 +254,8 @@ class Training:
             if decision.save:
                 self._in_memory = self._copied()
             return
-        rng = _gathered(_random_state()) if self._rng else None
-        state = {
-            "stopper": self.stopper.state_dict(),
-            "elapsed_seconds": values[ELAPSED],
-        }
-
-        def write(path: Path) -> None:
-            saved = {
-                "format": _FORMAT,
-                "version": _VERSION,
-                "epoch": decision.epoch,
-                "model": self.model.state_dict(),
-                "parts": {name: _state_of(part) for name, part in self._parts.items()},
-                "rng": rng,
-            }
-            _written(path, saved)
-            if not self._verified:
-                _verified(path)
-                self._verified = True
+        state = self._state(values[ELAPSED])
+        write = self._writer()
 
         def save() -> None:
             self._of_checkpoints().save(
@@ -282,6 +263,55 @@ class Training:
             )
 
         self._on_first(save)
+
+    def save(self, path: str | Path) -> None:
+        """Write all that is needed to go on from here to a file, whole or not at all.
+
+        With a folder this is not needed: every `step` saves, and the best is there. Without one,
+        the best weights so far are in the file, too. All ranks call it; rank 0 writes.
+
+        Raises CheckpointError where the disk refuses.
+        """
+        write = self._writer(self._state(self.elapsed_seconds))
+        self._on_first(lambda: place(Path(path), write))
+
+    def load(self, path: str | Path) -> None:
+        """Go on from what `save` wrote: the decisions are those of a run never interrupted.
+
+        Raises CheckpointError for a file that cannot be read, StateError for one that is damaged,
+        or of other rules or parts; then nothing has changed, but for parts that refuse a state.
+        """
+        saved = self._shared(lambda: _read(Path(path)))
+        if saved.get("state") is None:
+            raise StateError(f"{str(path)!r} was not written by `Training.save`")
+        self._take_up(saved, saved["state"], f"in {str(path)!r}")
+        self._in_memory = saved["best"]
+        self._began = self._clock()
+
+    def _state(self, elapsed_seconds: float) -> dict[str, Any]:
+        return {"stopper": self.stopper.state_dict(), "elapsed_seconds": elapsed_seconds}
+
+    def _writer(self, state: dict[str, Any] | None = None) -> Callable[[Path], None]:
+        """What writes a file; state: of the stopper, where there is no ledger to hold it."""
+        rng = _gathered(_random_state()) if self._rng else None
+
+        def write(path: Path) -> None:
+            saved = {
+                "format": _FORMAT,
+                "version": _VERSION,
+                "epoch": self.stopper.epoch - 1,
+                "model": self.model.state_dict(),
+                "parts": {name: _state_of(part) for name, part in self._parts.items()},
+                "rng": rng,
+                "state": state,
+                "best": self._in_memory,
+            }
+            _written(path, saved)
+            if not self._verified:
+                _verified(path)
+                self._verified = True
+
+        return write
 
     def _copied(self) -> dict[str, Any]:
         device = "cpu" if self._best_on == "cpu" else None
@@ -296,27 +326,26 @@ class Training:
         """Go on from the newest checkpoint there is, if any."""
         last: Checkpoint | None = self._on_first(lambda: self._of_checkpoints().last)
         saved = self._read(last, ("model", "parts", "rng"))
-        if last is None or saved is None:
-            return
-        if not isinstance(last.state, dict) or not {"stopper", "elapsed_seconds"} <= set(
-            last.state
-        ):
-            raise StateError(
-                f"epoch {last.epoch} in the folder was saved by something else than a Training"
-            )
+        if last is not None and saved is not None:
+            self._take_up(saved, last.state, "in the folder")
+
+    def _take_up(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
+        """Go on from what was saved, and the state that was saved with it."""
+        if not isinstance(state, dict) or not {"stopper", "elapsed_seconds"} <= set(state):
+            raise StateError(f"the run {where} was saved by something else than a Training")
         if set(saved["parts"]) != set(self._parts):
             raise StateError(
-                f"the run in the folder saved {_listed(saved['parts'])} next to the model, this "
+                f"the run {where} saved {_listed(saved['parts'])} next to the model, this "
                 f"Training has {_listed(self._parts)}: pass the same to go on"
             )
         if self._rng and (saved["rng"] is None or len(saved["rng"]) != _world()):
             ranks = "no" if saved["rng"] is None else f"{len(saved['rng'])} ranks'"
             raise StateError(
-                f"`Training(rng=True)`: the run in the folder saved {ranks} random state, and this "
+                f"`Training(rng=True)`: the run {where} saved {ranks} random state, and this "
                 f"is one of {_world()}; pass rng=False to go on without"
             )
-        self.stopper.load_state_dict(last.state["stopper"])
-        self._elapsed_before = number_from(last.state["elapsed_seconds"], "elapsed_seconds")
+        self.stopper.load_state_dict(state["stopper"])
+        self._elapsed_before = number_from(state["elapsed_seconds"], "elapsed_seconds")
         self.model.load_state_dict(saved["model"])
         for name, part in self._parts.items():
             _set_state(part, saved["parts"][name])
@@ -335,6 +364,10 @@ class Training:
             saved = _read(path)
             return {key: saved[key] for key in keys}
 
+        return self._shared(read)
+
+    def _shared(self, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What rank 0 reads, on all ranks."""
         if _world() == 1:
             return read()
 
@@ -455,8 +488,9 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def _check_whole(model: torch.nn.Module) -> None:
+    flat = any(hasattr(module, "_fsdp_wrapped_module") for module in model.modules())
     for name, parameter in model.named_parameters():
-        if hasattr(parameter, "full_tensor"):
+        if flat or hasattr(parameter, "full_tensor"):
             raise RuleError(
                 f"`Training(model)`: {name} is sharded over the ranks; rank 0, which writes, has "
                 "only a part of it"

@@ -423,6 +423,59 @@ def test_a_run_is_resumed_by_the_same_or_not_at_all(
             Training(model=linear(), folder=tmp_path, **settings)
 
 
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_a_run_saved_to_a_file_goes_on_as_if_never_interrupted(cut: int, tmp_path: Path) -> None:
+    losses = [5.0, 3.0, 4.0, 2.0, 4.0, 4.0, 1.0]
+
+    def begun() -> tuple[Training, Any]:
+        model = linear()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        return Training(stopper(), model, rng=True, optimizer=optimizer), model
+
+    def trained(training: Training, model: Any, epochs: int) -> list[Any]:
+        decisions = []
+        for epoch in training.epochs(epochs):
+            model.zero_grad()
+            (model(torch.rand(1)) ** 2).sum().backward()
+            training._parts["optimizer"].step()
+            decisions.append((training.step(loss=losses[epoch]), model.weight.item()))
+        return decisions
+
+    torch.manual_seed(1)
+    whole, model = begun()
+    wanted = trained(whole, model, 7)
+    assert whole.restore_best() == 3
+    best = model.weight.item()
+    torch.manual_seed(1)
+    first, model = begun()
+    before = trained(first, model, cut)
+    first.save(tmp_path / "state.pt")
+    torch.manual_seed(2)
+    second, model = begun()
+    second.load(tmp_path / "state.pt")
+    assert before + trained(second, model, 7) == wanted
+    assert second.restore_best() == 3
+    assert model.weight.item() == best
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_a_file_that_was_not_saved_so_is_refused(tmp_path: Path) -> None:
+    training = Training(stopper(), linear(), folder=tmp_path / "run")
+    training.step(loss=1.0)
+    training.save(tmp_path / "state.pt")
+    with pytest.raises(es.StateError, match=r"was not written by `Training\.save`"):
+        training.load(training.checkpoints.best_path)
+    with pytest.raises(es.StateError, match="this Training has other"):
+        Training(stopper(), linear(), other=linear()).load(tmp_path / "state.pt")
+    with pytest.raises(es.StateError, match="was saved by other rules"):
+        Training(stopper(3), linear()).load(tmp_path / "state.pt")
+    (tmp_path / "state.pt").write_bytes(b"nothing of the kind")
+    with pytest.raises(es.StateError, match="is damaged, or unsafe"):
+        training.load(tmp_path / "state.pt")
+    with pytest.raises(es.CheckpointError, match="cannot be read"):
+        training.load(tmp_path / "there is none.pt")
+
+
 def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
     saved = {"format": "earlystop.Training", "version": 1, "model": 0, "parts": 0, "rng": 0}
     with es.Checkpoints(tmp_path) as checkpoints:
