@@ -123,9 +123,8 @@ def numpy_loop(curves: Curves, patience: int) -> tuple[Any, Any]:
     return used, best_epoch
 
 
-@numba.njit
-def compiled_loop(curves: Any, patience: int, used: Any, best_epoch: Any) -> None:
-    """The same, run by run, compiled."""
+def run_by_run(curves: Any, patience: int, used: Any, best_epoch: Any) -> None:
+    """The same, run by run; to be compiled."""
     for run in range(curves.shape[0]):
         best, since, epoch = np.inf, -1, 0
         while epoch < curves.shape[1]:
@@ -136,6 +135,9 @@ def compiled_loop(curves: Any, patience: int, used: Any, best_epoch: Any) -> Non
                 break
             epoch += 1
         used[run], best_epoch[run] = epoch, since
+
+
+compiled_loop: Any = numba.njit(run_by_run)
 
 
 def machine() -> str:
