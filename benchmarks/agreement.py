@@ -144,7 +144,7 @@ def random_patience(chance: random.Random) -> es.Rule:
 def blocks_of_all_sizes(chance: random.Random) -> Iterator[None]:
     """Lets work cross the borders of its blocks, which are larger than these histories."""
     sizes: dict[str, Any] = {
-        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE", "_LEAST")
+        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE")
     }
     room: dict[str, Any] = {
         "_MOST_PIECES": chance.choice([1, 5, 50, 10**6]),

@@ -122,15 +122,15 @@ GRIDS: dict[str, tuple[Callable[[es.History], Any], str]] = {
         ),
         "60",
     ),
-    "5 windows of Plateau: means": (
-        lambda h: (
-            es.sweep(
-                es.Plateau(LOSS, 2, 1e-9), h, window=[2, 3, 5, 10, 20], save=es.Best(LOSS)
-            ).mean_regret
-        ),
-        "",
-    ),
+    "5 windows of Plateau: means": (lambda h: windows(h, workers=1), ""),
 }
+
+
+def windows(history: es.History, workers: int) -> Any:
+    """The means of rules that do much with each epoch."""
+    rule, save = es.Plateau(LOSS, 2, 1e-9), es.Best(LOSS)
+    sizes = [2, 3, 5, 10, 20]
+    return es.sweep(rule, history, save=save, workers=workers, window=sizes).mean_regret
 
 
 def grids(size: int, seed: int) -> None:
@@ -148,6 +148,23 @@ def grids(size: int, seed: int) -> None:
         [[name, *ratios[name], at_most] for name, (_, at_most) in GRIDS.items()],
         caption="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()),
     )
+
+
+def threads(size: int, seed: int) -> None:
+    """One worker and two."""
+    rows = []
+    with curves_of(size, "learning", seed) as curves:
+        short = np.tile(curves[:, :250], (4, 1))
+        history = es.History({LOSS: short})
+        floor = fastest(lambda: short.min(axis=1))
+        for name, run in {
+            "1,000 patience: means": swept,
+            "5 windows of Plateau: means": windows,
+        }.items():
+            seconds = [fastest(lambda: run(history, workers=n)) / floor for n in (1, 2)]  # noqa: B023
+            rows.append([name, *(f"{each:.1f}" for each in seconds)])
+    title = f"Sweep: times the floor (learning, {len(short):,} x 250)"
+    show(title, ["grid", "1 worker", "2 workers"], rows)
 
 
 def memory(size: int, seed: int) -> None:
@@ -174,6 +191,7 @@ def main() -> None:
     print(f"{machine()}; seed {arguments.seed}")
     growth([10**n for n in range(2, arguments.largest + 1)], arguments.kind, arguments.seed)
     grids(10 ** min(arguments.largest, 7), arguments.seed)
+    threads(10 ** min(arguments.largest, 7), arguments.seed)
     memory(10**arguments.largest, arguments.seed)
 
 

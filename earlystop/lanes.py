@@ -33,15 +33,13 @@ Runs = (
 # times their product, 8 MiB, for each of a few metrics; where more are read, for all of these.
 LANES, BLOCK, FEW_METRICS = 16384, 64, 2
 TILE = 512
-# Fewer lanes than this are not worth a thread.
-_LEAST = 1024
 # Where fewer lanes than this share still run, the others are dropped.
 DENSE = 0.6
 
 
-def blocks_of(runs: int, workers: int) -> Iterator[slice]:
-    """Runs in blocks that are stepped together: one for each worker, if that is enough."""
-    return slices(runs, min(LANES, max(-(-runs // workers), _LEAST)))
+def blocks_of(runs: int) -> Iterator[slice]:
+    """Runs in blocks that are stepped together, of one size as nearly as may be."""
+    return slices(runs, -(-runs // -(-runs // LANES)))
 
 
 def slices(count: int, size: int) -> Iterator[slice]:

@@ -102,10 +102,8 @@ def replay(
     save: the rule that says what is kept (never, if left out); not together with a Stopper.
     on_missing: "skip": at an epoch without its metric a rule keeps its state and does not fire.
         "raise": such an epoch is an error, as in a live run.
-    workers: threads to work on blocks of runs. The decisions do not depend on it.
-    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
-
-    workers: threads to work on blocks of runs. The decisions do not depend on it.
+    workers: threads to work on blocks of some 16,000 runs. The decisions do not depend on it. They
+        pay where rules do much with each epoch, as those with windows do.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
 
     Above the history and the result it takes at most 64 MB with one worker, and about as much more
@@ -196,7 +194,7 @@ def _in_blocks(stopper: Stopper, history: History, workers: int, progress: bool)
     """Many runs at once, block by block."""
     tasks = (
         functools.partial(_block, stopper.stop, stopper.save, history, runs)
-        for runs in blocks_of(history.runs, workers)
+        for runs in blocks_of(history.runs)
     )
     made = _nothing(history)
     with _bar(history, progress) as advance:

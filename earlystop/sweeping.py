@@ -427,7 +427,7 @@ class _Work:
             self.seen.append((history.lengths, history.given_names))
             if before and not _same_lengths(before[number : number + 1], self.seen[-1:]):
                 break
-            for runs in blocks_of(history.runs, self._workers):
+            for runs in blocks_of(history.runs):
                 for group in self._groups:
                     for task in group.tasks(history, runs):
                         yield functools.partial(self._done, task, group, history, first)
@@ -726,7 +726,8 @@ def sweep(
     save: says which epoch is best; the plain best of the first metric that the rule watches in a
         direction, if left out.
     on_missing: see `replay`. "raise" is checked for every setting.
-    workers: threads to work on blocks of runs. The numbers do not depend on it.
+    workers: threads to work on blocks of some 16,000 runs. The numbers do not depend on it. They
+        pay where rules do much with each epoch, as those with windows do.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
     grid: fields of the rule, each with its values. A field of a part is named likewise where only
         one part has it, else with the place of the part: `**{"0.patience": [5, 10]}`.

@@ -70,7 +70,7 @@ def test_an_interrupt_leaves_no_thread_and_no_bar_behind(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = es.History({"loss": np.ones((5000, 10))})
-    monkeypatch.setattr(sweeping, "blocks_of", lambda runs, workers: sweeping.slices(runs, 100))
+    monkeypatch.setattr(sweeping, "blocks_of", lambda runs: sweeping.slices(runs, 100))
     real, calls = Totals.merge, []
 
     def interrupted(*arguments: Any) -> Any:  # where the main thread is when Ctrl-C is pressed

@@ -210,7 +210,7 @@ def test_several_histories_and_workers_give_the_numbers_of_one(
     if not kept:
         monkeypatch.setattr(sweeping, "_KEEP", 0)
         monkeypatch.setattr(sweeping, "_AT_A_TIME", 1000)
-    monkeypatch.setattr(lanes, "_LEAST", 7)
+    monkeypatch.setattr(lanes, "LANES", 7)
     sources: list[Any] = [(parts, 1), (tuple(parts), 3), ([history], 2), (history, 3)]
     sources += [(dict(enumerate(parts)).values(), 1)]
     sources += [(iter(parts), 1), (iter(parts), 2)] if kept else []
