@@ -75,13 +75,13 @@ def curves_of(size: int, kind: str, seed: int) -> Iterator[Curves]:
         yield np.load(file, mmap_mode="r")
 
 
-def fastest(run: Callable[[], Any], at_most: float = 3.0, repeats: int = 7) -> float:
-    """Seconds of the fastest of some repeats, after a warm-up; what takes long is repeated less."""
+def fastest(run: Callable[[], Any], at_most: float = 3.0, repeats: int = 25) -> float:
+    """Seconds of the fastest of some repeats, as many as there is time for, after a warm-up."""
     began = time.perf_counter()
     run()
     once = time.perf_counter() - began
-    best = math.inf if once < at_most else once
-    for _ in range(repeats if once < at_most / repeats else int(at_most / once)):
+    best = math.inf
+    for _ in range(max(1, min(repeats, int(at_most / once)))):
         began = time.perf_counter()
         run()
         best = min(best, time.perf_counter() - began)

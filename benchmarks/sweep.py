@@ -56,7 +56,7 @@ def rivals(curves: Curves) -> dict[str, tuple[Callable[[int], Any], int]]:
                 if stopper.step({"val_loss": value}).stop:
                     break
 
-    room = 2 * 10**9 // curves.size  # run-epochs that a compiled loop gets through in seconds
+    room = 10**9 // curves.size  # run-epochs that a compiled loop gets through in seconds
     ways: dict[str, tuple[Callable[[int], Any], int]] = {
         "numba": (lambda patience: compiled_loop(curves, patience, used, best_epoch), room),
         "NumPy": (lambda patience: numpy_loop(curves, patience), room // 10),
