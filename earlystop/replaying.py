@@ -170,24 +170,24 @@ def _run(
     advance: Advance, state: tuple[Any, ...], history: History, run: int
 ) -> tuple[int, bool, int]:
     """How many epochs a run lasts, whether it is stopped, and the last epoch saved."""
-    epoch, saved = -1, -1
+    done, saved = 0, -1
     metrics: dict[str, float] = {}  # one for all epochs: steps only look at it
     for columns, gaps in history.iter_columns(run):
-        names = tuple(columns)
-        for place, values in enumerate(zip(*columns.values(), strict=True)):
+        names, first = tuple(columns), done
+        for epoch, values in enumerate(zip(*columns.values(), strict=True), start=first):
             for name, value in zip(names, values):  # noqa: B905  # as many, and it is the fast way
                 metrics[name] = value
             if gaps:
                 for name, missing in gaps.items():
-                    if missing[place]:
+                    if missing[epoch - first]:
                         del metrics[name]
-            epoch += 1
             state, stop, save = advance(state, metrics, epoch)
             if save:
                 saved = epoch
             if stop:
                 return epoch + 1, True, saved
-    return epoch + 1, False, saved
+        done += len(columns[names[0]])
+    return done, False, saved
 
 
 def _in_blocks(stopper: Stopper, history: History, workers: int, progress: bool) -> Arrays:
