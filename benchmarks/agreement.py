@@ -160,6 +160,7 @@ def blocks_of_all_sizes(chance: random.Random) -> Iterator[None]:
         unittest.mock.patch.multiple(waiting, **room),
         unittest.mock.patch.multiple(sweeping, **together),
         unittest.mock.patch.object(sweeping, "_KEEP", chance.choice([0, 10**8])),
+        unittest.mock.patch.object(sweeping, "_FEW", chance.choice([0, 0, 0, 100])),
     ):
         yield
 

@@ -30,7 +30,7 @@ from .stopper import Decision, Stopper
 from .trace import OnMissing, leaves
 from .waiting import Waited, by_gaps, split_patience, waited
 
-__all__ = ["Replay", "replay", "require_all"]
+__all__ = ["Replay", "replay", "require_all", "run_by_run"]
 
 # So many epochs are searched for gaps at a time.
 _LOOKED_THROUGH = 2**20
@@ -153,17 +153,31 @@ Arrays = tuple[npt.NDArray[np.int64], Bools, npt.NDArray[Any]]
 
 
 def _stepped(stopper: Stopper, history: History, progress: bool = False) -> Arrays:
-    """Run by run, through what a live loop steps by."""
-    epochs, stopped, saved_epoch = _nothing(history)
-    needs = stopper.stop.all_needs + stopper.save.all_needs
-    whole = all(history.gaps(name) is None for name in needs)  # then both ways are one
-    advance = compile_steps((stopper.stop, stopper.save), "raise" if whole else "skip")
-    start = tuple(leaves((stopper.stop.init(), stopper.save.init())))
+    """All runs, one by one."""
+    made = _nothing(history)
+    runs = np.arange(history.runs)
     with _bar(history, progress) as done:
-        for run in range(history.runs):
-            epochs[run], stopped[run], saved_epoch[run] = _run(advance, start, history, run)
+        for run, decided in enumerate(run_by_run(stopper.stop, stopper.save, history, runs)):
+            for array, value in zip(made, decided, strict=True):
+                array[run] = value
             done(1)
-    return epochs, stopped, saved_epoch
+    return made
+
+
+def run_by_run(
+    stop: Rule, save: Rule, history: History, runs: npt.NDArray[np.int64]
+) -> Iterator[tuple[int, bool, int]]:
+    """What is decided on runs, by number, through what a live loop steps by.
+
+    How many epochs each lasts, whether it is stopped, and the last epoch saved, -1 for none.
+    """
+    needs = stop.all_needs + save.all_needs
+    whole = all(name in history.metrics and history.gaps(name) is None for name in needs)
+    # Where nothing is missing, both ways are one.
+    advance = compile_steps((stop, save), "raise" if whole else "skip")
+    start = tuple(leaves((stop.init(), save.init())))
+    for run in runs.tolist():
+        yield _run(advance, start, history, run)
 
 
 def _run(

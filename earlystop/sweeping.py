@@ -22,7 +22,7 @@ from .fields import Count, Positive, settled
 from .grid import Axis, all_parts, axes_of, part_at, settled_rule
 from .history import Bools, History, unreported
 from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
-from .replaying import require_all
+from .replaying import require_all, run_by_run
 from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .totals import Totals, over_ranges
@@ -38,6 +38,8 @@ Item = TypeVar("Item")
 # Rules that are stepped together, and those whose patience is answered together: more share more,
 # and keep more arrays in the cache.
 _TOGETHER, _FAMILIES_TOGETHER = 32, 16
+# Settings times runs below which they are stepped one by one.
+_FEW = 100
 # What blocks gave is kept for the arrays of single runs as long as it takes no more bytes than
 # this; beyond that it is worked out again when asked for.
 _KEEP = 12 * 2**20
@@ -251,13 +253,40 @@ class _Stepped:
         self._needs = [rule.all_needs for rule, _ in rules]
         self._places = [place for _, place in rules]
         stops = [rule for rule, _ in rules]
+        numbers = numbers_of(runs)
+        self._epochs = [history.lengths[numbers].astype(np.int32) for _ in stops]
+        self._stopped = [np.zeros(len(numbers), dtype=np.bool_) for _ in stops]
+        self._best_epoch = [np.full(len(numbers), -1, dtype=np.int32) for _ in stops]
+        best_of_log = np.full(len(numbers), -1, dtype=np.int32)
+        if len(numbers) * len(stops) < _FEW:
+            for number, stop in enumerate(stops):
+                for lane, (epochs, stopped, best) in enumerate(
+                    run_by_run(stop, judge, history, numbers)
+                ):
+                    self._epochs[number][lane], self._stopped[number][lane] = epochs, stopped
+                    self._best_epoch[number][lane] = best
+            for lane, (_, _, best) in enumerate(run_by_run(Never(), judge, history, numbers)):
+                best_of_log[lane] = best
+        else:
+            self._in_lanes(stops, judge, history, runs, best_of_log)
+        self._best_value = [
+            _values(history, judge.monitor, epochs, numbers) for epochs in self._best_epoch
+        ]
+        self._of_log = _values(history, judge.monitor, best_of_log, numbers)
+        self._mode = judge.mode
+
+    def _in_lanes(
+        self,
+        stops: Sequence[Rule],
+        judge: Best,
+        history: History,
+        runs: Runs,
+        best: npt.NDArray[np.int32],
+    ) -> None:
+        """Step the rules over all runs at once; `best` is the best epoch so far of each."""
         program = program_for((*stops, judge), history)
         lanes = Lanes(history, runs, program.metrics)
         ids = np.arange(len(lanes))
-        self._epochs = [lanes.lengths.astype(np.int32) for _ in stops]
-        self._stopped = [np.zeros(len(lanes), dtype=np.bool_) for _ in stops]
-        self._best_epoch = [np.full(len(lanes), -1, dtype=np.int32) for _ in stops]
-        best = np.full(len(lanes), -1, dtype=np.int32)
         running = [np.ones(len(lanes), dtype=np.bool_) for _ in stops]
         program.start(len(lanes), lanes.longest)
         for epoch in itertools.chain.from_iterable(lanes.blocks()):
@@ -275,11 +304,6 @@ class _Stepped:
                     np.logical_and(running[number], ~ends, out=running[number])
         for best_epoch, on in zip(self._best_epoch, running, strict=True):
             best_epoch[on] = best[on]
-        self._best_value = [
-            _values(history, judge.monitor, epochs, lanes.runs) for epochs in self._best_epoch
-        ]
-        self._of_log = _values(history, judge.monitor, best, lanes.runs)
-        self._mode = judge.mode
 
     @property
     def settings(self) -> int:
@@ -341,6 +365,8 @@ class _Families:
         """What is to be done to know what they did on these runs."""
         monitors = [self.judge.monitor, *(family.patience.monitor for family in self.families)]
         whole, others = by_gaps(monitors, history, runs)
+        if whole is not None and len(numbers_of(whole)) * self.settings < _FEW:
+            whole, others = None, runs  # an epoch in lanes costs as much as so many steps
         if whole is not None:
             yield functools.partial(self._answers, history, whole)
         if others is not None:

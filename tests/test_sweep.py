@@ -28,6 +28,13 @@ from earlystop import lanes, sweeping
 from earlystop.grid import axes_of, settled_rule
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _fast_paths_even_for_few_runs() -> Any:
+    """Few runs are stepped one by one: then these tests would be of nothing else."""
+    with unittest.mock.patch.object(sweeping, "_FEW", 0):
+        yield
+
+
 def expected(rule: es.Rule, judge: es.Best, history: es.History) -> tuple[Any, ...]:
     """What replaying one setting gives, and the regret worked out run by run."""
     result = es.replay(rule, history, save=judge)
@@ -103,6 +110,17 @@ def test_every_setting_does_what_replaying_it_does(what: str, data: Any) -> None
     axes = axes_of(rule, grid)
     made = [settled_rule(rule, axes, setting) for setting in table.settings]
     check(table, made, [sweeping._judge(one) for one in made], history)
+
+
+@pytest.mark.parametrize("what", GRIDS)
+@given(history=histories())
+def test_few_runs_are_stepped_to_the_same_numbers(what: str, history: es.History) -> None:
+    rule, grid = GRIDS[what]
+    wanted = arrays_of(es.sweep(rule, history, **grid))
+    with unittest.mock.patch.object(sweeping, "_FEW", 10**9):
+        table = es.sweep(rule, history, **grid)
+    for array, want in zip(arrays_of(table), wanted, strict=True):
+        np.testing.assert_array_equal(array, want)
 
 
 @given(
