@@ -146,6 +146,7 @@ def blocks_of_all_sizes(chance: random.Random) -> Iterator[None]:
     sizes: dict[str, Any] = {
         name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE")
     }
+    sizes["_MOST_KEPT"] = chance.choice([0, 100, 1000, 10**6])
     room: dict[str, Any] = {
         "_MOST_PIECES": chance.choice([1, 5, 50, 10**6]),
         "_MOST_TRACKS": chance.choice([10, 10**6]),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,9 @@ __all__ = [
     "Lanes",
     "PlainSteps",
     "Runs",
+    "TooManyLanesError",
     "blocks_of",
+    "in_parts",
     "numbers_of",
     "part_of",
     "program_for",
@@ -35,6 +38,14 @@ LANES, BLOCK, FEW_METRICS = 16384, 64, 2
 TILE = 512
 # Where fewer lanes than this share still run, the others are dropped.
 DENSE = 0.6
+# So many bytes may be kept by the steps of rules, as windows are, before fewer lanes are taken.
+_MOST_KEPT = 20 * 2**20
+
+Done = TypeVar("Done")
+
+
+class TooManyLanesError(Exception):
+    """The work on these lanes takes more memory than there is for it: take fewer at a time."""
 
 
 def blocks_of(runs: int) -> Iterator[slice]:
@@ -58,6 +69,17 @@ def part_of(runs: Runs, part: slice) -> Runs:
     if isinstance(runs, slice):
         return slice(runs.start + part.start, min(runs.start + part.stop, runs.stop))
     return runs[part]
+
+
+def in_parts(work: Callable[[Runs], Done], runs: Runs) -> Iterator[tuple[Runs, Done]]:
+    """The work on some runs; in parts, where it raises TooManyLanesError."""
+    with contextlib.suppress(TooManyLanesError):
+        yield runs, work(runs)
+        return
+    # From here on the error, and all that it holds, are gone.
+    count = len(numbers_of(runs))
+    for half in slices(count, -(-count // 2)):
+        yield from in_parts(work, part_of(runs, half))
 
 
 class Epoch:
@@ -170,14 +192,19 @@ class PlainSteps:
         self._rules, self._names = rules, names
         self.metrics = len(names)
         self._states: list[Any] = []
+        self._most_kept: float = _MOST_KEPT
 
     def start(self, lanes: int, epochs: int) -> None:
+        self._most_kept = _MOST_KEPT if lanes > 1 else np.inf
         self._states = [rule.init() for rule in self._rules]
 
     def keep(self, lanes: Any) -> None:
         self._states = [_kept(state, lanes) for state in self._states]
 
     def __call__(self, epoch: Epoch) -> tuple[Any, ...]:
+        """Whether each rule fires. Raises TooManyLanesError."""
+        if self._kept_bytes() > self._most_kept:
+            raise TooManyLanesError
         metrics = _LaneMetrics(epoch, self._names, {})
         stepped = [
             advance(rule, state, metrics, epoch.number)
@@ -185,6 +212,19 @@ class PlainSteps:
         ]
         self._states = [after for after, _ in stepped]
         return tuple(fires for _, fires in stepped)
+
+    def _kept_bytes(self) -> int:
+        # A row of a block keeps the whole block.
+        wholes = [array if array.base is None else array.base for array in _arrays(self._states)]
+        return sum({id(whole): whole.nbytes for whole in wholes}.values())
+
+
+def _arrays(state: Any) -> Iterator[Any]:
+    if isinstance(state, (list, tuple)):
+        for part in state:
+            yield from _arrays(part)
+    elif isinstance(state, np.ndarray):
+        yield state
 
 
 def _kept(state: Any, lanes: Any) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .modes import Mode
@@ -87,10 +87,11 @@ def _sqrt(a: float) -> float:
     return math.sqrt(a) if a >= 0 else math.nan
 
 
-def _total(window: tuple[Value, ...]) -> Value:
+def _total(values: Iterable[Value]) -> Value:
     # From the left, one by one: Python's own sum compensates floats since 3.12, NumPy's does not.
-    result = window[0]
-    for value in window[1:]:
+    rest = iter(values)
+    result = next(rest)
+    for value in rest:
         result = result + value
     return result
 
@@ -104,9 +105,14 @@ def _lowest(window: tuple[Value, ...]) -> Value:
 
 def _deviation(window: tuple[Value, ...]) -> Value:
     # Taken from the first value, so that equal values have a deviation of exactly 0.
-    shifted = tuple(value - window[0] for value in window)
-    mean = _total(shifted) / len(window)
-    return sqrt(_total(tuple((value - mean) * (value - mean) for value in shifted)) / len(window))
+    # Lanes are many: what can be worked out again is not kept.
+    first = window[0]
+    mean = _total(value - first for value in window) / len(window)
+    return sqrt(_total(_squared((value - first) - mean) for value in window) / len(window))
+
+
+def _squared(value: Value) -> Value:
+    return value * value
 
 
 _choose = Operation(

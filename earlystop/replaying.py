@@ -23,7 +23,7 @@ from .compiled import Advance, compile_steps
 from .errors import MissingMetricError, RuleTypeError, name_advice
 from .fields import Positive, settled
 from .history import Bools, History
-from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
+from .lanes import Lanes, Runs, blocks_of, in_parts, numbers_of, part_of, program_for, slices
 from .rule import Rule
 from .rules import Best, Never
 from .stopper import Decision, Stopper
@@ -102,12 +102,12 @@ def replay(
     save: the rule that says what is kept (never, if left out); not together with a Stopper.
     on_missing: "skip": at an epoch without its metric a rule keeps its state and does not fire.
         "raise": such an epoch is an error, as in a live run.
-    workers: threads to work on blocks of some 16,000 runs. The decisions do not depend on it. They
-        pay where rules do much with each epoch, as those with windows do.
+    workers: threads to work on blocks of some 16,000 runs. The decisions do not depend on it.
+        Whether they pay depends on the machine and the rule: `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
 
     Above the history and the result it takes at most 64 MB with one worker, and about as much more
-    for each other.
+    for each other. (A single run is not taken in parts.)
 
     Raises MissingMetricError for a metric that no epoch reports, and in "raise" mode for the first
     epoch that lacks one; RuleTypeError for arguments that are no rules or no history.
@@ -239,15 +239,16 @@ def _bar(history: History, show: bool) -> Iterator[Callable[[int], Any]]:
 def _block(stop: Rule, save: Rule, history: History, runs: Runs) -> list[tuple[Runs, Arrays]]:
     """The decisions on some runs, which may be taken in parts."""
     split = split_patience(stop) if type(save) in (Best, Never) else None
+    by_steps = functools.partial(_run_lanes, (stop, save), history)
     with np.errstate(all="ignore"):
         if split is None:
-            return [(runs, _run_lanes((stop, save), history, runs))]
+            return [*in_parts(by_steps, runs)]
         rest, patience = split
         judge = save if isinstance(save, Best) else Best(patience.monitor, mode=patience.mode)
         whole, others = by_gaps((patience.monitor, judge.monitor), history, runs)
-        made = []
+        made: list[tuple[Runs, Arrays]] = []
         if others is not None:
-            made.append((others, _run_lanes((stop, save), history, others)))
+            made += in_parts(by_steps, others)
         if whole is not None:
             asked = min(max(patience.patience, 1), history.epochs + 1)
             for part, found in waited([patience], rest, judge, history, whole, asked, asked):
@@ -269,7 +270,10 @@ def _answers(patience: int, found: Waited) -> Arrays:
 
 
 def _run_lanes(rules: tuple[Rule, Rule], history: History, runs: Runs) -> Arrays:
-    """Take the decisions of a stop and a save rule on some runs, by their steps."""
+    """Take the decisions of a stop and a save rule on some runs, by their steps.
+
+    Raises TooManyLanesError.
+    """
     program = program_for(rules, history)
     lanes = Lanes(history, runs, program.metrics)
     epochs, stopped = lanes.lengths.copy(), np.zeros(len(lanes), dtype=np.bool_)

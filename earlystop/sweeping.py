@@ -21,7 +21,7 @@ from .errors import HistoryError, RuleError, RuleTypeError
 from .fields import Count, Positive, settled
 from .grid import Axis, all_parts, axes_of, part_at, settled_rule
 from .history import Bools, History, unreported
-from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
+from .lanes import Lanes, Runs, blocks_of, in_parts, numbers_of, part_of, program_for, slices
 from .replaying import require_all, run_by_run
 from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
@@ -245,7 +245,10 @@ class _Answered:
 
 
 class _Stepped:
-    """What some rules did on a block of runs, through their own steps."""
+    """What some rules did on a block of runs, through their own steps.
+
+    Raises TooManyLanesError.
+    """
 
     def __init__(
         self, rules: Sequence[tuple[Rule, int]], judge: Best, history: History, runs: Runs
@@ -396,7 +399,7 @@ class _Rules:
         yield functools.partial(self._steps, history, runs)
 
     def _steps(self, history: History, runs: Runs) -> Iterator[tuple[Runs, _Stepped]]:
-        yield runs, _Stepped(self.rules, self.judge, history, runs)
+        yield from in_parts(functools.partial(_Stepped, self.rules, self.judge, history), runs)
 
 
 def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
@@ -689,7 +692,7 @@ class Sweep:
 
         `pandas.DataFrame(table.to_dict())` makes a frame of it. What takes Arrow data takes the
         sweep as it is: `polars.DataFrame(table)`, `pyarrow.table(table)`,
-        `pandas.DataFrame.from_arrow(table)`.
+        `pandas.DataFrame.from_arrow(table)` (pandas 3 or later).
         """
         columns: dict[str, list[Any]] = {
             name: [setting[name] for setting in self.settings] for name in self.settings[0]
@@ -752,14 +755,14 @@ def sweep(
     save: says which epoch is best; the plain best of the first metric that the rule watches in a
         direction, if left out.
     on_missing: see `replay`. "raise" is checked for every setting.
-    workers: threads to work on blocks of some 16,000 runs. The numbers do not depend on it. They
-        pay where rules do much with each epoch, as those with windows do.
+    workers: threads to work on blocks of some 16,000 runs. The numbers do not depend on it.
+        Whether they pay depends on the machine and the rule: `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
     grid: fields of the rule, each with its values. A field of a part is named likewise where only
         one part has it, else with the place of the part: `**{"0.patience": [5, 10]}`.
 
     Above the histories and the result it takes at most 64 MB with one worker, and about as much
-    more for each other.
+    more for each other. (A single run is not taken in parts.)
 
     Raises RuleError for fields that there are not and values that a rule cannot have,
     MissingMetricError for a metric that no epoch of the history reports.

@@ -11,7 +11,6 @@ Improvements are sought with the rule's own `improves`; properties hold the outc
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +19,17 @@ import numpy.typing as npt
 
 from . import lanes as lanes_module
 from .history import Bools, History
-from .lanes import Epoch, Lanes, Runs, numbers_of, part_of, program_for, slices
+from .lanes import (
+    Epoch,
+    Lanes,
+    Runs,
+    TooManyLanesError,
+    in_parts,
+    numbers_of,
+    part_of,
+    program_for,
+    slices,
+)
 from .rule import AnyOf, Rule
 from .rules import Best, Never, Patience
 
@@ -37,10 +46,6 @@ _MANY = 1 / 4
 _MOST_PIECES, _MOST_TRACKS = 1_200_000, 100_000
 # So many are noted before pieces are made of them: a note takes more room.
 _MOST_NOTES = 65536
-
-
-class _TooManyError(Exception):
-    """More pieces than there is room for: take fewer lanes at a time."""
 
 
 class Pieces(NamedTuple):
@@ -261,7 +266,7 @@ class _Waits:
         self._room -= len(tracks)
         self._notes += len(tracks)
         if self._room < 0:
-            raise _TooManyError
+            raise TooManyLanesError
         if self._notes > _MOST_NOTES:
             self.collect()
 
@@ -344,16 +349,13 @@ def waited(
     to; with `longest`, a run that has waited so long is not followed any further, and what is found
     of its whole log is not to be used.
     """
+
+    def work(runs: Runs) -> Waited:
+        return _waited(rules, rest, judge, history, runs, shortest, longest)
+
     count = len(numbers_of(runs))
-    parts = -(-count * len(rules) // _MOST_TRACKS)
-    if parts == 1:
-        with contextlib.suppress(_TooManyError):
-            yield runs, _waited(rules, rest, judge, history, runs, shortest, longest)
-            return
-        parts = 2  # here, where the error and all that it holds are gone
-    for part in slices(count, -(-count // parts)):
-        some = part_of(runs, part)
-        yield from waited(rules, rest, judge, history, some, shortest, longest)
+    for part in slices(count, -(-count // -(-count * len(rules) // _MOST_TRACKS))):
+        yield from in_parts(work, part_of(runs, part))
 
 
 def _waited(
@@ -365,7 +367,7 @@ def _waited(
     shortest: int,
     longest: int | None,
 ) -> Waited:
-    """See `waited`. Raises _TooManyError."""
+    """See `waited`. Raises TooManyLanesError."""
     program = None if rest == Never() else program_for((rest,), history)
     metrics = {judge.monitor, *(rule.monitor for rule in rules)}
     lanes = Lanes(history, runs, len(metrics) + (program.metrics if program else 0))

@@ -368,6 +368,14 @@ LARGE: dict[str, tuple[tuple[int, int], Any]] = {
         (20_000, 300),
         lambda h: es.replay(es.Patience("loss", 50) | es.NonFinite(), h, save=es.Best("loss")),
     ),
+    "windows of their own": (
+        (16_384, 16),
+        lambda h: es.sweep(
+            es.Smoothed(es.Plateau("loss", window=16, std=0.01), "loss", alpha=0.5),
+            h,
+            alpha=np.linspace(0.1, 0.9, 32).tolist(),
+        ),
+    ),
     "ragged": (
         (100, 10**6),
         lambda h: es.replay(
