@@ -273,9 +273,9 @@ class Checkpoints:
         if stays != self._entries:
             self._replace(stays)
 
-    def prune(self) -> None:
+    def prune(self, keep_last: int = 0) -> None:
         """Forget what is kept only as one of the last: at the end of a run nothing goes on."""
-        kept = self._kept(self._entries, 0)
+        kept = self._kept(self._entries, keep_last)
         if kept != self._entries:
             self._replace(kept)
 

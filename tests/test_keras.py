@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import math
@@ -667,8 +668,47 @@ def test_a_fit_that_is_resumed_goes_on_as_if_never_interrupted(
     for name in kept[0]:
         one, two = (next((tmp_path / x).rglob(name)) for x in ("whole", "parts"))
         assert same_weights(keras.models.load_model(one), keras.models.load_model(two))
-    if not ranked:
-        assert not list((tmp_path / "parts" / "state").rglob("*.npz"))
+    del callback, parts, whole
+    gc.collect()
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.parametrize("ranked", [True, False])
+@pytest.mark.parametrize("epochs", [40, 7])
+def test_a_fit_that_is_killed_once_ours_have_ended_still_has_its_best(
+    epochs: int, ranked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BackupAndRestore, which comes last, resumes it: there is its backup, there must be ours."""
+    import earlystop.adapters.keras as adapter
+
+    def fitted() -> tuple[Any, ...]:
+        early = EarlyStopping(patience=2, restore_best_weights=True, backup_dir=tmp_path / "state")
+        settings: Any = {"save_best_only": True, "backup_dir": tmp_path / "state"}
+        if ranked:
+            settings = {"save_top_k": 1, "resume": True}
+        checkpoint = ModelCheckpoint(tmp_path / "{epoch}.keras", **settings)
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "keras", delete_checkpoint=False)
+        model = network()
+        fit(model, early, checkpoint, backup, shuffle=False, epochs=epochs)
+        return early, model, sorted(path.name for path in tmp_path.glob("*.keras"))
+
+    early, model, files = fitted()
+    monkeypatch.setattr(adapter, "_HERE", "another process")
+    again, other, files_again = fitted()
+    assert files_again == files
+    assert same_weights(other, model)
+    assert (again.best, again.best_epoch) == (early.best, early.best_epoch)
+    assert (again.stopped_epoch, again.stopped_reason) == (
+        early.stopped_epoch,
+        early.stopped_reason,
+    )
+
+
+def test_once_a_fit_has_ended_another_begins_anew(tmp_path: Path) -> None:
+    for first in (0, 3, 0):  # after three epochs, from the first again, and with others
+        callback = EarlyStopping("m", patience=2, mode="min", backup_dir=tmp_path)
+        assert drive(callback, [1.0, 2.0, 3.0], first=first)[0] == first + 2
+        assert callback.best_epoch == first
 
 
 def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
