@@ -9,6 +9,8 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -702,6 +704,20 @@ def test_a_fit_that_is_killed_once_ours_have_ended_still_has_its_best(
         early.stopped_epoch,
         early.stopped_reason,
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_fit_that_is_killed_again_and_again_ends_as_if_left_alone() -> None:
+    root = Path(__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(root), "KERAS_BACKEND": "torch"}
+    command = [sys.executable, str(root / "benchmarks" / "kill.py"), "--what", "keras"]
+    done = subprocess.run(
+        [*command, "--kills", "12"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "    12 kills\n" in done.stdout
+    assert "runs that ended as if left alone" in done.stdout
+    assert "nothing was lost" in done.stdout
 
 
 def test_once_a_fit_has_ended_another_begins_anew(tmp_path: Path) -> None:
