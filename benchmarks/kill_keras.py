@@ -138,7 +138,8 @@ class KerasRun:
         one, other = (_weights(each / "best.keras") for each in (alone, folder))
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
         assert not list(folder.rglob("*.npz")), "weights were left behind"
-        assert not list(folder.rglob(".new-*")), "a file half written was left behind"
+        for left in (".new-*", ".placing-*"):
+            assert not list(folder.rglob(left)), "a file half written was left behind"
 
 
 def _weights(path: Path) -> list[Any]:

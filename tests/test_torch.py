@@ -680,4 +680,5 @@ def test_killed_again_and_again_a_run_loses_nothing_and_ends_as_if_left_alone() 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "    20 kills\n" in done.stdout
+    assert "runs that ended as if left alone" in done.stdout
     assert "nothing was lost" in done.stdout
