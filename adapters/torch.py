@@ -193,9 +193,11 @@ class Training:
         Raises what `Stopper.step` and `Checkpoints.save` raise, on all ranks alike; unless the
         epoch is saved all the same, the step can then be made again.
         """
-        values = self._agreed(metrics, more)
+        values = self._own(metrics, more) if _world() == 1 else self._agreed(metrics, more)
         before = self.stopper._position()
         decision = self.stopper.step(values)
+        if not self._has_folder and not decision.save:
+            return decision
         try:
             self._save(decision, values)
         except BaseException as error:
@@ -252,8 +254,7 @@ class Training:
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if not self._has_folder:
-            if decision.save:
-                self._in_memory.take(_weights(self.model))
+            self._in_memory.take(_weights(self.model))
             return
         state = self._state(values[ELAPSED])
         write = self._writer()
@@ -424,9 +425,7 @@ class Training:
         return result if _rank() == 0 else outcome[0]
 
     def _agreed(self, metrics: Any, more: dict[str, Any]) -> dict[str, float]:
-        """The metrics that all ranks decide on."""
-        if _world() == 1:
-            return self._own(metrics, more)
+        """The metrics that all ranks decide on, where there are several."""
         own: Any = None
         if self._reduce or _rank() == 0:
             try:
@@ -544,8 +543,9 @@ class _Copies:
     def take(self, weights: dict[str, Any]) -> None:
         room, self._room = self._room, {}
         copied = copy.copy(weights)  # with what a state_dict tells of itself beside the tensors
-        for name, value in weights.items():
-            copied[name] = self._copied(value, room.get(name))
+        with torch.no_grad():
+            for name, value in weights.items():
+                copied[name] = self._copied(value, room.get(name))
         if self._to_cpu:  # of a device the room is left to others
             self._room = self.kept or {}
         self.kept = copied
@@ -553,17 +553,15 @@ class _Copies:
     def _copied(self, value: Any, room: Any) -> Any:
         if not isinstance(value, torch.Tensor):
             return copy.deepcopy(value)
-        value = value.detach()
-        fits = (
+        if (
             isinstance(room, torch.Tensor)
+            and room.dtype is value.dtype
             and room.shape == value.shape
-            and room.dtype == value.dtype
-            and room.layout == value.layout == torch.strided
+            and room.layout is value.layout is torch.strided
             and not value.is_quantized
-        )
-        if fits:
+        ):
             return room.copy_(value)
-        return value.to("cpu" if self._to_cpu else None, copy=True)
+        return value.detach().to("cpu" if self._to_cpu else None, copy=True)
 
 
 def _check_whole(model: torch.nn.Module) -> None:
