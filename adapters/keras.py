@@ -515,7 +515,7 @@ class ModelCheckpoint(_Callback):
     resume: with `save_top_k`: go on with the folder of an earlier fit, which is refused else.
     on_missing: as in `EarlyStopping`.
     backup_dir: as in `EarlyStopping`; without it a fit that is resumed knows nothing of the best
-        so far. (With `save_top_k`, the ledger does.)
+        so far, and warns where it may write over it. (With `save_top_k`, the ledger does.)
 
     A file is written under another name first, brought to the disk, and then takes the place of
     the one before. The names of folders that are written in braces, too, cannot lead out of the
@@ -666,7 +666,20 @@ class ModelCheckpoint(_Callback):
         if not self._is_ready and self.save_top_k is not None:
             self._backup = self._open_ranked()
             self._resume = True  # by this very object
+        if epoch and self.save_best_only and not self._is_ready:
+            self._warn_of_unknown(epoch)
         return super()._get_ready(epoch)
+
+    def _warn_of_unknown(self, epoch: int) -> None:
+        """A fit that does not begin with the first epoch may have a best that it cannot know."""
+        knows = self._backup is not None or self.best is not None
+        if not knows and "{" not in self.filepath and os.path.exists(self.filepath):
+            warnings.warn(
+                f"ModelCheckpoint: this fit begins with epoch {epoch + 1}, and how good the model "
+                f"in {self.filepath!r} is nobody knows: a worse one may take its place. Pass "
+                "backup_dir=... to go on with the best, or initial_value_threshold=...",
+                stacklevel=5,
+            )
 
     def _resumed(self, stopper: Stopper) -> None:
         kept = (stopper.best_metrics or {}).get(_monitor(stopper.save))

@@ -720,6 +720,25 @@ def test_a_fit_that_is_killed_again_and_again_ends_as_if_left_alone() -> None:
     assert "nothing was lost" in done.stdout
 
 
+def test_a_resumed_fit_that_cannot_know_the_best_warns_before_it_writes_over_it(
+    tmp_path: Path,
+) -> None:
+    def saved(first: int, **settings: Any) -> list[int]:
+        callback = ModelCheckpoint(
+            tmp_path / "best.keras", "m", save_best_only=True, mode="min", **settings
+        )
+        return drive(callback, [2.0, 1.0], first=first)[1].saved
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert saved(3) == [3, 4]  # there is no such file yet
+        assert saved(0) == [0, 1]
+        assert saved(2, initial_value_threshold=0.5) == []
+        assert saved(2, backup_dir=tmp_path / "state") == [2, 3]
+    with pytest.warns(UserWarning, match="begins with epoch 3, and how good the model in"):
+        assert saved(2) == [2, 3]
+
+
 def test_once_a_fit_has_ended_another_begins_anew(tmp_path: Path) -> None:
     for first in (0, 3, 0):  # after three epochs, from the first again, and with others
         callback = EarlyStopping("m", patience=2, mode="min", backup_dir=tmp_path)
