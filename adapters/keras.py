@@ -6,12 +6,15 @@ give the callbacks rules of this library.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import math
 import os
 import re
 import struct
 import time
+import uuid
 import warnings
 import weakref
 from collections.abc import Mapping
@@ -31,6 +34,7 @@ from earlystop.errors import (
     name_advice,
 )
 from earlystop.fields import Count, Positive, settled
+from earlystop.files import write_whole
 from earlystop.modes import Direction, direction
 from earlystop.ops import Operation, better, where, worst
 from earlystop.rule import Rule
@@ -53,6 +57,13 @@ _SAME = [
 # that share one step it once an epoch.
 _latest: weakref.WeakKeyDictionary[Stopper, tuple[int, int, Decision]]
 _latest = weakref.WeakKeyDictionary()
+
+# Models (their ids) in a fit that was resumed although its run had been stopped: Keras then begins
+# one more epoch all the same, which is to count for nothing.
+_over: set[int] = set()
+
+_HERE = uuid.uuid4().hex  # this process
+_ENDED = "ended.json"
 
 _FLOAT32 = struct.Struct("f")  # the native one: what is too large becomes infinite
 
@@ -156,9 +167,21 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     # The run ---------------------------------------------------------------------------------
 
-    def _open(self, folder: Path, name: str, **settings: Any) -> None:
+    def _open(self, folder: Path, name: str) -> None:
         self._close()
-        self._backup = Checkpoints(folder, name, keep_last=2, resume=True, **settings)
+        self._backup = Checkpoints(folder, name, keep_last=2, resume=True)
+
+    def _end_backup(self) -> None:
+        """The run has ended; what is kept goes when the process does, or with the next run.
+
+        BackupAndRestore throws its own backup away after this. Killed in between, the fit is
+        resumed where it had ended, and must still find what it knew.
+        """
+        if self._backup is not None:
+            folder, name = self._backup.folder, self._backup.name
+            write_whole(folder / _ENDED, json.dumps({"process": _process()}).encode())
+            weakref.finalize(self, _tidy, folder, name)
+        self._close()
 
     def _close(self) -> None:
         if self._backup is not None:
@@ -167,6 +190,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def _begin_run(self) -> None:
         self._is_ready, self._warned = False, False
+        _over.discard(id(self.model))
         self._seen = set()
         self._began, self._elapsed_before = self._clock(), 0.0
 
@@ -222,7 +246,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             at, by, decision = _latest.get(stopper, (None, None, None))
             if at == epoch and by != id(self):
                 return decision
-        if stopper.stopped:
+        if stopper.stopped:  # and the fit goes on: nobody called `on_epoch_begin`
             self.model.stop_training = True
             return None
         decision = stopper.step(values)
@@ -272,7 +296,8 @@ class EarlyStopping(_Callback):
         never one.
     backup_dir: a folder, not that of BackupAndRestore, where the state and the best weights are
         kept during `fit`. A fit that BackupAndRestore resumes then goes on counting, and knows
-        the best there was. List this callback before BackupAndRestore.
+        the best there was. List this callback before BackupAndRestore. Once the fit has ended,
+        what is kept goes with the callback, or when the process ends.
 
     What Keras's callback is asked for is here, too: `best`, `best_epoch`, `wait`, `stopped_epoch`,
     `best_weights`; and `stopped_reason`, in which, as in the two before, epochs count from 0.
@@ -346,6 +371,7 @@ class EarlyStopping(_Callback):
         self.best: float | None = None
         self.best_epoch = 0
         self.best_weights: list[Any] | None = None
+        self._left: list[Any] | None = None  # the weights where a run had been stopped
         self.stopped_epoch = 0
 
     def _owns(self, stopper: Stopper) -> bool:
@@ -399,8 +425,18 @@ class EarlyStopping(_Callback):
         if stopper.stopped:
             self.stopped_epoch = stopper.epoch - 1 + self._offset
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._backup is not None and not self._is_ready and _was_stopped(self._backup, epoch):
+            self.model.stop_training = True
+            self._left = self.model.get_weights()
+            _over.add(id(self.model))
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         stopper = self._get_ready(epoch)
+        if id(self.model) in _over:
+            if self._backup is not None:  # which must be as far as that of BackupAndRestore
+                self._backup.save(None, epoch=epoch, state=self._state(stopper))
+            return
         values = self._values(stopper, logs)
         decision = self._step(stopper, epoch, values)
         if decision is None:
@@ -421,11 +457,12 @@ class EarlyStopping(_Callback):
             self.stopped_epoch = epoch
 
     def on_train_end(self, logs: Any = None) -> None:
+        self._read_best()
+        if self._left is not None:
+            self.model.set_weights(self._left)
+            _over.discard(id(self.model))
         if self.stopped_reason and self.verbose > 0:
             _say(f"Epoch {self.stopped_epoch + 1}: early stopping: {self._reason_from_1()}")
-        if self._backup is not None:
-            path = self._backup.best_path
-            self.best_weights = None if path is None else _read_weights(path, self.model)
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:
                 _say(
@@ -433,10 +470,18 @@ class EarlyStopping(_Callback):
                     f"{self.best_epoch + 1}."
                 )
             self.model.set_weights(self.best_weights)
-        if self._backup is not None:
-            self._backup.rewind(-1)
-        self._close()
+        self._end_backup()
         self._check_seen()
+
+    def _read_best(self) -> None:
+        """The best weights there are, from where they were kept."""
+        if self._backup is None:
+            return
+        last = self._backup.last
+        if last is not None and not self._is_ready:  # resumed when nothing was left to do
+            self._get_ready(last.epoch + 1)
+        path = self._backup.best_path
+        self.best_weights = None if path is None else _read_weights(path, self.model)
 
     @property
     def wait(self) -> int:
@@ -470,7 +515,7 @@ class ModelCheckpoint(_Callback):
     resume: with `save_top_k`: go on with the folder of an earlier fit, which is refused else.
     on_missing: as in `EarlyStopping`.
     backup_dir: as in `EarlyStopping`; without it a fit that is resumed knows nothing of the best
-        so far. (With `save_top_k`, the ledger does.)
+        so far, and warns where it may write over it. (With `save_top_k`, the ledger does.)
 
     A file is written under another name first, brought to the disk, and then takes the place of
     the one before. The names of folders that are written in braces, too, cannot lead out of the
@@ -621,7 +666,20 @@ class ModelCheckpoint(_Callback):
         if not self._is_ready and self.save_top_k is not None:
             self._backup = self._open_ranked()
             self._resume = True  # by this very object
+        if epoch and self.save_best_only and not self._is_ready:
+            self._warn_of_unknown(epoch)
         return super()._get_ready(epoch)
+
+    def _warn_of_unknown(self, epoch: int) -> None:
+        """A fit that does not begin with the first epoch may have a best that it cannot know."""
+        knows = self._backup is not None or self.best is not None
+        if not knows and "{" not in self.filepath and os.path.exists(self.filepath):
+            warnings.warn(
+                f"ModelCheckpoint: this fit begins with epoch {epoch + 1}, and how good the model "
+                f"in {self.filepath!r} is nobody knows: a worse one may take its place. Pass "
+                "backup_dir=... to go on with the best, or initial_value_threshold=...",
+                stacklevel=5,
+            )
 
     def _resumed(self, stopper: Stopper) -> None:
         kept = (stopper.best_metrics or {}).get(_monitor(stopper.save))
@@ -650,17 +708,17 @@ class ModelCheckpoint(_Callback):
             self._backup.save(None, epoch=epoch, state=self._state(stopper))
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self._backup is not None:
-            if self.save_top_k is not None:
-                self._backup.prune()
-            else:
-                self._backup.rewind(-1)
-        self._close()
+        if self._backup is not None and self.save_top_k is not None:
+            self._backup.prune(keep_last=1)  # of which, if it is none of the best, only the state
+            self._close()
+        self._end_backup()
         self._check_seen()
 
     # One save --------------------------------------------------------------------------------
 
     def _consider(self, epoch: int, logs: Any, batch: int | None = None) -> None:
+        if id(self.model) in _over:
+            return
         stopper = self._get_ready(epoch)
         values = self._values(stopper, logs)
         decision = self._step(stopper, epoch, values)
@@ -756,9 +814,46 @@ def _path(filepath: str, values: Mapping[str, Any]) -> Path:
     return Path("".join(filled(part, values) if "{" in part else part for part in parts))
 
 
+def _process() -> str:
+    return f"{_HERE}-{os.getpid()}"  # a forked process is another
+
+
+def _ended(folder: Path) -> str | None:
+    """The process in which the run of a folder ended; None while it goes on."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return str(json.loads((folder / _ENDED).read_bytes())["process"])
+    return None
+
+
+def _tidy(folder: Path, name: str) -> None:
+    """Delete what was kept of a run that ended in this process, unless there is another by now."""
+    if _ended(folder) != _process():
+        return
+    with (
+        contextlib.suppress(CheckpointError),  # another run has the folder: it tidies up
+        Checkpoints(folder, name, keep_last=2, resume=True) as backup,
+    ):
+        backup.rewind(-1)
+        (folder / _ENDED).unlink(missing_ok=True)
+
+
+def _was_stopped(backup: Checkpoints, epoch: int) -> bool:
+    """Had the run been stopped that is resumed with this epoch?"""
+    last = backup.last
+    if last is None or last.epoch != epoch - 1 or _ended(backup.folder) == _process():
+        return False
+    return bool(_kept(last, "stopper", {})["stopped"])
+
+
 def _found(backup: Checkpoints, epoch: int) -> Checkpoint | None:
     """What was kept of the run that this epoch goes on with."""
     last = backup.last
+    ended = _ended(backup.folder)
+    if ended is not None:
+        if ended == _process() or last is None or last.epoch != epoch - 1:
+            backup.rewind(-1)  # this is another run
+            last = None
+        (backup.folder / _ENDED).unlink()
     if last is not None and last.epoch > epoch:
         raise CheckpointError(
             f"the folder {str(backup.folder)!r} holds a run of {last.epoch + 1} epochs, and this "

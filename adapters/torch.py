@@ -40,6 +40,7 @@ else:
 __all__ = ["Training", "numbers", "unwrapped"]
 
 _FORMAT, _VERSION = "earlystop.Training", 1
+_COMPILED = "_orig_mod."  # what torch.compile puts before the names of what it compiles
 _Result = TypeVar("_Result")
 
 
@@ -124,8 +125,8 @@ class Training:
         self.model = unwrapped(model)
         _check_whole(self.model)
         self._parts = {part: _stateful(part, thing) for part, thing in parts.items()}
-        self._rng, self._best_on, self._reduce = rng, best_on, ranks == "mean"
-        self._in_memory: dict[str, Any] | None = None
+        self._rng, self._reduce = rng, ranks == "mean"
+        self._in_memory = _Copies(to_cpu=best_on == "cpu")
         self._clock, self._elapsed_before = clock, 0.0
         self._checkpoints: Checkpoints | None = None
         self._has_folder = folder is not None
@@ -192,9 +193,11 @@ class Training:
         Raises what `Stopper.step` and `Checkpoints.save` raise, on all ranks alike; unless the
         epoch is saved all the same, the step can then be made again.
         """
-        values = self._agreed(metrics, more)
+        values = self._own(metrics, more) if _world() == 1 else self._agreed(metrics, more)
         before = self.stopper._position()
         decision = self.stopper.step(values)
+        if not self._has_folder and not decision.save:
+            return decision
         try:
             self._save(decision, values)
         except BaseException as error:
@@ -215,9 +218,9 @@ class Training:
         The optimizer and the other parts stay as they are.
         """
         if not self._has_folder:
-            if self._in_memory is not None:
-                self.model.load_state_dict(self._in_memory)
-            return None if self._in_memory is None else self.stopper.best_epoch
+            if self._in_memory.kept is not None:
+                _give_weights(self.model, self._in_memory.kept)
+            return None if self._in_memory.kept is None else self.stopper.best_epoch
         best = self._on_first(lambda: self._of_checkpoints().best)
         if self.stopper.best_epoch != (None if best is None else best.epoch):
             raise CheckpointError(
@@ -225,7 +228,7 @@ class Training:
             )
         saved = self._read(best, ("model",))
         if saved is not None:
-            self.model.load_state_dict(saved["model"])
+            _give_weights(self.model, saved["model"])
         return self.stopper.best_epoch
 
     def close(self) -> None:
@@ -251,8 +254,7 @@ class Training:
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if not self._has_folder:
-            if decision.save:
-                self._in_memory = self._copied()
+            self._in_memory.take(_weights(self.model))
             return
         state = self._state(values[ELAPSED])
         write = self._writer()
@@ -267,31 +269,41 @@ class Training:
     def save(self, path: str | Path) -> None:
         """Write all that is needed to go on from here to a file, whole or not at all.
 
-        With a folder this is not needed: every `step` saves, and the best is there. Without one,
-        the best weights so far are in the file, too. All ranks call it; rank 0 writes.
+        The best weights so far are in the file, too. With a folder this is not needed: every
+        `step` saves, and the best is there. All ranks call it; rank 0 writes.
 
         Raises CheckpointError where the disk refuses.
         """
-        write = self._writer(self._state(self.elapsed_seconds))
+        write = self._writer(self._state(self.elapsed_seconds), with_best=True)
         self._on_first(lambda: place(Path(path), write))
 
     def load(self, path: str | Path) -> None:
         """Go on from what `save` wrote: the decisions are those of a run never interrupted.
 
-        Raises CheckpointError for a file that cannot be read, StateError for one that is damaged,
-        or of other rules or parts; then nothing has changed, but for parts that refuse a state.
+        It is for a Training without a folder; one with a folder goes on from that (`resume=True`).
+
+        Raises LoopError where there is a folder, CheckpointError for a file that cannot be read,
+        StateError for one that is damaged, or of another model, other rules or other parts; then
+        the stopper is as it was.
         """
+        if self._has_folder:
+            raise LoopError(
+                "`Training.load` would leave the folder with checkpoints of another run: make a "
+                "Training without a folder, or go on with what is in one by resume=True"
+            )
         saved = self._shared(lambda: _read(Path(path)))
         if saved.get("state") is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
         self._take_up(saved, saved["state"], f"in {str(path)!r}")
-        self._in_memory = saved["best"]
+        self._in_memory.kept = saved["best"]
         self._began = self._clock()
 
     def _state(self, elapsed_seconds: float) -> dict[str, Any]:
         return {"stopper": self.stopper.state_dict(), "elapsed_seconds": elapsed_seconds}
 
-    def _writer(self, state: dict[str, Any] | None = None) -> Callable[[Path], None]:
+    def _writer(
+        self, state: dict[str, Any] | None = None, with_best: bool = False
+    ) -> Callable[[Path], None]:
         """What writes a file; state: of the stopper, where there is no ledger to hold it."""
         rng = _gathered(_random_state()) if self._rng else None
 
@@ -300,11 +312,11 @@ class Training:
                 "format": _FORMAT,
                 "version": _VERSION,
                 "epoch": self.stopper.epoch - 1,
-                "model": self.model.state_dict(),
+                "model": _weights(self.model),
                 "parts": {name: _state_of(part) for name, part in self._parts.items()},
                 "rng": rng,
                 "state": state,
-                "best": self._in_memory,
+                "best": self._best_weights() if with_best else None,
             }
             _written(path, saved)
             if not self._verified:
@@ -313,14 +325,13 @@ class Training:
 
         return write
 
-    def _copied(self) -> dict[str, Any]:
-        device = "cpu" if self._best_on == "cpu" else None
-        return {
-            name: value.detach().to(device, copy=True)
-            if isinstance(value, torch.Tensor)
-            else copy.deepcopy(value)
-            for name, value in self.model.state_dict().items()
-        }
+    def _best_weights(self) -> dict[str, Any] | None:
+        """Those of the best epoch, wherever they are; asked for on rank 0."""
+        if self._checkpoints is None:
+            return self._in_memory.kept
+        path = self._checkpoints.best_path
+        weights: dict[str, Any] | None = None if path is None else _read(path)["model"]
+        return weights
 
     def _resume(self) -> None:
         """Go on from the newest checkpoint there is, if any."""
@@ -344,9 +355,15 @@ class Training:
                 f"`Training(rng=True)`: the run {where} saved {ranks} random state, and this "
                 f"is one of {_world()}; pass rng=False to go on without"
             )
+        before = self.stopper._position()
         self.stopper.load_state_dict(state["stopper"])
-        self._elapsed_before = number_from(state["elapsed_seconds"], "elapsed_seconds")
-        self.model.load_state_dict(saved["model"])
+        try:
+            elapsed = number_from(state["elapsed_seconds"], "elapsed_seconds")
+            _give_weights(self.model, saved["model"])
+        except StateError as error:
+            self.stopper._return_to(before)
+            raise StateError(f"the run {where}: {error}") from None
+        self._elapsed_before = elapsed
         for name, part in self._parts.items():
             _set_state(part, saved["parts"][name])
         if self._rng:
@@ -408,9 +425,7 @@ class Training:
         return result if _rank() == 0 else outcome[0]
 
     def _agreed(self, metrics: Any, more: dict[str, Any]) -> dict[str, float]:
-        """The metrics that all ranks decide on."""
-        if _world() == 1:
-            return self._own(metrics, more)
+        """The metrics that all ranks decide on, where there are several."""
         own: Any = None
         if self._reduce or _rank() == 0:
             try:
@@ -437,11 +452,12 @@ class Training:
         given = {} if metrics is None else metrics
         if not isinstance(given, Mapping):
             admitted(given)  # says what is wrong
-        twice = sorted(set(given) & set(more))
+        twice = sorted(set(given) & set(more)) if given and more else ()
         if twice:
             raise MetricError(f"reported twice in one call: {', '.join(twice)}")
-        values = numbers({**given, **more})
-        values.setdefault(ELAPSED, self.elapsed_seconds)
+        values = numbers({**given, **more} if given else more)
+        if ELAPSED not in values:
+            values[ELAPSED] = self.elapsed_seconds
         return values
 
     def __repr__(self) -> str:
@@ -456,19 +472,24 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     >>> numbers({"loss": torch.tensor(0.5), "accuracy": 1, "lr": torch.tensor(0.25)})
     {'loss': 0.5, 'accuracy': 1.0, 'lr': 0.25}
     """
-    fetched: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     by_device: dict[torch.device, dict[str, torch.Tensor]] = {}
+    is_plain = True
     for name, value in metrics.items():
-        if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_complex():
+        values[name] = value
+        if isinstance(value, torch.Tensor) and not value.dim() and not value.is_complex():
             if value.is_cpu:  # here already
-                fetched[name] = value.detach()
+                values[name] = float(value.item())
             else:
                 by_device.setdefault(value.device, {})[name] = value.detach()
+        elif type(value) is not float:
+            is_plain = False
+        is_plain = is_plain and type(name) is str
     for device, tensors in by_device.items():
         wide = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
         together = torch.stack([tensor.to(wide) for tensor in tensors.values()])
-        fetched.update(zip(tensors, together.tolist(), strict=True))
-    return admitted({name: fetched.get(name, value) for name, value in metrics.items()})
+        values.update(zip(tensors, together.tolist(), strict=True))
+    return values if is_plain else admitted(values)
 
 
 def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
@@ -485,6 +506,62 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
         if not isinstance(inner, torch.nn.Module):
             return model
         model = inner
+
+
+def _weights(model: torch.nn.Module) -> dict[str, Any]:
+    """The state of a model, under names without those that torch.compile puts around its parts."""
+    weights: dict[str, Any] = model.state_dict()
+    if any(_COMPILED in name for name in weights):
+        for name in list(weights):  # all, for their order
+            weights[name.replace(_COMPILED, "")] = weights.pop(name)
+    return weights
+
+
+def _give_weights(model: torch.nn.Module, weights: dict[str, Any]) -> None:
+    """The other way round; raises StateError for weights that are of another model."""
+    own = {name.replace(_COMPILED, ""): name for name in model.state_dict() if _COMPILED in name}
+    if own:
+        weights = {own.get(name, name): value for name, value in weights.items()}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise StateError(f"its weights are not of this model: {error}") from None
+
+
+class _Copies:
+    """The best weights in memory, and the room that the ones before had.
+
+    A copy is written where nobody needs anything any more, and takes the place of the best once it
+    is whole. To ask for new room each time would take longer than to copy.
+    """
+
+    def __init__(self, to_cpu: bool) -> None:
+        self.kept: dict[str, Any] | None = None
+        self._room: dict[str, Any] = {}
+        self._to_cpu = to_cpu
+
+    def take(self, weights: dict[str, Any]) -> None:
+        room, self._room = self._room, {}
+        copied = copy.copy(weights)  # with what a state_dict tells of itself beside the tensors
+        with torch.no_grad():
+            for name, value in weights.items():
+                copied[name] = self._copied(value, room.get(name))
+        if self._to_cpu:  # of a device the room is left to others
+            self._room = self.kept or {}
+        self.kept = copied
+
+    def _copied(self, value: Any, room: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return copy.deepcopy(value)
+        if (
+            isinstance(room, torch.Tensor)
+            and room.dtype is value.dtype
+            and room.shape == value.shape
+            and room.layout is value.layout is torch.strided
+            and not value.is_quantized
+        ):
+            return room.copy_(value)
+        return value.detach().to("cpu" if self._to_cpu else None, copy=True)
 
 
 def _check_whole(model: torch.nn.Module) -> None:
@@ -614,8 +691,11 @@ def _set_random_state(state: Mapping[str, Any]) -> None:
 # Ranks --------------------------------------------------------------------------------------------
 
 
+_CAN_BE_MANY = dist.is_available()
+
+
 def _world() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if _CAN_BE_MANY and dist.is_initialized() else 1
 
 
 def _rank() -> int:

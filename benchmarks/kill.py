@@ -1,23 +1,28 @@
-"""Kills a PyTorch training with SIGKILL, again and again, and looks at what is left.
+"""Kills a training with SIGKILL, again and again, and looks at what is left.
 
-    python benchmarks/kill.py [--kills 300] [--seed 0]
+    python benchmarks/kill.py [--kills 300] [--seed 0] [--what torch or keras]
 
 Each run is killed at random instants, most of them while it saves, until it ends, and is then
 compared with one of the same seed that was left alone. After every kill, before anything is cleaned
 up: the ledger can be read, every file it lists can be loaded, the weights of the best give the loss
 that the ledger says, and that is the lowest there was. Needs `os.fork`.
+
+torch: a loop with `Training`. keras: a `fit` with our `EarlyStopping` and `ModelCheckpoint`, and
+Keras's BackupAndRestore, by which it is resumed.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import gc
 import os
 import random
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +58,8 @@ class Run:
             loss = torch.nn.functional.mse_loss(self.model(self.x[64:]), self.y[64:])
         return loss.item()
 
-    def train(self, folder: Path, tell: Any) -> Training:
+    def train(self, folder: Path, tell: Callable[[bytes], object]) -> tuple[list[Any], Any]:
+        """What came of the training, and the weights it left."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=2e-3)
         training = Training(
             es.EarlyStopping("loss", patience=PATIENCE),
@@ -74,10 +80,32 @@ class Run:
             tell(b"(")
             training.step(loss=value)
             tell(b")")
-        return training
+        training.restore_best()
+        stopper = training.stopper
+        result = [stopper.epoch, stopper.reason, stopper.best, stopper.best_epoch]
+        return result, self.model.state_dict()
+
+    def check(self, folder: Path) -> None:
+        """What a run that was killed has left is whole, and is what the ledger says."""
+        entries = read_ledger(folder)
+        for entry in entries:
+            assert entry.file is not None
+            saved = torch.load(folder / entry.file, weights_only=True)
+            assert saved["epoch"] == entry.epoch
+            self.model.load_state_dict(saved["model"])
+            assert self.loss() == entry.metrics["loss"], "the weights are not those of the ledger"
+        best = [entry for entry in entries if entry.best]
+        if entries:
+            lowest = entries[-1].state["stopper"]["best_metrics"]["loss"]
+            assert best[-1].metrics["loss"] == lowest, "the best is not the best there was"
+
+    def check_end(self, alone: Path, folder: Path) -> None:
+        """Nothing is left but what the ledger lists."""
+        listed = {entry.file for entry in read_ledger(folder)}
+        assert {path.name for path in folder.glob("*.pt")} == listed
 
 
-def forked(seed: int, folder: Path) -> tuple[int, int]:
+def forked(kind: Any, seed: int, folder: Path) -> tuple[int, int]:
     """A process that trains and tells of its saves; its number, and where it tells."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -86,11 +114,9 @@ def forked(seed: int, folder: Path) -> tuple[int, int]:
         return process, reading
     status = 1
     try:
-        training = Run(seed).train(folder, lambda text: os.write(writing, text))
-        training.restore_best()
-        stopper = training.stopper
-        result = [stopper.epoch, stopper.reason, stopper.best, stopper.best_epoch]
-        torch.save([result, training.model.state_dict()], folder / "result")
+        result, weights = kind(seed).train(folder, lambda text: os.write(writing, text))
+        gc.collect()  # as at the end of a process that is not a forked one
+        torch.save([result, weights], folder / "result")
         os.write(writing, b".")
         status = 0
     finally:
@@ -105,36 +131,22 @@ def told(reading: int) -> bytes:
     return text
 
 
-def check(seed: int, folder: Path) -> None:
-    """What a run that was killed has left is whole, and is what the ledger says."""
-    entries = read_ledger(folder)
-    run = Run(seed)
-    for entry in entries:
-        assert entry.file is not None
-        saved = torch.load(folder / entry.file, weights_only=True)
-        assert saved["epoch"] == entry.epoch
-        run.model.load_state_dict(saved["model"])
-        assert run.loss() == entry.metrics["loss"], "the weights are not those of the ledger"
-    best = [entry for entry in entries if entry.best]
-    if entries:
-        lowest = entries[-1].state["stopper"]["best_metrics"]["loss"]
-        assert best[-1].metrics["loss"] == lowest, "the best is not the best there was"
-
-
 def left_over(folder: Path) -> str:
     """What the kill has left beside what is listed."""
-    listed = {entry.file for entry in read_ledger(folder)}
-    names = [path.name for path in folder.iterdir() if path.name not in listed]
-    if any(name.startswith(".new-") for name in names):
+    names = []
+    for place in {path.parent for path in folder.rglob("*")}:
+        listed = {entry.file for entry in read_ledger(place)}
+        names += [path.name for path in place.iterdir() if path.name not in listed]
+    if any(name.startswith((".new-", ".placing-")) for name in names):
         return "a file half written"
     if any(name.startswith(".checkpoints.json") for name in names):
         return "a ledger half written"
-    if any(name.endswith(".pt") for name in names):
+    if any(name.endswith((".pt", ".npz")) for name in names):
         return "a file not listed yet, or not deleted yet"
     return "nothing"
 
 
-def campaign(kills: int, seed: int) -> collections.Counter[str]:
+def campaign(kind: Any, kills: int, seed: int) -> collections.Counter[str]:
     """So many kills; AssertionError where anything was lost."""
     generator = random.Random(seed)
     counts: collections.Counter[str] = collections.Counter()
@@ -143,25 +155,23 @@ def campaign(kills: int, seed: int) -> collections.Counter[str]:
         run += 1
         with tempfile.TemporaryDirectory() as top:
             alone, folder = Path(top, "alone"), Path(top, "killed")
-            process, reading = forked(run, alone)
+            process, reading = forked(kind, run, alone)
             began = time.perf_counter()
             text = told(reading)
             a_save = (time.perf_counter() - began) / max(text.count(b"("), 1) / 2
             os.close(reading)
             assert os.waitpid(process, 0)[1] == 0
-            _kill_until_it_ends(run, folder, kills, a_save, generator, counts)
-            if not (folder / "result").exists():
-                break  # there have been kills enough
+            _kill_until_it_ends(kind, run, folder, kills, a_save, generator, counts)
             expected, actual = (torch.load(path / "result") for path in (alone, folder))
             assert expected[0] == actual[0], f"{expected[0]} but {actual[0]}"
             assert all(torch.equal(expected[1][name], actual[1][name]) for name in expected[1])
-            listed = {entry.file for entry in read_ledger(folder)}
-            assert {path.name for path in folder.glob("*.pt")} == listed
+            kind(run).check_end(alone, folder)
             counts["runs that ended as if left alone"] += 1
     return counts
 
 
 def _kill_until_it_ends(
+    kind: Any,
     run: int,
     folder: Path,
     kills: int,
@@ -169,8 +179,13 @@ def _kill_until_it_ends(
     generator: random.Random,
     counts: collections.Counter[str],
 ) -> None:
-    while counts["kills"] < kills:
-        process, reading = forked(run, folder)
+    while True:
+        process, reading = forked(kind, run, folder)
+        if counts["kills"] >= kills:  # there have been enough: this one may end
+            told(reading)
+            os.close(reading)
+            assert os.waitpid(process, 0)[1] == 0, "the run failed"
+            return
         text = b""
         saves = generator.randint(0, 8) and generator.randint(1, 3)  # to let pass; 0: as it starts
         while text.count(b"(") < saves and b"." not in text:
@@ -190,7 +205,7 @@ def _kill_until_it_ends(
         counts["kills"] += 1
         counts["  while saving"] += text.endswith(b"(")
         if folder.exists():
-            check(run, folder)
+            kind(run).check(folder)
             counts[f"  leaving {left_over(folder)}"] += 1
 
 
@@ -198,12 +213,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--what", choices=["torch", "keras"], default="torch")
     arguments = parser.parse_args()
     if not hasattr(os, "fork"):
         sys.exit("this needs os.fork")
     torch.set_num_threads(1)
+    kind: Any = Run
+    if arguments.what == "keras":
+        import kill_keras
+
+        kind = kill_keras.KerasRun
     began = time.perf_counter()
-    for what, count in campaign(arguments.kills, arguments.seed).items():
+    for what, count in campaign(kind, arguments.kills, arguments.seed).items():
         print(f"{count:6} {what}")
     print(f"nothing was lost; {time.perf_counter() - began:.0f} s")
 

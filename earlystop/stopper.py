@@ -448,6 +448,8 @@ def _with_text_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
     what = ""
     shape = getattr(value, "shape", ())
     if value is None:

@@ -20,6 +20,8 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# For a longer look: pytest --hypothesis-profile=many
+settings.register_profile("many", settings.get_profile("default"), max_examples=3000)
 settings.load_profile("default")
 
 

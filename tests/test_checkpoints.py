@@ -543,6 +543,49 @@ def test_a_name_that_a_loss_of_power_undid_is_given_again(tmp_path: Path) -> Non
     assert names(tmp_path) == {"1.txt", "2.txt"}
 
 
+PLACING = """
+import os, sys, time
+from pathlib import Path
+from earlystop.checkpoints import place
+
+def write(path):
+    with open(path, "w") as file:
+        file.write(sys.argv[2] * 9)
+        file.flush()
+        print("half", flush=True)
+        sys.stdin.readline()
+        file.write(sys.argv[2] * 9)
+
+place(Path(sys.argv[1]), write)
+"""
+
+
+def test_two_processes_that_place_one_file_do_not_mix_what_they_write(tmp_path: Path) -> None:
+    path = tmp_path / "best.txt"
+    one, other, killed = (
+        subprocess.Popen(
+            [sys.executable, "-c", PLACING, str(path), letter],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for letter in "abc"
+    )
+    for process in (one, other, killed):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+    assert len(os.listdir(tmp_path)) == 3
+    killed.kill()
+    killed.communicate()
+    one.communicate("\n")
+    assert path.read_text() == "a" * 18
+    assert len(os.listdir(tmp_path)) == 2  # what the one that was killed had written is gone
+    other.communicate("\n")
+    assert path.read_text() == "b" * 18
+    assert os.listdir(tmp_path) == ["best.txt"]
+
+
 def test_an_error_of_the_writer_is_raised_as_it_is(tmp_path: Path) -> None:
     def broken(path: Path) -> None:
         path.write_text("half of")

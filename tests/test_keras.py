@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import math
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -667,8 +670,80 @@ def test_a_fit_that_is_resumed_goes_on_as_if_never_interrupted(
     for name in kept[0]:
         one, two = (next((tmp_path / x).rglob(name)) for x in ("whole", "parts"))
         assert same_weights(keras.models.load_model(one), keras.models.load_model(two))
-    if not ranked:
-        assert not list((tmp_path / "parts" / "state").rglob("*.npz"))
+    del callback, parts, whole
+    gc.collect()
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.parametrize("ranked", [True, False])
+@pytest.mark.parametrize("epochs", [40, 7])
+def test_a_fit_that_is_killed_once_ours_have_ended_still_has_its_best(
+    epochs: int, ranked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BackupAndRestore, which comes last, resumes it: there is its backup, there must be ours."""
+    import earlystop.adapters.keras as adapter
+
+    def fitted() -> tuple[Any, ...]:
+        early = EarlyStopping(patience=2, restore_best_weights=True, backup_dir=tmp_path / "state")
+        settings: Any = {"save_best_only": True, "backup_dir": tmp_path / "state"}
+        if ranked:
+            settings = {"save_top_k": 1, "resume": True}
+        checkpoint = ModelCheckpoint(tmp_path / "{epoch}.keras", **settings)
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "keras", delete_checkpoint=False)
+        model = network()
+        fit(model, early, checkpoint, backup, shuffle=False, epochs=epochs)
+        return early, model, sorted(path.name for path in tmp_path.glob("*.keras"))
+
+    early, model, files = fitted()
+    monkeypatch.setattr(adapter, "_HERE", "another process")
+    again, other, files_again = fitted()
+    assert files_again == files
+    assert same_weights(other, model)
+    assert (again.best, again.best_epoch) == (early.best, early.best_epoch)
+    assert (again.stopped_epoch, again.stopped_reason) == (
+        early.stopped_epoch,
+        early.stopped_reason,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_fit_that_is_killed_again_and_again_ends_as_if_left_alone() -> None:
+    root = Path(__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(root), "KERAS_BACKEND": "torch"}
+    command = [sys.executable, str(root / "benchmarks" / "kill.py"), "--what", "keras"]
+    done = subprocess.run(
+        [*command, "--kills", "8"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "     8 kills\n" in done.stdout
+    assert "runs that ended as if left alone" in done.stdout
+    assert "nothing was lost" in done.stdout
+
+
+def test_a_resumed_fit_that_cannot_know_the_best_warns_before_it_writes_over_it(
+    tmp_path: Path,
+) -> None:
+    def saved(first: int, **settings: Any) -> list[int]:
+        callback = ModelCheckpoint(
+            tmp_path / "best.keras", "m", save_best_only=True, mode="min", **settings
+        )
+        return drive(callback, [2.0, 1.0], first=first)[1].saved
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert saved(3) == [3, 4]  # there is no such file yet
+        assert saved(0) == [0, 1]
+        assert saved(2, initial_value_threshold=0.5) == []
+        assert saved(2, backup_dir=tmp_path / "state") == [2, 3]
+    with pytest.warns(UserWarning, match="begins with epoch 3, and how good the model in"):
+        assert saved(2) == [2, 3]
+
+
+def test_once_a_fit_has_ended_another_begins_anew(tmp_path: Path) -> None:
+    for first in (0, 3, 0):  # after three epochs, from the first again, and with others
+        callback = EarlyStopping("m", patience=2, mode="min", backup_dir=tmp_path)
+        assert drive(callback, [1.0, 2.0, 3.0], first=first)[0] == first + 2
+        assert callback.best_epoch == first
 
 
 def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:

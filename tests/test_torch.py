@@ -92,6 +92,51 @@ def test_what_is_kept_in_memory_does_not_change_with_the_model() -> None:
     assert model.weight.item() != 7.0
 
 
+def test_the_best_in_memory_is_whole_whenever_a_copy_is_interrupted() -> None:
+    """The room of the best before the last is written over: never the best itself."""
+    model = torch.nn.Sequential(linear(), torch.nn.BatchNorm1d(1), linear())
+    training = Training(stopper(9), model)
+
+    def fill(value: float) -> None:
+        for tensor in model.state_dict().values():
+            tensor.fill_(value)
+
+    for epoch, loss in enumerate([5.0, 4.0, 3.0]):
+        fill(epoch)
+        training.step(loss=loss)
+
+    class Interrupting(TorchDispatchMode):
+        seen = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+            self.seen += "copy" in str(func)
+            if self.seen == 3:
+                raise KeyboardInterrupt
+            return func(*args, **(kwargs or {}))
+
+    fill(3)
+    with pytest.raises(KeyboardInterrupt), Interrupting():
+        training.step(loss=2.0)
+    assert training.restore_best() == 2
+    assert {tensor.item() for tensor in model.state_dict().values()} == {2}
+    fill(4)
+    assert training.step(loss=1.0).save
+    fill(5)
+    assert training.restore_best() == 3
+    assert {tensor.item() for tensor in model.state_dict().values()} == {4}
+
+
+def test_the_best_in_memory_may_change_its_shape() -> None:
+    model = linear()
+    training = Training(stopper(9), model)
+    for epoch, loss in enumerate([5.0, 4.0, 3.0, 2.0, 1.0]):
+        model.weight = torch.nn.Parameter(torch.full((1, 1 + epoch // 2), float(epoch)))
+        training.step(loss=loss)
+        torch.nn.init.zeros_(model.weight)
+        training.restore_best()
+        assert model.weight.tolist() == [[epoch] * (1 + epoch // 2)]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_left_by_an_error_the_best_is_restored(error: type[BaseException], tmp_path: Path) -> None:
     def run() -> None:
@@ -210,6 +255,35 @@ def test_a_file_has_the_weights_under_their_own_names(tmp_path: Path) -> None:
     assert list(saved["parts"]["ema"]) == ["weight"]
     assert inside.weight.item() == 1.0
     assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["0001.pt", "0003.pt"]
+
+
+@pytest.mark.parametrize("in_folder", [True, False])
+def test_parts_that_are_compiled_keep_their_names_too(in_folder: bool, tmp_path: Path) -> None:
+    """A file of a model of which a part was compiled is one of the model, and the other way."""
+
+    def network(compiled: bool) -> torch.nn.Sequential:
+        part: Any = torch.compile(linear()) if compiled else linear()
+        return torch.nn.Sequential(part, linear())
+
+    for compiled in (True, False):
+        model, other = network(compiled), network(not compiled)
+        folder = tmp_path / str(compiled) if in_folder else None
+        training = Training(stopper(9), model, folder=folder)
+        for epoch, loss in enumerate([2.0, 1.0, 3.0]):
+            for weight in model.parameters():
+                torch.nn.init.constant_(weight, epoch)
+            training.step(loss=loss)
+        training.save(tmp_path / "state.pt")
+        assert training.restore_best() == 1
+        assert [weight.item() for weight in model.parameters()] == [1.0, 1.0]
+        training.close()
+        saved = torch.load(tmp_path / "state.pt", weights_only=True)
+        assert list(saved["model"]) == list(saved["best"]) == ["0.weight", "1.weight"]
+        again = Training(stopper(9), other)
+        again.load(tmp_path / "state.pt")
+        assert [weight.item() for weight in other.parameters()] == [2.0, 2.0]
+        assert again.restore_best() == 1
+        assert [weight.item() for weight in other.parameters()] == [1.0, 1.0]
 
 
 def test_the_best_few_are_kept_by_the_metric_of_the_save_rule(tmp_path: Path) -> None:
@@ -463,17 +537,49 @@ def test_a_file_that_was_not_saved_so_is_refused(tmp_path: Path) -> None:
     training = Training(stopper(), linear(), folder=tmp_path / "run")
     training.step(loss=1.0)
     training.save(tmp_path / "state.pt")
+    other = Training(stopper(), linear())
     with pytest.raises(es.StateError, match=r"was not written by `Training\.save`"):
-        training.load(training.checkpoints.best_path)
+        other.load(training.checkpoints.best_path)
+    with pytest.raises(LoopError, match="would leave the folder with checkpoints of another run"):
+        training.load(tmp_path / "state.pt")
     with pytest.raises(es.StateError, match="this Training has other"):
         Training(stopper(), linear(), other=linear()).load(tmp_path / "state.pt")
     with pytest.raises(es.StateError, match="was saved by other rules"):
         Training(stopper(3), linear()).load(tmp_path / "state.pt")
     (tmp_path / "state.pt").write_bytes(b"nothing of the kind")
     with pytest.raises(es.StateError, match="is damaged, or unsafe"):
-        training.load(tmp_path / "state.pt")
+        other.load(tmp_path / "state.pt")
     with pytest.raises(es.CheckpointError, match="cannot be read"):
-        training.load(tmp_path / "there is none.pt")
+        other.load(tmp_path / "there is none.pt")
+
+
+def test_a_run_with_a_folder_can_be_taken_elsewhere_with_its_best(tmp_path: Path) -> None:
+    model = linear()
+    training = Training(stopper(9), model, folder=tmp_path / "run")
+    train(training, model, LOSSES[:3])
+    training.save(tmp_path / "state.pt")
+    other = linear()
+    elsewhere = Training(stopper(9), other)
+    elsewhere.load(tmp_path / "state.pt")
+    assert (elsewhere.epoch, other.weight.item()) == (3, 2.0)
+    assert elsewhere.restore_best() == 1
+    assert other.weight.item() == 1.0
+
+
+@pytest.mark.parametrize("model", [torch.nn.Linear(2, 1, bias=False), torch.nn.Linear(1, 1)])
+def test_weights_of_another_model_are_refused_and_the_stopper_is_as_it_was(
+    model: Any, tmp_path: Path
+) -> None:
+    training = Training(stopper(), linear(), folder=tmp_path / "run")
+    training.step(loss=1.0)
+    training.save(tmp_path / "state.pt")
+    training.close()
+    fresh = stopper()
+    with pytest.raises(es.StateError, match="its weights are not of this model"):
+        Training(fresh, model, folder=tmp_path / "run", resume=True)
+    with pytest.raises(es.StateError, match="its weights are not of this model"):
+        Training(fresh, model).load(tmp_path / "state.pt")
+    assert (fresh.epoch, fresh.best) == (0, None)
 
 
 def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
@@ -574,4 +680,5 @@ def test_killed_again_and_again_a_run_loses_nothing_and_ends_as_if_left_alone() 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "    20 kills\n" in done.stdout
+    assert "runs that ended as if left alone" in done.stdout
     assert "nothing was lost" in done.stdout
