@@ -22,7 +22,7 @@ from .fields import Count, Positive, settled
 from .grid import Axis, all_parts, axes_of, part_at, settled_rule
 from .history import Bools, History, unreported
 from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
-from .replaying import require_all, run_by_run
+from .replaying import regret_of, require_all, run_by_run, values_at
 from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .totals import Totals, over_ranges
@@ -62,24 +62,6 @@ class Column(NamedTuple):
 _DTYPES = {"epochs": "int64", "stopped": "bool", "best_epoch": "int64"}
 
 
-def _values(history: History, monitor: str, epochs: Any, runs: Any) -> Floats:
-    """The values of a metric at these epochs, one for each run given; NaN for epoch -1."""
-    if monitor not in history.metrics:
-        return np.full(len(runs), np.nan)
-    values: Floats = history.metrics[monitor][runs, np.maximum(epochs, 0)].astype(np.float64)
-    values[epochs < 0] = np.nan
-    return values
-
-
-def _regret(best: Floats, of_log: Floats, mode: str) -> Floats:
-    """How much worse `best` is than the best of the log."""
-    with np.errstate(invalid="ignore", over="ignore"):  # of infinities and what is far apart
-        worse: Floats = best - of_log if mode == "min" else of_log - best
-    worse[best == of_log] = 0.0  # infinities, too
-    worse[np.isnan(best) & ~np.isnan(of_log)] = np.inf
-    return worse
-
-
 # Settings that differ in one patience: answered at once -------------------------------------------
 
 
@@ -114,7 +96,7 @@ class _Answered:
         self._first_of = np.cumsum([0, *(len(family.values) for family in families)])
         self._lanes, self._mode = len(found.epochs), judge.mode
         self._of_log = found.best_of_log
-        rest_regret = _regret(found.best, found.best_of_log, judge.mode)
+        rest_regret = regret_of(found.best, found.best_of_log, judge.mode)
         self._otherwise = Column(
             found.epochs, found.stopped, found.best_epoch, found.best, rest_regret
         )
@@ -165,7 +147,7 @@ class _Answered:
         covered = np.repeat(self._first_of[:-1], self._lanes)
         for some in slices(len(self._pieces.track), _PIECES_AT_A_TIME):
             pieces, begin, end = self._asked(some)
-            regret = _regret(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
+            regret = regret_of(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
             # The epochs used are a number of their own, and the patience besides.
             ours.epochs += over_ranges(begin, end, None, self.settings) * values
             ours.add_ranges(begin, end, pieces.reference_epoch + 1, regret)
@@ -210,7 +192,7 @@ class _Answered:
         order = np.argsort(begin, kind="stable")
         pieces, begin = pieces.only(order), begin[order]
         run = pieces.track % self._lanes
-        regret = _regret(pieces.best, self._of_log[run], self._mode)
+        regret = regret_of(pieces.best, self._of_log[run], self._mode)
         run -= lanes.start
         rest = Column._make(array[lanes] for array in self._otherwise)
         since, last = rest.epochs.copy(), np.zeros(len(rest.epochs), dtype=np.int32)
@@ -270,9 +252,9 @@ class _Stepped:
         else:
             self._in_lanes(stops, judge, history, runs, best_of_log)
         self._best_value = [
-            _values(history, judge.monitor, epochs, numbers) for epochs in self._best_epoch
+            values_at(history, judge.monitor, epochs, numbers) for epochs in self._best_epoch
         ]
-        self._of_log = _values(history, judge.monitor, best_of_log, numbers)
+        self._of_log = values_at(history, judge.monitor, best_of_log, numbers)
         self._mode = judge.mode
 
     def _in_lanes(
@@ -329,7 +311,7 @@ class _Stepped:
             strict=True,
         ):
             if place in wanted:
-                regret = _regret(best, self._of_log, self._mode)
+                regret = regret_of(best, self._of_log, self._mode)
                 column = Column(epochs, stopped, best_epoch, best, regret)
                 yield place, slice(0, len(epochs)), column
 
@@ -793,8 +775,11 @@ def sweep(
     return Sweep(rule, settings, work)
 
 
-def _judge(rule: Rule) -> Best:
-    """The plain best of the first metric that a rule watches, in a direction if one does."""
+def judge_of(rule: Rule) -> Best:
+    """The plain best of the first metric that a rule watches, in a direction if one does.
+
+    Raises RuleError for a rule that watches none.
+    """
     watching = [part.settings for part in all_parts(rule) if "monitor" in part.settings]
     for settings in sorted(watching, key=lambda settings: "mode" not in settings):
         if settings["monitor"] != ELAPSED:
@@ -822,7 +807,7 @@ def _grouped(
     alone: dict[Best, list[tuple[Rule, int]]] = {}
     for row in places:  # settings that differ in that patience alone
         made = settled_rule(rule, axes, settings[row[0]])
-        judge = _judge(made) if save is None else save
+        judge = judge_of(made) if save is None else save
         for part in (made, judge):
             for name in part.all_needs:
                 needs.setdefault(name, repr(part))
