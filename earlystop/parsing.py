@@ -125,9 +125,7 @@ class _Reader:
         return cls(*arguments, **named)
 
     def _value(self, node: ast.AST, cls: type[Rule], depth: int) -> Any:
-        if isinstance(node, ast.Constant) and isinstance(
-            node.value, (str, int, float, type(None))
-        ):
+        if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
             return node.value
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
             number = node.operand

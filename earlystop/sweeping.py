@@ -403,6 +403,7 @@ class _Work:
     ) -> None:
         self._histories, self._groups, self._needs = histories, groups, needs
         self._on_missing, self._workers, self._progress = on_missing, workers, progress
+        self.monitors = tuple(dict.fromkeys(group.judge.monitor for group in groups))
         self.again = not isinstance(histories, Iterator)  # can the histories be read once more?
         self.seen: list[tuple[Ints, tuple[str, ...] | None]] = []  # lengths and names, as they came
 
@@ -517,6 +518,7 @@ class Sweep:
     """What every setting of a grid would have done on every run.
 
     settings: a list of dicts, the product of the grid in its order.
+    monitors: the metrics by which the best is told, one in most cases.
     epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), made when first
         asked for. The summaries (`mean_epochs`, ...) do without them.
 
@@ -532,6 +534,7 @@ class Sweep:
 
     def __init__(self, rule: Rule, settings: list[dict[str, Any]], work: _Work) -> None:
         self.rule, self.settings = rule, settings
+        self.monitors = work.monitors
         self._work = work
         self._totals = Totals(len(settings))
         self._kept: list[tuple[Runs, _Outcome]] | None = []
@@ -640,6 +643,37 @@ class Sweep:
         means = self._totals.mean_regret()
         means.flags.writeable = False
         return means
+
+    @functools.cached_property
+    def knee(self) -> int | None:
+        """The place of the setting beyond which more epochs bring little; None: there is none.
+
+        Mean epochs and mean regret are both scaled to go from 0 to 1, from the cheapest setting to
+        the cheapest of those with the least regret; the knee is the setting that lies farthest
+        below the straight line between these two (the chord of Satopaa et al., "Finding a
+        'Kneedle' in a Haystack", 2011). There is none where no setting lies below it. A setting
+        with an infinite regret takes no part.
+
+        >>> from earlystop import History, Patience, sweep
+        >>> history = History({"loss": [[9.0, 5.0, 2.0, 2.1, 1.9, 2.0, 2.0, 2.0, 1.8, 2.0]]})
+        >>> sweep(Patience("loss"), history, patience=range(1, 10)).knee
+        1
+        """
+        epochs, regret = self.mean_epochs, self.mean_regret
+        there = np.flatnonzero(np.isfinite(regret))
+        if not len(there):
+            return None
+        order = there[np.lexsort((regret[there], epochs[there]))]  # the cheapest first
+        cheapest, least = order[0], order[np.argmin(regret[order])]
+        wide, high = epochs[least] - epochs[cheapest], regret[cheapest] - regret[least]
+        if not (wide > 0 and high > 0):
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            used = (epochs[order] - epochs[cheapest]) / wide
+            given_up = (regret[order] - regret[least]) / high
+        below = 1 - used - given_up
+        farthest = int(np.argmax(below))
+        return int(order[farthest]) if below[farthest] > 0 else None
 
     def quantile_epochs(self, q: float) -> Floats:
         """Epochs used, a quantile over runs, shape (settings,).
