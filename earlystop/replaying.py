@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,11 @@ from .rules import Best, Never
 from .stopper import Decision, Stopper
 from .trace import OnMissing, leaves
 from .waiting import Waited, by_gaps, split_patience, waited
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .plotting import Kind
 
 __all__ = ["Replay", "regret_of", "replay", "require_all", "run_by_run", "values_at"]
 
@@ -138,6 +143,48 @@ class Replay:
         if isinstance(self.save, Best):
             columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
         return columns
+
+    def plot(
+        self,
+        *others: Replay,
+        run: int | str | None = None,
+        kind: Kind = "auto",
+        metrics: Sequence[str] = (),
+        labels: Sequence[str] | None = None,
+        ax: Any = None,
+    ) -> Figure:
+        """Draw what the rule did, beside other rules over the same history if there are any.
+
+        One run: its monitor, the best of its log, and where each rule stops and what it keeps. Up
+        to 25 runs: a row each. More: how much of the runs each rule uses and gives up, as shares of
+        runs; with a `Best` as save rule.
+
+        others: replays of other rules over the very same history.
+        run: the one to draw, by number or name.
+        kind: "curve" (of one run), "rows" or "distribution"; "auto" as above.
+        metrics: others to draw beside the monitor, in "curve".
+        labels: what to call the rules, one a replay; as they are written, if left out.
+        ax: matplotlib axes to draw on, instead of a new figure: one; for "rows" one or two, for
+            "distribution" two.
+
+        Gives the matplotlib figure: `result.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        install "earlystop[plot]"`.
+
+        Raises RuleError for arguments that make no sense, HistoryError for a run and
+        MissingMetricError for a metric that there is not, ImportError without matplotlib.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [3.0, 2.0, 2.5, 2.6, 1.0]})
+        >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
+        >>> figure = one.plot(two)
+        >>> figure.axes[0].get_title(loc="left")
+        'run 0: 5 epochs logged'
+        """
+        from .plotting import plot_replays
+
+        return plot_replays(
+            [self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax
+        )
 
     def __len__(self) -> int:
         return len(self.epochs)

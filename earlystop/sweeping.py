@@ -11,7 +11,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,10 @@ from .totals import Totals, over_ranges
 from .trace import OnMissing
 from .waiting import Pieces, Waited, by_gaps, split_patience, waited
 
-__all__ = ["Sweep", "sweep"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Sweep", "judge_of", "sweep"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -699,6 +702,31 @@ class Sweep:
                 rows[place - chunk.start, runs] = getattr(column, name)
             result[chunk] = [_quantile(row, float(q)) for row in rows]
         return result
+
+    def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
+        """Draw the trade-off: mean regret over mean epochs used, with the knee marked.
+
+        A line follows the axis of the grid with the most values; there is one for every combination
+        of the others. Where these are more than seven, the settings are dots, and the line goes
+        through those that no other beats in both.
+
+        band: quantiles over runs between which the regret is shaded; None for no shade.
+        ax: matplotlib axes to draw on, instead of a new figure.
+
+        Gives the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        install "earlystop[plot]"`.
+
+        Raises RuleError for arguments that make no sense, ImportError without matplotlib, and
+        HistoryError for a band where the quantiles are not to be had (see `sweep`).
+
+        >>> from earlystop import History, Patience, sweep
+        >>> table = sweep(Patience("loss"), History({"loss": [3.0, 4.0, 1.0]}), patience=[1, 2])
+        >>> table.plot().axes[0].get_xlabel()
+        'mean epochs used'
+        """
+        from .plotting import plot_sweep
+
+        return plot_sweep(self, band=band, ax=ax)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """One row a setting, as columns: the settings, mean epochs, share saved, mean regret.

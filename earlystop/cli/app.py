@@ -13,10 +13,10 @@ import click
 
 from .. import __version__
 from ..errors import EarlystopError, RuleError
+from ..text import one_line
 from .completion import completion
 from .demo import demo
 from .metrics import metrics
-from .output import one_line
 from .replay import replay
 from .rules import rules
 from .sweep import sweep

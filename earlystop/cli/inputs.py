@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .output import count
+from ..text import count
 
 if TYPE_CHECKING:
     from ..history import History

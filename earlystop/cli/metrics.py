@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import count, number
 from .inputs import Logs, log_options, machine_options
-from .output import Machine, count, number, print_table, say, write_csv, write_json
+from .output import Machine, print_table, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
 
 if TYPE_CHECKING:

@@ -12,48 +12,11 @@ from typing import Any
 import click
 
 from ..serial import number_to
+from ..text import one_line
 
-__all__ = [
-    "Machine",
-    "count",
-    "number",
-    "one_line",
-    "print_table",
-    "say",
-    "write_csv",
-    "write_json",
-]
+__all__ = ["Machine", "print_table", "say", "write_csv", "write_json"]
 
 Machine = str | None  # "json", "csv", or None: for people
-
-
-def one_line(text: str) -> str:
-    """The text on one line, with escapes for what a terminal would act on.
-
-    >>> one_line("a\\nb\\x1b[31m"), one_line("val/loss (B)")
-    ('a\\\\nb\\\\x1b[31m', 'val/loss (B)')
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def number(value: float | None) -> str:
-    """A value of a metric, in a few digits.
-
-    >>> number(0.123456789), number(float("nan")), number(None)
-    ('0.123457', 'nan', '-')
-    """
-    return "-" if value is None else f"{value:.6g}"
-
-
-def count(amount: int, what: str) -> str:
-    """An amount of things.
-
-    >>> count(1, "run"), count(4400, "run")
-    ('1 run', '4,400 runs')
-    """
-    return f"{amount:,} {what}{'' if amount == 1 else 's'}"
 
 
 def say(text: str = "") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import count, one_line
+from ..text import count, one_line
 
 if TYPE_CHECKING:
     from ..history import History

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import count, number
 from .inputs import Asked, Logs, log_options, machine_options, prepared, rule_options
-from .output import Machine, count, number, print_table, say, write_csv, write_json
+from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 
 if TYPE_CHECKING:
