@@ -19,6 +19,8 @@ import typing as _typing
 from .errors import CheckpointError as CheckpointError
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
+from .errors import LogError as LogError
+from .errors import LogWarning as LogWarning
 from .errors import MetricError as MetricError
 from .errors import MissingMetricError as MissingMetricError
 from .errors import RuleError as RuleError
@@ -52,6 +54,7 @@ from .stopper import Stopper as Stopper
 if _typing.TYPE_CHECKING:
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
+    from .logs import read_history as read_history
     from .replaying import Replay as Replay
     from .replaying import replay as replay
     from .sweeping import Sweep as Sweep
@@ -73,6 +76,8 @@ __all__ = [
     "GeneralizationLoss",
     "History",
     "HistoryError",
+    "LogError",
+    "LogWarning",
     "MaxEpochs",
     "MetricError",
     "MissingMetricError",
@@ -94,6 +99,7 @@ __all__ = [
     "Threshold",
     "TimeLimit",
     "Warmup",
+    "read_history",
     "replay",
     "sweep",
 ]
@@ -106,6 +112,7 @@ _LAZY = {
     "History": ".history",
     "Replay": ".replaying",
     "Sweep": ".sweeping",
+    "read_history": ".logs",
     "replay": ".replaying",
     "sweep": ".sweeping",
 }

@@ -59,12 +59,12 @@ class Logs:
 
     def read(self) -> History:
         """The history in all of them. Raises what `read_history` raises."""
-        import earlystop as es
+        from ..logs.reading import read_history
 
         sources: list[Any] = [
             click.get_binary_stream("stdin") if source == "-" else source for source in self.sources
         ]
-        return es.read_history(
+        return read_history(
             sources[0] if len(sources) == 1 else sources, progress=self.progress, **self.options
         )
 

@@ -54,7 +54,7 @@ LOOKS = (
 )
 LOGGED, FAINT = "#404040", "#9a9a9a"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # matplotlib brings it along
     "font.size": 10,
     "axes.titlesize": 11,

@@ -69,7 +69,8 @@ def _along(table: Sweep) -> str:
 
 def _lines(table: Sweep) -> dict[str, list[int]]:
     """The places of the settings of each line: those that differ in one axis alone."""
-    along, lines = _along(table), {}
+    along = _along(table)
+    lines: dict[str, list[int]] = {}
     for place, setting in enumerate(table.settings):
         others = ", ".join(f"{n}={_value(v)}" for n, v in setting.items() if n != along)
         lines.setdefault(others, []).append(place)
@@ -199,6 +200,13 @@ def _share_axis(ax: Axes, table: Sweep) -> None:
     mean = float(table.lengths.mean())
     if mean <= 0:
         return
-    top = ax.secondary_xaxis("top", functions=(lambda x: x / mean, lambda x: x * mean))
+
+    def share(epochs: Any) -> Any:
+        return epochs / mean
+
+    def epochs_of(share: Any) -> Any:
+        return share * mean
+
+    top = ax.secondary_xaxis("top", functions=(share, epochs_of))
     top.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     top.set_xlabel("share of the logged epochs")
