@@ -62,7 +62,7 @@ class Logs:
         from ..logs.reading import read_history
 
         sources: list[Any] = [
-            click.get_binary_stream("stdin") if source == "-" else source for source in self.sources
+            sys.stdin.buffer if source == "-" else source for source in self.sources
         ]
         return read_history(
             sources[0] if len(sources) == 1 else sources, progress=self.progress, **self.options
@@ -218,6 +218,11 @@ class Asked:
     def combinations(self) -> int:
         """How many settings a rule has."""
         return math.prod(len(values) for values in self.fields.values())
+
+    @property
+    def rules_there(self) -> int:
+        """How many rules are asked about."""
+        return max(len(self.texts), 1) * self.combinations
 
     def save(self, rule: Rule) -> Rule:
         """What says which epochs are kept beside a rule; `Never()` where nothing is best."""

@@ -108,20 +108,24 @@ def plain(text: str, most: int = _MOST_NAME) -> str:
     return shortened(one_line(text), most).replace("$", r"\$")
 
 
-def below(ax: Axes, columns: int = 1) -> None:
-    """Put the legend below the axes, where it covers nothing."""
+def below(ax: Axes) -> None:
+    """Put the legend below the axes, or below a whole figure of ours: there it covers nothing."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.transforms import ScaledTranslation
 
-    handles, labels = ax.get_legend_handles_labels()
     figure: Any = ax.get_figure()
+    handles, labels = ax.get_legend_handles_labels()
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.legend(handles, labels, loc="outside lower left", handlelength=3.2)
+        return
+    under = ScaledTranslation(0, -42 / 72, figure.dpi_scale_trans)
     ax.legend(
         handles,
         labels,
         loc="upper left",
         bbox_to_anchor=(0, 0),
-        bbox_transform=ax.transAxes + ScaledTranslation(0, -42 / 72, figure.dpi_scale_trans),
+        bbox_transform=ax.transAxes + under,
         borderaxespad=0,
-        ncols=columns,
         handlelength=3.2,
     )
 
