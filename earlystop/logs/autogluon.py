@@ -1,7 +1,8 @@
 """AutoGluon's learning curves: `[about, {model: [metrics, data]}]`.
 
-The data are by metric, split and iteration. Each model is a run. Newer files name the splits, too: `{model: [splits, metrics, data]}`. Where the
-files keep errors for scores (1 - accuracy), the training curve falls: the name then says so.
+The data are by metric, split and iteration. Each model is a run. Newer files name the splits, too:
+`{model: [splits, metrics, data]}`. Where the files keep errors for scores (1 - accuracy), the
+training curve falls: the name then says so.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`trainer_state.json` of Hugging Face's Trainer.
 
-`log_history` has rows of training and of evaluation. Both kinds share `step`; `epoch` is a fraction, rounded. Checkpoints of one run hold its history up
-to them: of those beside each other the last is read.
+`log_history` has rows of training and of evaluation, which share `step`; `epoch` is a fraction,
+rounded. Checkpoints of one run hold its history up to them: of those beside each other the last is
+read.
 """
 
 from __future__ import annotations
