@@ -33,11 +33,22 @@ class LogFormat:
 _MODULES = (
     "refused",
     "npy",
+    "arrow",
     "text",
+    "tensorboard",
+    "trainer_state",
+    "skorch",
+    "autogluon",
+    "catboost",
+    "allennlp",
     "run_lines",
+    "mmengine",
     "json_lines",
     "keras_history",
+    "evals_result",
     "records",
+    "mlflow",
+    "wandb_export",
     "table",
 )
 _own: list[LogFormat] = []

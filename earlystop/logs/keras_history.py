@@ -41,7 +41,8 @@ def columns_run(log: Log, columns: Mapping[str, Any], name: str | None = None) -
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise log.wrong(
-            f"expected lists of one length, one value an epoch (null where there is none), got {said}",
+            "expected lists of one length, one value an epoch (null where there is none), got "
+            f"{said}",
             name or "",
         )
     run.length = next(iter(lengths.values()), 0)

@@ -212,7 +212,7 @@ class Log:
             self.json_error = error.msg, f"line {error.lineno} column {error.colno}"
         except UnicodeError as error:
             self.json_error = f"expected text in {self.encoding}: {_shown(error)}", ""
-        except _JSON_ERRORS as error:
+        except ValueError as error:
             self.json_error = str(error), ""
         return Log
 
@@ -229,7 +229,7 @@ class Log:
                 continue
             try:
                 record = parsed(line)
-            except _JSON_ERRORS:
+            except ValueError:
                 break
             if not isinstance(record, dict):
                 break
@@ -263,7 +263,7 @@ class Log:
                     f"expected a JSON object, got {_short(line)}: {error.msg}", f"line {place}"
                 )
                 return
-            except _JSON_ERRORS as error:
+            except ValueError as error:
                 self.damaged(f"expected a JSON object: {error}", f"line {place}")
                 return
             if not isinstance(record, dict):
@@ -272,19 +272,12 @@ class Log:
             yield place, record
 
 
-class _TooDeep(ValueError):
-    pass
-
-
-_JSON_ERRORS = (ValueError, _TooDeep)  # too many digits, and the like
-
-
 def parsed(text: str) -> Any:
     """JSON, or a ValueError: nesting beyond what the parser can take is one, too."""
     try:
         return json.loads(text)
     except RecursionError:
-        raise _TooDeep("the JSON is nested too deep") from None
+        raise ValueError("the JSON is nested too deep") from None
 
 
 def _shown(error: UnicodeError) -> str:

@@ -19,34 +19,17 @@ __all__ = ["FORMAT", "flat", "runs_of"]
 _DEEPEST = 4  # records within records
 # Columns that tell runs apart, and those that say which data a row is about, in lower case.
 _RUN_COLUMNS = frozenset(
-    [
-        "run",
-        "run_id",
-        "run_name",
-        "run_uuid",
-        "runid",
-        "trial",
-        "trial_id",
-        "trial_name",
-        "fold",
-        "seed",
-        "experiment_id",
-    ]
+    (
+        *("run", "run_id", "run_name", "run_uuid", "runid", "trial", "trial_id", "trial_name"),
+        *("fold", "seed", "experiment_id"),
+    )
 )
 _PART_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
 _PARTS = frozenset(
-    [
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "test",
-        "testing",
-        "eval",
-        "evaluation",
-        "dev",
-    ]
+    (
+        *("train", "training", "val", "valid", "validation", "test", "testing", "eval"),
+        *("evaluation", "dev"),
+    )
 )
 
 

@@ -1,4 +1,4 @@
-"""JSON lines of one run each: `{"id": ..., "x": [...], "metrics": {name: {"mode": ..., "y": [...]}}}`.
+"""JSON lines of one run each: `{"id": ..., "metrics": {name: {"mode": "min", "y": [...]}}}`.
 
 The series of a metric may also stand there without `mode`, as a plain list. `x`, where there is
 one, is named by `x_name`. null is a gap; "nan", "inf" and "-inf" are values that were logged.

@@ -122,9 +122,9 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     """The runs that the rows of one log make, by the rules above."""
     key = _key(run, coordinate)
     if key is None:
-        return [run]
+        return [_by_repeats(run)] if run.joined else [run]
     known = key[~np.isnan(key)]
-    if (np.diff(known) > 0).all():
+    if (np.diff(known) > 0).all() and not run.joined:
         return [run]
     made = [_Entries(repeats == "keep")]
     for row, (place, metrics) in enumerate(zip(key.tolist(), _by_row(run), strict=True)):
@@ -135,6 +135,7 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     for entries in made:
         if run.joined and repeats != "keep":
             _join(entries)
+        entries.entries = [entry for entry in entries.entries if entry.metrics]
         runs.append(_rebuilt(run, entries))
         runs[-1].notes += _notes(entries)
     if len(runs) > 1:
@@ -142,6 +143,19 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
             part.name = f"{run.name} #{number}" if run.name else f"#{number}"
         runs[0].notes.insert(0, f"{len(runs)} runs, one after the other: told apart")
     return runs
+
+
+def _by_repeats(run: Run) -> Run:
+    """Where nothing counts the rows, an epoch ends where a metric is reported again."""
+    made = _Entries(keep=False)
+    for row, metrics in enumerate(_by_row(run)):
+        last = made.entries[-1] if made.entries else None
+        if last is None or metrics.keys() & last.metrics.keys():
+            made.entries.append(_Entry(math.nan, math.nan, metrics, [row]))
+        else:
+            last.metrics.update(metrics)
+            last.rows.append(row)
+    return _rebuilt(run, made)
 
 
 def _join(entries: _Entries) -> None:

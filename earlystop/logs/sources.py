@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 
 from ..errors import LogError
 from . import frames, npy
-from .folders import CLAIMS, Claim, Folder
+from .folders import CLAIMS, Claim, Folder, is_regular
+from .format import formats
 from .log import Log, Options
 from .run import Run
 
@@ -160,6 +160,7 @@ def natural(path: str) -> list[tuple[int, int, str]]:
 
 def _of_folder(root: Path, options: Options) -> Iterator[Source]:
     """The logs below a folder, links left out: nothing outside it is read, nothing twice."""
+    formats()  # which know the folders of theirs
     claimed: set[Path] = set()
     seen = found = 0
     for here, folders, files in os.walk(root):
@@ -170,7 +171,7 @@ def _of_folder(root: Path, options: Options) -> Iterator[Source]:
         seen += len(there)
         if seen > options.limits.files:
             raise LogError(f"more than {options.limits.files:,} files (see `limits`)", str(root))
-        paths = [p for p in there if p not in claimed and _is_regular(p)]
+        paths = [p for p in there if p not in claimed and is_regular(p)]
         folder = Folder(Path(here), root, paths, options)
         for claims in CLAIMS:
             for claim in claims(folder):
@@ -197,10 +198,3 @@ def _of_claim(claim: Claim, options: Options) -> Source:
         found=True,
         notes=claim.notes,
     )
-
-
-def _is_regular(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False

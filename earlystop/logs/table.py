@@ -17,7 +17,7 @@ from .log import Log
 from .records import runs_of
 from .run import Run, is_coordinate, number
 
-__all__ = ["FORMAT", "cells"]
+__all__ = ["FORMAT", "cells", "plain_rows", "separator_of"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
@@ -79,20 +79,26 @@ def _read(log: Log) -> Iterator[Run]:
             yield run
 
 
+def plain_rows(log: Log) -> Iterator[dict[str, Any]]:
+    """The rows by the names of their columns: numbers, or text; gaps are left out."""
+    for rows in _tables(log, separator_of(log) or ","):
+        yield from rows
+
+
 def _tables(log: Log, separator: str) -> Iterator[list[dict[str, Any]]]:
     """The rows of each table of the file: a further header begins a further one."""
     header: list[str] = []
     table: list[dict[str, Any]] = []
     numeric: dict[str, bool] = {}
     rows = _rows(log, separator)
-    for place, row in rows:
-        if not header or _is_header(row, header):
+    for place, found in rows:
+        if not header or _is_header(found, header):
             if table:
                 yield table
-            header, table, numeric = _header(log, row, place), [], {}
+            header, table, numeric = _header(log, found, place), [], {}
             continue
-        if len(row) > len(header) and not any(row[len(header) :]):
-            row = row[: len(header)]
+        blank = len(found) > len(header) and not any(found[len(header) :])
+        row = found[: len(header)] if blank else found
         if len(row) != len(header):
             log.damaged(
                 f"expected {len(header)} cells, as in the header, got {len(row)}", f"line {place}"
