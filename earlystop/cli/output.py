@@ -16,6 +16,7 @@ from ..text import one_line
 
 __all__ = ["Machine", "print_table", "say", "write_csv", "write_json"]
 
+_WIDEST = 10_000
 _NARROWEST = 16  # characters of a column of text, before what does not fit is cut off
 
 Machine = str | None  # "json", "csv", or None: for people
@@ -34,6 +35,7 @@ def print_table(
 ) -> None:
     """Print a table: text to the left where a heading begins with "<", else to the right."""
     from rich.box import ASCII2, SIMPLE_HEAD
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -62,7 +64,8 @@ def print_table(
         )
     for row in rows:
         table.add_row(*map(Text, row))
-    if console.measure(table).maximum > console.width:
+    whole = Measurement.get(console, console.options.update(width=_WIDEST), table)
+    if whole.maximum > console.width:
         table.padding = (0, 0, 0, 1)
     console.print(table)
     console.print()

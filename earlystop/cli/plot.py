@@ -86,7 +86,7 @@ def _of_sweep(logs: Logs, asked: Asked, workers: int) -> tuple[Figure, str]:
 def _of_replays(
     logs: Logs, asked: Asked, workers: int, run: str | None, kind: Any, metric: tuple[str, ...]
 ) -> tuple[Figure, str]:
-    results = replayed(logs, asked, workers, most=_MOST_RULES)
+    results = replayed(logs, asked, workers, most=_MOST_RULES, also=metric)
     history = results[0].history
     which: int | str | None = run
     if run is not None and run.isdecimal() and run not in history.names:

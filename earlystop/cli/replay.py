@@ -58,8 +58,14 @@ def replay(
         _print(results, reasons, every)
 
 
-def replayed(logs: Logs, asked: Asked, workers: int = 1, most: int = _MOST_RULES) -> list[Replay]:
-    """What the rules would have done."""
+def replayed(
+    logs: Logs,
+    asked: Asked,
+    workers: int = 1,
+    most: int = _MOST_RULES,
+    also: tuple[str, ...] = (),
+) -> list[Replay]:
+    """What the rules would have done; also: further metrics to read."""
     import earlystop as es
 
     if asked.rules_there > most:
@@ -67,7 +73,7 @@ def replayed(logs: Logs, asked: Asked, workers: int = 1, most: int = _MOST_RULES
             f"these are {asked.rules_there:,} rules, and this takes {most}: 'earlystop sweep' is "
             "for many"
         )
-    history, asked = prepared(logs, asked)
+    history, asked = prepared(logs, asked, also)
     rules = asked.rules()
     saves = [asked.save(rule) for rule in rules]
     return [
