@@ -22,6 +22,7 @@ from .style import (
     below,
     brief,
     drawn,
+    linear_to,
     mark_stop,
     plain,
     scaled,
@@ -120,10 +121,11 @@ def _curve(
     ):
         _what_it_did(ax, result, name, look, row, stops, place)
         stops += int(result.stopped[row])
-    if len(results) == 1 and stops:
+    if len(results) == 1 and results[0].epochs[row] < length:
         ax.axvspan(results[0].epochs[row] - 1, length - 1, color="#eeeeee", lw=0, label="not run")
     values = [_logged(history, name, row) for name in shown]
-    scaled(ax, np.concatenate([v[there] for v, there in values]), "y")
+    modes = {result.save.mode for result in results if isinstance(result.save, Best)}
+    scaled(ax, np.concatenate([v[there] for v, there in values]), falls="max" not in modes)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     margin = max(0.5, 0.02 * length)
     ax.set_xlim(-margin, max(length, 1) - 1 + margin)
@@ -247,14 +249,14 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
             label="_kept",
         )
     ax.plot([], [], "|", color="#606060", ms=9, mew=2, label="the epoch that is kept")
-    ax.set_yticks(places, [plain(name, 34) for name in history.names], fontsize=8)
+    ax.set_yticks(places, [plain(name, 38) for name in history.names], fontsize=8)
     ax.set_ylim(history.runs - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("epochs")
     longest = int(history.lengths.max())
     if longest > 50 * max(int(np.median(history.lengths)), 1):
         ax.set_xscale("symlog", linthresh=max(int(np.median(history.lengths)), 1))
-    ax.set_xlim(0, longest * 1.03)
+    ax.set_xlim(0, max(longest, 1) * 1.03)
     ax.set_title(f"{count(history.runs, 'run')}: epochs used", loc="left")
     below(ax)
     if len(axes) > 1:
@@ -273,10 +275,11 @@ def _scale_regret(ax: Axes, results: Sequence[Replay]) -> None:
     positive = values[np.isfinite(values) & (values > 0)]
     if not len(positive):
         ax.set_xlim(-0.05, 1)
+        ax.set_xticks([0.0])
         return
     high, near = float(min(positive.max(), LARGEST)), float(np.quantile(positive, 0.1))
     if high > 50 * near:
-        linear = 10.0 ** math.floor(math.log10(near))
+        linear = linear_to(near)
         ax.set_xscale("symlog", linthresh=linear)
         ax.set_xlim(-0.1 * linear, high * 1.5)
     else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,7 @@ __all__ = [
     "below",
     "brief",
     "drawn",
+    "linear_to",
     "mark_stop",
     "picture",
     "plain",
@@ -69,7 +71,7 @@ _STYLE: dict[Any, Any] = {
     "text.usetex": False,
     "svg.hashsalt": "earlystop",  # the same picture is the same file
 }
-LARGEST = 1e300  # what axes can hold, margins and all
+LARGEST = 1e150  # what axes can hold, margins and logarithms and all
 _MOST_NAME = 60  # characters of a name
 
 
@@ -221,18 +223,23 @@ def brief(rule: str) -> str:
     return rule.replace(", mode='min'", "").replace(", mode='max'", "")
 
 
-def scaled(ax: Axes, values: Any, which: Literal["x", "y"]) -> None:
-    """A logarithmic axis where values differ by orders of magnitude."""
+def scaled(ax: Axes, values: Any, *, falls: bool) -> None:
+    """A logarithmic axis where values differ by orders of magnitude.
+
+    falls: lower is better; only then does a logarithm spread out what is near the best.
+    """
     finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
     if not len(finite):
         return
-    change = ax.set_xscale if which == "x" else ax.set_yscale
     low, high = float(finite.min()), float(finite.max())
-    if low > 0 and high / 100 > low:
-        change("log")
+    if falls and low > 1 / LARGEST and high / 100 > low:
+        ax.set_yscale("log")
         return
-    near = float(np.quantile(np.abs(finite), 0.5)) or float(
-        np.abs(finite)[finite != 0].min(initial=1)
-    )
-    if max(-low, high) / 1000 > near:
-        change("symlog", linthresh=near)
+    near = float(np.quantile(np.abs(finite), 0.5))
+    if near > 0 and max(-low, high) / 1000 > near:
+        ax.set_yscale("symlog", linthresh=linear_to(near))
+
+
+def linear_to(near: float) -> float:
+    """Up to where a symmetric logarithmic axis is linear: the power of ten below, in bounds."""
+    return max(10.0 ** math.floor(math.log10(near)), 1 / LARGEST)

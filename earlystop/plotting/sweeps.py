@@ -9,7 +9,19 @@ import numpy as np
 
 from ..errors import RuleError
 from ..text import count, number
-from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, styled
+from .style import (
+    FAINT,
+    LARGEST,
+    LOGGED,
+    LOOKS,
+    Look,
+    axes_for,
+    below,
+    brief,
+    linear_to,
+    plain,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,9 +63,7 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
     _scale_regret(ax, regret[np.isfinite(table.mean_regret)])
     ax.set_xlabel("mean epochs used")
     ax.set_xlim(left=0)
-    ax.set_ylabel(
-        plain(f"regret: {', '.join(table.monitors)} worse than the best of the log by", 70)
-    )
+    ax.set_ylabel(plain(f"regret ({', '.join(table.monitors)})", 50))
     left_out = int((~np.isfinite(table.mean_regret)).sum())
     note = f"; {left_out:,} with an infinite regret left out" if left_out else ""
     rule = plain(brief(repr(table.rule)), 60)
@@ -133,7 +143,7 @@ def _scale_regret(ax: Axes, regret: Any) -> None:
     if len(positive):
         near = float(np.quantile(positive, 0.5))
         if positive.max() / 1000 > near:
-            ax.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(near)))
+            ax.set_yscale("symlog", linthresh=linear_to(near))
     ax.set_ylim(bottom=0)
 
 
