@@ -207,7 +207,7 @@ def axes_for(
     axes = [ax] if isinstance(ax, Axes) else list(np.ravel(ax))
     if not fewest <= len(axes) <= most or not all(isinstance(each, Axes) for each in axes):
         raise RuleTypeError(
-            f"`plot(ax=...)` must be {count(most, 'matplotlib Axes').removesuffix('s')} here, "
+            f"`plot(ax=...)` must be {most} matplotlib Axes here, "
             f"got {ax!r:.80}"
         )
     given: Any = axes[0].get_figure()
