@@ -121,6 +121,8 @@ def _reason(result: Replay, run: int) -> str | None:
 
 
 def _print(results: list[Replay], reasons: bool, every: bool) -> None:
+    import earlystop as es
+
     history = results[0].history
     few = every or history.runs <= _FEW_RUNS
     if len(results) > 1:
@@ -130,6 +132,9 @@ def _print(results: list[Replay], reasons: bool, every: bool) -> None:
             _print_runs(result, _rows(result, reasons or history.runs == 1), str(result.stop))
         elif len(results) == 1:
             _print_summary(result, reasons)
+    monitors = [result.save.monitor for result in results if isinstance(result.save, es.Best)]
+    if monitors:
+        say(f"Regret: how much worse the {monitors[0]} kept is than the best of the whole log.")
     if not few:
         say(f"{count(history.runs, 'run')} are summed up: --all lists them, --csv gives them all.")
     print_skipped(history)
@@ -152,7 +157,6 @@ def _print_rules(results: list[Replay]) -> None:
     print_table(
         ["<rule", "stopped", "epochs", "saved", "mean\nregret", "worst\nregret"],
         rows,
-        caption=_unit(results[0]),
     )
 
 
@@ -166,20 +170,10 @@ def _print_runs(result: Replay, rows: list[dict[str, Any]], title: str) -> None:
     headings = ["<run", "epochs\nlogged", "epochs\nused", "ended\nby", "epoch\nkept"]
     if rows and "best" in rows[0]:
         headings += ["value\nkept", "\nregret"]
-    print_table(headings, table, title=title, caption=_unit(result))
+    print_table(headings, table, title=title)
     for row in rows:
         if row.get("reason"):
             say(f"{row['run']}: epoch {row['epochs'] - 1}: stop: {row['reason']}")
-
-
-def _unit(result: Replay) -> str | None:
-    import earlystop as es
-
-    if not isinstance(result.save, es.Best):
-        return None
-    return (
-        f"Regret: how much worse the {result.save.monitor} kept is than the best of the whole log."
-    )
 
 
 def _print_summary(result: Replay, reasons: bool) -> None:
