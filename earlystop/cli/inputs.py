@@ -90,7 +90,13 @@ def log_options(command: Command) -> Command:
 
     for option in reversed(
         [
-            click.argument("sources", metavar="LOGS...", nargs=-1, required=True),
+            click.argument(
+                "sources",
+                metavar="LOGS...",
+                nargs=-1,
+                required=True,
+                type=click.Path(allow_dash=True),  # not that it has to exist: it may be a pattern
+            ),
             click.option(
                 "--format", metavar="NAME", help="The format of the logs, if not told by itself."
             ),
@@ -300,17 +306,17 @@ def prepared(logs: Logs, asked: Asked, also: tuple[str, ...] = ()) -> tuple[Hist
         asked.check()
     except _DirectionError:
         monitor = str(asked.monitor)
-        history = logs.read({monitor})
+        history = logs.read()
+        history.require([monitor], "--monitor")
         if history.report is None or monitor not in history.report.modes:
             raise
         asked = dataclasses.replace(asked, mode=history.report.modes[monitor])
         asked.check()
     rules = asked.rules() if asked.combinations <= _CHECKED else [asked.rule()]
     saves = [asked.save(rule) for rule in rules]
-    if any(source == "-" for source in logs.sources) and history is not None:
-        return _reporting(history, rules, saves), asked  # what came by a pipe is read once
-    needs = _needs([*rules, *saves, *asked.axis_rules()])
-    history = logs.read(None if needs is None else needs | set(also))
+    if history is None:
+        needs = _needs([*rules, *saves, *asked.axis_rules()])
+        history = logs.read(None if needs is None else needs | set(also))
     return _reporting(history, rules, saves), asked
 
 
