@@ -23,6 +23,7 @@ from .run import Rows
 __all__ = ["Log", "Options"]
 
 _HEAD = 2**16
+_BINARY = 1024  # characters, of which none is a NUL in a text
 _UNBOUND = 64 * 2**20  # bytes that may be unpacked whatever the size of the packed file
 
 
@@ -114,7 +115,9 @@ class Log:
 
     @functools.cached_property
     def head(self) -> bytes:
-        """The first 64 KiB."""
+        """The first 64 KiB; nothing of a value in memory."""
+        if self.value is not None:
+            return b""
         with self.open() as file:
             return file.read(_HEAD)
 
@@ -134,13 +137,24 @@ class Log:
 
     @functools.cached_property
     def text(self) -> str:
-        """The text of the first 64 KiB, for recognising it; "" where it is no text."""
+        """The text of the first 64 KiB, up to bytes that are none, for recognising it.
+
+        "" where it is no text from the start: `text_error` says why.
+        """
         decoder = codecs.getincrementaldecoder(self.encoding)()
         try:
             text = decoder.decode(self.head, len(self.head) < _HEAD)
-        except UnicodeError:
+        except UnicodeError as error:
+            self.text_error = f"expected text in {self.encoding}: {_shown(error)}"
+            text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
+            if "\n" not in text:
+                return ""
+        if "\0" in text[:_BINARY]:
+            self.text_error = "expected a log, got binary data of no known format"
             return ""
-        return "" if "\0" in text else text
+        return text
+
+    text_error: str = ""
 
     @functools.cached_property
     def first_lines(self) -> list[str]:
@@ -241,6 +255,8 @@ class Log:
     @functools.cached_property
     def has_lines(self) -> bool:
         """Is there more than one line that begins like a JSON object?"""
+        if self.value is not None:
+            return False
         begun = 0
         for _, line in self.lines():
             begun += line.lstrip().startswith("{")

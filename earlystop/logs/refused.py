@@ -31,6 +31,8 @@ _MAGIC = (
 
 
 def _reason(log: Log) -> str | None:
+    if log.value is not None:
+        return None
     head = log.head
     if not head.strip():
         return "the file is empty"

@@ -135,7 +135,6 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     for entries in made:
         if run.joined and repeats != "keep":
             _join(entries)
-        entries.entries = [entry for entry in entries.entries if entry.metrics]
         runs.append(_rebuilt(run, entries))
         runs[-1].notes += _notes(entries)
     if len(runs) > 1:
@@ -172,7 +171,8 @@ def _join(entries: _Entries) -> None:
             by_key[entry.key] = entry
     placed = [(key, 0, entry) for key, entry in by_key.items()]
     placed += [(key, 1, entry) for key, entry in without]
-    entries.entries = [entry for *_, entry in sorted(placed, key=lambda item: item[:2])]
+    placed.sort(key=lambda item: item[:2])
+    entries.entries = [entry for *_, entry in placed if entry.metrics]
 
 
 def _notes(entries: _Entries) -> list[str]:

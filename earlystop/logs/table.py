@@ -176,7 +176,7 @@ def _record(
     """The cells of a row by name, numbers as such; None where one is wrong and skipped."""
     record: dict[str, Any] = {}
     for name, cell in zip(header, row, strict=True):
-        if not cell or not name:
+        if not name:
             continue
         value: Any
         try:
@@ -191,10 +191,12 @@ def _record(
                 return None
             else:
                 value = cell
-        if value is None:
-            continue
-        isnumber = isinstance(value, float)
-        record[name] = value if numeric.setdefault(name, isnumber) or not isnumber else cell
+        if isinstance(value, float):
+            record[name] = value if numeric.setdefault(name, True) else cell
+        else:
+            record[name] = value
+            if value is not None:
+                numeric.setdefault(name, False)
     return record
 
 
