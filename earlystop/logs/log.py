@@ -63,6 +63,7 @@ class Log:
         self.notes: list[str] = []
         self.damage: LogError | None = None
         self._content = content
+        self._values = 0
 
     def __repr__(self) -> str:
         return f"Log({self.name!r})"
@@ -80,7 +81,22 @@ class Log:
 
     def rows(self, name: str | None = None) -> Rows:
         """A run of this log, yet without rows."""
-        return Rows(name, limits=self.limits, source=self.name)
+        return Rows(name, log=self)
+
+    def whole(self) -> bytes:
+        """All bytes. Raises LogError where there are too many."""
+        most = self.limits.whole
+        with self.open() as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise self.wrong(f"larger than {most:,} bytes (see `limits`)")
+        return data
+
+    def count(self, values: int) -> None:
+        """Take note of this many values. Raises LogError where they are too many."""
+        self._values += values
+        if self._values > self.limits.values:
+            raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
 
     @functools.cached_property
     def size(self) -> int:
@@ -145,7 +161,10 @@ class Log:
         try:
             text = decoder.decode(self.head, len(self.head) < _HEAD)
         except UnicodeError as error:
-            self.text_error = f"expected text in {self.encoding}: {_shown(error)}"
+            self.text_error = (
+                f"expected text in {self.encoding}, got bytes that are none ({_shown(error)}); "
+                "pass encoding=... if it is another one"
+            )
             text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
             if "\n" not in text:
                 return ""
@@ -167,11 +186,10 @@ class Log:
     def lines(self) -> Iterator[tuple[int, str]]:
         """The lines with their numbers, from 1. Raises LogError for one that is too long."""
         longest = self.limits.line
-        with self.open() as file:
-            stream: Any = file
-            if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
-                yield from self._wide_lines(file)
-                return
+        if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
+            yield from self._wide_lines()
+            return
+        with self.open() as stream:
             place = 0
             while True:
                 place += 1
@@ -196,12 +214,9 @@ class Log:
     def _codec(self) -> str:
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
 
-    def _wide_lines(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
-        data = file.read(self.limits.document + 1)
-        if len(data) > self.limits.document:
-            raise self.wrong(f"larger than {self.limits.document:,} bytes (see `limits`)")
+    def _wide_lines(self) -> Iterator[tuple[int, str]]:
         try:
-            text = data.decode(self.encoding)
+            text = self.whole().decode(self.encoding)
         except UnicodeError as error:
             raise self.wrong(f"expected text in {self.encoding}: {_shown(error)}") from None
         yield from enumerate(text.splitlines(keepends=True), 1)

@@ -71,10 +71,7 @@ def _header(log: Log, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
 
 
 def _read(log: Log) -> Iterator[Run]:
-    with log.open() as file:
-        data = file.read(log.limits.document + 1)
-    if len(data) > log.limits.document:
-        raise log.wrong(f"larger than {log.limits.document:,} bytes (see `limits`)")
+    data = log.whole()
     shape, kind, in_columns, begin = _header(log, data)
     if kind.hasobject:
         raise log.wrong("expected numbers, got an array of Python objects: not read")

@@ -17,7 +17,7 @@ With repeats="keep", nothing is replaced or dropped; new runs still come apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,8 +57,9 @@ class _Entries:
             self._append(key, metrics, row)
             return True
         if key == last.key and not (self.keep and metrics.keys() & last.metrics.keys()):
-            self._merge(last, metrics, row)
-            return True
+            if key == last.highest or not self._repeats(key, metrics.keys() - last.metrics.keys()):
+                self._merge(last, metrics, row)
+                return True
         if key > last.highest:
             self.late = None
         elif self._repeats(key, metrics):
@@ -76,7 +77,8 @@ class _Entries:
         self._append(key, metrics, row)
         return True
 
-    def _repeats(self, key: float, metrics: dict[str, float]) -> bool:
+    def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
+        """Was any of these reported at this place already, or beyond?"""
         reported = self.reported
         return any((keys := reported.get(name)) and keys[-1] >= key for name in metrics)
 
@@ -211,9 +213,14 @@ def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
         if points is None:
             continue
         finite = points.values[np.isfinite(points.values)]
-        if len(finite) and (finite != finite[0]).any():
+        if len(finite) and ((finite != finite[0]).any() or _is_one_epoch(run)):
             return _dense(points, run.length)
     return None
+
+
+def _is_one_epoch(run: Run) -> bool:
+    """Is no metric reported twice?"""
+    return all(len(points.rows) < 2 for points in run.metrics.values())
 
 
 def _ranks(
