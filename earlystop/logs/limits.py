@@ -15,7 +15,7 @@ class Limits:
 
     line: bytes of one line. document: bytes of one JSON document. whole: bytes of what has to be in
     memory as a whole (an open file, a NumPy or Parquet file). file: bytes of any file, unpacked.
-    packing: how many times larger a packed file may become (beyond its first 64 MiB). record: bytes
+    packing: how many times larger a packed file may become (beyond its first 16 MiB). record: bytes
     of one record of a TensorBoard file. names: different metrics of one run, or runs of one file.
     files: files of one folder. values: values of one file, and those of a history, gaps included,
     over all its metrics.

@@ -24,7 +24,8 @@ __all__ = ["Log", "Options"]
 
 _HEAD = 2**16
 _BINARY = 1024  # characters, of which none is a NUL in a text
-_UNBOUND = 64 * 2**20  # bytes that may be unpacked whatever the size of the packed file
+_CHUNK = 2**20
+_UNBOUND = 16 * 2**20  # bytes that may be unpacked whatever the size of the packed file
 
 
 @dataclass(frozen=True)
@@ -178,37 +179,51 @@ class Log:
     @functools.cached_property
     def first_lines(self) -> list[str]:
         """The first whole lines, without their ends, blank ones left out."""
-        lines = self.text.splitlines()
+        lines = [line.rstrip("\r") for line in self.text.split("\n")]
         if len(lines) > 1 and len(self.head) == _HEAD:
             lines.pop()
         return [line for line in lines if line.strip()]
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """The lines with their numbers, from 1. Raises LogError for one that is too long."""
-        longest = self.limits.line
+        """The lines with their numbers, from 1, blank ones left out.
+
+        Raises LogError for one that is too long, and for bytes that are no text.
+        """
         if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
             yield from self._wide_lines()
             return
-        with self.open() as stream:
-            place = 0
-            while True:
-                place += 1
-                line = stream.readline(longest + 1)
-                if not line:
-                    return
-                if len(line) > longest:
-                    raise self.wrong(
-                        f"the line is longer than {longest:,} bytes (see `limits`)", f"line {place}"
-                    )
-                try:
-                    text = line.decode("utf-8-sig" if place == 1 else self._codec)
-                except UnicodeError as error:
-                    raise self.wrong(
-                        f"expected text in {self.encoding}, got bytes that are none "
-                        f"({_shown(error)}); pass encoding=... if it is another one",
-                        f"line {place}",
-                    ) from None
-                yield place, text
+        for place, line in self._lines_of_bytes():
+            try:
+                text = line.decode(self.encoding if place == 1 else self._codec)
+            except UnicodeError as error:
+                raise self.wrong(
+                    f"expected text in {self.encoding}, got bytes that are none "
+                    f"({_shown(error)}); pass encoding=... if it is another one",
+                    f"line {place}",
+                ) from None
+            yield place, text
+
+    def _lines_of_bytes(self) -> Iterator[tuple[int, bytes]]:
+        longest = self.limits.line
+        with self.open() as file:
+            place, rest = 0, b""
+            while chunk := file.read(min(_CHUNK, longest)):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    place += 1
+                    if line and line != b"\r":
+                        self._within(line, place)
+                        yield place, line + b"\n"
+                self._within(rest, place + 1)
+            if rest.strip():
+                yield place + 1, rest
+
+    def _within(self, line: bytes, place: int) -> None:
+        if len(line) > self.limits.line:
+            raise self.wrong(
+                f"the line is longer than {self.limits.line:,} bytes (see `limits`)",
+                f"line {place}",
+            )
 
     @property
     def _codec(self) -> str:
@@ -219,7 +234,9 @@ class Log:
             text = self.whole().decode(self.encoding)
         except UnicodeError as error:
             raise self.wrong(f"expected text in {self.encoding}: {_shown(error)}") from None
-        yield from enumerate(text.splitlines(keepends=True), 1)
+        for place, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield place, line + "\n"
 
     @functools.cached_property
     def document(self) -> Any:
@@ -348,10 +365,6 @@ class _Bounded(io.RawIOBase):
         if size is None or size < 0:
             size = self._left + 1
         return self._taken(self._guarded(self._file.read, min(size, sys.maxsize)))
-
-    def readline(self, size: int | None = -1) -> bytes:
-        size = self._left + 1 if size is None or size < 0 else size
-        return self._taken(self._guarded(self._file.readline, size))
 
     def _guarded(self, read: Any, size: int) -> bytes:
         try:

@@ -56,10 +56,9 @@ class _Entries:
         if last is None or math.isnan(key):
             self._append(key, metrics, row)
             return True
-        if key == last.key and not (self.keep and metrics.keys() & last.metrics.keys()):
-            if key == last.highest or not self._repeats(key, metrics.keys() - last.metrics.keys()):
-                self._merge(last, metrics, row)
-                return True
+        if key == last.key and self._goes_with(last, metrics):
+            self._merge(last, metrics, row)
+            return True
         if key > last.highest:
             self.late = None
         elif self._repeats(key, metrics):
@@ -76,6 +75,13 @@ class _Entries:
             self.late = len(self.entries)
         self._append(key, metrics, row)
         return True
+
+    def _goes_with(self, last: _Entry, metrics: dict[str, float]) -> bool:
+        """Is this row, of the same step, part of the last entry?"""
+        if self.keep and metrics.keys() & last.metrics.keys():
+            return False
+        late = last.key < last.highest  # then it may be the resumption that shows only now
+        return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
 
     def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
         """Was any of these reported at this place already, or beyond?"""

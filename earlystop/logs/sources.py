@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import os
 import re
@@ -122,6 +123,7 @@ def _of_file(file: Any, options: Options) -> Source:
         raise LogError(f"larger than {most:,} bytes (see `limits`)", name)
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
+        options = dataclasses.replace(options, encoding="utf-8")
     if not isinstance(content, bytes):
         raise LogError(f"expected a file of text or bytes, got {type(content).__name__}", name)
     return Source(name, Path(name).parts, Log(name, options, content=content))
