@@ -52,6 +52,7 @@ from .stopper import EarlyStopping as EarlyStopping
 from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
+    from . import logs as logs
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
     from .logs import read_history as read_history
@@ -119,6 +120,8 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _typing.Any:
+    if name == "logs":
+        return _importlib.import_module(".logs", __name__)
     if name in _LAZY:
         value = getattr(_importlib.import_module(_LAZY[name], __name__), name)
         globals()[name] = value

@@ -26,10 +26,7 @@ def _read(log: Log) -> Iterator[Run]:
         raise ImportError(
             f'{log.name}: Parquet and Arrow files need pyarrow: pip install "earlystop[arrow]"'
         ) from error
-    with log.open() as file:
-        data = file.read(log.limits.document + 1)
-    if len(data) > log.limits.document:
-        raise log.wrong(f"larger than {log.limits.document:,} bytes (see `limits`)")
+    data = log.whole()
     try:
         yield from runs_of(log, _records(log, pyarrow.BufferReader(data), data[:4] == b"PAR1"))
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:

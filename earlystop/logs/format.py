@@ -109,7 +109,8 @@ def recognised(log: Log) -> LogFormat:
     if message:
         raise log.wrong(f"expected JSON: {message}", place)
     if not log.text:
-        raise log.wrong("expected a log, got bytes of no known format", not_a_log=True)
+        message = log.text_error or "expected a log, got a file of no known format"
+        raise log.wrong(message, not_a_log=True)
     raise log.wrong(
         "plain text of no known format: pass pattern=..., a regular expression with a named group "
         r"for each metric, such as r'loss=(?P<loss>\S+)'",

@@ -49,27 +49,31 @@ def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator
 
 
 def runs_of(log: Log, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
-    """The runs of these rows; what is no number is left out, and rows without a metric are."""
+    """The runs of these rows; what is no number is left out, and rows that name no metric are."""
     runs: dict[tuple[str, ...], Rows] = {}
     labels: dict[str, str] = {}
     texts: dict[str, None] = {}
     for record in records:
         values: list[tuple[str, float]] = []
-        part, coordinates = "", 0
+        part, names_a_metric = "", False
         for name, value in flat(record):
             number = plain_number(value)
             lower = name.lower()
             if lower in _RUN_COLUMNS and value not in (None, ""):
                 labels[name] = f"{number:.12g}" if number is not None else str(value)
             elif number is not None:
-                coordinates += is_coordinate(name) or name == log.options.coordinate
                 values.append((name, number))
+                names_a_metric = names_a_metric or not (
+                    is_coordinate(name) or name == log.options.coordinate
+                )
+            elif value is None:
+                names_a_metric = names_a_metric or not is_coordinate(name)
             elif isinstance(value, str):
                 if lower in _PART_COLUMNS and value.strip().lower() in _PARTS:
                     part = f"{value.strip()}/"
                 elif value:
                     texts[name] = None
-        if len(values) == coordinates:
+        if not names_a_metric:
             continue
         key = tuple(labels.values())
         rows = runs.get(key)

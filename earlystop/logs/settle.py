@@ -17,7 +17,7 @@ With repeats="keep", nothing is replaced or dropped; new runs still come apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,7 +56,7 @@ class _Entries:
         if last is None or math.isnan(key):
             self._append(key, metrics, row)
             return True
-        if key == last.key and not (self.keep and metrics.keys() & last.metrics.keys()):
+        if key == last.key and self._goes_with(last, metrics):
             self._merge(last, metrics, row)
             return True
         if key > last.highest:
@@ -76,7 +76,15 @@ class _Entries:
         self._append(key, metrics, row)
         return True
 
-    def _repeats(self, key: float, metrics: dict[str, float]) -> bool:
+    def _goes_with(self, last: _Entry, metrics: dict[str, float]) -> bool:
+        """Is this row, of the same step, part of the last entry?"""
+        if self.keep and metrics.keys() & last.metrics.keys():
+            return False
+        late = last.key < last.highest  # then it may be the resumption that shows only now
+        return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
+
+    def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
+        """Was any of these reported at this place already, or beyond?"""
         reported = self.reported
         return any((keys := reported.get(name)) and keys[-1] >= key for name in metrics)
 
@@ -135,7 +143,6 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     for entries in made:
         if run.joined and repeats != "keep":
             _join(entries)
-        entries.entries = [entry for entry in entries.entries if entry.metrics]
         runs.append(_rebuilt(run, entries))
         runs[-1].notes += _notes(entries)
     if len(runs) > 1:
@@ -172,7 +179,8 @@ def _join(entries: _Entries) -> None:
             by_key[entry.key] = entry
     placed = [(key, 0, entry) for key, entry in by_key.items()]
     placed += [(key, 1, entry) for key, entry in without]
-    entries.entries = [entry for *_, entry in sorted(placed, key=lambda item: item[:2])]
+    placed.sort(key=lambda item: item[:2])
+    entries.entries = [entry for *_, entry in placed if entry.metrics]
 
 
 def _notes(entries: _Entries) -> list[str]:
@@ -211,9 +219,14 @@ def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
         if points is None:
             continue
         finite = points.values[np.isfinite(points.values)]
-        if len(finite) and (finite != finite[0]).any():
+        if len(finite) and ((finite != finite[0]).any() or _is_one_epoch(run)):
             return _dense(points, run.length)
     return None
+
+
+def _is_one_epoch(run: Run) -> bool:
+    """Is no metric reported twice?"""
+    return all(len(points.rows) < 2 for points in run.metrics.values())
 
 
 def _ranks(
