@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 import earlystop as es
 from earlystop.cli import main
-from earlystop.cli.inputs import values_of
+from earlystop.cli.values import values_of
 
 ROOT = Path(__file__).parent.parent
 NAN, INF = math.nan, math.inf
@@ -148,6 +148,25 @@ def test_a_metric_may_be_made_of_others(tmp_path: Path) -> None:
     arguments = ("--derive", "fit=0.5*a + 0.5*b", "--monitor", "fit", "--mode", "max", "--json")
     (row,) = json.loads(good("replay", tmp_path / "log.csv", *arguments))["runs"]
     assert (row["epochs"], row["saved_epoch"], row["best"]) == (3, 1, 3.5)
+
+
+def test_plain_text_is_read_by_patterns(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text(
+        "".join(f"epoch {e}: loss {x}\n" for e, x in enumerate(CURVE))
+    )
+    arguments = ("--pattern", r"epoch (?P<epoch>\d+): loss (?P<loss>\S+)", "--monitor", "loss")
+    (row,) = json.loads(
+        good("replay", tmp_path / "log.txt", *arguments, "--patience", 1, "--json")
+    )["runs"]
+    assert (row["epochs"], row["best"]) == (3, 0.7)
+
+
+def test_a_relative_gain_is_a_flag(one: Path) -> None:
+    arguments = ("--patience", 2, "--min-delta", 0.2, "--relative", "--json")
+    data = json.loads(good("replay", *arguments, *MONITOR, one))
+    assert data["rules"][0]["rule"].endswith(
+        "patience=2, min_delta=0.2, mode='min', relative=True)"
+    )
 
 
 def test_runs_that_do_not_report_the_metric_are_left_out_and_counted(folder: Path) -> None:

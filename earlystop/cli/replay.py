@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import count, number
-from .inputs import Asked, Logs, log_options, machine_options, prepared, rule_options
+from .inputs import (
+    Asked,
+    Logs,
+    log_options,
+    machine_options,
+    prepared,
+    rule_options,
+    workers_option,
+)
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 
@@ -26,7 +34,7 @@ _WORST = 5  # of many runs, so many with the largest regret are shown
 @rule_options
 @click.option("--reasons", is_flag=True, help="Say of every run why it stops.")
 @click.option("--all", "every", is_flag=True, help="List every run, however many there are.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@workers_option
 @machine_options
 def replay(
     logs: Logs, asked: Asked, reasons: bool, every: bool, workers: int, machine: Machine
