@@ -18,12 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import count, one_line
-from .sources import Command
-from .sources import Logs as Logs
-from .sources import log_options as log_options
-from .sources import machine_options as machine_options
-from .sources import out_option as out_option
-from .sources import workers_option as workers_option
+from .sources import Command, Logs, log_options, machine_options, out_option, workers_option
 from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
