@@ -269,7 +269,7 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
         right.axvline(0, color=FAINT, lw=0.8)
         _scale_regret(right, results)
         right.set_xlabel(plain(f"regret ({monitor})", 50))
-        right.set_title("Worse than the best of the log by", loc="left")
+        right.set_title("What is given up", loc="left")
 
 
 def _scale_regret(ax: Axes, results: Sequence[Replay]) -> None:
@@ -317,7 +317,7 @@ def _distribution(axes: list[Axes], results: Sequence[Replay], names: list[str])
     else:
         right.set_xticks([])
         right.text(0.5, 0.5, "nothing says\nwhich epoch is best", ha="center")
-    right.set_title("Worse than the best of the log by", loc="left")
+    right.set_title("What is given up", loc="left")
     below(left)
 
 
