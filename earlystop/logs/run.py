@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,24 +121,28 @@ class Rows:
         self._log = log
         self._columns: dict[str, _Column] = {}
 
-    def add(self, values: Mapping[str, float] | Iterable[tuple[str, float]]) -> None:
+    def add(self, values: Mapping[str, float] | Sequence[tuple[str, float]]) -> None:
         """The next row: the values it has, by name."""
-        pairs = list(values.items() if isinstance(values, Mapping) else values)
-        self._log.count(len(pairs) + 1)
+        pairs = values.items() if isinstance(values, Mapping) else values
+        self._log.count(len(values) + 1)
         columns = self._columns
         for name, value in pairs:
             column = columns.get(name)
             if column is None:
-                if len(columns) >= (most := self._log.limits.names):
-                    raise self._log.wrong(
-                        f"more than {most:,} different names: this does not look like a log of "
-                        "metrics (see `limits`)",
-                        f"row {self.length + 1}",
-                    )
-                column = columns[name] = _Column()
+                column = self._column(name)
             column.rows.append(self.length)
             column.values.append(value)
         self.length += 1
+
+    def _column(self, name: str) -> _Column:
+        if len(self._columns) >= (most := self._log.limits.names):
+            raise self._log.wrong(
+                f"more than {most:,} different names: this does not look like a log of metrics "
+                "(see `limits`)",
+                f"row {self.length + 1}",
+            )
+        column = self._columns[name] = _Column()
+        return column
 
     def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
         """The run of the rows so far; coordinates: names of further ones."""

@@ -139,11 +139,11 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
         if not made[-1].add(place, metrics, row):
             made.append(_Entries(repeats == "keep"))
             made[-1].add(place, metrics, row)
-    runs = []
+    runs, dense = [], _all_dense(run)
     for entries in made:
         if run.joined and repeats != "keep":
             _join(entries)
-        runs.append(_rebuilt(run, entries))
+        runs.append(_rebuilt(run, entries, dense))
         runs[-1].notes += _notes(entries)
     if len(runs) > 1:
         for number, part in enumerate(runs, 1):
@@ -162,7 +162,7 @@ def _by_repeats(run: Run) -> Run:
         else:
             last.metrics.update(metrics)
             last.rows.append(row)
-    return _rebuilt(run, made)
+    return _rebuilt(run, made, _all_dense(run))
 
 
 def _join(entries: _Entries) -> None:
@@ -264,27 +264,37 @@ def _by_row(run: Run) -> Iterator[dict[str, float]]:
         start = end
 
 
-def _rebuilt(run: Run, made: _Entries) -> Run:
-    """The run of these epochs; of a coordinate, an epoch has what the last of its rows said."""
-    columns: dict[str, tuple[list[int], list[float]]] = {name: ([], []) for name in run.metrics}
-    place_of = np.full(run.length, -1)
+def _rebuilt(run: Run, made: _Entries, dense: dict[str, npt.NDArray[np.float64]]) -> Run:
+    """The run of these epochs; of a coordinate, an epoch has what the last of its rows said.
+
+    dense: the coordinates of all rows of the log, NaN where a row has none.
+    """
+    columns: dict[str, tuple[list[int], list[float]]] = {}
     for place, entry in enumerate(made.entries):
         for name, value in entry.metrics.items():
-            columns[name][0].append(place)
-            columns[name][1].append(value)
-        place_of[entry.rows] = place
+            rows, values = columns.setdefault(name, ([], []))
+            rows.append(place)
+            values.append(value)
+    rows_of = np.array([row for entry in made.entries for row in entry.rows], dtype=np.int64)
+    places = np.repeat(np.arange(len(made.entries)), [len(entry.rows) for entry in made.entries])
     coordinates = {}
-    for name, points in run.coordinates.items():
-        places = place_of[points.rows]
-        there = places >= 0
-        dense = np.full(len(made.entries), np.nan)
-        dense[places[there]] = points.values[there]
-        rows = np.flatnonzero(~np.isnan(dense))
-        if len(rows):
-            coordinates[name] = Points(rows, dense[rows])
+    for name, all_rows in dense.items():
+        there = ~np.isnan(all_rows[rows_of])
+        found = np.full(len(made.entries), np.nan)
+        found[places[there]] = all_rows[rows_of[there]]
+        known = np.flatnonzero(~np.isnan(found))
+        if len(known):
+            coordinates[name] = Points(known, found[known])
     metrics = {
         name: Points(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64))
         for name, (rows, values) in columns.items()
-        if rows
     }
     return Run(run.name, len(made.entries), metrics, coordinates, run.modes, run.joined)
+
+
+def _all_dense(run: Run) -> dict[str, npt.NDArray[np.float64]]:
+    dense = {}
+    for name, points in run.coordinates.items():
+        dense[name] = np.full(run.length, np.nan)
+        dense[name][points.rows] = points.values
+    return dense

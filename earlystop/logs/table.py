@@ -138,6 +138,8 @@ def _rows(log: Log, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
+    if not row or _is_number(row[0]):
+        return False
     if list(row) == list(header):
         return True
     return (
