@@ -1,17 +1,6 @@
 """Runs that were restarted or resumed, and epochs that were reported more than once.
 
-Rows stay in the order of the log. They are counted by one coordinate: the one the caller names, or
-else a step, or else an epoch (both, where the step starts anew with every epoch); a coordinate that
-never changes says nothing. Where it does not rise from row to row:
-
-- rows in a row at the same step are one epoch, reported in parts (training, validation); where they
-  report the same metric twice, the later value replaces the earlier;
-- a row that reports again what was reported at this step or beyond is a *new run* if it falls back
-  to where the run began, or before, and else a *resumption*: what was reported from this step on is
-  dropped, and the later report stands in its place;
-- a row at an earlier step that reports something else was only logged late, and stays where it is.
-
-With repeats="keep", nothing is replaced or dropped; new runs still come apart.
+The rule is told in `earlystop.logs`.
 """
 
 from __future__ import annotations
