@@ -178,11 +178,11 @@ def _notes(entries: _Entries) -> list[str]:
         places = ", ".join(f"{place:.12g}" for place in entries.resumed[:5])
         more = ", ..." if len(entries.resumed) > 5 else ""
         what = "kept" if entries.keep else f"{entries.dropped:,} rows replaced by later ones"
-        notes.append(f"resumed {len(entries.resumed)} times, at {places}{more}: {what}")
+        times = "1 time" if len(entries.resumed) == 1 else f"{len(entries.resumed):,} times"
+        notes.append(f"resumed {times}, at {places}{more}: {what}")
     if entries.replaced:
-        notes.append(
-            f"{entries.replaced:,} values reported again at the same step: the last counts"
-        )
+        values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
+        notes.append(f"{values} reported again at the same step: the last counts")
     return notes
 
 
