@@ -93,7 +93,7 @@ def test_the_readme_has_examples_and_says_what_they_print() -> None:
     assert sum(bool(printed) for _, printed in BLOCKS) >= 3
 
 
-SECTION = README.split("\n## Your own logs, from", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+SECTION = README.split("\n## From the command line", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
 
 
 def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:

@@ -158,8 +158,8 @@ def test_what_was_replaced_is_reported() -> None:
     (file,) = report.files
     said = "\n".join(file.notes)
     assert "2 runs" in said
-    assert "resumed 1 times, at 2: 2 rows replaced" in said
-    assert "1 values reported again" in said
+    assert "resumed 1 time, at 2: 2 rows replaced" in said
+    assert "1 value reported again" in said
     assert file.runs == ("open file #1", "open file #2")
     assert report.to_dict()["files"][0]["notes"] == list(file.notes)
 

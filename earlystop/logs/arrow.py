@@ -53,6 +53,7 @@ def _records(log: Log, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
         )
     rows = 0
     for batch in batches:
+        batch.validate(full=True)  # damaged offsets would be followed to wherever they point
         rows += batch.num_rows
         _within(log, rows, batch.num_columns)
         yield from batch.to_pylist()

@@ -126,6 +126,13 @@ def _coordinates(
     return arrays
 
 
+def _told(error: LogError, source: str) -> str:
+    """What an error says, without the source where it stands beside it."""
+    if error.source != source:
+        return str(error)
+    return f"{error.place}: {error.message}" if error.place else error.message
+
+
 def _report(reads: Sequence[Read], names: Sequence[str]) -> Report:
     files, first = [], 0
     modes: dict[str, set[str]] = collections.defaultdict(set)
@@ -137,7 +144,7 @@ def _report(reads: Sequence[Read], names: Sequence[str]) -> Report:
             notes += [f"{name}: {note}" if len(given) > 1 else note for note in run.notes]
             for metric, mode in run.modes.items():
                 modes[metric].add(mode)
-        error = str(read.error) if read.error else ""
+        error = _told(read.error, read.source) if read.error else ""
         files.append(FileReport(read.source, read.format, given, tuple(notes), error))
     agreed = {metric: next(iter(said)) for metric, said in modes.items() if len(said) == 1}
     return Report(tuple(files), agreed)

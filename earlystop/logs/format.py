@@ -108,6 +108,11 @@ def recognised(log: Log) -> LogFormat:
     message, place = log.json_error
     if message:
         raise log.wrong(f"expected JSON: {message}", place)
+    if log.document is not Log:
+        raise log.wrong(
+            "JSON of no known format: expected lists of numbers by metric, or one record an epoch",
+            not_a_log=True,
+        )
     if not log.text:
         message = log.text_error or "expected a log, got a file of no known format"
         raise log.wrong(message, not_a_log=True)

@@ -1,17 +1,6 @@
 """Runs that were restarted or resumed, and epochs that were reported more than once.
 
-Rows stay in the order of the log. They are counted by one coordinate: the one the caller names, or
-else a step, or else an epoch (both, where the step starts anew with every epoch); a coordinate that
-never changes says nothing. Where it does not rise from row to row:
-
-- rows in a row at the same step are one epoch, reported in parts (training, validation); where they
-  report the same metric twice, the later value replaces the earlier;
-- a row that reports again what was reported at this step or beyond is a *new run* if it falls back
-  to where the run began, or before, and else a *resumption*: what was reported from this step on is
-  dropped, and the later report stands in its place;
-- a row at an earlier step that reports something else was only logged late, and stays where it is.
-
-With repeats="keep", nothing is replaced or dropped; new runs still come apart.
+The rule is told in `earlystop.logs`.
 """
 
 from __future__ import annotations
@@ -189,11 +178,11 @@ def _notes(entries: _Entries) -> list[str]:
         places = ", ".join(f"{place:.12g}" for place in entries.resumed[:5])
         more = ", ..." if len(entries.resumed) > 5 else ""
         what = "kept" if entries.keep else f"{entries.dropped:,} rows replaced by later ones"
-        notes.append(f"resumed {len(entries.resumed)} times, at {places}{more}: {what}")
+        times = "1 time" if len(entries.resumed) == 1 else f"{len(entries.resumed):,} times"
+        notes.append(f"resumed {times}, at {places}{more}: {what}")
     if entries.replaced:
-        notes.append(
-            f"{entries.replaced:,} values reported again at the same step: the last counts"
-        )
+        values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
+        notes.append(f"{values} reported again at the same step: the last counts")
     return notes
 
 
