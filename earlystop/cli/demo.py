@@ -9,7 +9,7 @@ import click
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(short_help="Watch a small network over-fit, and stop it.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -20,7 +20,7 @@ __all__ = ["metrics"]
 _FEW = 20  # runs, or files, that are listed without being asked for
 
 
-@click.command()
+@click.command(short_help="Tell what is in logs.")
 @log_options
 @click.option("--all", "every", is_flag=True, help="List every run and file, however many.")
 @machine_options

@@ -23,7 +23,7 @@ _MOST_RULES = 7  # as many as there are looks to tell them apart
 _FORMS = ("png", "svg", "pdf", "html")
 
 
-@click.command()
+@click.command(short_help="Draw what rules would have done.")
 @log_options
 @rule_options
 @out_option("The file to write: .png, .svg, .pdf or .html; - for SVG on the standard output.")

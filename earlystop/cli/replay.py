@@ -29,7 +29,7 @@ _FEW_RUNS = 40  # more are summed up
 _WORST = 5  # of many runs, so many with the largest regret are shown
 
 
-@click.command()
+@click.command(short_help="Tell what a rule would have done.")
 @log_options
 @rule_options
 @click.option("--reasons", is_flag=True, help="Say of every run why it stops.")

@@ -21,7 +21,7 @@ _MOST_RULES = 7
 _LARGEST_PATIENCE = 200
 
 
-@click.command()
+@click.command(short_help="Write all of it into one HTML file.")
 @log_options
 @rule_options
 @out_option("The HTML file to write.")

@@ -9,7 +9,7 @@ from .output import Machine, print_table, write_csv, write_json
 __all__ = ["rules"]
 
 
-@click.command()
+@click.command(short_help="List the rules there are.")
 @click.option("--json", "machine", flag_value="json", help="Print JSON.")
 @click.option("--csv", "machine", flag_value="csv", help="Print CSV.")
 def rules(machine: Machine) -> None:

@@ -29,7 +29,7 @@ _FEW_SETTINGS = 25  # of more, so many are shown
 _SHARES = (0.5, 0.9)
 
 
-@click.command()
+@click.command(short_help="Tell what every setting of a rule would cost.")
 @log_options
 @rule_options
 @click.option("--all", "every", is_flag=True, help="List every setting, however many there are.")
