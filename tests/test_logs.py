@@ -256,6 +256,13 @@ def test_tensorflow_s_train_and_validation_folders_are_one_run(tmp_path: Path) -
     assert es.replay(es.Patience("validation/epoch_loss", 1), history).epochs.tolist() == [2]
 
 
+def test_a_run_of_tensorboard_is_named_by_its_folder(tmp_path: Path) -> None:
+    for name in ("big", "small"):
+        write_events(tmp_path / name / "events.out.tfevents.1.machine", [(0.0, 1, "loss", 0.5)])
+    assert es.read_history(tmp_path).names == ("big", "small")
+    assert es.read_history(tmp_path / "*" / "events*").names == ("big", "small")
+
+
 def mlflow_run(folder: Path, metrics: dict[str, list[str]], name: str = "brave-fox") -> Path:
     write(folder / "meta.yaml", f"artifact_uri: x\nrun_id: a\nrun_name: {name}\n")
     write(folder / "params" / "lr", "0.1")

@@ -184,7 +184,7 @@ def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
     """What tells these paths apart: without the parts at their start and end that all share."""
     if not paths:
         return []
-    stems = [(*parts[:-1], _stem(parts[-1])) if parts else ("run",) for parts in paths]
+    stems = [_stems(parts) for parts in paths]
     if len(stems) == 1:
         return [stems[0][-1]]
     head = 0
@@ -195,6 +195,13 @@ def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
     while tail < shortest - head - 1 and len({parts[-1 - tail] for parts in stems}) == 1:
         tail += 1
     return ["/".join(parts[head : len(parts) - tail]) for parts in stems]
+
+
+def _stems(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a path that say something: event files are named by time and machine."""
+    if len(parts) > 1 and ".tfevents." in parts[-1]:
+        return parts[:-1]
+    return (*parts[:-1], _stem(parts[-1])) if parts else ("run",)
 
 
 def _stem(name: str) -> str:

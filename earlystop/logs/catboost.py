@@ -106,10 +106,12 @@ def _claims(folder: Folder) -> Iterator[Claim]:
 
         whole = Run(None, 0, {})
         for part, path in parts.items():
-            for run in table.FORMAT.read(Log(str(path), folder.options, path=path)):
+            part_log = Log(str(path), folder.options, path=path)
+            for run in table.FORMAT.read(part_log):
                 whole.length = max(whole.length, run.length)
                 whole.coordinates.update(run.coordinates)
                 whole.metrics.update({f"{part}/{m}": points for m, points in run.metrics.items()})
+            log.damage = log.damage or part_log.damage
         yield whole
 
     yield Claim(folder.path, files, FORMAT.name, read_tables, notes)

@@ -28,7 +28,7 @@ class Limits:
     document: int = 64 * _MIB
     whole: int = 1024 * _MIB
     file: int = 16384 * _MIB
-    packing: int = 256
+    packing: int = 64
     record: int = 256 * _MIB
     names: int = 10_000
     files: int = 200_000

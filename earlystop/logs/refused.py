@@ -83,7 +83,9 @@ def _is_system(record: Any) -> bool:
 
 
 def _is_summary(record: Any) -> bool:
-    own = {"_step", "_runtime", "_timestamp", "_wandb"} & set(record)
+    if "_wandb" in record:
+        return True
+    own = {"_step", "_runtime", "_timestamp"} & set(record)
     return len(own) > 1 and not any(isinstance(value, list) for value in record.values())
 
 
