@@ -19,6 +19,8 @@ import typing as _typing
 from .errors import CheckpointError as CheckpointError
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
+from .errors import LogError as LogError
+from .errors import LogWarning as LogWarning
 from .errors import MetricError as MetricError
 from .errors import MissingMetricError as MissingMetricError
 from .errors import RuleError as RuleError
@@ -50,8 +52,10 @@ from .stopper import EarlyStopping as EarlyStopping
 from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
+    from . import logs as logs
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
+    from .logs import read_history as read_history
     from .replaying import Replay as Replay
     from .replaying import replay as replay
     from .sweeping import Sweep as Sweep
@@ -73,6 +77,8 @@ __all__ = [
     "GeneralizationLoss",
     "History",
     "HistoryError",
+    "LogError",
+    "LogWarning",
     "MaxEpochs",
     "MetricError",
     "MissingMetricError",
@@ -94,6 +100,7 @@ __all__ = [
     "Threshold",
     "TimeLimit",
     "Warmup",
+    "read_history",
     "replay",
     "sweep",
 ]
@@ -106,12 +113,15 @@ _LAZY = {
     "History": ".history",
     "Replay": ".replaying",
     "Sweep": ".sweeping",
+    "read_history": ".logs",
     "replay": ".replaying",
     "sweep": ".sweeping",
 }
 
 
 def __getattr__(name: str) -> _typing.Any:
+    if name == "logs":
+        return _importlib.import_module(".logs", __name__)
     if name in _LAZY:
         value = getattr(_importlib.import_module(_LAZY[name], __name__), name)
         globals()[name] = value

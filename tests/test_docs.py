@@ -6,14 +6,20 @@ import contextlib
 import doctest
 import importlib
 import io
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import earlystop.adapters
 import pytest
 
 import earlystop as es
+import earlystop.cli
+import earlystop.logs
+import earlystop.plotting
 import earlystop.rules
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +28,14 @@ README = (ROOT / "README.md").read_text()
 
 def modules() -> list[str]:
     """The library's modules, those that can only be run as a program left out."""
-    packages = (es, earlystop.rules, earlystop.adapters)
+    packages = (
+        es,
+        earlystop.adapters,
+        earlystop.cli,
+        earlystop.logs,
+        earlystop.plotting,
+        earlystop.rules,
+    )
     names = [
         module.name
         for package in packages
@@ -78,6 +91,38 @@ def test_examples_in_the_readme_run_as_they_stand(
 def test_the_readme_has_examples_and_says_what_they_print() -> None:
     assert len(BLOCKS) >= 6
     assert sum(bool(printed) for _, printed in BLOCKS) >= 3
+
+
+SECTION = README.split("\n## From the command line", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+
+
+def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:
+    """In order, in the folder that the section's own Python block fills."""
+    command = tmp_path / "bin" / "earlystop"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m earlystop "$@"\n')
+    command.chmod(0o755)
+    path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    blocks = re.findall(
+        r"```(python|sh)\n(.*?)```(?:\n\n```text\n(.*?)```)?", SECTION, flags=re.DOTALL
+    )
+    assert sum(bool(printed) for _, _, printed in blocks) >= 3
+    for kind, code, printed in blocks:
+        program = [sys.executable, "-c"] if kind == "python" else ["bash", "-e", "-c"]
+        done = subprocess.run(
+            [*program, code],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, code + done.stderr
+        lines = [line.rstrip() for line in done.stdout.rstrip().splitlines()]
+        assert "\n".join([*lines, ""]) == printed or not printed
+    made = {"answers.csv", "sweep.json", "run.png", "sweep.svg", "report.html"}
+    assert made <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_readme_s_table_names_every_rule() -> None:
