@@ -27,7 +27,7 @@ from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .totals import Totals, over_ranges
 from .trace import OnMissing
-from .waiting import Pieces, Waited, by_gaps, split_patience, waited
+from .waiting import Pieces, Waited, by_gaps, grown, split_patience, waited
 
 __all__ = ["Sweep", "sweep"]
 
@@ -149,6 +149,14 @@ class _Answered:
             return pieces, begin, end
         return pieces.only(asked), begin[asked], end[asked]
 
+    def _grown(self, pieces: Pieces) -> Any:
+        """The shortest wait that growth allows each piece."""
+        least = np.zeros(len(pieces.track), dtype=np.int64)
+        for number, family in enumerate(self._families):
+            ours = pieces.track // self._lanes == number
+            least[ours] = grown(family.patience, pieces.reference_epoch[ours])
+        return least
+
     @property
     def settings(self) -> int:
         return int(self._first_of[-1])
@@ -166,8 +174,14 @@ class _Answered:
         for some in slices(len(self._pieces.track), _PIECES_AT_A_TIME):
             pieces, begin, end = self._asked(some)
             regret = _regret(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
-            # The epochs used are a number of their own, and the patience besides.
-            ours.epochs += over_ranges(begin, end, None, self.settings) * values
+            # The epochs used are a number of their own, and the patience besides, or what growth
+            # asks for where that is more.
+            own = begin
+            if any(family.patience.growth for family in self._families):
+                least = self._grown(pieces)
+                own = np.clip(self._nearest(pieces.track, least), begin, end)
+                ours.epochs += over_ranges(begin, own, least, self.settings)
+            ours.epochs += over_ranges(own, end, None, self.settings) * values
             ours.add_ranges(begin, end, pieces.reference_epoch + 1, regret)
             covered[pieces.track] = end  # of several pieces of a track, the last one stays
         last = np.repeat(self._first_of[1:], self._lanes)
@@ -197,10 +211,10 @@ class _Answered:
             for lanes in slices(self._lanes if settings else 0, -(-self._lanes // parts)):
                 track = self._pieces.track[ours] - begin
                 there = ours[(track >= lanes.start) & (track < lanes.stop)]
-                yield from self._columns_of(settings, lanes, there)
+                yield from self._columns_of(family, settings, lanes, there)
 
     def _columns_of(
-        self, settings: list[tuple[int, int, int]], lanes: slice, which: Any
+        self, family: _Family, settings: list[tuple[int, int, int]], lanes: slice, which: Any
     ) -> Iterator[tuple[int, slice, Column]]:
         """What settings of a family did on some lanes, which these pieces are about.
 
@@ -214,6 +228,8 @@ class _Answered:
         run -= lanes.start
         rest = Column._make(array[lanes] for array in self._otherwise)
         since, last = rest.epochs.copy(), np.zeros(len(rest.epochs), dtype=np.int32)
+        least = np.zeros(len(since), dtype=np.int64)
+        asked = np.broadcast_to(grown(family.patience, pieces.reference_epoch), run.shape)
         best_epoch, best, regrets = (array.copy() for array in rest[2:])
         taken = 0
         for number, patience, place in settings:
@@ -221,10 +237,11 @@ class _Answered:
             taken, there = new.stop, run[new]
             since[there], last[there] = pieces.reference_epoch[new], pieces.last[new]
             best_epoch[there], best[there] = pieces.best_epoch[new], pieces.best[new]
+            least[there] = asked[new]
             regrets[there] = regret[new]
             answered = last >= patience
             column = Column(
-                np.where(answered, since + (patience + 1), rest.epochs),
+                np.where(answered, since + np.maximum(patience, least) + 1, rest.epochs),
                 answered | rest.stopped,
                 np.where(answered, best_epoch, rest.best_epoch),
                 np.where(answered, best, rest.best),

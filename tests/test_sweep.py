@@ -79,6 +79,14 @@ GRIDS: dict[str, tuple[es.Rule, dict[str, list[Any]]]] = {
         es.Patience("loss", relative=True, min_delta=0.1),
         {"start_from_epoch": [0, 2], "baseline": [None, 0.0, 1.0], "patience": [3, 1]},
     ),
+    "patience that grows": (
+        es.Patience("loss", start_from_epoch=1),
+        {"growth": [0.0, 0.3, 1.0], "min_delta": [0.0, 0.5], "patience": [3, 1, 2]},
+    ),
+    "patience that grows in an any-of": (
+        es.Patience("loss", growth=0.5) | es.Threshold("val_loss", 0.2),
+        {"patience": [1, 2, 5]},
+    ),
     "patience in an any-of": (
         es.Patience("loss") | es.Threshold("val_loss", 0.2) | es.NonFinite("val_loss"),
         {"patience": [1, 2, 5]},
