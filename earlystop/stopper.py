@@ -488,7 +488,7 @@ def _best_from(state: Mapping[str, Any]) -> tuple[int | None, dict[str, float] |
 
 
 def _is_of(data: Any, rule: Rule) -> bool:
-    """Is this what such a rule was saved as? A setting that it did not have yet is as by default."""
+    """Was such a rule saved as this? A setting that there was not yet is as by default."""
     if data == rule.to_dict():
         return True
     try:

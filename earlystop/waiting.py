@@ -3,9 +3,9 @@
 Call the epochs that set the reference t_1 < t_2 < ...: patience P stops at t_j + P for the first j
 whose gap to t_(j+1) exceeds P. So only the gaps that are longer than all before them matter: each
 owns the patience values between the longest gap before it and itself. A run has few of those, and
-they answer every patience. Where the patience grows with the run, only the gaps that are as long as
-the growth asks for at their epoch count, and the stop comes no earlier than that. Where a better best comes up within such a gap, which `min_delta` or
-another metric to judge by allows, the gap is divided there.
+they answer every patience. Where a better best comes up within such a gap, which `min_delta` or
+another metric to judge by allows, the gap is divided there. Where the patience grows with the run,
+only gaps as long as the growth asks for at their epoch count, and the stop comes no earlier.
 
 Improvements are sought with the rule's own `improves`; properties hold the outcome to its `step`.
 """
