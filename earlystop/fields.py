@@ -93,9 +93,13 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise _SettingError("a number", is_type=True)
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
+    if not math.isfinite(number):
         raise _SettingError("a finite number", is_type=False)
-    return float(value) + 0.0  # -0.0 is 0.0: settings that compare equal must act alike
+    return number + 0.0  # -0.0 is 0.0: settings that compare equal must act alike
 
 
 def _truth(value: Any) -> bool:

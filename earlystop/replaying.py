@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from . import lanes as lanes_module
 from .blocks import in_order, progress_bar
 from .compiled import Advance, compile_steps
-from .errors import MissingMetricError, RuleTypeError, name_advice
+from .errors import MissingMetricError, RuleError, RuleTypeError, name_advice
 from .fields import Positive, settled
 from .history import Bools, History
 from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
@@ -30,7 +30,14 @@ from .stopper import Decision, Stopper
 from .trace import OnMissing, leaves
 from .waiting import Waited, by_gaps, grown, split_patience, waited
 
-__all__ = ["Replay", "replay", "require_all", "run_by_run"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .plotting import Kind
+
+__all__ = ["Replay", "regret_of", "replay", "require_all", "run_by_run", "values_at"]
+
+Floats = npt.NDArray[np.float64]
 
 # So many epochs are searched for gaps at a time.
 _LOOKED_THROUGH = 2**20
@@ -75,6 +82,109 @@ class Replay:
             if stopper.stopped:
                 break
         return made
+
+    @property
+    def best(self) -> Floats:
+        """The value that was kept: of the save rule's monitor, where last saved, shape (runs,).
+
+        NaN where nothing was saved. Raises RuleError if the save rule is no `Best`.
+        """
+        runs = np.arange(len(self))
+        return values_at(self.history, self._judge.monitor, self.saved_epoch, runs)
+
+    @functools.cached_property
+    def whole_log(self) -> Replay:
+        """The same history with nothing stopped: what there was to be kept, by plain comparison.
+
+        Raises RuleError if the save rule is no `Best`.
+        """
+        judge = self._judge.replace(min_delta=0.0)
+        return replay(Never(), self.history, save=judge)
+
+    @functools.cached_property
+    def regret(self) -> Floats:
+        """How much worse `best` is than the best of the whole log, shape (runs,).
+
+        At least 0, in the metric's unit; infinite where a run was stopped before anything was
+        saved, NaN where its log has no best. Raises RuleError if the save rule is no `Best`.
+        """
+        return regret_of(self.best, self.whole_log.best, self._judge.mode)
+
+    @property
+    def share_saved(self) -> float:
+        """The share of all logged epochs that would have been saved."""
+        return 1 - int(self.epochs.sum()) / max(int(self.history.lengths.sum()), 1)
+
+    @property
+    def _judge(self) -> Best:
+        if not isinstance(self.save, Best):
+            raise RuleError(
+                f"which epoch is best cannot be told by save={self.save!r}: replay with "
+                "save=Best('val_loss')"
+            )
+        return self.save
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """One row a run, as columns: name, epochs logged and used, stopped, saved epoch.
+
+        With a `Best` as save rule, the best value and the regret, too. `pandas.DataFrame(
+        result.to_dict())` makes a frame of it.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [[3.0, 4.0, 1.0]]})
+        >>> replay(EarlyStopping("loss", patience=1), history).to_dict()
+        {'run': ['run 0'], 'logged': [3], 'epochs': [2], 'stopped': [True], 'saved_epoch': [0], \
+'best': [3.0], 'regret': [2.0]}
+        """
+        columns: dict[str, list[Any]] = {"run": list(self.history.names)}
+        columns["logged"] = self.history.lengths.tolist()
+        for name in ("epochs", "stopped", "saved_epoch"):
+            columns[name] = getattr(self, name).tolist()
+        if isinstance(self.save, Best):
+            columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
+        return columns
+
+    def plot(
+        self,
+        *others: Replay,
+        run: int | str | None = None,
+        kind: Kind = "auto",
+        metrics: Sequence[str] = (),
+        labels: Sequence[str] | None = None,
+        ax: Any = None,
+    ) -> Figure:
+        """Draw what the rule did, beside other rules over the same history if there are any.
+
+        One run: its monitor, the best of its log, and where each rule stops and what it keeps. Up
+        to 25 runs: a row each. More: how much of the runs each rule uses and gives up, as shares of
+        runs; with a `Best` as save rule.
+
+        others: replays of other rules over the very same history.
+        run: the one to draw, by number or name.
+        kind: "curve" (of one run), "rows" or "distribution"; "auto" as above.
+        metrics: others to draw beside the monitor, in "curve".
+        labels: what to call the rules, one a replay; as they are written, if left out.
+        ax: matplotlib axes to draw on, instead of a new figure: one; for "rows" one or two, for
+            "distribution" two.
+
+        Gives the matplotlib figure: `result.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        install "earlystop[plot]"`.
+
+        Raises RuleError for arguments that make no sense, HistoryError for a run and
+        MissingMetricError for a metric that there is not, ImportError without matplotlib.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [3.0, 2.0, 2.5, 2.6, 1.0]})
+        >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
+        >>> figure = one.plot(two)
+        >>> figure.axes[0].get_title(loc="left")
+        'run 0: 5 epochs logged'
+        """
+        from .plotting import plot_replays
+
+        return plot_replays(
+            [self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax
+        )
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -332,3 +442,21 @@ def require_all(
                 f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
                 f'{name_advice(name, there)} (on_missing="skip" lets rules pass such epochs over)'
             )
+
+
+def values_at(history: History, monitor: str, epochs: Any, runs: Any) -> Floats:
+    """The values of a metric at these epochs, one for each run given; NaN for epoch -1."""
+    if monitor not in history.metrics:
+        return np.full(len(runs), np.nan)
+    values: Floats = history.metrics[monitor][runs, np.maximum(epochs, 0)].astype(np.float64)
+    values[epochs < 0] = np.nan
+    return values
+
+
+def regret_of(best: Floats, of_log: Floats, mode: str) -> Floats:
+    """How much worse `best` is than the best of the log."""
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinities and what is far apart
+        worse: Floats = best - of_log if mode == "min" else of_log - best
+    worse[best == of_log] = 0.0  # infinities, too
+    worse[np.isnan(best) & ~np.isnan(of_log)] = np.inf
+    return worse

@@ -52,7 +52,7 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["AllOf", "AnyOf", "Not", "Rule", "advance"]
+__all__ = ["AllOf", "AnyOf", "Not", "Rule", "advance", "rule_named", "rule_names"]
 
 State = Any  # whatever `init()` gives: a NamedTuple, or () for a rule that remembers nothing
 
@@ -242,6 +242,20 @@ class Rule:
         MaxEpochs(100)
         """
         return _rule_from(data)
+
+    @staticmethod
+    def from_text(text: str) -> Rule:
+        """The rule that a text describes, as `repr` writes it; the text is never evaluated.
+
+        Raises RuleError for anything that is no rule, saying which rules and arguments there are.
+
+        >>> from earlystop import Rule
+        >>> Rule.from_text("Patience('val_loss', 20) | NonFinite('loss')")
+        Patience('val_loss', patience=20, mode='min') | NonFinite('loss')
+        """
+        from .parsing import parse_rule  # which knows this module
+
+        return parse_rule(text)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -474,6 +488,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def rule_named(name: str) -> type[Rule]:
+    """The class of rules of this name. Raises RuleError, with the names there are, for none."""
+    cls = _registry.get(name)
+    if cls is None:
+        known = name_advice(str(name), _registry, "rules")
+        raise RuleError(
+            f"there is no rule called {name!r}: {known} (a rule of your own must be imported first)"
+        )
+    return cls
+
+
+def rule_names() -> list[str]:
+    """The names of all rules there are, in alphabetical order."""
+    return sorted(_registry)
+
+
 def _rule_from(data: Any) -> Rule:
     if not (isinstance(data, Mapping) and len(data) == 1):
         raise RuleError(
@@ -481,12 +511,7 @@ def _rule_from(data: Any) -> Rule:
             f"got {data!r}"
         )
     ((name, settings),) = data.items()
-    cls = _registry.get(name)
-    if cls is None:
-        known = name_advice(str(name), _registry, "rules")
-        raise RuleError(
-            f"there is no rule called {name!r}: {known} (a rule of your own must be imported first)"
-        )
+    cls = rule_named(name)
     fields = _annotations(cls)
     if not isinstance(settings, Mapping) or set(settings) - set(fields):
         raise RuleError(f"expected the settings of {name} ({', '.join(fields)}), got {settings!r}")

@@ -11,7 +11,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +22,17 @@ from .fields import Count, Positive, settled
 from .grid import Axis, all_parts, axes_of, part_at, settled_rule
 from .history import Bools, History, unreported
 from .lanes import Lanes, Runs, blocks_of, numbers_of, part_of, program_for, slices
-from .replaying import require_all, run_by_run
+from .replaying import regret_of, require_all, run_by_run, values_at
 from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .totals import Totals, over_ranges
 from .trace import OnMissing
 from .waiting import Pieces, Waited, by_gaps, grown, split_patience, waited
 
-__all__ = ["Sweep", "sweep"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Sweep", "judge_of", "sweep"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -60,24 +63,6 @@ class Column(NamedTuple):
 
 
 _DTYPES = {"epochs": "int64", "stopped": "bool", "best_epoch": "int64"}
-
-
-def _values(history: History, monitor: str, epochs: Any, runs: Any) -> Floats:
-    """The values of a metric at these epochs, one for each run given; NaN for epoch -1."""
-    if monitor not in history.metrics:
-        return np.full(len(runs), np.nan)
-    values: Floats = history.metrics[monitor][runs, np.maximum(epochs, 0)].astype(np.float64)
-    values[epochs < 0] = np.nan
-    return values
-
-
-def _regret(best: Floats, of_log: Floats, mode: str) -> Floats:
-    """How much worse `best` is than the best of the log."""
-    with np.errstate(invalid="ignore", over="ignore"):  # of infinities and what is far apart
-        worse: Floats = best - of_log if mode == "min" else of_log - best
-    worse[best == of_log] = 0.0  # infinities, too
-    worse[np.isnan(best) & ~np.isnan(of_log)] = np.inf
-    return worse
 
 
 # Settings that differ in one patience: answered at once -------------------------------------------
@@ -114,7 +99,7 @@ class _Answered:
         self._first_of = np.cumsum([0, *(len(family.values) for family in families)])
         self._lanes, self._mode = len(found.epochs), judge.mode
         self._of_log = found.best_of_log
-        rest_regret = _regret(found.best, found.best_of_log, judge.mode)
+        rest_regret = regret_of(found.best, found.best_of_log, judge.mode)
         self._otherwise = Column(
             found.epochs, found.stopped, found.best_epoch, found.best, rest_regret
         )
@@ -173,7 +158,7 @@ class _Answered:
         covered = np.repeat(self._first_of[:-1], self._lanes)
         for some in slices(len(self._pieces.track), _PIECES_AT_A_TIME):
             pieces, begin, end = self._asked(some)
-            regret = _regret(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
+            regret = regret_of(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
             # The epochs used are a number of their own, and the patience besides, or what growth
             # asks for where that is more.
             own = begin
@@ -224,7 +209,7 @@ class _Answered:
         order = np.argsort(begin, kind="stable")
         pieces, begin = pieces.only(order), begin[order]
         run = pieces.track % self._lanes
-        regret = _regret(pieces.best, self._of_log[run], self._mode)
+        regret = regret_of(pieces.best, self._of_log[run], self._mode)
         run -= lanes.start
         rest = Column._make(array[lanes] for array in self._otherwise)
         since, last = rest.epochs.copy(), np.zeros(len(rest.epochs), dtype=np.int32)
@@ -287,9 +272,9 @@ class _Stepped:
         else:
             self._in_lanes(stops, judge, history, runs, best_of_log)
         self._best_value = [
-            _values(history, judge.monitor, epochs, numbers) for epochs in self._best_epoch
+            values_at(history, judge.monitor, epochs, numbers) for epochs in self._best_epoch
         ]
-        self._of_log = _values(history, judge.monitor, best_of_log, numbers)
+        self._of_log = values_at(history, judge.monitor, best_of_log, numbers)
         self._mode = judge.mode
 
     def _in_lanes(
@@ -346,7 +331,7 @@ class _Stepped:
             strict=True,
         ):
             if place in wanted:
-                regret = _regret(best, self._of_log, self._mode)
+                regret = regret_of(best, self._of_log, self._mode)
                 column = Column(epochs, stopped, best_epoch, best, regret)
                 yield place, slice(0, len(epochs)), column
 
@@ -438,6 +423,7 @@ class _Work:
     ) -> None:
         self._histories, self._groups, self._needs = histories, groups, needs
         self._on_missing, self._workers, self._progress = on_missing, workers, progress
+        self.monitors = tuple(dict.fromkeys(group.judge.monitor for group in groups))
         self.again = not isinstance(histories, Iterator)  # can the histories be read once more?
         self.seen: list[tuple[Ints, tuple[str, ...] | None]] = []  # lengths and names, as they came
 
@@ -552,6 +538,7 @@ class Sweep:
     """What every setting of a grid would have done on every run.
 
     settings: a list of dicts, the product of the grid in its order.
+    monitors: the metrics by which the best is told, one in most cases.
     epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), made when first
         asked for. The summaries (`mean_epochs`, ...) do without them.
 
@@ -567,6 +554,7 @@ class Sweep:
 
     def __init__(self, rule: Rule, settings: list[dict[str, Any]], work: _Work) -> None:
         self.rule, self.settings = rule, settings
+        self.monitors = work.monitors
         self._work = work
         self._totals = Totals(len(settings))
         self._kept: list[tuple[Runs, _Outcome]] | None = []
@@ -676,6 +664,37 @@ class Sweep:
         means.flags.writeable = False
         return means
 
+    @functools.cached_property
+    def knee(self) -> int | None:
+        """The place of the setting beyond which more epochs bring little; None: there is none.
+
+        Mean epochs and mean regret are both scaled to go from 0 to 1, from the cheapest setting to
+        the cheapest of those with the least regret; the knee is the setting that lies farthest
+        below the straight line between these two (the chord of Satopaa et al., "Finding a
+        'Kneedle' in a Haystack", 2011). There is none where no setting lies below it. A setting
+        with an infinite regret takes no part.
+
+        >>> from earlystop import History, Patience, sweep
+        >>> history = History({"loss": [[9.0, 5.0, 2.0, 2.1, 1.9, 2.0, 2.0, 2.0, 1.8, 2.0]]})
+        >>> sweep(Patience("loss"), history, patience=range(1, 10)).knee
+        1
+        """
+        epochs, regret = self.mean_epochs, self.mean_regret
+        there = np.flatnonzero(np.isfinite(regret))
+        if not len(there):
+            return None
+        order = there[np.lexsort((regret[there], epochs[there]))]  # the cheapest first
+        cheapest, least = order[0], order[np.argmin(regret[order])]
+        wide, high = epochs[least] - epochs[cheapest], regret[cheapest] - regret[least]
+        if not (wide > 0 and high > 0):
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            used = (epochs[order] - epochs[cheapest]) / wide
+            given_up = (regret[order] - regret[least]) / high
+        below = 1 - used - given_up
+        farthest = int(np.argmax(below))
+        return int(order[farthest]) if below[farthest] > 0 else None
+
     def quantile_epochs(self, q: float) -> Floats:
         """Epochs used, a quantile over runs, shape (settings,).
 
@@ -700,6 +719,31 @@ class Sweep:
                 rows[place - chunk.start, runs] = getattr(column, name)
             result[chunk] = [_quantile(row, float(q)) for row in rows]
         return result
+
+    def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
+        """Draw the trade-off: mean regret over mean epochs used, with the knee marked.
+
+        A line follows the axis of the grid with the most values; there is one for every combination
+        of the others. Where these are more than seven, the settings are dots, and the line goes
+        through those that no other beats in both.
+
+        band: quantiles over runs between which the regret is shaded; None for no shade.
+        ax: matplotlib axes to draw on, instead of a new figure.
+
+        Gives the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        install "earlystop[plot]"`.
+
+        Raises RuleError for arguments that make no sense, ImportError without matplotlib, and
+        HistoryError for a band where the quantiles are not to be had (see `sweep`).
+
+        >>> from earlystop import History, Patience, sweep
+        >>> table = sweep(Patience("loss"), History({"loss": [3.0, 4.0, 1.0]}), patience=[1, 2])
+        >>> table.plot().axes[0].get_xlabel()
+        'mean epochs used'
+        """
+        from .plotting import plot_sweep
+
+        return plot_sweep(self, band=band, ax=ax)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """One row a setting, as columns: the settings, mean epochs, share saved, mean regret.
@@ -810,8 +854,11 @@ def sweep(
     return Sweep(rule, settings, work)
 
 
-def _judge(rule: Rule) -> Best:
-    """The plain best of the first metric that a rule watches, in a direction if one does."""
+def judge_of(rule: Rule) -> Best:
+    """The plain best of the first metric that a rule watches, in a direction if one does.
+
+    Raises RuleError for a rule that watches none.
+    """
     watching = [part.settings for part in all_parts(rule) if "monitor" in part.settings]
     for settings in sorted(watching, key=lambda settings: "mode" not in settings):
         if settings["monitor"] != ELAPSED:
@@ -839,7 +886,7 @@ def _grouped(
     alone: dict[Best, list[tuple[Rule, int]]] = {}
     for row in places:  # settings that differ in that patience alone
         made = settled_rule(rule, axes, settings[row[0]])
-        judge = _judge(made) if save is None else save
+        judge = judge_of(made) if save is None else save
         for part in (made, judge):
             for name in part.all_needs:
                 needs.setdefault(name, repr(part))

@@ -14,6 +14,7 @@ import earlystop.adapters
 import pytest
 
 import earlystop as es
+import earlystop.cli
 import earlystop.rules
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +23,7 @@ README = (ROOT / "README.md").read_text()
 
 def modules() -> list[str]:
     """The library's modules, those that can only be run as a program left out."""
-    packages = (es, earlystop.rules, earlystop.adapters)
+    packages = (es, earlystop.cli, earlystop.rules, earlystop.adapters)
     names = [
         module.name
         for package in packages

@@ -1,27 +1,15 @@
-"""The command line: `earlystop ...`, also as `python -m earlystop ...`."""
+"""`earlystop demo`."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-try:
-    import click
-except ImportError:
-    sys.exit('the command line needs click and rich: pip install "earlystop[cli]"')
+import click
 
-from . import __version__
-
-__all__ = ["main"]
+__all__ = ["demo"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="earlystop")
-def main() -> None:
-    """Decide when to stop training, and what to keep."""
-
-
-@main.command()
+@click.command()
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -47,7 +35,7 @@ def main() -> None:
 def demo(out: Path, epochs: int, seed: int, quiet: bool) -> None:
     """Train a small network that over-fits; stop it in time, and keep the best."""
     try:
-        from .demo import run_demo
+        from ..demo import run_demo
     except ImportError as error:
         raise click.ClickException(
             f'the demo needs {error.name}: pip install "earlystop[demo]"'

@@ -1,0 +1,448 @@
+"""The options that commands share, and what is made of them: a history, and rules to ask it about.
+
+A command on logs takes `@log_options`; one that asks about rules `@rule_options` besides. Both hand
+the command one object each: `Logs`, whose `read()` gives the history, and `Asked`, whose `rule()`,
+`rules()` and `axes()` give the rule with its settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..text import count
+
+if TYPE_CHECKING:
+    from ..history import History
+    from ..rule import Rule
+    from ..rules import Best
+
+__all__ = [
+    "Asked",
+    "Logs",
+    "log_options",
+    "machine_options",
+    "prepared",
+    "rule_options",
+    "values_of",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_MOST_SETTINGS = 1_000_000
+_CHECKED = 1_000  # settings that are made before anything is read, to see whether they can be
+_FIELDS = ("patience", "min_delta", "baseline", "start_from_epoch", "relative")
+_RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(-?\d+))?")
+_VALUES = "One value, several (5,20) or a range (1:201, without its end; 0:500:10 in tens)."
+
+
+@dataclasses.dataclass(frozen=True)
+class Logs:
+    """What is to be read, and how."""
+
+    sources: tuple[str, ...]
+    options: Mapping[str, Any]
+    show_progress: bool | None
+
+    @property
+    def progress(self) -> bool:
+        """Are progress bars to be shown? By default where somebody may be looking."""
+        return sys.stderr.isatty() if self.show_progress is None else self.show_progress
+
+    def read(self) -> History:
+        """The history in all of them. Raises what `read_history` raises."""
+        import earlystop as es
+
+        sources: list[Any] = [
+            click.get_binary_stream("stdin") if source == "-" else source for source in self.sources
+        ]
+        return es.read_history(
+            sources[0] if len(sources) == 1 else sources, progress=self.progress, **self.options
+        )
+
+
+def log_options(command: Command) -> Command:
+    """Add the argument LOGS and the options of reading; the command is called with `logs`."""
+
+    @functools.wraps(command)
+    def with_logs(
+        sources: tuple[str, ...], derive: tuple[str, ...], progress: bool | None, **rest: Any
+    ) -> Any:
+        names = ("format", "on_error", "repeats", "coordinate", "separator", "pattern", "encoding")
+        given = {name: value for name in names if (value := rest.pop(name)) is not None}
+        if derive:
+            given["derived"] = dict(map(_derived, derive))
+        return command(logs=Logs(sources, given, progress), **rest)
+
+    for option in reversed(
+        [
+            click.argument("sources", metavar="LOGS...", nargs=-1, required=True),
+            click.option(
+                "--format", metavar="NAME", help="The format of the logs, if not told by itself."
+            ),
+            click.option(
+                "--derive",
+                metavar="NAME=EXPR",
+                multiple=True,
+                help="A metric made of others: 'fit=0.1*mAP50 + 0.9*mAP'.",
+            ),
+            click.option(
+                "--on-error",
+                type=click.Choice(["raise", "skip"]),
+                help="Leave out what cannot be read, and say so, instead of ending.",
+            ),
+            click.option(
+                "--repeats",
+                type=click.Choice(["replace", "keep"]),
+                help="What becomes of epochs that a resumed run reports again.",
+            ),
+            click.option(
+                "--coordinate", metavar="NAME", help="The column that counts the rows, if unusual."
+            ),
+            click.option("--separator", metavar="CHAR", help="Of the columns, if not told."),
+            click.option(
+                "--pattern", metavar="REGEX", help="For plain text: named groups are metrics."
+            ),
+            click.option("--encoding", metavar="NAME", help="Of text; UTF-8 if left out."),
+            click.option(
+                "--progress/--quiet",
+                default=None,
+                help="Progress bars or none; by default where the error output is a terminal.",
+            ),
+        ]
+    ):
+        with_logs = option(with_logs)
+    return with_logs  # type: ignore[return-value]
+
+
+def machine_options(command: Command) -> Command:
+    """Add --json and --csv; the command is called with `machine`, None for neither."""
+    command = click.option("--csv", "machine", flag_value="csv", help="Print CSV.")(command)
+    return click.option("--json", "machine", flag_value="json", help="Print JSON.")(command)
+
+
+def _derived(text: str) -> tuple[str, str]:
+    name, equals, expression = text.partition("=")
+    if not (equals and name.strip() and expression.strip()):
+        raise click.BadParameter(
+            f"expected NAME=EXPR, such as 'fit=0.1*a + 0.9*b', got {text!r}",
+            param_hint="'--derive'",
+        )
+    return name.strip(), expression.strip()
+
+
+# Rules --------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The rules that are asked about.
+
+    texts: what --rule says. monitor, mode: of the `Patience` that stands there without it, and of
+    what is best. fields: settings to be put into the rules, by name, each with its values.
+    """
+
+    texts: tuple[str, ...]
+    monitor: str | None
+    mode: str
+    save_text: str | None
+    fields: Mapping[str, list[Any]]
+    on_missing: Any
+
+    def _bases(self) -> list[Rule]:
+        import earlystop as es
+
+        if self.texts:
+            return [es.Rule.from_text(text) for text in self.texts]
+        if self.monitor is None:
+            raise click.UsageError(
+                "say which metric to watch, with --monitor val_loss, or which rule to ask about, "
+                "with --rule ('earlystop metrics LOGS' lists the metrics there are)"
+            )
+        return [es.Patience(self.monitor, mode=_direction(self.monitor, self.mode))]
+
+    def rule(self) -> Rule:
+        """The one rule, without the settings that have several values."""
+        bases = self._bases()
+        if len(bases) > 1:
+            raise click.UsageError(f"this takes one --rule, got {len(bases)}")
+        return self._settled(bases[0])
+
+    def _settled(self, rule: Rule) -> Rule:
+        """The rule with the settings that have one value."""
+        from ..grid import axes_of, settled_rule
+
+        fixed = {name: values for name, values in self.fields.items() if len(values) == 1}
+        if not fixed:
+            return rule
+        axes = axes_of(rule, fixed)
+        return settled_rule(rule, axes, {name: values[0] for name, values in fixed.items()})
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The settings that have several values."""
+        return {name: values for name, values in self.fields.items() if len(values) > 1}
+
+    def check(self) -> None:
+        """Raise what is wrong with the rules, before anything is read, as far as it is cheap."""
+        from ..grid import axes_of
+
+        if self.combinations <= _CHECKED:
+            rules = self.rules()
+        else:
+            rules = self._bases()
+            axes_of(rules[0], self.fields)
+        self.save(rules[0])
+
+    def rules(self) -> list[Rule]:
+        """Every rule with every combination of settings."""
+        from ..grid import axes_of, settled_rule
+
+        axes = self.axes()
+        bases = [self._settled(base) for base in self._bases()]
+        made = []
+        for base in bases:
+            places = axes_of(base, axes) if axes else {}
+            for values in itertools.product(*axes.values()):
+                made.append(settled_rule(base, places, dict(zip(axes, values, strict=True))))
+        return list(dict.fromkeys(made))
+
+    @property
+    def combinations(self) -> int:
+        """How many settings a rule has."""
+        return math.prod(len(values) for values in self.fields.values())
+
+    def save(self, rule: Rule) -> Rule:
+        """What says which epochs are kept beside a rule; `Never()` where nothing is best."""
+        import earlystop as es
+
+        from ..sweeping import judge_of
+
+        if self.save_text is not None:
+            return es.Rule.from_text(self.save_text)
+        if self.monitor is not None:
+            return es.Best(self.monitor, mode=_direction(self.monitor, self.mode))
+        try:
+            return judge_of(rule)
+        except es.RuleError:
+            return es.Never()
+
+    def judge(self) -> Best | None:
+        """What is best, as `sweep` takes it; None: to be told from the rule."""
+        import earlystop as es
+
+        if self.save_text is None and self.monitor is None:
+            return None
+        save = self.save(es.Never())
+        if not isinstance(save, es.Best) or save.min_delta:
+            raise click.UsageError(f"--save must be a Best without min_delta here, got {save!r}")
+        return save
+
+
+class _DirectionError(click.UsageError):
+    """Which direction is better has to be told."""
+
+
+def _direction(monitor: str, mode: Any) -> Any:
+    """The direction of a metric."""
+    from ..errors import RuleError
+    from ..modes import direction
+
+    try:
+        return direction(monitor, mode, "--mode")
+    except RuleError:
+        raise _DirectionError(
+            f"whether {monitor!r} should fall or rise cannot be told from its name: pass "
+            "--mode min (lower is better) or --mode max (higher is better)"
+        ) from None
+
+
+def prepared(logs: Logs, asked: Asked) -> tuple[History, Asked]:
+    """The history, and what is asked about it: checked before anything is read, where it can be.
+
+    A log may state the direction of a metric, as CatBoost's do.
+    """
+    try:
+        asked.check()
+    except _DirectionError:
+        history, monitor = logs.read(), str(asked.monitor)
+        history.require([monitor], "--monitor")
+        if history.report is None or monitor not in history.report.modes:
+            raise
+        asked = dataclasses.replace(asked, mode=history.report.modes[monitor])
+        asked.check()
+        return history, asked
+    return logs.read(), asked
+
+
+def rule_options(command: Command) -> Command:
+    """Add the options that say which rules are meant; the command is called with `asked`."""
+
+    @functools.wraps(command)
+    def with_rules(
+        rule: tuple[str, ...],
+        monitor: str | None,
+        mode: str,
+        save: str | None,
+        grid: tuple[str, ...],
+        on_missing: str,
+        **rest: Any,
+    ) -> Any:
+        fields = {}
+        for field in _FIELDS:
+            text = rest.pop(field)
+            if text is not None:
+                fields[field] = values_of(text, f"--{field.replace('_', '-')}")
+        for text in grid:
+            name, equals, values = text.partition("=")
+            if not (equals and name.strip()):
+                raise click.BadParameter(
+                    f"expected FIELD=VALUES, such as 0.patience=1:50, got {text!r}",
+                    param_hint="'--grid'",
+                )
+            if name.strip() in fields:
+                raise click.UsageError(f"{name.strip()!r} is given twice")
+            fields[name.strip()] = values_of(values, f"--grid {name.strip()}")
+        asked = Asked(rule, monitor, mode, save, fields, on_missing)
+        if asked.combinations > _MOST_SETTINGS:
+            raise click.UsageError(
+                f"{count(asked.combinations, 'setting')} are more than the {_MOST_SETTINGS:,} "
+                "that are taken"
+            )
+        return command(asked=asked, **rest)
+
+    for option in reversed(
+        [
+            click.option("--monitor", metavar="METRIC", help="The metric to watch."),
+            click.option("--patience", metavar="VALUES", help=f"Epochs without gain. {_VALUES}"),
+            click.option("--min-delta", metavar="VALUES", help="What a gain has to exceed."),
+            click.option(
+                "--mode",
+                type=click.Choice(["auto", "min", "max"]),
+                default="auto",
+                show_default="by the metric's name",
+                help="Whether lower or higher is better.",
+            ),
+            click.option("--baseline", metavar="VALUES", help="What the first gain has to beat."),
+            click.option(
+                "--start-from-epoch", metavar="VALUES", help="So many epochs do not count."
+            ),
+            click.option(
+                "--relative",
+                is_flag=False,
+                flag_value="true",
+                metavar="[true|false]",
+                help="Take --min-delta as a share of the best value.",
+            ),
+            click.option(
+                "--rule",
+                metavar="RULE",
+                multiple=True,
+                help='Any rule, instead: \'Patience("val_loss", 20) | NonFinite("loss")\'; see '
+                "'earlystop rules'.",
+            ),
+            click.option(
+                "--grid",
+                metavar="FIELD=VALUES",
+                multiple=True,
+                help="Values for any field of the rule: alpha=1,5; 0.patience=1:50 is that of its "
+                "first part.",
+            ),
+            click.option(
+                "--save",
+                metavar="RULE",
+                help="Which epochs are kept; the best of --monitor, or of what the rule watches.",
+            ),
+            click.option(
+                "--on-missing",
+                type=click.Choice(["skip", "raise"]),
+                default="skip",
+                show_default=True,
+                help="What becomes of epochs without the metric.",
+            ),
+        ]
+    ):
+        with_rules = option(with_rules)
+    return with_rules  # type: ignore[return-value]
+
+
+def values_of(text: str, option: str) -> list[Any]:
+    """The values that an option gives a field.
+
+    Numbers, text, true, false, none, rules; several with commas; ranges of whole numbers as in
+    Python. Raises BadParameter for what is none of these.
+
+    >>> values_of("1:4,10", "--patience"), values_of("0,1e-3", "--min-delta")
+    ([1, 2, 3, 10], [0, 0.001])
+    >>> values_of("val_loss,'a,b'", "--grid monitor"), values_of("true", "--relative")
+    (['val_loss', 'a,b'], [True])
+    """
+    values: list[Any] = []
+    for item in _split(text):
+        found = _RANGE.fullmatch(item)
+        if found is None:
+            values.append(_value(item, option))
+            continue
+        start, stop, step = (int(part) if part else 1 for part in found.groups())
+        several = range(start, stop, step) if step else range(0)
+        if not several:
+            raise click.BadParameter(
+                f"the range {item} holds nothing: it goes from its start to before its end",
+                param_hint=f"'{option}'",
+            )
+        if len(several) > _MOST_SETTINGS:
+            raise click.BadParameter(
+                f"the range {item} holds more than {_MOST_SETTINGS:,} values",
+                param_hint=f"'{option}'",
+            )
+        values.extend(several)
+    if not values:
+        raise click.BadParameter("expected a value, got none", param_hint=f"'{option}'")
+    return list(dict.fromkeys(values))
+
+
+def _split(text: str) -> list[str]:
+    """The items between commas, of which those within quotes and brackets are none."""
+    items, depth, quote = [""], 0, ""
+    for char in text:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "," and not depth:
+            items.append("")
+            continue
+        depth += not quote and ((char in "([") - (char in ")]"))
+        items[-1] += char
+    return [item.strip() for item in items if item.strip()]
+
+
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+
+
+def _value(item: str, option: str) -> Any:
+    from ..errors import RuleError
+    from ..parsing import parse_rule
+
+    if item.lower() in _WORDS:
+        return _WORDS[item.lower()]
+    for kind in (int, float):
+        try:
+            return kind(item)
+        except ValueError:
+            pass
+    if item[0] == item[-1] and item[0] in "\"'" and len(item) > 1:
+        return item[1:-1]
+    if item.endswith(")"):
+        try:
+            return parse_rule(item)
+        except RuleError as error:
+            raise click.BadParameter(str(error), param_hint=f"'{option}'") from None
+    return item

@@ -1,0 +1,200 @@
+"""`earlystop metrics`."""
+
+from __future__ import annotations
+
+import collections
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..text import count, number
+from .inputs import Logs, log_options, machine_options
+from .output import Machine, print_table, say, write_csv, write_json
+from .reading import files_of, print_skipped, report_of
+
+if TYPE_CHECKING:
+    from ..history import History
+
+__all__ = ["metrics"]
+
+_FEW = 20  # runs, or files, that are listed without being asked for
+
+
+@click.command()
+@log_options
+@click.option("--all", "every", is_flag=True, help="List every run and file, however many.")
+@machine_options
+def metrics(logs: Logs, every: bool, machine: Machine) -> None:
+    """Tell what is in logs: files and formats, runs, metrics, and what is not there.
+
+    LOGS are files, folders, glob patterns, or - for the standard input. Of each metric: whether
+    lower or higher is better (? where the name does not tell), in how many runs it is, how many
+    values, gaps (epochs that do not report it), NaN and infinities there are, and the first, the
+    last and the best value; of several runs, the median of these. --json and --csv have one entry
+    for every metric of every run.
+
+    \b
+    earlystop metrics runs/
+    earlystop metrics trainer_state.json --json | jq '.metrics[].metric'
+    """
+    history = logs.read()
+    found = {name: _Metric(history, name) for name in history.metrics}
+    if machine == "json":
+        write_json(
+            {
+                "read": report_of(history),
+                "coordinates": list(history.coordinates),
+                "metrics": [metric.summary() for metric in found.values()],
+                "runs": [
+                    {
+                        "run": name,
+                        "epochs": int(history.lengths[run]),
+                        "metrics": [
+                            row for metric in found.values() if (row := metric.of_run(run))
+                        ],
+                    }
+                    for run, name in enumerate(history.names)
+                ],
+            }
+        )
+    elif machine == "csv":
+        write_csv(
+            [
+                {"run": name, "epochs": int(history.lengths[run]), **row}
+                for run, name in enumerate(history.names)
+                for metric in found.values()
+                if (row := metric.of_run(run))
+            ]
+        )
+    else:
+        _print(history, list(found.values()), every)
+
+
+class _Metric:
+    """What there is of one metric, run by run."""
+
+    def __init__(self, history: History, name: str) -> None:
+        import numpy as np
+
+        self.name, self.mode = name, _mode(history, name)
+        values = history.metrics[name].astype(np.float64)
+        there = history.reported(name)
+        self.values = there.sum(axis=1)
+        self.gaps = np.where(self.values > 0, history.lengths - self.values, 0)
+        self.nan = (np.isnan(values) & there).sum(axis=1)
+        self.infinite = (np.isinf(values) & there).sum(axis=1)
+        runs = np.arange(history.runs)
+        first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+        self.first, self.last = values[runs, first], values[runs, last]
+        self.best_epoch: Any = np.full(history.runs, -1)
+        if self.mode is not None:
+            sign, counts = (1.0 if self.mode == "min" else -1.0), there & ~np.isnan(values)
+            worst_last = np.where(counts, sign * values, np.inf)
+            found = worst_last.argmin(axis=1)
+            some = worst_last[runs, found] < np.inf
+            self.best_epoch = np.where(some, found, -1)
+        self.best = np.where(self.best_epoch >= 0, values[runs, self.best_epoch], np.nan)
+
+    def summary(self) -> dict[str, Any]:
+        """Over all runs."""
+        there = self.values > 0
+        return {
+            "metric": self.name,
+            "mode": self.mode,
+            "runs": int(there.sum()),
+            **{name: int(getattr(self, name).sum()) for name in _COUNTS},
+            "first": _median(self.first[there]),
+            "last": _median(self.last[there]),
+            "best": _median(self.best[self.best_epoch >= 0]),
+        }
+
+    def of_run(self, run: int) -> dict[str, Any] | None:
+        """In one run; None where it does not report the metric."""
+        if not self.values[run]:
+            return None
+        best = int(self.best_epoch[run])
+        return {
+            "metric": self.name,
+            "mode": self.mode,
+            **{name: int(getattr(self, name)[run]) for name in _COUNTS},
+            "first": float(self.first[run]),
+            "last": float(self.last[run]),
+            "best": None if best < 0 else float(self.best[run]),
+            "best_epoch": None if best < 0 else best,
+        }
+
+
+_COUNTS = ("values", "gaps", "nan", "infinite")
+
+
+def _median(values: Any) -> float | None:
+    import numpy as np
+
+    values = values[~np.isnan(values)]
+    return float(np.quantile(values, 0.5, method="nearest")) if len(values) else None
+
+
+def _mode(history: History, name: str) -> str | None:
+    """Which direction is better, as the log or the name says; None where neither does."""
+    from ..errors import RuleError
+    from ..modes import direction
+
+    if history.report is not None and name in history.report.modes:
+        return history.report.modes[name]
+    try:
+        return direction(name, "auto", "metrics")
+    except RuleError:
+        return None
+
+
+def _print(history: History, found: list[_Metric], every: bool) -> None:
+    _print_files(history, every)
+    rows = []
+    for metric in found:
+        row = metric.summary()
+        bad = row["nan"] + row["infinite"]
+        rows.append(
+            [
+                row["metric"],
+                row["mode"] or "?",
+                *(f"{row[name]:,}" for name in ("runs", "values", "gaps")),
+                f"{bad:,}" if bad else "",
+                *(number(row[name]) for name in ("first", "last", "best")),
+            ]
+        )
+    several = history.runs > 1
+    print_table(
+        ["<metric", "better", "runs", "values", "gaps", "NaN,\ninf", "first", "last", "best"],
+        rows,
+        title=f"{count(history.runs, 'run')}, {count(int(history.lengths.sum()), 'epoch')}",
+        caption="first, last, best: the median over runs" if several else None,
+    )
+    if history.coordinates:
+        say(f"coordinates: {', '.join(history.coordinates)}")
+    if several and (every or history.runs <= _FEW):
+        rows = [
+            [name, f"{length:,}"]
+            for name, length in zip(history.names, history.lengths.tolist(), strict=True)
+        ]
+        print_table(["<run", "epochs"], rows)
+    elif several:
+        lengths = sorted(history.lengths.tolist())
+        say(
+            f"epochs a run: {lengths[0]:,} to {lengths[-1]:,}, median "
+            f"{lengths[len(lengths) // 2]:,}; --all lists the runs"
+        )
+    print_skipped(history)
+
+
+def _print_files(history: History, every: bool) -> None:
+    files = files_of(history)
+    if every or len(files) <= _FEW:
+        for file in files:
+            for line in str(file).splitlines():
+                say(line)
+        return
+    formats = collections.Counter(file.format or "left out" for file in files)
+    say(
+        f"{count(len(files), 'file')}: "
+        + ", ".join(f"{name} {amount:,}" for name, amount in formats.most_common())
+    )

@@ -1,0 +1,39 @@
+"""What commands say about what was read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..text import count, one_line
+
+if TYPE_CHECKING:
+    from ..history import History
+
+__all__ = ["files_of", "print_skipped", "report_of"]
+
+
+def files_of(history: History) -> list[Any]:
+    """The reports on the files that a history was read from."""
+    return [] if history.report is None else list(history.report.files)
+
+
+def report_of(history: History) -> dict[str, Any]:
+    """What was read, as JSON data."""
+    files = {} if history.report is None else history.report.to_dict()
+    return {
+        "runs": history.runs,
+        "epochs": int(history.lengths.sum()),
+        "metrics": list(history.metrics),
+        **files,
+    }
+
+
+def print_skipped(history: History) -> None:
+    """Say, on the error output, what was left out."""
+    skipped = [] if history.report is None else history.report.skipped
+    if skipped:
+        click.echo(
+            one_line(f"{count(len(skipped), 'log')} left out, in whole or in part"), err=True
+        )

@@ -1,0 +1,242 @@
+"""`earlystop replay`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..text import count, number
+from .inputs import Asked, Logs, log_options, machine_options, prepared, rule_options
+from .output import Machine, print_table, say, write_csv, write_json
+from .reading import print_skipped, report_of
+
+if TYPE_CHECKING:
+    from ..replaying import Replay
+
+__all__ = ["replay", "replayed", "rule_row"]
+
+_MOST_RULES = 50
+_FEW_RUNS = 40  # more are summed up
+_WORST = 5  # of many runs, so many with the largest regret are shown
+
+
+@click.command()
+@log_options
+@rule_options
+@click.option("--reasons", is_flag=True, help="Say of every run why it stops.")
+@click.option("--all", "every", is_flag=True, help="List every run, however many there are.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@machine_options
+def replay(
+    logs: Logs, asked: Asked, reasons: bool, every: bool, workers: int, machine: Machine
+) -> None:
+    """Tell what a rule would have done to runs that are over.
+
+    LOGS are files, folders, glob patterns, or - for the standard input. Several values or rules
+    are compared. Epochs count from 0; "regret" is how much worse the best value up to the stop is
+    than the best of the whole log.
+
+    \b
+    earlystop replay runs/ --monitor val_loss --patience 20
+    earlystop replay log.csv --monitor val_loss --patience 5,10,20 --csv > answers.csv
+    earlystop replay 'runs/*/metrics.csv' --rule 'Patience("val_loss", 20) | NonFinite("loss")'
+    """
+    results = replayed(logs, asked, workers)
+    if machine == "json":
+        history = results[0].history
+        write_json(
+            {
+                "read": report_of(history),
+                "rules": [rule_row(result, full=True) for result in results],
+                "runs": [row for result in results for row in _rows(result, reasons)],
+            }
+        )
+    elif machine == "csv":
+        write_csv([row for result in results for row in _rows(result, reasons)])
+    else:
+        _print(results, reasons, every)
+
+
+def replayed(logs: Logs, asked: Asked, workers: int = 1, most: int = _MOST_RULES) -> list[Replay]:
+    """What the rules would have done."""
+    import earlystop as es
+
+    if asked.combinations > most:
+        raise click.UsageError(
+            f"these are {asked.combinations:,} rules, and this takes {most}: 'earlystop sweep' is "
+            "for many"
+        )
+    history, asked = prepared(logs, asked)
+    rules = asked.rules()
+    saves = [asked.save(rule) for rule in rules]
+    return [
+        es.replay(
+            rule,
+            history,
+            save=save,
+            on_missing=asked.on_missing,
+            workers=workers,
+            progress=logs.progress,
+        )
+        for rule, save in zip(rules, saves, strict=True)
+    ]
+
+
+def rule_row(result: Replay, full: bool = False) -> dict[str, Any]:
+    """What a rule did, over all runs; full: with the rule as JSON data."""
+    row: dict[str, Any] = {"rule": repr(result.stop), "save": repr(result.save)}
+    if full:
+        row |= {"rule_data": result.stop.to_dict(), "save_data": result.save.to_dict()}
+    row |= {
+        "runs": len(result),
+        "stopped": int(result.stopped.sum()),
+        "logged": int(result.history.lengths.sum()),
+        "epochs": int(result.epochs.sum()),
+        "share_saved": result.share_saved,
+    }
+    regret = known_regret(result)
+    if regret is not None:
+        row["mean_regret"] = float(regret.mean()) if len(regret) else None
+        row["max_regret"] = float(regret.max()) if len(regret) else None
+    return row
+
+
+def known_regret(result: Replay) -> Any:
+    """The regret of the runs whose log has a best; None where nothing says what is best."""
+    import numpy as np
+
+    import earlystop as es
+
+    if not isinstance(result.save, es.Best):
+        return None
+    return result.regret[~np.isnan(result.regret)]
+
+
+def _rows(result: Replay, reasons: bool) -> list[dict[str, Any]]:
+    """One row a run, with None where there is nothing to say."""
+    columns: dict[str, list[Any]] = {"rule": [repr(result.stop)] * len(result), **result.to_dict()}
+    if "best" in columns:
+        columns["best_of_log_epoch"] = result.whole_log.saved_epoch.tolist()
+        columns["best_of_log"] = result.whole_log.best.tolist()
+    names = list(columns)
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    for number_of_run, row in enumerate(rows):
+        if row["saved_epoch"] < 0:
+            row["saved_epoch"] = None
+            row.update({name: None for name in ("best",) if name in row})
+        if row.get("best_of_log_epoch", 0) < 0:
+            row.update(best_of_log_epoch=None, best_of_log=None, regret=None)
+        if reasons:
+            row["reason"] = _reason(result, number_of_run)
+    return rows
+
+
+def _reason(result: Replay, run: int) -> str | None:
+    if not result.stopped[run]:
+        return None
+    return result.decisions(run)[-1].reason
+
+
+def _print(results: list[Replay], reasons: bool, every: bool) -> None:
+    history = results[0].history
+    few = every or history.runs <= _FEW_RUNS
+    if len(results) > 1:
+        _print_rules(results)
+    for result in results:
+        if few and (len(results) <= 4 or every):
+            _print_runs(result, _rows(result, reasons or history.runs == 1), str(result.stop))
+        elif len(results) == 1:
+            _print_summary(result, reasons)
+    if not few:
+        say(f"{count(history.runs, 'run')} are summed up: --all lists them, --csv gives them all.")
+    print_skipped(history)
+
+
+def _print_rules(results: list[Replay]) -> None:
+    rows = []
+    for result in results:
+        row = rule_row(result)
+        rows.append(
+            [
+                row["rule"],
+                f"{row['stopped']:,} of {row['runs']:,}",
+                f"{row['epochs']:,}",
+                f"{row['share_saved']:.1%}",
+                number(row.get("mean_regret")),
+                number(row.get("max_regret")),
+            ]
+        )
+    print_table(
+        ["<rule", "stopped", "epochs", "saved", "mean\nregret", "worst\nregret"],
+        rows,
+        caption=_unit(results[0]),
+    )
+
+
+def _print_runs(result: Replay, rows: list[dict[str, Any]], title: str) -> None:
+    table = []
+    for row in rows:
+        best = [] if "best" not in row else [number(row["best"]), number(row["regret"])]
+        saved = "-" if row["saved_epoch"] is None else f"{row['saved_epoch']:,}"
+        how = "rule" if row["stopped"] else "log"
+        table.append([row["run"], f"{row['logged']:,}", f"{row['epochs']:,}", how, saved, *best])
+    headings = ["<run", "epochs\nlogged", "epochs\nused", "ended\nby", "epoch\nkept"]
+    if rows and "best" in rows[0]:
+        headings += ["value\nkept", "\nregret"]
+    print_table(headings, table, title=title, caption=_unit(result))
+    for row in rows:
+        if row.get("reason"):
+            say(f"{row['run']}: epoch {row['epochs'] - 1}: stop: {row['reason']}")
+
+
+def _unit(result: Replay) -> str | None:
+    import earlystop as es
+
+    if not isinstance(result.save, es.Best):
+        return None
+    return (
+        f"Regret: how much worse the {result.save.monitor} kept is than the best of the whole log."
+    )
+
+
+def _print_summary(result: Replay, reasons: bool) -> None:
+    import numpy as np
+
+    row = rule_row(result)
+    say(
+        f"{result.stop!r}: {row['stopped']:,} of {count(row['runs'], 'run')} stopped, "
+        f"{row['epochs']:,} of {row['logged']:,} epochs used, {row['share_saved']:.1%} saved"
+    )
+    lengths = result.history.lengths
+    columns: dict[str, Any] = {
+        "epochs logged": lengths,
+        "epochs used": result.epochs,
+        "share used": result.epochs / np.maximum(lengths, 1),
+    }
+    regret = known_regret(result)
+    if regret is not None and len(regret):
+        columns["regret"] = regret
+    shares = (0.0, 0.1, 0.5, 0.9, 1.0)
+    table = [
+        [name, *(number(float(x)) for x in np.quantile(values, shares, method="nearest"))]
+        for name, values in columns.items()
+    ]
+    print_table(["<over the runs", "least", "10 %", "median", "90 %", "most"], table)
+    if regret is None or not len(regret):
+        return
+    say(f"No regret in {int((regret == 0).sum()):,} of {count(len(regret), 'run')}.")
+    order = np.argsort(np.where(np.isnan(result.regret), -1.0, result.regret), kind="stable")
+    worst = order[::-1][:_WORST]
+    rows = _rows_of(result, worst, reasons)
+    _print_runs(result, rows, f"The {len(rows)} runs with the largest regret")
+
+
+def _rows_of(result: Replay, runs: Any, reasons: bool) -> list[dict[str, Any]]:
+    rows = _rows(result, reasons=False)
+    picked = []
+    for run in runs.tolist():
+        picked.append(rows[run])
+        if reasons:
+            picked[-1]["reason"] = _reason(result, run)
+    return picked

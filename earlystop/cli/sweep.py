@@ -1,0 +1,135 @@
+"""`earlystop sweep`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..text import count, number
+from .inputs import Asked, Logs, log_options, machine_options, prepared, rule_options
+from .output import Machine, print_table, say, write_csv, write_json
+from .reading import print_skipped, report_of
+
+if TYPE_CHECKING:
+    from ..history import History
+    from ..sweeping import Sweep
+
+__all__ = ["sweep", "swept"]
+
+_FEW_SETTINGS = 25  # of more, so many are shown
+_SHARES = (0.5, 0.9)
+
+
+@click.command()
+@log_options
+@rule_options
+@click.option("--all", "every", is_flag=True, help="List every setting, however many there are.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@machine_options
+def sweep(logs: Logs, asked: Asked, every: bool, workers: int, machine: Machine) -> None:
+    """Tell what every setting of a rule would have cost and saved.
+
+    LOGS are files, folders, glob patterns, or - for the standard input. Every combination of
+    values is a setting. "Regret" is how much worse the best value up to the stop is than the best
+    of the whole log; the knee, marked with *, is the setting beyond which more epochs bring little.
+
+    \b
+    earlystop sweep runs/ --monitor val_loss --patience 1:201
+    earlystop sweep runs/ --monitor val_loss --patience 1:201 --min-delta 0,1e-3 --csv > sweep.csv
+    earlystop sweep runs/ --rule 'Patience("val_loss") | GeneralizationLoss("val_loss")' \\
+        --patience 1:50 --grid alpha=1,5,20
+    """
+    table, history = swept(logs, asked, workers)
+    rows = setting_rows(table)
+    if machine == "json":
+        write_json(
+            {
+                "read": report_of(history),
+                "rule": repr(table.rule),
+                "rule_data": table.rule.to_dict(),
+                "monitors": list(table.monitors),
+                "knee": table.knee,
+                "settings": rows,
+            }
+        )
+    elif machine == "csv":
+        write_csv(rows)
+    else:
+        _print(table, rows, every)
+    print_skipped(history)
+
+
+def swept(logs: Logs, asked: Asked, workers: int = 1) -> tuple[Sweep, History]:
+    """What the settings would have done, and to what."""
+    import earlystop as es
+
+    if not asked.fields:
+        raise click.UsageError(
+            "say which settings to try, such as --patience 1:201 or --grid alpha=1,5,20"
+        )
+    history, asked = prepared(logs, asked)
+    rule, grid = asked.rule(), asked.axes() or asked.fields
+    judge = asked.judge()
+    table = es.sweep(
+        rule,
+        history,
+        save=judge,
+        on_missing=asked.on_missing,
+        workers=workers,
+        progress=logs.progress,
+        **grid,
+    )
+    return table, history
+
+
+def setting_rows(table: Sweep) -> list[dict[str, Any]]:
+    """One row a setting: its values, and what they cost and saved."""
+    columns = dict(table.to_dict())
+    for share in _SHARES:
+        columns[f"regret_{share:.0%}".replace("%", "_percent")] = table.quantile_regret(
+            share
+        ).tolist()
+    names = list(columns)
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    for number_of_row, row in enumerate(rows):
+        row["knee"] = number_of_row == table.knee
+    return rows
+
+
+def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
+    shown = range(len(rows)) if every else _some(len(rows), table.knee)
+    axes = list(table.settings[0])
+    lines = []
+    for place in shown:
+        row = rows[place]
+        lines.append(
+            [
+                "*" if row["knee"] else "",
+                *(number(x) if isinstance(x, float) else str(x) for x in map(row.get, axes)),
+                f"{row['mean_epochs']:.1f}",
+                f"{row['share_saved']:.1%}",
+                number(row["mean_regret"]),
+                *(number(row[f"regret_{share:.0%}".replace("%", "_percent")]) for share in _SHARES),
+            ]
+        )
+    quantiles = [f"regret\n{'median' if share == 0.5 else f'{share:.0%}'}" for share in _SHARES]
+    print_table(
+        ["<", *axes, "mean\nepochs", "\nsaved", "mean\nregret", *quantiles],
+        lines,
+        title=f"{table.rule!r} on {count(table.runs, 'run')}",
+        caption=None
+        if table.knee is None
+        else "*: the knee, beyond which more epochs bring little",
+    )
+    if len(shown) < len(rows):
+        say(f"{len(shown)} of {count(len(rows), 'setting')} are shown: --all lists them all.")
+
+
+def _some(settings: int, knee: int | None) -> list[int]:
+    """Which settings to show: evenly spaced ones, the first, the last, and the knee."""
+    if settings <= _FEW_SETTINGS:
+        return list(range(settings))
+    steps = _FEW_SETTINGS - 2
+    some = {round(step * (settings - 1) / steps) for step in range(steps + 1)}
+    return sorted(some | ({knee} if knee is not None else set()))

@@ -1,0 +1,19 @@
+"""Pictures of replays and sweeps: `Replay.plot` and `Sweep.plot` lead here.
+
+What runs logged is drawn in grey and black, what rules did in colours that the colour-blind tell
+apart (Okabe and Ito's), each with dashes and a marker of its own, so that it reads in print, too.
+Figures are made without pyplot: nothing is shown, kept or changed globally.
+"""
+
+from .replays import Kind as Kind
+from .replays import plot_replays as plot_replays
+from .style import LOOKS as LOOKS
+from .style import Look as Look
+from .style import axes_for as axes_for
+from .style import below as below
+from .style import drawn as drawn
+from .style import mark_stop as mark_stop
+from .style import picture as picture
+from .style import plain as plain
+from .style import styled as styled
+from .sweeps import plot_sweep as plot_sweep

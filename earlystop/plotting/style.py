@@ -1,0 +1,234 @@
+"""How pictures look, and the parts that several of them share."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import RuleTypeError
+from ..text import count, one_line, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "FAINT",
+    "LARGEST",
+    "LOGGED",
+    "LOOKS",
+    "Look",
+    "axes_for",
+    "below",
+    "brief",
+    "drawn",
+    "mark_stop",
+    "picture",
+    "plain",
+    "scaled",
+    "styled",
+]
+
+
+class Look(NamedTuple):
+    """How one thing is told from the others."""
+
+    color: str
+    dashes: Any
+    marker: str
+
+
+LOOKS = (
+    Look("#0072B2", "--", "o"),
+    Look("#D55E00", "-.", "s"),
+    Look("#009E73", ":", "^"),
+    Look("#CC79A7", (0, (6, 1, 1, 1, 1, 1)), "D"),
+    Look("#E69F00", (0, (1, 1)), "v"),
+    Look("#56B4E9", (0, (8, 3)), "P"),
+    Look("#000000", (0, (3, 3, 1, 3)), "X"),
+)
+LOGGED, FAINT = "#404040", "#9a9a9a"
+
+_STYLE = {
+    "font.family": "DejaVu Sans",  # matplotlib brings it along
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "white",
+    "figure.facecolor": "white",
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "text.usetex": False,
+    "svg.hashsalt": "earlystop",  # the same picture is the same file
+}
+LARGEST = 1e300  # what axes can hold, margins and all
+_MOST_NAME = 60  # characters of a name
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[Any]:
+    """Within it, figures are made in the project's style; gives the module matplotlib.
+
+    Raises ImportError, naming what to install, where there is no matplotlib.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise ImportError('pictures need matplotlib: pip install "earlystop[plot]"') from error
+    with mpl.rc_context(_STYLE):
+        yield mpl
+
+
+def picture(figure: Figure, form: str = "png") -> bytes:
+    """The figure as a file: "png" (150 dots an inch), "svg" or "pdf".
+
+    >>> from earlystop import EarlyStopping, History, replay
+    >>> result = replay(EarlyStopping("loss", patience=1), History({"loss": [3.0, 1.0, 2.0]}))
+    >>> picture(result.plot())[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    dated = {"svg": "Date", "pdf": "CreationDate"}.get(form)
+    with styled(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # in names of runs
+        figure.savefig(buffer, format=form, dpi=150, metadata={dated: None} if dated else None)
+    return buffer.getvalue()
+
+
+def plain(text: str, most: int = _MOST_NAME) -> str:
+    """A text as labels have it: short, on one line, and no mathematics in it."""
+    return shortened(one_line(text), most).replace("$", r"\$")
+
+
+def below(ax: Axes, columns: int = 1) -> None:
+    """Put the legend below the axes, where it covers nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
+    handles, labels = ax.get_legend_handles_labels()
+    figure: Any = ax.get_figure()
+    ax.legend(
+        handles,
+        labels,
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        bbox_transform=ax.transAxes + ScaledTranslation(0, -42 / 72, figure.dpi_scale_trans),
+        borderaxespad=0,
+        ncols=columns,
+        handlelength=3.2,
+    )
+
+
+def mark_stop(ax: Axes, epoch: int, look: Look, level: int = 0, label: str | None = None) -> None:
+    """Mark the epoch a rule stops after: a line, and a marker above the axes, level by level."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure: Any = ax.get_figure()
+    lifted = ScaledTranslation(0, (6 + 9 * level) / 72, figure.dpi_scale_trans)
+    ax.axvline(epoch, color=look.color, ls=look.dashes, lw=1.3, marker=None, label=label)
+    ax.plot(
+        [epoch],
+        [1],
+        marker=look.marker,
+        color=look.color,
+        ms=6,
+        ls="none",
+        transform=ax.get_xaxis_transform() + lifted,
+        clip_on=False,
+        label="_stop",
+    )
+
+
+def drawn(
+    ax: Axes, values: Any, there: Any = None, *, label: str, color: str = LOGGED, **line: Any
+) -> None:
+    """Draw what a run logged of a metric, epoch by epoch.
+
+    there: where it was reported; a line goes across gaps, and is broken by a logged NaN. NaN and
+    the infinities are marked at the edges.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    there = np.ones(len(values), dtype=bool) if there is None else there
+    epochs = np.flatnonzero(there)
+    values = values[epochs]
+    finite = np.isfinite(values)
+    shown = np.where(finite, np.clip(values, -LARGEST, LARGEST), np.nan)
+    alone = finite & ~(np.r_[False, finite[:-1]] | np.r_[finite[1:], False])
+    few = len(epochs) <= 40
+    line = {"lw": 1.3, **line}
+    ax.plot(
+        epochs, shown, color=color, label=plain(label), marker="." if few else None, ms=4, **line
+    )
+    if alone.any() and not few:  # a line through them would not be seen
+        ax.plot(epochs[alone], shown[alone], ".", color=color, ms=4, label="_alone")
+    edges = ax.get_xaxis_transform()
+    for what, which, marker, height in (
+        ("NaN", np.isnan(values), "x", 0.02),
+        ("infinite", values == np.inf, "^", 0.98),
+        ("-infinite", values == -np.inf, "v", 0.02),
+    ):
+        if which.any():
+            ax.plot(
+                epochs[which],
+                np.full(int(which.sum()), height),
+                marker,
+                color=color,
+                ms=5,
+                transform=edges,
+                label=plain(f"{label}: {what} ({count(int(which.sum()), 'epoch')})"),
+            )
+
+
+def axes_for(
+    ax: Any, wanted: int | tuple[int, int], size: tuple[float, float], **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """The axes to draw on: those given, or those of a new figure; wanted: how many may be given."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    fewest, most = (wanted, wanted) if isinstance(wanted, int) else wanted
+    if ax is None:
+        figure = Figure(figsize=size, layout="constrained")
+        made = figure.subplots(1, most, squeeze=False, **_known(options, most))
+        return figure, list(made[0])
+    axes = [ax] if isinstance(ax, Axes) else list(np.ravel(ax))
+    if not fewest <= len(axes) <= most or not all(isinstance(each, Axes) for each in axes):
+        raise RuleTypeError(
+            f"`plot(ax=...)` must be {count(most, 'matplotlib Axes').removesuffix('s')} here, "
+            f"got {ax!r:.80}"
+        )
+    given: Any = axes[0].get_figure()
+    return given, axes
+
+
+def _known(options: dict[str, Any], columns: int) -> dict[str, Any]:
+    return options if columns > 1 else {}
+
+
+def brief(rule: str) -> str:
+    """A rule without what its metric's name says already."""
+    return rule.replace(", mode='min'", "").replace(", mode='max'", "")
+
+
+def scaled(ax: Axes, values: Any, which: Literal["x", "y"]) -> None:
+    """A logarithmic axis where values differ by orders of magnitude."""
+    finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
+    if not len(finite):
+        return
+    change = ax.set_xscale if which == "x" else ax.set_yscale
+    low, high = float(finite.min()), float(finite.max())
+    if low > 0 and high / 100 > low:
+        change("log")
+        return
+    near = float(np.quantile(np.abs(finite), 0.5)) or float(
+        np.abs(finite)[finite != 0].min(initial=1)
+    )
+    if max(-low, high) / 1000 > near:
+        change("symlog", linthresh=near)

@@ -1,0 +1,204 @@
+"""The picture of a sweep: the trade-off between epochs used and regret."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RuleError
+from ..text import count, number
+from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..sweeping import Sweep
+
+__all__ = ["plot_sweep"]
+
+
+def plot_sweep(
+    table: Sweep, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None
+) -> Figure:
+    """The trade-off between epochs used and regret; see `Sweep.plot`."""
+    if band is not None and not (len(band) == 2 and 0 <= band[0] < band[1] <= 1):
+        raise RuleError(f"`plot(band=...)` must be two rising quantiles or None, got {band!r}")
+    with styled():
+        figure, (axes,) = axes_for(ax, 1, (8.0, 5.6))
+        _trade_off(axes, table, band)
+    return figure
+
+
+def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None:
+    lines = _lines(table)
+    along = _along(table)
+    epochs, regret = table.mean_epochs, np.clip(table.mean_regret, 0, LARGEST)
+    edges = None if band is None else [table.quantile_regret(q) for q in band]
+    if len(lines) > len(LOOKS):  # too many to be told apart
+        ax.plot(epochs, regret, ".", color=FAINT, ms=4, label=f"{count(len(table), 'setting')}")
+        front = _front(epochs, regret)
+        lines, edges = {f"the best of them, {count(len(front), 'setting')}": front}, None
+    for (name, places), look in zip(lines.items(), LOOKS, strict=False):
+        _line(ax, table, places, look, name, band, edges)
+    _annotate(ax, table, along, next(iter(lines.values())))
+    finite = regret[np.isfinite(table.mean_regret)]
+    _scale_settings(ax, epochs, finite)
+    monitor = ", ".join(table.monitors)
+    ax.set_xlabel("mean epochs used")
+    ax.set_ylabel(plain(f"regret: {monitor} worse than the best of the log by", 60))
+    left_out = int((~np.isfinite(table.mean_regret)).sum())
+    note = f"; {left_out:,} with an infinite regret left out" if left_out else ""
+    rule = plain(brief(repr(table.rule)), 60)
+    ax.set_title(
+        f"{rule}: {count(len(table), 'setting')} on {count(table.runs, 'run')}{note}",
+        loc="left",
+        pad=10,
+    )
+    _share_axis(ax, table)
+    below(ax)
+
+
+def _along(table: Sweep) -> str:
+    """The axis of the grid that lines follow: the one with the most values."""
+    axes = table.settings[0]
+    return max(axes, key=lambda name: len({repr(setting[name]) for setting in table.settings}))
+
+
+def _lines(table: Sweep) -> dict[str, list[int]]:
+    """The places of the settings of each line: those that differ in one axis alone."""
+    along, lines = _along(table), {}
+    for place, setting in enumerate(table.settings):
+        others = ", ".join(f"{n}={_value(v)}" for n, v in setting.items() if n != along)
+        lines.setdefault(others, []).append(place)
+    return lines
+
+
+def _value(value: Any) -> str:
+    return number(value) if isinstance(value, float) else plain(str(value), 40)
+
+
+def _front(epochs: Any, regret: Any) -> list[int]:
+    """The settings that no other beats in both epochs and regret, by rising epochs."""
+    front, least = [], math.inf
+    for place in np.lexsort((regret, epochs)).tolist():
+        if regret[place] < least:
+            front.append(place)
+            least = float(regret[place])
+    return front
+
+
+def _line(
+    ax: Axes,
+    table: Sweep,
+    places: list[int],
+    look: Look,
+    name: str,
+    band: tuple[float, float] | None,
+    edges: Any,
+) -> None:
+    """One line of settings, with the quantiles of the regret of runs around it."""
+    there = [place for place in places if math.isfinite(table.mean_regret[place])]
+    epochs, regret = table.mean_epochs[there], np.clip(table.mean_regret[there], 0, LARGEST)
+    mean = f"mean, {name}" if name else "mean over runs"
+    ax.plot(
+        epochs,
+        regret,
+        color=look.color,
+        ls=look.dashes if len(there) > 1 and name else "-",
+        marker=look.marker,
+        ms=4 if len(there) <= 60 else 2.5,
+        lw=1.6,
+        label=plain(mean, 70),
+    )
+    if edges is None or band is None:
+        return
+    low, high = (np.clip(edge[there], 0, LARGEST) for edge in edges)
+    order = np.argsort(epochs, kind="stable")
+    label = f"{band[0]:.0%} to {band[1]:.0%} of runs" + (f", {name}" if name else "")
+    ax.fill_between(
+        epochs[order],
+        low[order],
+        high[order],
+        color=look.color,
+        alpha=0.15,
+        lw=0,
+        label=plain(label, 70),
+    )
+
+
+def _scale_settings(ax: Axes, epochs: Any, regret: Any) -> None:
+    if len(epochs) and epochs.min() > 0 and epochs.max() > 30 * epochs.min():
+        from matplotlib.ticker import LogFormatter, LogLocator
+
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(9, 9)))
+    positive = regret[regret > 0]
+    if len(positive) and positive.max() > 100 * np.quantile(positive, 0.25):
+        linear = 10.0 ** math.floor(math.log10(float(np.quantile(positive, 0.1))))
+        ax.set_yscale("symlog", linthresh=linear)
+    ax.set_ylim(bottom=0)
+
+
+def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
+    """The knee, and the values of some settings along the first line."""
+    knee = table.knee
+    placed: list[tuple[float, float]] = []
+    finite = table.mean_regret[np.isfinite(table.mean_regret)]
+    wide = float(np.ptp(table.mean_epochs)) or 1.0
+    high = float(np.ptp(np.clip(finite, 0, LARGEST))) if len(finite) else 0.0
+    high = high or 1.0
+
+    def at(place: int) -> tuple[float, float]:
+        return float(table.mean_epochs[place]), min(float(table.mean_regret[place]), LARGEST)
+
+    if knee is not None:
+        x, y = at(knee)
+        placed.append((x / wide, y / high))
+        setting = ", ".join(f"{name}={_value(v)}" for name, v in table.settings[knee].items())
+        ax.plot(
+            [x],
+            [y],
+            "*",
+            color="#F0E442",
+            mec="black",
+            mew=0.8,
+            ms=15,
+            zorder=5,
+            label=plain(
+                f"knee: {setting} ({x:.1f} epochs, {table.share_saved[knee]:.0%} saved, "
+                f"regret {number(y)})",
+                110,
+            ),
+        )
+    for place in line:
+        if not math.isfinite(table.mean_regret[place]):
+            continue
+        x, y = at(place)
+        if all(math.hypot(x / wide - a, y / high - b) > 0.09 for a, b in placed):
+            placed.append((x / wide, y / high))
+            ax.annotate(
+                f"{plain(along, 20)} {_value(table.settings[place][along])}"
+                if len(placed) == 1 + (knee is not None)
+                else _value(table.settings[place][along]),
+                (x, y),
+                textcoords="offset points",
+                xytext=(5, 5),
+                fontsize=8,
+                color=LOGGED,
+            )
+
+
+def _share_axis(ax: Axes, table: Sweep) -> None:
+    """Along the top: the epochs as a share of those logged."""
+    from matplotlib.ticker import PercentFormatter
+
+    mean = float(table.lengths.mean())
+    if mean <= 0:
+        return
+    top = ax.secondary_xaxis("top", functions=(lambda x: x / mean, lambda x: x * mean))
+    top.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    top.set_xlabel("share of the logged epochs")
