@@ -50,6 +50,8 @@ from .stopper import EarlyStopping as EarlyStopping
 from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
+    from .advising import Advice as Advice
+    from .advising import advise as advise
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
     from .replaying import Replay as Replay
@@ -58,6 +60,7 @@ if _typing.TYPE_CHECKING:
     from .sweeping import sweep as sweep
 
 __all__ = [
+    "Advice",
     "AllOf",
     "Always",
     "AnyOf",
@@ -94,6 +97,7 @@ __all__ = [
     "Threshold",
     "TimeLimit",
     "Warmup",
+    "advise",
     "replay",
     "sweep",
 ]
@@ -102,10 +106,12 @@ __version__ = "0.1.0"
 
 # What needs NumPy, or the disk, is imported when it is first used: a loop may do without.
 _LAZY = {
+    "Advice": ".advising",
     "Checkpoints": ".checkpoints",
     "History": ".history",
     "Replay": ".replaying",
     "Sweep": ".sweeping",
+    "advise": ".advising",
     "replay": ".replaying",
     "sweep": ".sweeping",
 }

@@ -592,7 +592,7 @@ class Sweep:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"Sweep({self.rule!r}: {settings} of {axes}, {runs})"
 
-    def _columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
+    def columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
         """What each of these settings did on some of the runs, part by part."""
         if self._kept is None and not self._work.again:
             raise HistoryError(
@@ -609,7 +609,7 @@ class Sweep:
         """All columns, one above the other: arrays of shape (settings, runs)."""
         shape = (len(self.settings), self.runs)
         made = Column(*(np.empty(shape, _DTYPES.get(name)) for name in Column._fields))
-        for place, runs, column in self._columns(range(len(self.settings))):
+        for place, runs, column in self.columns(range(len(self.settings))):
             for array, part in zip(made, column, strict=True):
                 array[place, runs] = part
         return made
@@ -715,7 +715,7 @@ class Sweep:
         result = np.empty(len(self.settings))
         for chunk in slices(len(self.settings), max(1, _AT_A_TIME // (8 * self.runs))):
             rows = np.empty((chunk.stop - chunk.start, self.runs))
-            for place, runs, column in self._columns(range(chunk.start, chunk.stop)):
+            for place, runs, column in self.columns(range(chunk.start, chunk.stop)):
                 rows[place - chunk.start, runs] = getattr(column, name)
             result[chunk] = [_quantile(row, float(q)) for row in rows]
         return result
