@@ -14,6 +14,7 @@ from ..history import History
 from ..rule import AllOf, AnyOf, Rule
 from ..rules import Best, Patience, Smoothed, Warmup
 from ..sweeping import Sweep, sweep
+from .smoothing import Shown
 
 __all__ = ["Family", "default_families", "families_of", "patience_values"]
 
@@ -59,6 +60,9 @@ class Family:
 
     def swept(self, history: History, judge: Best, **options: Any) -> Sweep:
         """What all of them would have done."""
+        shown = Shown.of(self.rule, history, judge)
+        if shown is not None:
+            return sweep(shown.rule, shown, save=judge, **options, patience=self.values)
         name = ".".join([*map(str, self.place), "patience"])
         grid: dict[str, Any] = {name: self.values}
         return sweep(self.rule, history, save=judge, **options, **grid)
@@ -102,12 +106,11 @@ def default_families(patience: Patience, longest: int, several: bool) -> list[Fa
         return [plain]
     shares = [patience.replace(min_delta=share, relative=True) for share in _SHARES]
     growing = [patience.replace(growth=growth) for growth in _GROWTHS]
-    few = tuple(patience_values(longest, step=0.2))  # these take their time
     smoothed = [Smoothed(patience, patience.monitor, window=window) for window in _WINDOWS]
     return [
         plain,
         *(Family(rule, (), values) for rule in (*shares, *growing)),
-        *(Family(rule, (0,), few) for rule in smoothed),
+        *(Family(rule, (0,), values) for rule in smoothed),
     ]
 
 

@@ -104,23 +104,22 @@ class Study:
     def _measured(self, family: Family) -> _Tallies:
         settings = len(family.values)
         made = _Tallies(*(_Tally.of(settings) for _ in _Tallies._fields))
-        groups = [(made.calibrating, self._calibrating)]
-        if self.chose:
-            groups.append((made.choosing, self._choosing))
+        groups = np.column_stack([self._choosing, self._calibrating]).astype(np.float64)
         table = family.swept(self._history, self._judge, **self._options)
         for place, runs, column in table.columns(range(settings)):
             lost = self._stake.lost(column.regret, runs)
             if family is self.families[0]:
                 self.scores[runs] += lost
             over = lost > self._promise.max_regret
+            capped = np.minimum(lost, self._promise.cap)
+            sums = np.array([column.epochs, capped, over], dtype=np.float64) @ groups[runs]
+            for tally, ours in zip((made.choosing, made.calibrating), sums.T, strict=True):
+                for array, amount in zip(tally, ours, strict=True):
+                    array[place] += amount
             made.all.total[place] += lost.sum()
-            for tally, group in groups:
-                there = group[runs]
-                tally.total[place] += np.minimum(lost[there], self._promise.bound).sum()
-                tally.over[place] += np.count_nonzero(over[there])
-                tally.epochs[place] += column.epochs[there].sum()
         for name in ("over", "epochs"):
-            getattr(made.all, name)[:] = sum(getattr(tally, name) for tally, _ in groups)
+            two = (getattr(made.choosing, name), getattr(made.calibrating, name))
+            getattr(made.all, name)[:] = sum(two)
         return made
 
     def lost(self, family: Family) -> Iterator[tuple[Floats, Floats]]:

@@ -43,6 +43,11 @@ class Promise:
     at_most: float | None
     confidence: float
 
+    @property
+    def cap(self) -> float:
+        """Where losses are capped; a promise with confidence only counts those above another."""
+        return self.bound if self.at_most is None else 2 * self.max_regret
+
     def kept(self, runs: int, total: Any, over: Any, paths: int = 1) -> Bools:
         """Which settings of a path, by rising patience, keep the promise.
 
@@ -83,8 +88,8 @@ def most_that_reject(runs: int, share: float, error: float) -> int:
     That is, if they were more, so few cases (or fewer) would come up with a probability of at most
     `error`. -1: not even none at all says so.
 
-    >>> most_that_reject(22, 0.1, 0.1), most_that_reject(21, 0.1, 0.1), most_that_reject(100, 0.1, 0.1)
-    (0, -1, 5)
+    >>> [most_that_reject(runs, share=0.1, error=0.1) for runs in (21, 22, 100)]
+    [-1, 0, 5]
     """
     cases = np.arange(1, runs + 1)
     with np.errstate(divide="ignore"):  # the last ratio is that to runs + 1 cases
