@@ -19,6 +19,8 @@ import typing as _typing
 from .errors import CheckpointError as CheckpointError
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
+from .errors import LogError as LogError
+from .errors import LogWarning as LogWarning
 from .errors import MetricError as MetricError
 from .errors import MissingMetricError as MissingMetricError
 from .errors import RuleError as RuleError
@@ -54,6 +56,7 @@ if _typing.TYPE_CHECKING:
     from .advising import advise as advise
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
+    from .logs import read_history as read_history
     from .replaying import Replay as Replay
     from .replaying import replay as replay
     from .sweeping import Sweep as Sweep
@@ -76,6 +79,8 @@ __all__ = [
     "GeneralizationLoss",
     "History",
     "HistoryError",
+    "LogError",
+    "LogWarning",
     "MaxEpochs",
     "MetricError",
     "MissingMetricError",
@@ -98,6 +103,7 @@ __all__ = [
     "TimeLimit",
     "Warmup",
     "advise",
+    "read_history",
     "replay",
     "sweep",
 ]
@@ -112,6 +118,7 @@ _LAZY = {
     "Replay": ".replaying",
     "Sweep": ".sweeping",
     "advise": ".advising",
+    "read_history": ".logs",
     "replay": ".replaying",
     "sweep": ".sweeping",
 }

@@ -8,6 +8,8 @@ __all__ = [
     "CheckpointError",
     "EarlystopError",
     "HistoryError",
+    "LogError",
+    "LogWarning",
     "MetricError",
     "MissingMetricError",
     "RuleError",
@@ -54,6 +56,34 @@ class CheckpointError(EarlystopError, OSError):
 
 class HistoryError(EarlystopError, ValueError):
     """Logged metrics do not form a history: wrong shapes, lengths or values."""
+
+
+class LogError(HistoryError):
+    """A training log cannot be read: which one, where in it, and what was expected there.
+
+    source: the file (or what else was read), as text. place: where in it, such as "line 12"; ""
+    for all of it. not_a_log: nothing is wrong with it, but it holds no history of metrics.
+    """
+
+    def __init__(
+        self, message: str, source: str = "", place: str = "", *, not_a_log: bool = False
+    ) -> None:
+        where = ", ".join(part for part in (source, place) if part)
+        super().__init__(f"{where}: {message}" if where else message)
+        self.message, self.source, self.place = message, source, place
+        self.not_a_log = not_a_log
+
+    def __reduce__(self) -> tuple[object, ...]:
+        arguments = (self.message, self.source, self.place)
+        return _log_error, (*arguments, self.not_a_log)
+
+
+def _log_error(message: str, source: str, place: str, not_a_log: bool) -> LogError:
+    return LogError(message, source, place, not_a_log=not_a_log)
+
+
+class LogWarning(UserWarning):
+    """Something in a training log was left out, or may not be what it seems."""
 
 
 def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import HistoryError, MissingMetricError, name_advice
+
+if TYPE_CHECKING:
+    from .logs.report import Report
 
 __all__ = ["History"]
 
@@ -29,6 +32,9 @@ class History:
         value that was logged.
     lengths: epochs of each run, shape (runs,), where runs differ; what lies beyond is ignored.
     names: of the runs; "run 0", "run 1", ... if left out.
+    coordinates: where the epochs lie on other axes, such as `step` or `wall_time`: from name to an
+        array of the same shape, NaN where it is not known. They are no metrics: no rule sees them.
+    report: what was read, file by file, where the history comes from `read_history`; else None.
 
     Raises HistoryError, saying which metric and what was expected, for shapes that do not agree,
     values that are no numbers, and a history without runs, epochs or metrics.
@@ -41,9 +47,11 @@ class History:
     [[True, True, True], [True, False, False]]
     """
 
-    __slots__ = ("_gaps", "_names", "given_names", "lengths", "metrics")
+    __slots__ = ("_gaps", "_names", "coordinates", "given_names", "lengths", "metrics", "report")
 
     metrics: Mapping[str, Floats]
+    coordinates: Mapping[str, Floats]
+    report: Report | None
     lengths: npt.NDArray[np.int64]
     given_names: tuple[str, ...] | None
 
@@ -52,6 +60,7 @@ class History:
         metrics: Any,
         lengths: npt.ArrayLike | None = None,
         names: Iterable[str] | None = None,
+        coordinates: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
         columns = _columns_of(metrics)
         if columns is None:
@@ -84,6 +93,10 @@ class History:
         self.metrics = types.MappingProxyType(arrays)
         self.lengths = _lengths(lengths, shape)
         self.lengths.flags.writeable = False
+        self.coordinates = types.MappingProxyType(
+            {name: _coordinate(name, values, shape) for name, values in (coordinates or {}).items()}
+        )
+        self.report = None
         self.given_names = None if names is None else _names(names, shape[0])
         self._names = self.given_names
         for name, gaps in list(self._gaps.items()):
@@ -192,6 +205,86 @@ class History:
             return any((self._inside(runs) & ~gaps[runs]).any() for runs in self._few_runs())
         return name in self.metrics
 
+    def derive(self, name: str, how: str | Callable[[Mapping[str, Floats]], Any]) -> History:
+        """The history with one more metric, made of others.
+
+        how: an expression, such as "0.1 * metrics/mAP_0.5 + 0.9 * metrics/mAP_0.5:0.95" (numbers,
+            + - * / **, brackets, abs, sqrt, log, log10, exp, min, max; where it is not clear which
+            name is meant, put it in backticks), or a function that takes the metrics by name,
+            arrays of shape (runs, epochs), and returns such an array. Coordinates may be used, too.
+
+        An epoch reports it where it reports all the metrics it is made of. Expressions are parsed,
+        never executed as code. Raises MissingMetricError for a metric that there is not,
+        HistoryError for what is no expression, or another shape.
+
+        >>> from earlystop import History
+        >>> history = History({"precision": [0.5, 1.0, None], "recall": [0.5, 0.6, 0.1]})
+        >>> f1 = history.derive("f1", "2 * precision * recall / (precision + recall)")
+        >>> f1.metrics["f1"].tolist(), f1.reported("f1").tolist()
+        ([[0.5, 0.75, nan]], [[True, True, False]])
+        """
+        from .derived import Reads, evaluate
+
+        if name in self.metrics:
+            raise HistoryError(f"there is a metric {name!r} already")
+        values = Reads({**self.coordinates, **self.metrics})
+        array = np.asarray(evaluate(how, values) if isinstance(how, str) else how(values))
+        if array.shape != (shape := (self.runs, self.epochs)):
+            raise HistoryError(
+                f"the values of {name!r} must have the shape (runs, epochs) = {shape}, as the "
+                f"metrics have that it is made of, got {array.shape}"
+            )
+        missing = np.zeros(shape, dtype=np.bool_)
+        for source in values.asked:
+            if source in self._gaps:
+                missing |= self._gaps[source]
+            elif source not in self.metrics:
+                missing |= np.isnan(self.coordinates[source])
+        masked = np.ma.MaskedArray(np.where(missing, np.nan, array), mask=missing)
+        gaps = {**self._gaps, name: missing}
+        return self._with({**self.metrics, name: masked}, gaps)
+
+    def only(self, names: Iterable[str]) -> History:
+        """The history with these metrics alone.
+
+        >>> from earlystop import History
+        >>> History({"loss": [3.0, 2.0], "lr": [0.1, 0.1]}).only(["loss"])
+        History(1 run, up to 2 epochs: loss)
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        for name in names:
+            if name not in self.metrics:
+                raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self.metrics)}")
+        return self._with({name: self.metrics[name] for name in names}, self._gaps)
+
+    def _with(self, metrics: dict[str, Floats], gaps: dict[str, Bools]) -> History:
+        coordinates = dict(self.coordinates)
+        return _made(metrics, gaps, self.lengths, self.given_names, coordinates, self.report)
+
+    def where_reported(self, name: str) -> History:
+        """The epochs that report `name`, those alone: its series as it was logged, without gaps.
+
+        Where validation comes every few epochs or steps, replaying this counts validations. Runs
+        that never report it are left out. Raises MissingMetricError where none does.
+
+        >>> from earlystop import History
+        >>> history = History({"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 4.0]})
+        >>> history.where_reported("val_loss").metrics["loss"].tolist()
+        [[3.0, 2.0]]
+        """
+        self.require([name], "where_reported")
+        there = self.reported(name)
+        runs = np.flatnonzero(there.any(axis=1))
+        lengths = there.sum(axis=1)[runs]
+        order = np.argsort(~there[runs], axis=1, kind="stable")[:, : lengths.max()]
+        made = {key: np.take_along_axis(a[runs], order, axis=1) for key, a in self.metrics.items()}
+        gaps = {key: np.take_along_axis(a[runs], order, axis=1) for key, a in self._gaps.items()}
+        coordinates = {
+            key: np.take_along_axis(a[runs], order, axis=1) for key, a in self.coordinates.items()
+        }
+        names = [self.names[run] for run in runs]
+        return _made(made, gaps, lengths, names, coordinates, self.report)
+
     def records(self, run: int | str) -> list[dict[str, float]]:
         """The epochs of one run, by number or name, each with the metrics it reported.
 
@@ -265,25 +358,37 @@ class History:
             {name: gaps[rows] for name, gaps in self._gaps.items()},
             lengths,
             names,
+            {name: array[rows] for name, array in self.coordinates.items()},
+            self.report,
         )
 
     __iter__: Any = None  # else Python would ask for one number after another
 
     def __reduce__(self) -> Any:
-        return _made, (dict(self.metrics), self._gaps, self.lengths, self.given_names)
+        arrays = dict(self.metrics), self._gaps, self.lengths, self.given_names
+        return _made, (*arrays, dict(self.coordinates), self.report)
 
     def __repr__(self) -> str:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"History({runs}, up to {self.epochs} epochs: {', '.join(self.metrics)})"
 
 
-def _made(metrics: dict[str, Any], gaps: dict[str, Any], lengths: Any, names: Any) -> History:
+def _made(
+    metrics: dict[str, Any],
+    gaps: dict[str, Any],
+    lengths: Any,
+    names: Any,
+    coordinates: dict[str, Any] | None = None,
+    report: Report | None = None,
+) -> History:
     """The history of these arrays, as another kept them."""
     masked = {
         name: np.ma.MaskedArray(array, gaps[name]) if name in gaps else array
         for name, array in metrics.items()
     }
-    return History(masked, lengths, names)
+    history = History(masked, lengths, names, coordinates)
+    history.report = report
+    return history
 
 
 def unreported(name: str, owner: str, there: Iterable[str]) -> MissingMetricError:
@@ -394,6 +499,19 @@ def _numbers(name: str, array: Any) -> Any:
         return array.astype(np.float64)
     except (ValueError, TypeError, OverflowError) as error:
         raise HistoryError(f"the values of {name} must be real numbers: {error}") from error
+
+
+def _coordinate(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
+    """A coordinate of the epochs, shape (runs, epochs), NaN where it is not known."""
+    array, gaps = _array(f"the coordinate {name!r}", values)
+    if array.shape != shape:
+        raise HistoryError(
+            f"the coordinate {name!r} must have the shape of the metrics, (runs, epochs) = "
+            f"{shape}, got {array.shape}"
+        )
+    if gaps is not None:
+        array = np.where(gaps, np.nan, array)
+    return array
 
 
 def _lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:

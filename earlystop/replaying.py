@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,35 @@ class Replay:
     def share_saved(self) -> float:
         """The share of all logged epochs that would have been saved."""
         return 1 - int(self.epochs.sum()) / max(int(self.history.lengths.sum()), 1)
+
+    @property
+    def known_regret(self) -> Floats:
+        """The regret of the runs whose log has a best; of none if the save rule is no `Best`."""
+        if not isinstance(self.save, Best):
+            return np.empty(0)
+        known: Floats = self.regret[~np.isnan(self.regret)]
+        return known
+
+    def summary(self) -> dict[str, Any]:
+        """What the rule did, over all runs; None for what cannot be told.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
+        >>> replay(EarlyStopping("loss", patience=1), history).summary()["mean_regret"]
+        1.0
+        """
+        regret = self.known_regret
+        return {
+            "rule": repr(self.stop),
+            "save": repr(self.save),
+            "runs": len(self),
+            "stopped": int(self.stopped.sum()),
+            "logged": int(self.history.lengths.sum()),
+            "epochs": int(self.epochs.sum()),
+            "share_saved": self.share_saved,
+            "mean_regret": math.fsum(regret) / len(regret) if len(regret) else None,
+            "max_regret": float(regret.max()) if len(regret) else None,
+        }
 
     @property
     def _judge(self) -> Best:

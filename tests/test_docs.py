@@ -15,6 +15,8 @@ import pytest
 
 import earlystop as es
 import earlystop.cli
+import earlystop.logs
+import earlystop.plotting
 import earlystop.rules
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +25,14 @@ README = (ROOT / "README.md").read_text()
 
 def modules() -> list[str]:
     """The library's modules, those that can only be run as a program left out."""
-    packages = (es, earlystop.cli, earlystop.rules, earlystop.adapters)
+    packages = (
+        es,
+        earlystop.adapters,
+        earlystop.cli,
+        earlystop.logs,
+        earlystop.plotting,
+        earlystop.rules,
+    )
     names = [
         module.name
         for package in packages

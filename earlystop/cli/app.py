@@ -17,7 +17,9 @@ from ..text import one_line
 from .completion import completion
 from .demo import demo
 from .metrics import metrics
+from .plot import plot
 from .replay import replay
+from .report import report
 from .rules import rules
 from .sweep import sweep
 
@@ -145,5 +147,5 @@ def main() -> None:
     """
 
 
-for _command in (metrics, replay, sweep, rules, demo, completion):
+for _command in (metrics, replay, sweep, plot, report, rules, demo, completion):
     main.add_command(_command)

@@ -13,12 +13,12 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..text import count
+from ..text import count, one_line
 
 if TYPE_CHECKING:
     from ..history import History
@@ -57,15 +57,21 @@ class Logs:
         """Are progress bars to be shown? By default where somebody may be looking."""
         return sys.stderr.isatty() if self.show_progress is None else self.show_progress
 
-    def read(self) -> History:
-        """The history in all of them. Raises what `read_history` raises."""
-        import earlystop as es
+    def read(self, metrics: set[str] | None = None) -> History:
+        """The history in all of them, with these metrics or all. Raises what `read_history` does.
+
+        Logs of many metrics take memory for those that are kept.
+        """
+        from ..logs.reading import read_history
 
         sources: list[Any] = [
-            click.get_binary_stream("stdin") if source == "-" else source for source in self.sources
+            sys.stdin.buffer if source == "-" else source for source in self.sources
         ]
-        return es.read_history(
-            sources[0] if len(sources) == 1 else sources, progress=self.progress, **self.options
+        return read_history(
+            sources[0] if len(sources) == 1 else sources,
+            metrics=metrics,
+            progress=self.progress,
+            **self.options,
         )
 
 
@@ -219,6 +225,24 @@ class Asked:
         """How many settings a rule has."""
         return math.prod(len(values) for values in self.fields.values())
 
+    def axis_rules(self) -> list[Rule]:
+        """Rules with every single value of the settings, for what they look at."""
+        from ..grid import axes_of, settled_rule
+
+        made = []
+        for name, values in self.axes().items():
+            if name.rpartition(".")[2] in ("patience", "min_delta", "baseline", "start_from_epoch"):
+                continue  # no rule looks at another metric for these
+            for base in self._bases():
+                axes = axes_of(base, {name: values})
+                made += [settled_rule(base, axes, {name: value}) for value in values]
+        return made
+
+    @property
+    def rules_there(self) -> int:
+        """How many rules are asked about."""
+        return max(len(self.texts), 1) * self.combinations
+
     def save(self, rule: Rule) -> Rule:
         """What says which epochs are kept beside a rule; `Never()` where nothing is best."""
         import earlystop as es
@@ -264,22 +288,66 @@ def _direction(monitor: str, mode: Any) -> Any:
         ) from None
 
 
-def prepared(logs: Logs, asked: Asked) -> tuple[History, Asked]:
+def prepared(logs: Logs, asked: Asked, also: tuple[str, ...] = ()) -> tuple[History, Asked]:
     """The history, and what is asked about it: checked before anything is read, where it can be.
 
-    A log may state the direction of a metric, as CatBoost's do.
+    A log may state the direction of a metric, as CatBoost's do. Of the metrics, those that the
+    rules look at are read, and `also`; runs that report none of those that tell what is best are
+    left out, and it is said so.
     """
+    history = None
     try:
         asked.check()
     except _DirectionError:
-        history, monitor = logs.read(), str(asked.monitor)
-        history.require([monitor], "--monitor")
+        monitor = str(asked.monitor)
+        history = logs.read({monitor})
         if history.report is None or monitor not in history.report.modes:
             raise
         asked = dataclasses.replace(asked, mode=history.report.modes[monitor])
         asked.check()
-        return history, asked
-    return logs.read(), asked
+    rules = asked.rules() if asked.combinations <= _CHECKED else [asked.rule()]
+    saves = [asked.save(rule) for rule in rules]
+    if any(source == "-" for source in logs.sources) and history is not None:
+        return _reporting(history, rules, saves), asked  # what came by a pipe is read once
+    needs = _needs([*rules, *saves, *asked.axis_rules()])
+    history = logs.read(None if needs is None else needs | set(also))
+    return _reporting(history, rules, saves), asked
+
+
+def _needs(rules: Sequence[Rule]) -> set[str] | None:
+    """The metrics that these rules look at; None: all there are."""
+    from ..grid import all_parts
+
+    parts = [part for rule in rules for part in all_parts(rule)]
+    if any(part.settings.get("monitors") == () for part in parts):
+        return None
+    needs = {name for part in parts for name in part.all_needs}
+    return needs or None
+
+
+def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -> History:
+    """The runs that report what tells which epoch is best, or else what the rules look at."""
+    import numpy as np
+
+    judging = {name for save in saves for name in save.all_needs}
+    names = judging or {name for rule in rules for name in rule.all_needs}
+    there = [name for name in sorted(names) if name in history.metrics]
+    if not there:
+        return history
+    reports = np.zeros(history.runs, dtype=np.bool_)
+    for name in there:
+        reports |= history.reported(name).any(axis=1)
+    if reports.all() or not reports.any():
+        return history
+    without = int(np.count_nonzero(~reports))
+    click.echo(
+        one_line(
+            f"{without:,} of {count(history.runs, 'run')} left out: they do not report "
+            + " or ".join(map(repr, there))
+        ),
+        err=True,
+    )
+    return history[reports]
 
 
 def rule_options(command: Command) -> Command:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import count, number
+from ..text import count
 from .inputs import Logs, log_options, machine_options
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
@@ -159,12 +159,12 @@ def _print(history: History, found: list[_Metric], every: bool) -> None:
                 row["mode"] or "?",
                 *(f"{row[name]:,}" for name in ("runs", "values", "gaps")),
                 f"{bad:,}" if bad else "",
-                *(number(row[name]) for name in ("first", "last", "best")),
+                *(_short(row[name]) for name in ("first", "last", "best")),
             ]
         )
     several = history.runs > 1
     print_table(
-        ["<metric", "better", "runs", "values", "gaps", "NaN,\ninf", "first", "last", "best"],
+        ["<metric", "best\nis", "runs", "values", "gaps", "NaN,\ninf", "first", "last", "best"],
         rows,
         title=f"{count(history.runs, 'run')}, {count(int(history.lengths.sum()), 'epoch')}",
         caption="first, last, best: the median over runs" if several else None,
@@ -184,6 +184,10 @@ def _print(history: History, found: list[_Metric], every: bool) -> None:
             f"{lengths[len(lengths) // 2]:,}; --all lists the runs"
         )
     print_skipped(history)
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _print_files(history: History, every: bool) -> None:

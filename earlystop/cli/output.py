@@ -16,6 +16,9 @@ from ..text import one_line
 
 __all__ = ["Machine", "print_table", "say", "write_csv", "write_json"]
 
+_WIDEST = 10_000
+_NARROWEST = 16  # characters of a column of text, before what does not fit is cut off
+
 Machine = str | None  # "json", "csv", or None: for people
 
 
@@ -32,6 +35,7 @@ def print_table(
 ) -> None:
     """Print a table: text to the left where a heading begins with "<", else to the right."""
     from rich.box import ASCII2, SIMPLE_HEAD
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -46,17 +50,23 @@ def print_table(
         pad_edge=False,
         show_edge=False,
     )
-    for heading in headings:
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    longest = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
+    longest = longest or [0] * len(headings)
+    for place, heading in enumerate(headings):
         left = heading.startswith("<")
         table.add_column(
             heading.lstrip("<"),
             justify="left" if left else "right",
             no_wrap=not left,
             overflow="fold",
-            vertical="top",
+            min_width=min(_NARROWEST, longest[place]) if left else None,
         )
     for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
+        table.add_row(*map(Text, row))
+    whole = Measurement.get(console, console.options.update(width=_WIDEST), table)
+    if whole.maximum > console.width:
+        table.padding = (0, 0, 0, 1)
     console.print(table)
     console.print()
 

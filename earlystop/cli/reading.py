@@ -21,9 +21,13 @@ def files_of(history: History) -> list[Any]:
 
 def report_of(history: History) -> dict[str, Any]:
     """What was read, as JSON data."""
-    files = {} if history.report is None else history.report.to_dict()
+    files, there = {}, history.runs
+    if history.report is not None:
+        files = history.report.to_dict()
+        there = sum(len(file.runs) for file in history.report.files)
     return {
         "runs": history.runs,
+        "runs_left_out": there - history.runs,
         "epochs": int(history.lengths.sum()),
         "metrics": list(history.metrics),
         **files,

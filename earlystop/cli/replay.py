@@ -14,7 +14,7 @@ from .reading import print_skipped, report_of
 if TYPE_CHECKING:
     from ..replaying import Replay
 
-__all__ = ["replay", "replayed", "rule_row"]
+__all__ = ["replay", "replayed"]
 
 _MOST_RULES = 50
 _FEW_RUNS = 40  # more are summed up
@@ -48,7 +48,7 @@ def replay(
         write_json(
             {
                 "read": report_of(history),
-                "rules": [rule_row(result, full=True) for result in results],
+                "rules": [_rule_row(result) for result in results],
                 "runs": [row for result in results for row in _rows(result, reasons)],
             }
         )
@@ -58,16 +58,22 @@ def replay(
         _print(results, reasons, every)
 
 
-def replayed(logs: Logs, asked: Asked, workers: int = 1, most: int = _MOST_RULES) -> list[Replay]:
-    """What the rules would have done."""
+def replayed(
+    logs: Logs,
+    asked: Asked,
+    workers: int = 1,
+    most: int = _MOST_RULES,
+    also: tuple[str, ...] = (),
+) -> list[Replay]:
+    """What the rules would have done; also: further metrics to read."""
     import earlystop as es
 
-    if asked.combinations > most:
+    if asked.rules_there > most:
         raise click.UsageError(
-            f"these are {asked.combinations:,} rules, and this takes {most}: 'earlystop sweep' is "
+            f"these are {asked.rules_there:,} rules, and this takes {most}: 'earlystop sweep' is "
             "for many"
         )
-    history, asked = prepared(logs, asked)
+    history, asked = prepared(logs, asked, also)
     rules = asked.rules()
     saves = [asked.save(rule) for rule in rules]
     return [
@@ -83,34 +89,10 @@ def replayed(logs: Logs, asked: Asked, workers: int = 1, most: int = _MOST_RULES
     ]
 
 
-def rule_row(result: Replay, full: bool = False) -> dict[str, Any]:
-    """What a rule did, over all runs; full: with the rule as JSON data."""
-    row: dict[str, Any] = {"rule": repr(result.stop), "save": repr(result.save)}
-    if full:
-        row |= {"rule_data": result.stop.to_dict(), "save_data": result.save.to_dict()}
-    row |= {
-        "runs": len(result),
-        "stopped": int(result.stopped.sum()),
-        "logged": int(result.history.lengths.sum()),
-        "epochs": int(result.epochs.sum()),
-        "share_saved": result.share_saved,
-    }
-    regret = known_regret(result)
-    if regret is not None:
-        row["mean_regret"] = float(regret.mean()) if len(regret) else None
-        row["max_regret"] = float(regret.max()) if len(regret) else None
-    return row
-
-
-def known_regret(result: Replay) -> Any:
-    """The regret of the runs whose log has a best; None where nothing says what is best."""
-    import numpy as np
-
-    import earlystop as es
-
-    if not isinstance(result.save, es.Best):
-        return None
-    return result.regret[~np.isnan(result.regret)]
+def _rule_row(result: Replay) -> dict[str, Any]:
+    """What a rule did, with the rules as JSON data."""
+    data = {"rule_data": result.stop.to_dict(), "save_data": result.save.to_dict()}
+    return {**result.summary(), **data}
 
 
 def _rows(result: Replay, reasons: bool) -> list[dict[str, Any]]:
@@ -156,15 +138,15 @@ def _print(results: list[Replay], reasons: bool, every: bool) -> None:
 def _print_rules(results: list[Replay]) -> None:
     rows = []
     for result in results:
-        row = rule_row(result)
+        row = result.summary()
         rows.append(
             [
                 row["rule"],
                 f"{row['stopped']:,} of {row['runs']:,}",
                 f"{row['epochs']:,}",
                 f"{row['share_saved']:.1%}",
-                number(row.get("mean_regret")),
-                number(row.get("max_regret")),
+                number(row["mean_regret"]),
+                number(row["max_regret"]),
             ]
         )
     print_table(
@@ -203,7 +185,7 @@ def _unit(result: Replay) -> str | None:
 def _print_summary(result: Replay, reasons: bool) -> None:
     import numpy as np
 
-    row = rule_row(result)
+    row = result.summary()
     say(
         f"{result.stop!r}: {row['stopped']:,} of {count(row['runs'], 'run')} stopped, "
         f"{row['epochs']:,} of {row['logged']:,} epochs used, {row['share_saved']:.1%} saved"
@@ -214,8 +196,8 @@ def _print_summary(result: Replay, reasons: bool) -> None:
         "epochs used": result.epochs,
         "share used": result.epochs / np.maximum(lengths, 1),
     }
-    regret = known_regret(result)
-    if regret is not None and len(regret):
+    regret = result.known_regret
+    if len(regret):
         columns["regret"] = regret
     shares = (0.0, 0.1, 0.5, 0.9, 1.0)
     table = [
@@ -223,7 +205,7 @@ def _print_summary(result: Replay, reasons: bool) -> None:
         for name, values in columns.items()
     ]
     print_table(["<over the runs", "least", "10 %", "median", "90 %", "most"], table)
-    if regret is None or not len(regret):
+    if not len(regret):
         return
     say(f"No regret in {int((regret == 0).sum()):,} of {count(len(regret), 'run')}.")
     order = np.argsort(np.where(np.isnan(result.regret), -1.0, result.regret), kind="stable")

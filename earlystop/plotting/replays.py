@@ -22,6 +22,7 @@ from .style import (
     below,
     brief,
     drawn,
+    linear_to,
     mark_stop,
     plain,
     scaled,
@@ -114,21 +115,24 @@ def _curve(
     for name, (color, dashes) in zip(shown, greys, strict=False):
         drawn(ax, *_logged(history, name, row), label=name, color=color, ls=dashes)
     _best_of_log(ax, results, row)
-    for level, (result, name, look) in enumerate(
+    stops = 0
+    for place, (result, name, look) in enumerate(
         zip(results, names, itertools.cycle(LOOKS), strict=False)
     ):
-        _what_it_did(ax, result, name, look, row, len(results) - 1 - level)
+        _what_it_did(ax, result, name, look, row, stops, place)
+        stops += int(result.stopped[row])
+    if len(results) == 1 and results[0].epochs[row] < length:
+        ax.axvspan(results[0].epochs[row] - 1, length - 1, color="#eeeeee", lw=0, label="not run")
     values = [_logged(history, name, row) for name in shown]
-    scaled(ax, np.concatenate([v[there] for v, there in values]), "y")
+    modes = {result.save.mode for result in results if isinstance(result.save, Best)}
+    scaled(ax, np.concatenate([v[there] for v, there in values]), falls="max" not in modes)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     margin = max(0.5, 0.02 * length)
     ax.set_xlim(-margin, max(length, 1) - 1 + margin)
     ax.set_xlabel("epoch (the first is 0)")
     ax.set_ylabel(plain(", ".join(shown), 50))
-    stops = 9 * len(results)
-    ax.set_title(
-        f"{plain(history.names[row])}: {count(length, 'epoch')} logged", loc="left", pad=12 + stops
-    )
+    title = f"{plain(history.names[row])}: {count(length, 'epoch')} logged"
+    ax.set_title(title, loc="left", pad=10 + 9 * stops)
     below(ax)
 
 
@@ -162,7 +166,9 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
             )
 
 
-def _what_it_did(ax: Axes, result: Replay, name: str, look: Look, row: int, level: int) -> None:
+def _what_it_did(
+    ax: Axes, result: Replay, name: str, look: Look, row: int, level: int, place: int
+) -> None:
     """Where a rule stops, and what it keeps; told in one line of the legend."""
     kept, last = int(result.saved_epoch[row]), int(result.epochs[row]) - 1
     stopped = bool(result.stopped[row])
@@ -188,7 +194,7 @@ def _what_it_did(ax: Axes, result: Replay, name: str, look: Look, row: int, leve
             color=look.color,
             mfc="none",
             mew=1.6,
-            ms=9,
+            ms=9 + 4 * place,  # rules that keep the same epoch stand around one another
             zorder=5,
             label="_kept",
         )
@@ -218,7 +224,7 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
             look.marker,
             color=look.color,
             ms=6,
-            label=f"{name}: stops",
+            label=f"{name}: stops {int(stopped.sum()):,} of {count(history.runs, 'run')}",
         )
         if len(axes) > 1 and isinstance(result.save, Best):
             regret = result.regret
@@ -243,14 +249,14 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
             label="_kept",
         )
     ax.plot([], [], "|", color="#606060", ms=9, mew=2, label="the epoch that is kept")
-    ax.set_yticks(places, [plain(name, 34) for name in history.names], fontsize=8)
+    ax.set_yticks(places, [plain(name, 38) for name in history.names], fontsize=8)
     ax.set_ylim(history.runs - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("epochs")
     longest = int(history.lengths.max())
     if longest > 50 * max(int(np.median(history.lengths)), 1):
         ax.set_xscale("symlog", linthresh=max(int(np.median(history.lengths)), 1))
-    ax.set_xlim(0, longest * 1.03)
+    ax.set_xlim(0, max(longest, 1) * 1.03)
     ax.set_title(f"{count(history.runs, 'run')}: epochs used", loc="left")
     below(ax)
     if len(axes) > 1:
@@ -259,27 +265,21 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
         right.tick_params(axis="y", left=False)
         right.axvline(0, color=FAINT, lw=0.8)
         _scale_regret(right, results)
-        right.set_xlabel(plain(f"regret: {monitor} worse than the best of the log by", 60))
-        right.set_title("What is given up", loc="left")
-
-
-def _regrets(result: Replay) -> Any:
-    """The regrets there are."""
-    if not isinstance(result.save, Best):
-        return np.empty(0)
-    return result.regret[~np.isnan(result.regret)]
+        right.set_xlabel(plain(f"regret ({monitor})", 50))
+        right.set_title("Worse than the best of the log by", loc="left")
 
 
 def _scale_regret(ax: Axes, results: Sequence[Replay]) -> None:
     """An axis for regrets, of which many may be 0 and others of any magnitude."""
-    values = np.concatenate([_regrets(result) for result in results])
+    values = np.concatenate([result.known_regret for result in results])
     positive = values[np.isfinite(values) & (values > 0)]
     if not len(positive):
         ax.set_xlim(-0.05, 1)
+        ax.set_xticks([0.0])
         return
     high, near = float(min(positive.max(), LARGEST)), float(np.quantile(positive, 0.1))
     if high > 50 * near:
-        linear = 10.0 ** math.floor(math.log10(near))
+        linear = linear_to(near)
         ax.set_xscale("symlog", linthresh=linear)
         ax.set_xlim(-0.1 * linear, high * 1.5)
     else:
@@ -297,21 +297,21 @@ def _distribution(axes: list[Axes], results: Sequence[Replay], names: list[str])
         stopped = result.stopped.mean()
         label = f"{name}: stops {stopped:.0%} of runs, uses {1 - result.share_saved:.0%} of epochs"
         _cumulative(left, used, look, label)
-        regrets = _regrets(result)
+        regrets = result.known_regret
         if len(regrets):
             _cumulative(right, regrets, look, "_regret")
     left.set_xlim(0, 1.02)
-    left.set_xlabel("share of a run's logged epochs that is used, at most")
-    left.set_ylabel(f"share of the {count(history.runs, 'run')}")
+    left.set_xlabel("share of the logged epochs")
+    left.set_ylabel(f"runs with no more, of {history.runs:,}")
     left.xaxis.set_major_formatter(PercentFormatter(1))
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.set_ylim(0, 1.03)
     left.set_title("Epochs used", loc="left")
     monitor = _monitor(results[0])
-    if any(len(_regrets(result)) for result in results):
+    if any(len(result.known_regret) for result in results):
         _scale_regret(right, results)
-        right.set_xlabel(plain(f"regret: {monitor} worse than the best of the log by, at most", 70))
-    right.set_title("What is given up", loc="left")
+        right.set_xlabel(plain(f"regret ({monitor})", 50))
+    right.set_title("Worse than the best of the log by", loc="left")
     below(left)
 
 
@@ -321,7 +321,8 @@ def _cumulative(ax: Axes, values: Any, look: Look, label: str) -> None:
     finite = values[np.isfinite(values)]
     shares = np.arange(1, len(finite) + 1) / len(values)
     finite = np.clip(finite, 0, LARGEST)
-    places = np.searchsorted(shares, np.arange(1, 11) / 10 - 1e-9)
+    tenths = np.searchsorted(shares, np.arange(1, 11) / 10 - 1e-9)
+    marked = {float(finite[place]): int(place) + 1 for place in tenths if place < len(finite)}
     ax.step(
         np.r_[0.0, finite],
         np.r_[0.0, shares],
@@ -331,6 +332,6 @@ def _cumulative(ax: Axes, values: Any, look: Look, label: str) -> None:
         lw=1.6,
         marker=look.marker,
         ms=5,
-        markevery=sorted({int(place) + 1 for place in places if place < len(finite)}),
+        markevery=sorted(marked.values()),
         label=label,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,7 @@ __all__ = [
     "below",
     "brief",
     "drawn",
+    "linear_to",
     "mark_stop",
     "picture",
     "plain",
@@ -54,7 +56,7 @@ LOOKS = (
 )
 LOGGED, FAINT = "#404040", "#9a9a9a"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # matplotlib brings it along
     "font.size": 10,
     "axes.titlesize": 11,
@@ -69,7 +71,7 @@ _STYLE = {
     "text.usetex": False,
     "svg.hashsalt": "earlystop",  # the same picture is the same file
 }
-LARGEST = 1e300  # what axes can hold, margins and all
+LARGEST = 1e150  # what axes can hold, margins and logarithms and all
 _MOST_NAME = 60  # characters of a name
 
 
@@ -108,20 +110,24 @@ def plain(text: str, most: int = _MOST_NAME) -> str:
     return shortened(one_line(text), most).replace("$", r"\$")
 
 
-def below(ax: Axes, columns: int = 1) -> None:
-    """Put the legend below the axes, where it covers nothing."""
+def below(ax: Axes) -> None:
+    """Put the legend below the axes, or below a whole figure of ours: there it covers nothing."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.transforms import ScaledTranslation
 
-    handles, labels = ax.get_legend_handles_labels()
     figure: Any = ax.get_figure()
+    handles, labels = ax.get_legend_handles_labels()
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.legend(handles, labels, loc="outside lower left", handlelength=3.2)
+        return
+    under = ScaledTranslation(0, -42 / 72, figure.dpi_scale_trans)
     ax.legend(
         handles,
         labels,
         loc="upper left",
         bbox_to_anchor=(0, 0),
-        bbox_transform=ax.transAxes + ScaledTranslation(0, -42 / 72, figure.dpi_scale_trans),
+        bbox_transform=ax.transAxes + under,
         borderaxespad=0,
-        ncols=columns,
         handlelength=3.2,
     )
 
@@ -217,18 +223,23 @@ def brief(rule: str) -> str:
     return rule.replace(", mode='min'", "").replace(", mode='max'", "")
 
 
-def scaled(ax: Axes, values: Any, which: Literal["x", "y"]) -> None:
-    """A logarithmic axis where values differ by orders of magnitude."""
+def scaled(ax: Axes, values: Any, *, falls: bool) -> None:
+    """A logarithmic axis where values differ by orders of magnitude.
+
+    falls: lower is better; only then does a logarithm spread out what is near the best.
+    """
     finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
     if not len(finite):
         return
-    change = ax.set_xscale if which == "x" else ax.set_yscale
     low, high = float(finite.min()), float(finite.max())
-    if low > 0 and high / 100 > low:
-        change("log")
+    if falls and low > 1 / LARGEST and high / 100 > low:
+        ax.set_yscale("log")
         return
-    near = float(np.quantile(np.abs(finite), 0.5)) or float(
-        np.abs(finite)[finite != 0].min(initial=1)
-    )
-    if max(-low, high) / 1000 > near:
-        change("symlog", linthresh=near)
+    near = float(np.quantile(np.abs(finite), 0.5))
+    if near > 0 and max(-low, high) / 1000 > near:
+        ax.set_yscale("symlog", linthresh=linear_to(near))
+
+
+def linear_to(near: float) -> float:
+    """Up to where a symmetric logarithmic axis is linear: the power of ten below, in bounds."""
+    return max(10.0 ** math.floor(math.log10(near)), 1 / LARGEST)

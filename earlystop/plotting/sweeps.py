@@ -9,7 +9,19 @@ import numpy as np
 
 from ..errors import RuleError
 from ..text import count, number
-from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, styled
+from .style import (
+    FAINT,
+    LARGEST,
+    LOGGED,
+    LOOKS,
+    Look,
+    axes_for,
+    below,
+    brief,
+    linear_to,
+    plain,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,29 +46,29 @@ def plot_sweep(
 
 def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None:
     lines = _lines(table)
-    along = _along(table)
     epochs, regret = table.mean_epochs, np.clip(table.mean_regret, 0, LARGEST)
-    edges = None if band is None else [table.quantile_regret(q) for q in band]
     if len(lines) > len(LOOKS):  # too many to be told apart
         ax.plot(epochs, regret, ".", color=FAINT, ms=4, label=f"{count(len(table), 'setting')}")
         front = _front(epochs, regret)
-        lines, edges = {f"the best of them, {count(len(front), 'setting')}": front}, None
+        lines = {f"of the {count(len(front), 'setting')} that no other beats": front}
+    edges = None if band is None else [table.quantile_regret(q) for q in band]
     for (name, places), look in zip(lines.items(), LOOKS, strict=False):
-        _line(ax, table, places, look, name, band, edges)
-    _annotate(ax, table, along, next(iter(lines.values())))
-    finite = regret[np.isfinite(table.mean_regret)]
-    _scale_settings(ax, epochs, finite)
-    monitor = ", ".join(table.monitors)
+        there = [place for place in places if math.isfinite(table.mean_regret[place])]
+        _line(ax, table, there, look, name)
+        if band is not None and edges is not None:
+            _band(ax, table, there, look, band, edges, alone=len(lines) == 1)
+    if band is not None and len(lines) > 1:
+        ax.plot([], [], color=FAINT, lw=0.8, label=f"thin: {band[1]:.0%} of runs have no more")
+    _annotate(ax, table, _along(table), next(iter(lines.values())))
+    _scale_regret(ax, regret[np.isfinite(table.mean_regret)])
     ax.set_xlabel("mean epochs used")
-    ax.set_ylabel(plain(f"regret: {monitor} worse than the best of the log by", 60))
+    ax.set_xlim(left=0)
+    ax.set_ylabel(plain(f"regret ({', '.join(table.monitors)})", 50))
     left_out = int((~np.isfinite(table.mean_regret)).sum())
     note = f"; {left_out:,} with an infinite regret left out" if left_out else ""
     rule = plain(brief(repr(table.rule)), 60)
-    ax.set_title(
-        f"{rule}: {count(len(table), 'setting')} on {count(table.runs, 'run')}{note}",
-        loc="left",
-        pad=10,
-    )
+    settings, runs = count(len(table), "setting"), count(table.runs, "run")
+    ax.set_title(f"{rule}: {settings} on {runs}{note}", loc="left", pad=10)
     _share_axis(ax, table)
     below(ax)
 
@@ -69,7 +81,8 @@ def _along(table: Sweep) -> str:
 
 def _lines(table: Sweep) -> dict[str, list[int]]:
     """The places of the settings of each line: those that differ in one axis alone."""
-    along, lines = _along(table), {}
+    along = _along(table)
+    lines: dict[str, list[int]] = {}
     for place, setting in enumerate(table.settings):
         others = ", ".join(f"{n}={_value(v)}" for n, v in setting.items() if n != along)
         lines.setdefault(others, []).append(place)
@@ -90,56 +103,47 @@ def _front(epochs: Any, regret: Any) -> list[int]:
     return front
 
 
-def _line(
+def _line(ax: Axes, table: Sweep, places: list[int], look: Look, name: str) -> None:
+    """One line of settings."""
+    ax.plot(
+        table.mean_epochs[places],
+        np.clip(table.mean_regret[places], 0, LARGEST),
+        color=look.color,
+        ls=look.dashes if name else "-",
+        marker=look.marker,
+        ms=4 if len(places) <= 60 else 2.5,
+        lw=1.6,
+        label=plain(f"mean, {name}" if name else "mean over runs", 70),
+    )
+
+
+def _band(
     ax: Axes,
     table: Sweep,
     places: list[int],
     look: Look,
-    name: str,
-    band: tuple[float, float] | None,
+    band: tuple[float, float],
     edges: Any,
+    alone: bool,
 ) -> None:
-    """One line of settings, with the quantiles of the regret of runs around it."""
-    there = [place for place in places if math.isfinite(table.mean_regret[place])]
-    epochs, regret = table.mean_epochs[there], np.clip(table.mean_regret[there], 0, LARGEST)
-    mean = f"mean, {name}" if name else "mean over runs"
-    ax.plot(
-        epochs,
-        regret,
-        color=look.color,
-        ls=look.dashes if len(there) > 1 and name else "-",
-        marker=look.marker,
-        ms=4 if len(there) <= 60 else 2.5,
-        lw=1.6,
-        label=plain(mean, 70),
-    )
-    if edges is None or band is None:
-        return
-    low, high = (np.clip(edge[there], 0, LARGEST) for edge in edges)
-    order = np.argsort(epochs, kind="stable")
-    label = f"{band[0]:.0%} to {band[1]:.0%} of runs" + (f", {name}" if name else "")
-    ax.fill_between(
-        epochs[order],
-        low[order],
-        high[order],
-        color=look.color,
-        alpha=0.15,
-        lw=0,
-        label=plain(label, 70),
-    )
+    """Quantiles of the regret over runs: a shade, or, beside other lines, the upper one alone."""
+    order = np.asarray(places, dtype=int)[np.argsort(table.mean_epochs[places], kind="stable")]
+    low, high = (np.clip(edge[order], 0, LARGEST) for edge in edges)
+    epochs = table.mean_epochs[order]
+    if alone:
+        label = f"{band[0]:.0%} to {band[1]:.0%} of runs"
+        ax.fill_between(epochs, low, high, color=look.color, alpha=0.15, lw=0, label=label)
+    else:
+        ax.plot(epochs, high, color=look.color, ls=look.dashes, lw=0.8, alpha=0.7, label="_high")
 
 
-def _scale_settings(ax: Axes, epochs: Any, regret: Any) -> None:
-    if len(epochs) and epochs.min() > 0 and epochs.max() > 30 * epochs.min():
-        from matplotlib.ticker import LogFormatter, LogLocator
-
-        ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(9, 9)))
+def _scale_regret(ax: Axes, regret: Any) -> None:
+    """Linear, for that is where a knee is one; unless a few settings would hide all others."""
     positive = regret[regret > 0]
-    if len(positive) and positive.max() > 100 * np.quantile(positive, 0.25):
-        linear = 10.0 ** math.floor(math.log10(float(np.quantile(positive, 0.1))))
-        ax.set_yscale("symlog", linthresh=linear)
+    if len(positive):
+        near = float(np.quantile(positive, 0.5))
+        if positive.max() / 1000 > near:
+            ax.set_yscale("symlog", linthresh=linear_to(near))
     ax.set_ylim(bottom=0)
 
 
@@ -159,6 +163,8 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
         x, y = at(knee)
         placed.append((x / wide, y / high))
         setting = ", ".join(f"{name}={_value(v)}" for name, v in table.settings[knee].items())
+        ax.vlines(x, 0, y, color=LOGGED, lw=0.8, ls=":", label="_knee")
+        ax.hlines(y, 0, x, color=LOGGED, lw=0.8, ls=":", label="_knee")
         ax.plot(
             [x],
             [y],
@@ -199,6 +205,13 @@ def _share_axis(ax: Axes, table: Sweep) -> None:
     mean = float(table.lengths.mean())
     if mean <= 0:
         return
-    top = ax.secondary_xaxis("top", functions=(lambda x: x / mean, lambda x: x * mean))
+
+    def share(epochs: Any) -> Any:
+        return epochs / mean
+
+    def epochs_of(share: Any) -> Any:
+        return share * mean
+
+    top = ax.secondary_xaxis("top", functions=(share, epochs_of))
     top.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     top.set_xlabel("share of the logged epochs")

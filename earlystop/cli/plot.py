@@ -1,0 +1,111 @@
+"""`earlystop plot`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..text import count
+from .inputs import Asked, Logs, log_options, rule_options
+from .output import say
+from .replay import replayed
+from .sweep import swept
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot"]
+
+_MOST_RULES = 7  # as many as there are looks to tell them apart
+_FORMS = ("png", "svg", "pdf", "html")
+
+
+@click.command()
+@log_options
+@rule_options
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The file to write: .png, .svg, .pdf or .html; - for SVG on the standard output.",
+)
+@click.option("--run", metavar="NAME", help="Of several runs, the one to draw: its name or number.")
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "curve", "rows", "distribution", "sweep"]),
+    default="auto",
+    show_default=True,
+    help="A run's curve, a row a run, how many runs give up how much, or the trade-off of a sweep. "
+    "By itself: a sweep for more than 7 rules, else as fits the number of runs.",
+)
+@click.option("--metric", metavar="METRIC", multiple=True, help="Another to draw, in a curve.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+def plot(
+    logs: Logs,
+    asked: Asked,
+    out: str,
+    run: str | None,
+    kind: str,
+    metric: tuple[str, ...],
+    workers: int,
+) -> None:
+    """Draw what rules would have done: to one run, to many, or as the trade-off of a sweep.
+
+    LOGS are files, folders, glob patterns, or - for the standard input.
+
+    \b
+    earlystop plot log.csv --monitor val_loss --patience 5,20 -o run.png
+    earlystop plot runs/ --monitor val_loss --patience 5,20,50 -o runs.svg
+    earlystop plot runs/ --monitor val_loss --patience 1:201 -o sweep.pdf
+    """
+    form = "svg" if out == "-" else Path(out).suffix.lower().removeprefix(".")
+    if form not in _FORMS:
+        raise click.BadParameter(
+            f"{out!r} should end in {', '.join(f'.{form}' for form in _FORMS)}",
+            param_hint="'--out'",
+        )
+    if kind == "auto" and asked.rules_there > _MOST_RULES:
+        kind = "sweep"
+    figure, title = (
+        _of_sweep(logs, asked, workers)
+        if kind == "sweep"
+        else _of_replays(logs, asked, workers, run, kind, metric)
+    )
+    _write(figure, title, out, form)
+
+
+def _of_sweep(logs: Logs, asked: Asked, workers: int) -> tuple[Figure, str]:
+    table, _ = swept(logs, asked, workers)
+    return table.plot(), f"{count(len(table), 'setting')} on {count(table.runs, 'run')}"
+
+
+def _of_replays(
+    logs: Logs, asked: Asked, workers: int, run: str | None, kind: Any, metric: tuple[str, ...]
+) -> tuple[Figure, str]:
+    results = replayed(logs, asked, workers, most=_MOST_RULES, also=metric)
+    history = results[0].history
+    which: int | str | None = run
+    if run is not None and run.isdecimal() and run not in history.names:
+        which = int(run)
+    figure = results[0].plot(*results[1:], run=which, kind=kind, metrics=metric)
+    return figure, f"{count(len(results), 'rule')} on {count(history.runs, 'run')}"
+
+
+def _write(figure: Figure, title: str, out: str, form: str) -> None:
+    from ..files import write_whole
+    from ..plotting import picture
+
+    if form == "html":
+        from ..report import page_with
+
+        data = page_with(figure, title).encode()
+    else:
+        data = picture(figure, form)
+    if out == "-":
+        sys.stdout.write(data.decode())
+        return
+    say(f"wrote {write_whole(out, data)}")

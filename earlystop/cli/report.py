@@ -1,0 +1,94 @@
+"""`earlystop report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .inputs import Asked, Logs, log_options, rule_options
+from .output import say
+from .reading import print_skipped
+from .replay import replayed
+
+if TYPE_CHECKING:
+    from ..replaying import Replay
+    from ..sweeping import Sweep
+
+__all__ = ["report"]
+
+_MOST_RULES = 7
+_LARGEST_PATIENCE = 200
+
+
+@click.command()
+@log_options
+@rule_options
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="The HTML file to write.",
+)
+@click.option("--title", help="Of the report.")
+@click.option(
+    "--sweep/--no-sweep",
+    "with_sweep",
+    default=True,
+    show_default=True,
+    help="Tell what other values of the first rule's patience would have done.",
+)
+@click.option("--rows", type=click.IntRange(min=1), default=1000, help="Runs that are listed.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+def report(
+    logs: Logs,
+    asked: Asked,
+    out: str,
+    title: str | None,
+    with_sweep: bool,
+    rows: int,
+    workers: int,
+) -> None:
+    """Write a report: rules, pictures, every run, and what was read, in one HTML file.
+
+    LOGS are files, folders, glob patterns, or - for the standard input. The file needs nothing but
+    itself: it can be sent, archived and printed.
+
+    \b
+    earlystop report runs/ --monitor val_loss --patience 5,20 -o report.html
+    """
+    from ..report import write_report
+
+    results = replayed(logs, asked, workers, most=_MOST_RULES)
+    table = _patience_sweep(logs, results[0], workers) if with_sweep else None
+    named = {} if title is None else {"title": title}
+    written = write_report(out, *results, sweep=table, rows=rows, **named)
+    print_skipped(results[0].history)
+    say(f"wrote {written}")
+
+
+def _patience_sweep(logs: Logs, result: Replay, workers: int) -> Sweep | None:
+    """What other values of the patience would have done; None for a rule that has none, or two."""
+    import earlystop as es
+
+    from ..grid import axes_of
+
+    longest = int(result.history.lengths.max())
+    values = range(1, max(2, min(longest, _LARGEST_PATIENCE)) + 1)
+    grid: dict[str, Any] = {"patience": values}
+    if not isinstance(result.save, es.Best) or result.save.min_delta:
+        return None
+    try:
+        axes_of(result.stop, grid)
+    except es.RuleError:
+        return None
+    return es.sweep(
+        result.stop,
+        result.history,
+        save=result.save,
+        on_missing=result.on_missing,
+        workers=workers,
+        progress=logs.progress,
+        **grid,
+    )

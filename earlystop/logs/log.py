@@ -1,0 +1,341 @@
+"""`Log`: one source while it is read: its bytes, lines or JSON, within the limits."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import gzip
+import io
+import json
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from ..errors import LogError
+from .limits import Limits
+from .run import Rows
+
+__all__ = ["Log", "Options"]
+
+_HEAD = 2**16
+_UNBOUND = 64 * 2**20  # bytes that may be unpacked whatever the size of the packed file
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of `read_history` settled for all sources."""
+
+    coordinate: str | None = None
+    repeats: str = "replace"
+    skip: bool = False
+    separator: str | None = None
+    pattern: Any = None
+    encoding: str = "utf-8"
+    value_name: str = "value"
+    nan_is_gap: bool | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class Log:
+    """One source: a file, an open file, or a value in memory.
+
+    name: what it is called in errors. path: None if it is no file. notes: what a reader has to tell
+    about it. value: what was given, if it is neither a path nor an open file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: Options,
+        *,
+        path: Path | None = None,
+        content: bytes | None = None,
+        value: Any = None,
+    ) -> None:
+        self.name, self.path, self.options, self.value = name, path, options, value
+        self.limits = options.limits
+        self.notes: list[str] = []
+        self.damage: LogError | None = None
+        self._content = content
+
+    def __repr__(self) -> str:
+        return f"Log({self.name!r})"
+
+    def wrong(self, message: str, place: str = "", *, not_a_log: bool = False) -> LogError:
+        """The error that says what is wrong with this source, and where."""
+        return LogError(message, self.name, place, not_a_log=not_a_log)
+
+    def damaged(self, message: str, place: str = "") -> None:
+        """Raise an error; or, where errors are skipped, take note of it: the reader ends there."""
+        error = self.wrong(message, place)
+        if not self.options.skip:
+            raise error
+        self.damage = error
+
+    def rows(self, name: str | None = None) -> Rows:
+        """A run of this log, yet without rows."""
+        return Rows(name, limits=self.limits, source=self.name)
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many bytes there are, as they are stored."""
+        if self.path is not None:
+            return self.path.stat().st_size
+        return len(self._content or b"")
+
+    def open(self) -> BinaryIO:
+        """The bytes from their start, unpacked where they are packed.
+
+        Raises OSError where the file cannot be read, LogError where it is no regular file.
+        """
+        if self.value is not None:
+            raise self.wrong("expected a file, got a value in memory")
+        if self.path is None:
+            raw: BinaryIO = io.BytesIO(self._content or b"")
+        else:
+            # Without O_NONBLOCK a named pipe would wait for a writer.
+            handle = os.open(
+                self.path,
+                os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),
+            )
+            raw = os.fdopen(handle, "rb")
+            if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+                raw.close()
+                raise self.wrong("expected a regular file", not_a_log=True)
+        magic = raw.read(2)
+        raw.seek(0)
+        packed = magic == b"\x1f\x8b"
+        return _Bounded(raw, self, packed)  # type: ignore[return-value]
+
+    @functools.cached_property
+    def head(self) -> bytes:
+        """The first 64 KiB."""
+        with self.open() as file:
+            return file.read(_HEAD)
+
+    @functools.cached_property
+    def encoding(self) -> str:
+        """How the text is written: by its byte order mark, else as the caller says."""
+        for mark, name in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF32_LE, "utf-32"),
+            (codecs.BOM_UTF32_BE, "utf-32"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
+            if self.head.startswith(mark):
+                return name
+        return self.options.encoding
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The text of the first 64 KiB, for recognising it; "" where it is no text."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        try:
+            text = decoder.decode(self.head, len(self.head) < _HEAD)
+        except UnicodeError:
+            return ""
+        return "" if "\0" in text else text
+
+    @functools.cached_property
+    def first_lines(self) -> list[str]:
+        """The first whole lines, without their ends, blank ones left out."""
+        lines = self.text.splitlines()
+        if len(lines) > 1 and len(self.head) == _HEAD:
+            lines.pop()
+        return [line for line in lines if line.strip()]
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """The lines with their numbers, from 1. Raises LogError for one that is too long."""
+        longest = self.limits.line
+        with self.open() as file:
+            stream: Any = file
+            if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
+                yield from self._wide_lines(file)
+                return
+            place = 0
+            while True:
+                place += 1
+                line = stream.readline(longest + 1)
+                if not line:
+                    return
+                if len(line) > longest:
+                    raise self.wrong(
+                        f"the line is longer than {longest:,} bytes (see `limits`)", f"line {place}"
+                    )
+                try:
+                    text = line.decode("utf-8-sig" if place == 1 else self._codec)
+                except UnicodeError as error:
+                    raise self.wrong(
+                        f"expected text in {self.encoding}, got bytes that are none "
+                        f"({_shown(error)}); pass encoding=... if it is another one",
+                        f"line {place}",
+                    ) from None
+                yield place, text
+
+    @property
+    def _codec(self) -> str:
+        return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
+
+    def _wide_lines(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
+        data = file.read(self.limits.document + 1)
+        if len(data) > self.limits.document:
+            raise self.wrong(f"larger than {self.limits.document:,} bytes (see `limits`)")
+        try:
+            text = data.decode(self.encoding)
+        except UnicodeError as error:
+            raise self.wrong(f"expected text in {self.encoding}: {_shown(error)}") from None
+        yield from enumerate(text.splitlines(keepends=True), 1)
+
+    @functools.cached_property
+    def document(self) -> Any:
+        """The whole source as one JSON document; the class `Log` where it is none.
+
+        `json_error` says why not.
+        """
+        if not self.text.lstrip().startswith(("{", "[")):
+            return Log
+        largest = self.limits.document
+        with self.open() as file:
+            data = file.read(largest + 1)
+        if len(data) > largest:
+            self.json_error = f"larger than {largest:,} bytes (see `limits`)", ""
+            return Log
+        try:
+            return parsed(data.decode(self.encoding))
+        except json.JSONDecodeError as error:
+            self.json_error = error.msg, f"line {error.lineno} column {error.colno}"
+        except UnicodeError as error:
+            self.json_error = f"expected text in {self.encoding}: {_shown(error)}", ""
+        except ValueError as error:
+            self.json_error = str(error), ""
+        return Log
+
+    json_error: tuple[str, str] = ("", "")
+
+    @functools.cached_property
+    def first_records(self) -> list[dict[str, Any]]:
+        """The objects on the first lines (at most 20), up to a line that is none."""
+        found: list[dict[str, Any]] = []
+        if not self.text.lstrip().startswith("{"):
+            return found
+        for _, line in self.lines():
+            if not line.strip():
+                continue
+            try:
+                record = parsed(line)
+            except ValueError:
+                break
+            if not isinstance(record, dict):
+                break
+            found.append(record)
+            if len(found) == 20:
+                break
+        return found
+
+    @functools.cached_property
+    def has_lines(self) -> bool:
+        """Is there more than one line that begins like a JSON object?"""
+        begun = 0
+        for _, line in self.lines():
+            begun += line.lstrip().startswith("{")
+            if begun == 2 or (line.strip() and not begun):
+                break
+        return begun == 2
+
+    def records(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """The objects of JSON lines, with the numbers of their lines.
+
+        Raises LogError for a line that is no object.
+        """
+        for place, line in self.lines():
+            if not line.strip():
+                continue
+            try:
+                record = parsed(line)
+            except json.JSONDecodeError as error:
+                self.damaged(
+                    f"expected a JSON object, got {_short(line)}: {error.msg}", f"line {place}"
+                )
+                return
+            except ValueError as error:
+                self.damaged(f"expected a JSON object: {error}", f"line {place}")
+                return
+            if not isinstance(record, dict):
+                self.damaged(f"expected a JSON object, got {_short(line)}", f"line {place}")
+                return
+            yield place, record
+
+
+def parsed(text: str) -> Any:
+    """JSON, or a ValueError: nesting beyond what the parser can take is one, too."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deep") from None
+
+
+def _shown(error: UnicodeError) -> str:
+    start = getattr(error, "start", None)
+    return str(error) if start is None else f"byte {start}: {getattr(error, 'reason', '')}"
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+class _Bounded(io.RawIOBase):
+    """Bytes that end in an error where a packed file grows out of all proportion."""
+
+    def __init__(self, raw: BinaryIO, log: Log, packed: bool) -> None:
+        self._raw, self._log = raw, log
+        self._file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+        limits = log.limits
+        self._left = limits.file
+        if packed:
+            self._left = min(limits.file, max(_UNBOUND, limits.packing * log.size))
+
+    def readable(self) -> bool:
+        return True
+
+    def _taken(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise self._log.wrong(
+                "there is more in it than may be unpacked or read (see `limits`): "
+                "a packed file of this size is no log"
+            )
+        return data
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            size = self._left + 1
+        return self._taken(self._guarded(self._file.read, min(size, sys.maxsize)))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        size = self._left + 1 if size is None or size < 0 else size
+        return self._taken(self._guarded(self._file.readline, size))
+
+    def _guarded(self, read: Any, size: int) -> bytes:
+        try:
+            data: bytes = read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise self._log.wrong(
+                f"the packed (gzip) data is damaged or cut off: {error}"
+            ) from None
+        return data
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._guarded(lambda _: self._file.seek(place, whence), 0)  # type: ignore[return-value]
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+            self._raw.close()
+        super().close()

@@ -1,0 +1,77 @@
+"""Plain text, through a pattern that the user gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import LogError
+from .format import LogFormat
+from .log import Log
+from .run import Run, is_coordinate, number
+
+__all__ = ["FORMAT", "compiled"]
+
+_LONGEST = 2**16  # characters of a line that a pattern is tried on
+
+
+def compiled(pattern: Any) -> tuple[re.Pattern[str], ...]:
+    """The regular expressions of a pattern, or of several.
+
+    Raises LogError for one that is none, or that names no group.
+    """
+    single = isinstance(pattern, (str, re.Pattern)) or not isinstance(pattern, Iterable)
+    made = []
+    for one in [pattern] if single else pattern:
+        try:
+            expression = re.compile(one)
+        except (re.error, TypeError, RecursionError, OverflowError) as error:
+            raise LogError(f"`pattern` must be a regular expression: {error}") from None
+        if not isinstance(expression.pattern, str) or not expression.groupindex:
+            raise LogError(
+                "`pattern` needs a named group for each metric, such as (?P<loss>...), or two "
+                f"called name and value, got {expression.pattern!r}"
+            )
+        made.append(expression)
+    return tuple(made)
+
+
+def _found(log: Log, line: str, place: int) -> Iterator[tuple[str, float]]:
+    for pattern in log.options.pattern:
+        for match in pattern.finditer(line[:_LONGEST]):
+            groups = match.groupdict()
+            if groups.keys() >= {"name", "value"}:
+                groups = {str(groups["name"]).strip(): groups["value"]}
+            for name, text in groups.items():
+                if text is None:
+                    continue
+                try:
+                    value = number(text.strip().rstrip(",;"))
+                except ValueError:
+                    raise log.wrong(
+                        f"expected a number for {name!r}, where the pattern found {text[:40]!r}",
+                        f"line {place}",
+                    ) from None
+                if value is not None:
+                    yield name, value
+
+
+def _read(log: Log) -> Iterator[Run]:
+    if log.options.pattern is None:
+        raise log.wrong("the format of plain text needs pattern=..., a regular expression")
+    rows, row = log.rows(), dict[str, float]()
+    for place, line in log.lines():
+        for name, value in _found(log, line, place):
+            if name in row and not (is_coordinate(name) and row[name] == value):
+                rows.add(row)
+                row = {}
+            row[name] = value
+    if any(not is_coordinate(name) for name in row):
+        rows.add(row)
+    if not rows.length:
+        raise log.wrong("no line matches the pattern")
+    yield rows.run()
+
+
+FORMAT = LogFormat("text", lambda log: log.options.pattern is not None and bool(log.text), _read)
