@@ -14,6 +14,7 @@ import earlystop.adapters
 import pytest
 
 import earlystop as es
+import earlystop.advising
 import earlystop.cli
 import earlystop.logs
 import earlystop.plotting
@@ -28,6 +29,7 @@ def modules() -> list[str]:
     packages = (
         es,
         earlystop.adapters,
+        earlystop.advising,
         earlystop.cli,
         earlystop.logs,
         earlystop.plotting,

@@ -210,7 +210,8 @@ class Advice:
             "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])])
             for name, *cells in rows
         ]
-        return [f"On the same runs, beside the usual choices (regret in {self._of()}):", *lines]
+        unit = self._of() if self.unit == "metric" else f"a share of {self._of()}"
+        return [f"Beside the usual choices, on the same runs (regret: {unit}):", *lines]
 
     def _basis(self) -> list[str]:
         """What the answer rests on."""
