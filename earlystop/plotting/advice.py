@@ -62,8 +62,8 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
         clip_on=False,
         label=plain(f"the advice: {brief(repr(advice.rule))}", 90),
     )
-    highest = max([4 * level, y * 1.2, *(2 * _at(o, share)[1] for o in advice.defaults[-1:])])
-    ax.set_ylim(0, min(highest, LARGEST))
+    ax.set_yscale("symlog", linthresh=max(2 * level, 1e-12))  # what matters is near what is asked
+    ax.set_ylim(bottom=0)
     ax.set_xlim(0, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if share or advice.unit != "metric":
