@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Advice", "Line", "Outcome"]
 
 Floats = npt.NDArray[np.float64]
+
+_WIDTH = 92
 
 
 class Outcome(NamedTuple):
@@ -74,11 +78,12 @@ class Advice:
     lines: the trade-off, along each family.
 
     >>> from earlystop import History, advise
-    >>> epochs = range(1, 40)
-    >>> losses = [[1 / epoch + (epoch == late) / 4 for epoch in epochs] for late in range(30)]
-    >>> advice = advise(History({"val_loss": losses}), "val_loss", max_regret=0.1)
+    >>> falling = [1 / epoch for epoch in range(1, 41)]
+    >>> bumps = [5 + 7 * run % 30 for run in range(30)]
+    >>> runs = [{"val_loss": [*falling[:bump], *falling[bump - 3 :]]} for bump in bumps]
+    >>> advice = advise(History.from_runs(runs), "val_loss", max_regret=0.1)
     >>> advice.rule, advice.promised, advice.runs
-    (Patience('val_loss', patience=2, mode='min'), 0.1, 30)
+    (Patience('val_loss', patience=1, mode='min'), 0.1, 30)
     """
 
     rule: Rule
@@ -124,10 +129,13 @@ class Advice:
 
     def __str__(self) -> str:
         """What a person would answer."""
-        lines = [*self._answer(), "", *self._usual(), "", *self._basis()]
-        if self.warnings:
-            lines += ["", *(f"Mind: {warning}" for warning in self.warnings)]
-        return "\n".join(lines)
+        parts: list[Iterable[str]] = [
+            map(_filled, self._answer()),
+            self._usual(),
+            map(_filled, self._basis()),
+        ]
+        parts += [[_filled(f"Mind: {warning}.")] for warning in self.warnings]
+        return "\n\n".join("\n".join(part) for part in parts)
 
     def amount(self, regret: float) -> str:
         """A regret, with its unit.
@@ -283,6 +291,10 @@ class Advice:
         from ..plotting.advice import plot_advice
 
         return plot_advice(self, ax=ax)
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def percent(share: float) -> str:

@@ -84,10 +84,26 @@ def advise(
     are no error: the advice is then to train to the end, and says how many it takes.
 
     >>> from earlystop import History, advise
-    >>> epochs = range(1, 40)
-    >>> losses = [[1 / epoch + (epoch == late) / 4 for epoch in epochs] for late in range(30)]
-    >>> advice = advise(History({"val_loss": losses}), "val_loss", max_regret=0.1)
+    >>> falling = [1 / epoch for epoch in range(1, 41)]
+    >>> bumps = [5 + 7 * run % 30 for run in range(30)]
+    >>> runs = [{"val_loss": [*falling[:bump], *falling[bump - 3 :]]} for bump in bumps]
+    >>> advice = advise(History.from_runs(runs), "val_loss", max_regret=0.1)
     >>> print(advice)
+    Use Patience('val_loss', patience=1, mode='min').
+    Expected regret on a new run of the same kind: at most 10 % of the improvement; on these 30
+    it was 4.39 %.
+    It takes 20.5 of 43.0 epochs on average: 52.3 % saved.
+    <BLANKLINE>
+    Beside the usual choices, on the same runs (regret: a share of the improvement):
+                 mean regret  runs that lose more  epochs saved
+    the advice        4.39 %               13.3 %        52.3 %
+    patience 5           0 %                  0 %           0 %
+    patience 10          0 %                  0 %           0 %
+    patience 20          0 %                  0 %           0 %
+    <BLANKLINE>
+    This rests on 30 runs. It takes at least 9 runs to promise this.
+    Of these runs, one in twenty loses more than 14.5 % of the improvement; the most that one
+    loses is 17.9 % of the improvement.
     """
     if not isinstance(history, History):
         raise RuleTypeError(
