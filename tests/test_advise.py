@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from agreement import random_history
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import histories
 
@@ -216,13 +216,12 @@ NESTED = [
 ]
 
 
+@settings(max_examples=25)
 @given(history=histories())
 def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.History) -> None:
     places: dict[int, tuple[int, ...]] = {0: (0,), 1: (0,), 2: (0,), 3: (0, 0)}
     families = default_families(es.Patience("loss"), 8, several=True)
     for number, rule in enumerate(NESTED):
-        made = [es.sweep(rule, history, save=LOSS, **{name(places[number]): [1]})]
-        assert len(made[0]) == 1
         rules = [at(rule, places[number], patience) for patience in range(1, 8)]
         (family,) = families_of(rules, es.Patience("loss"), 8)
         assert family.values == tuple(range(1, 8))
@@ -237,10 +236,6 @@ def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.Hi
             assert (lost >= 0).all()
             if unit == "improvement":
                 assert (lost <= 1).all()
-
-
-def name(place: tuple[int, ...]) -> str:
-    return ".".join([*map(str, place), "patience"])
 
 
 def at(rule: es.Rule, place: tuple[int, ...], patience: int) -> es.Rule:
@@ -453,6 +448,20 @@ def test_what_the_user_says_about_the_logs_counts_more() -> None:
     assert not said.complete
     assert "regret counts from the best that was found by then" in said.warnings[0]
     assert es.advise(whole, "loss", max_regret=0.1).complete
+
+
+def test_a_patience_that_many_runs_outlived_did_not_stop_them() -> None:
+    ends = [[3.0, 2.0 - n / 10, 1.0, 4.0, 4.0] for n in range(6)]  # Patience(2) fires at the end
+    goes_on = [[3.0, 4.0, 4.0, 2.0, 1.0 + n / 10, 0.5] for n in range(3)]
+    longest = [9.0 - n for n in range(8)]
+
+    def found(runs: list[list[float]]) -> Any:
+        history = es.History.from_runs([{"loss": run} for run in [*runs, longest]])
+        return ended_by(history, LOSS, Stake(history, LOSS, "improvement"))
+
+    assert found(ends).rule == es.Patience("loss", 2)
+    assert found(ends + goes_on) is None
+    assert found(ends[:2]) is None
 
 
 @pytest.mark.parametrize("runs", [4, 12, 40])
