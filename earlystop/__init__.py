@@ -54,6 +54,7 @@ from .stopper import Stopper as Stopper
 if _typing.TYPE_CHECKING:
     from .advising import Advice as Advice
     from .advising import advise as advise
+    from . import logs as logs
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
     from .logs import read_history as read_history
@@ -125,6 +126,8 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _typing.Any:
+    if name == "logs":
+        return _importlib.import_module(".logs", __name__)
     if name in _LAZY:
         value = getattr(_importlib.import_module(_LAZY[name], __name__), name)
         globals()[name] = value

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
@@ -30,6 +29,8 @@ from sklearn.neural_network import MLPClassifier
 from .adapters.loop import EpochLoop
 from .files import write_whole
 from .history import History
+from .plotting import LOOKS, below, drawn, mark_stop, picture, styled
+from .plotting.style import FAINT
 from .replaying import replay
 from .rules import Best, Never
 from .stopper import EarlyStopping, Stopper
@@ -229,46 +230,36 @@ def _csv(history: dict[str, list[float | None]]) -> bytes:
     return text.getvalue().encode()
 
 
-# Colours of Okabe and Ito, told apart by the colour-blind and, with the dashes, in print.
-_BLUE, _ORANGE, _GREEN, _BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
-
-
 def _picture(runs: list[_Run]) -> bytes:
     """Loss and accuracy of the run that was never stopped, with each run's stop and best."""
     history = runs[0].history
-    with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+    with styled():
         figure = Figure(figsize=(9, 7), layout="constrained")
         loss_axes, accuracy_axes = figure.subplots(2, 1, sharex=True)
         for axes, name, label in (
             (loss_axes, "loss", "loss (cross-entropy)"),
             (accuracy_axes, "accuracy", "accuracy"),
         ):
-            axes.plot(history[name], color=_BLUE, lw=1.2, label="training")
-            axes.plot(history[f"val_{name}"], color=_ORANGE, lw=1.2, ls="--", label="validation")
+            drawn(axes, history[name], label="training", color=FAINT, ls="--")
+            drawn(axes, history[f"val_{name}"], label="validation")
             axes.set_ylabel(label)
-            axes.grid(alpha=0.25)
-            for run, color, marker in zip(runs[1:], (_GREEN, _BLACK), ("s", "o"), strict=True):
-                best = run.stopper.best_epoch or 0
-                axes.axvline(
-                    run.stopper.epoch - 1,
-                    color=color,
-                    lw=1.2,
-                    ls=":",
-                    label=f"{run.name}: stop (epoch {run.stopper.epoch - 1})",
-                )
+            for level, (run, look) in enumerate(zip(runs[1:], LOOKS, strict=False)):
+                best, last = run.stopper.best_epoch or 0, run.stopper.epoch - 1
+                text = f"{run.name}: stops after epoch {last}"
+                mark_stop(axes, last, look, level, label=text)
                 axes.plot(
                     best,
                     history[f"val_{name}"][best],
-                    marker,
-                    color=color,
+                    look.marker,
+                    color=look.color,
                     mfc="none",
-                    ms=8,
+                    mew=1.6,
+                    ms=9,
                     label=f"{run.name}: best (epoch {best})",
                 )
-        loss_axes.set_title("The run that was never stopped, and where two rules would have been")
+        title = "The run that was never stopped, and where two rules would have been"
+        loss_axes.set_title(title, loc="left", pad=28)
         loss_axes.set_ylim(bottom=0)
-        accuracy_axes.legend(loc="lower right", framealpha=0.9)  # where no curve runs
-        accuracy_axes.set_xlabel("epoch")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150)
-    return buffer.getvalue()
+        accuracy_axes.set_xlabel("epoch (the first is 0)")
+        below(accuracy_axes)
+        return picture(figure)

@@ -218,10 +218,10 @@ class History:
         HistoryError for what is no expression, or another shape.
 
         >>> from earlystop import History
-        >>> history = History({"precision": [0.5, 1.0, None], "recall": [0.5, 0.6, 0.1]})
+        >>> history = History({"precision": [0.5, 1.0, None], "recall": [0.5, 1.0, 0.1]})
         >>> f1 = history.derive("f1", "2 * precision * recall / (precision + recall)")
         >>> f1.metrics["f1"].tolist(), f1.reported("f1").tolist()
-        ([[0.5, 0.75, nan]], [[True, True, False]])
+        ([[0.5, 1.0, nan]], [[True, True, False]])
         """
         from .derived import Reads, evaluate
 

@@ -88,6 +88,9 @@ def report_page(
         f"{count(int(history.lengths.max()), 'epoch')}, {int(history.lengths.sum()):,} in all. "
         f"Metrics: {', '.join(history.metrics)}."
     ]
+    read = 0 if history.report is None else sum(len(file.runs) for file in history.report.files)
+    if read > history.runs:
+        facts.append(f"Of {count(read, 'run')} that were read, {read - history.runs:,} left out.")
     return _rendered(
         title=title,
         facts=facts,
@@ -230,6 +233,11 @@ def _runs_table(replays: tuple[Replay, ...], history: History, most: int) -> _Ta
     return _Table(headings, rows, note=note)
 
 
+def _left_out(file: Any) -> list[str]:
+    """Why a file was left out, without its name, which stands beside it."""
+    return [f"left out: {file.error.removeprefix(f'{file.source}: ')}"] if file.error else []
+
+
 def _files_table(files: tuple[Any, ...], most: int) -> _Table:
     ordered = sorted(files, key=lambda file: not file.error)  # what was left out comes first
     rows = [
@@ -237,7 +245,7 @@ def _files_table(files: tuple[Any, ...], most: int) -> _Table:
             str(file.source),
             file.format or "-",
             f"{len(file.runs):,}",
-            "; ".join([*file.notes, *([f"left out: {file.error}"] if file.error else [])]),
+            "; ".join([*file.notes, *_left_out(file)]),
         ]
         for file in ordered[:most]
     ]

@@ -6,8 +6,11 @@ import contextlib
 import doctest
 import importlib
 import io
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import earlystop.adapters
@@ -96,6 +99,38 @@ def test_the_readme_has_examples_and_says_what_they_print() -> None:
     assert len(BLOCKS) >= 6
     assert PAGE_BLOCKS
     assert sum(bool(printed) for _, printed in BLOCKS) >= 3
+
+
+SECTION = README.split("\n## From the command line", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+
+
+def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:
+    """In order, in the folder that the section's own Python block fills."""
+    command = tmp_path / "bin" / "earlystop"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m earlystop "$@"\n')
+    command.chmod(0o755)
+    path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    blocks = re.findall(
+        r"```(python|sh)\n(.*?)```(?:\n\n```text\n(.*?)```)?", SECTION, flags=re.DOTALL
+    )
+    assert sum(bool(printed) for _, _, printed in blocks) >= 3
+    for kind, code, printed in blocks:
+        program = [sys.executable, "-c"] if kind == "python" else ["bash", "-e", "-c"]
+        done = subprocess.run(
+            [*program, code],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, code + done.stderr
+        lines = [line.rstrip() for line in done.stdout.rstrip().splitlines()]
+        assert "\n".join([*lines, ""]) == printed or not printed
+    made = {"answers.csv", "sweep.json", "run.png", "sweep.svg", "report.html"}
+    assert made <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_readme_s_table_names_every_rule() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import string
 import sys
@@ -155,10 +156,8 @@ def test_a_rule_with_a_character_changed_is_a_rule_or_an_error(rule: es.Rule, se
     chance = random.Random(seed)
     text = list(repr(rule))
     text[chance.randrange(len(text))] = chance.choice(string.printable)
-    try:
-        parse_rule("".join(text))
-    except es.RuleError as error:
-        assert str(error)
+    with contextlib.suppress(es.RuleError):
+        assert isinstance(parse_rule("".join(text)), es.Rule)
 
 
 def test_a_signature_names_every_argument() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from agreement import disagreements, random_history
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import histories, rules
 
 import earlystop as es
 
@@ -105,3 +110,38 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
 
 def test_many_random_rules_over_many_random_histories_agree() -> None:
     assert disagreements(histories=600, seed=20170709, rules_per_history=2) == []
+
+
+@given(histories(), rules(), st.sampled_from(["min", "max"]))
+def test_best_and_regret_are_those_of_a_sweep(
+    history: es.History, rule: es.Rule, mode: Any
+) -> None:
+    save = es.Best("val_loss", mode=mode)
+    result = es.replay(rule, history, save=save)
+    table = es.sweep(es.Warmup(rule, 0), history, save=save, epochs=[0])
+    np.testing.assert_array_equal(result.epochs, table.epochs[0])
+    np.testing.assert_array_equal(result.best, table.best[0])
+    np.testing.assert_array_equal(result.regret, table.regret[0])
+    np.testing.assert_array_equal(result.saved_epoch, table.best_epoch[0])
+    assert result.share_saved == pytest.approx(table.share_saved[0])
+    mean = result.summary()["mean_regret"]
+    assert (mean is None) == (not len(result.known_regret))
+    if mean is not None:
+        assert mean == pytest.approx(table.mean_regret[0], rel=1e-12)
+
+
+def test_without_a_best_there_is_nothing_to_regret() -> None:
+    result = es.replay(es.MaxEpochs(2), es.History({"loss": [[3.0, 2.0, 1.0]]}), save=es.Every(2))
+    for ask in (lambda: result.best, lambda: result.regret, lambda: result.whole_log):
+        with pytest.raises(es.RuleError, match=r"save=Best\('val_loss'\)"):
+            ask()
+    assert result.to_dict() == {
+        "run": ["run 0"],
+        "logged": [3],
+        "epochs": [2],
+        "stopped": [True],
+        "saved_epoch": [1],
+    }
+    summary = result.summary()
+    assert (summary["mean_regret"], summary["max_regret"]) == (None, None)
+    assert summary["share_saved"] == pytest.approx(1 / 3)

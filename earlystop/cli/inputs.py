@@ -2,7 +2,8 @@
 
 A command on logs takes `@log_options`; one that asks about rules `@rule_options` besides. Both hand
 the command one object each: `Logs`, whose `read()` gives the history, and `Asked`, whose `rule()`,
-`rules()` and `axes()` give the rule with its settings.
+`rules()` and `axes()` give the rule with its settings. `prepared` reads the one and checks the
+other.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import dataclasses
 import functools
 import itertools
 import math
-import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..text import count, one_line
+from .sources import Command, Logs, log_options, machine_options, out_option, workers_option
+from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
     from ..history import History
@@ -30,122 +31,15 @@ __all__ = [
     "Logs",
     "log_options",
     "machine_options",
+    "out_option",
     "prepared",
     "rule_options",
-    "values_of",
+    "workers_option",
 ]
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_MOST_SETTINGS = 1_000_000
 _CHECKED = 1_000  # settings that are made before anything is read, to see whether they can be
-_FIELDS = ("patience", "min_delta", "baseline", "start_from_epoch", "relative")
-_RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(-?\d+))?")
+_FIELDS = ("patience", "min_delta", "baseline", "start_from_epoch")
 _VALUES = "One value, several (5,20) or a range (1:201, without its end; 0:500:10 in tens)."
-
-
-@dataclasses.dataclass(frozen=True)
-class Logs:
-    """What is to be read, and how."""
-
-    sources: tuple[str, ...]
-    options: Mapping[str, Any]
-    show_progress: bool | None
-
-    @property
-    def progress(self) -> bool:
-        """Are progress bars to be shown? By default where somebody may be looking."""
-        return sys.stderr.isatty() if self.show_progress is None else self.show_progress
-
-    def read(self, metrics: set[str] | None = None) -> History:
-        """The history in all of them, with these metrics or all. Raises what `read_history` does.
-
-        Logs of many metrics take memory for those that are kept.
-        """
-        from ..logs.reading import read_history
-
-        sources: list[Any] = [
-            sys.stdin.buffer if source == "-" else source for source in self.sources
-        ]
-        return read_history(
-            sources[0] if len(sources) == 1 else sources,
-            metrics=metrics,
-            progress=self.progress,
-            **self.options,
-        )
-
-
-def log_options(command: Command) -> Command:
-    """Add the argument LOGS and the options of reading; the command is called with `logs`."""
-
-    @functools.wraps(command)
-    def with_logs(
-        sources: tuple[str, ...], derive: tuple[str, ...], progress: bool | None, **rest: Any
-    ) -> Any:
-        names = ("format", "on_error", "repeats", "coordinate", "separator", "pattern", "encoding")
-        given = {name: value for name in names if (value := rest.pop(name)) is not None}
-        if derive:
-            given["derived"] = dict(map(_derived, derive))
-        return command(logs=Logs(sources, given, progress), **rest)
-
-    for option in reversed(
-        [
-            click.argument("sources", metavar="LOGS...", nargs=-1, required=True),
-            click.option(
-                "--format", metavar="NAME", help="The format of the logs, if not told by itself."
-            ),
-            click.option(
-                "--derive",
-                metavar="NAME=EXPR",
-                multiple=True,
-                help="A metric made of others: 'fit=0.1*mAP50 + 0.9*mAP'.",
-            ),
-            click.option(
-                "--on-error",
-                type=click.Choice(["raise", "skip"]),
-                help="Leave out what cannot be read, and say so, instead of ending.",
-            ),
-            click.option(
-                "--repeats",
-                type=click.Choice(["replace", "keep"]),
-                help="What becomes of epochs that a resumed run reports again.",
-            ),
-            click.option(
-                "--coordinate", metavar="NAME", help="The column that counts the rows, if unusual."
-            ),
-            click.option("--separator", metavar="CHAR", help="Of the columns, if not told."),
-            click.option(
-                "--pattern", metavar="REGEX", help="For plain text: named groups are metrics."
-            ),
-            click.option("--encoding", metavar="NAME", help="Of text; UTF-8 if left out."),
-            click.option(
-                "--progress/--quiet",
-                default=None,
-                help="Progress bars or none; by default where the error output is a terminal.",
-            ),
-        ]
-    ):
-        with_logs = option(with_logs)
-    return with_logs  # type: ignore[return-value]
-
-
-def machine_options(command: Command) -> Command:
-    """Add --json and --csv; the command is called with `machine`, None for neither."""
-    command = click.option("--csv", "machine", flag_value="csv", help="Print CSV.")(command)
-    return click.option("--json", "machine", flag_value="json", help="Print JSON.")(command)
-
-
-def _derived(text: str) -> tuple[str, str]:
-    name, equals, expression = text.partition("=")
-    if not (equals and name.strip() and expression.strip()):
-        raise click.BadParameter(
-            f"expected NAME=EXPR, such as 'fit=0.1*a + 0.9*b', got {text!r}",
-            param_hint="'--derive'",
-        )
-    return name.strip(), expression.strip()
-
-
-# Rules --------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -300,17 +194,17 @@ def prepared(logs: Logs, asked: Asked, also: tuple[str, ...] = ()) -> tuple[Hist
         asked.check()
     except _DirectionError:
         monitor = str(asked.monitor)
-        history = logs.read({monitor})
+        history = logs.read()
+        history.require([monitor], "--monitor")
         if history.report is None or monitor not in history.report.modes:
             raise
         asked = dataclasses.replace(asked, mode=history.report.modes[monitor])
         asked.check()
     rules = asked.rules() if asked.combinations <= _CHECKED else [asked.rule()]
     saves = [asked.save(rule) for rule in rules]
-    if any(source == "-" for source in logs.sources) and history is not None:
-        return _reporting(history, rules, saves), asked  # what came by a pipe is read once
-    needs = _needs([*rules, *saves, *asked.axis_rules()])
-    history = logs.read(None if needs is None else needs | set(also))
+    if history is None:
+        needs = _needs([*rules, *saves, *asked.axis_rules()])
+        history = logs.read(None if needs is None else needs | set(also))
     return _reporting(history, rules, saves), asked
 
 
@@ -359,6 +253,7 @@ def rule_options(command: Command) -> Command:
         monitor: str | None,
         mode: str,
         save: str | None,
+        relative: bool,
         grid: tuple[str, ...],
         on_missing: str,
         **rest: Any,
@@ -368,6 +263,8 @@ def rule_options(command: Command) -> Command:
             text = rest.pop(field)
             if text is not None:
                 fields[field] = values_of(text, f"--{field.replace('_', '-')}")
+        if relative:
+            fields["relative"] = [True]
         for text in grid:
             name, equals, values = text.partition("=")
             if not (equals and name.strip()):
@@ -379,9 +276,9 @@ def rule_options(command: Command) -> Command:
                 raise click.UsageError(f"{name.strip()!r} is given twice")
             fields[name.strip()] = values_of(values, f"--grid {name.strip()}")
         asked = Asked(rule, monitor, mode, save, fields, on_missing)
-        if asked.combinations > _MOST_SETTINGS:
+        if asked.combinations > MOST_SETTINGS:
             raise click.UsageError(
-                f"{count(asked.combinations, 'setting')} are more than the {_MOST_SETTINGS:,} "
+                f"{count(asked.combinations, 'setting')} are more than the {MOST_SETTINGS:,} "
                 "that are taken"
             )
         return command(asked=asked, **rest)
@@ -389,7 +286,11 @@ def rule_options(command: Command) -> Command:
     for option in reversed(
         [
             click.option("--monitor", metavar="METRIC", help="The metric to watch."),
-            click.option("--patience", metavar="VALUES", help=f"Epochs without gain. {_VALUES}"),
+            click.option(
+                "--patience",
+                metavar="VALUES",
+                help=f"Epochs without gain; 0 if left out. {_VALUES}",
+            ),
             click.option("--min-delta", metavar="VALUES", help="What a gain has to exceed."),
             click.option(
                 "--mode",
@@ -403,11 +304,7 @@ def rule_options(command: Command) -> Command:
                 "--start-from-epoch", metavar="VALUES", help="So many epochs do not count."
             ),
             click.option(
-                "--relative",
-                is_flag=False,
-                flag_value="true",
-                metavar="[true|false]",
-                help="Take --min-delta as a share of the best value.",
+                "--relative", is_flag=True, help="Take --min-delta as a share of the best value."
             ),
             click.option(
                 "--rule",
@@ -439,78 +336,3 @@ def rule_options(command: Command) -> Command:
     ):
         with_rules = option(with_rules)
     return with_rules  # type: ignore[return-value]
-
-
-def values_of(text: str, option: str) -> list[Any]:
-    """The values that an option gives a field.
-
-    Numbers, text, true, false, none, rules; several with commas; ranges of whole numbers as in
-    Python. Raises BadParameter for what is none of these.
-
-    >>> values_of("1:4,10", "--patience"), values_of("0,1e-3", "--min-delta")
-    ([1, 2, 3, 10], [0, 0.001])
-    >>> values_of("val_loss,'a,b'", "--grid monitor"), values_of("true", "--relative")
-    (['val_loss', 'a,b'], [True])
-    """
-    values: list[Any] = []
-    for item in _split(text):
-        found = _RANGE.fullmatch(item)
-        if found is None:
-            values.append(_value(item, option))
-            continue
-        start, stop, step = (int(part) if part else 1 for part in found.groups())
-        several = range(start, stop, step) if step else range(0)
-        if not several:
-            raise click.BadParameter(
-                f"the range {item} holds nothing: it goes from its start to before its end",
-                param_hint=f"'{option}'",
-            )
-        if len(several) > _MOST_SETTINGS:
-            raise click.BadParameter(
-                f"the range {item} holds more than {_MOST_SETTINGS:,} values",
-                param_hint=f"'{option}'",
-            )
-        values.extend(several)
-    if not values:
-        raise click.BadParameter("expected a value, got none", param_hint=f"'{option}'")
-    return list(dict.fromkeys(values))
-
-
-def _split(text: str) -> list[str]:
-    """The items between commas, of which those within quotes and brackets are none."""
-    items, depth, quote = [""], 0, ""
-    for char in text:
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "," and not depth:
-            items.append("")
-            continue
-        depth += not quote and ((char in "([") - (char in ")]"))
-        items[-1] += char
-    return [item.strip() for item in items if item.strip()]
-
-
-_WORDS = {"true": True, "false": False, "none": None, "null": None}
-
-
-def _value(item: str, option: str) -> Any:
-    from ..errors import RuleError
-    from ..parsing import parse_rule
-
-    if item.lower() in _WORDS:
-        return _WORDS[item.lower()]
-    for kind in (int, float):
-        try:
-            return kind(item)
-        except ValueError:
-            pass
-    if item[0] == item[-1] and item[0] in "\"'" and len(item) > 1:
-        return item[1:-1]
-    if item.endswith(")"):
-        try:
-            return parse_rule(item)
-        except RuleError as error:
-            raise click.BadParameter(str(error), param_hint=f"'{option}'") from None
-    return item

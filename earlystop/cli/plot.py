@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import count
-from .inputs import Asked, Logs, log_options, rule_options
+from .inputs import Asked, Logs, log_options, out_option, rule_options, workers_option
 from .output import say
 from .replay import replayed
 from .sweep import swept
@@ -26,13 +26,7 @@ _FORMS = ("png", "svg", "pdf", "html")
 @click.command()
 @log_options
 @rule_options
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(dir_okay=False),
-    required=True,
-    help="The file to write: .png, .svg, .pdf or .html; - for SVG on the standard output.",
-)
+@out_option("The file to write: .png, .svg, .pdf or .html; - for SVG on the standard output.")
 @click.option("--run", metavar="NAME", help="Of several runs, the one to draw: its name or number.")
 @click.option(
     "--kind",
@@ -43,7 +37,7 @@ _FORMS = ("png", "svg", "pdf", "html")
     "By itself: a sweep for more than 7 rules, else as fits the number of runs.",
 )
 @click.option("--metric", metavar="METRIC", multiple=True, help="Another to draw, in a curve.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@workers_option
 def plot(
     logs: Logs,
     asked: Asked,

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import count, number
-from .inputs import Asked, Logs, log_options, machine_options, prepared, rule_options
+from .inputs import (
+    Asked,
+    Logs,
+    log_options,
+    machine_options,
+    prepared,
+    rule_options,
+    workers_option,
+)
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 
@@ -26,7 +34,7 @@ _WORST = 5  # of many runs, so many with the largest regret are shown
 @rule_options
 @click.option("--reasons", is_flag=True, help="Say of every run why it stops.")
 @click.option("--all", "every", is_flag=True, help="List every run, however many there are.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@workers_option
 @machine_options
 def replay(
     logs: Logs, asked: Asked, reasons: bool, every: bool, workers: int, machine: Machine
@@ -121,6 +129,8 @@ def _reason(result: Replay, run: int) -> str | None:
 
 
 def _print(results: list[Replay], reasons: bool, every: bool) -> None:
+    import earlystop as es
+
     history = results[0].history
     few = every or history.runs <= _FEW_RUNS
     if len(results) > 1:
@@ -130,6 +140,9 @@ def _print(results: list[Replay], reasons: bool, every: bool) -> None:
             _print_runs(result, _rows(result, reasons or history.runs == 1), str(result.stop))
         elif len(results) == 1:
             _print_summary(result, reasons)
+    monitors = [result.save.monitor for result in results if isinstance(result.save, es.Best)]
+    if monitors:
+        say(f"Regret: how much worse the {monitors[0]} kept is than the best of the whole log.")
     if not few:
         say(f"{count(history.runs, 'run')} are summed up: --all lists them, --csv gives them all.")
     print_skipped(history)
@@ -152,7 +165,6 @@ def _print_rules(results: list[Replay]) -> None:
     print_table(
         ["<rule", "stopped", "epochs", "saved", "mean\nregret", "worst\nregret"],
         rows,
-        caption=_unit(results[0]),
     )
 
 
@@ -166,20 +178,10 @@ def _print_runs(result: Replay, rows: list[dict[str, Any]], title: str) -> None:
     headings = ["<run", "epochs\nlogged", "epochs\nused", "ended\nby", "epoch\nkept"]
     if rows and "best" in rows[0]:
         headings += ["value\nkept", "\nregret"]
-    print_table(headings, table, title=title, caption=_unit(result))
+    print_table(headings, table, title=title)
     for row in rows:
         if row.get("reason"):
             say(f"{row['run']}: epoch {row['epochs'] - 1}: stop: {row['reason']}")
-
-
-def _unit(result: Replay) -> str | None:
-    import earlystop as es
-
-    if not isinstance(result.save, es.Best):
-        return None
-    return (
-        f"Regret: how much worse the {result.save.monitor} kept is than the best of the whole log."
-    )
 
 
 def _print_summary(result: Replay, reasons: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .inputs import Asked, Logs, log_options, rule_options
+from .inputs import Asked, Logs, log_options, out_option, rule_options, workers_option
 from .output import say
 from .reading import print_skipped
 from .replay import replayed
@@ -24,13 +24,7 @@ _LARGEST_PATIENCE = 200
 @click.command()
 @log_options
 @rule_options
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(dir_okay=False),
-    required=True,
-    help="The HTML file to write.",
-)
+@out_option("The HTML file to write.")
 @click.option("--title", help="Of the report.")
 @click.option(
     "--sweep/--no-sweep",
@@ -40,7 +34,7 @@ _LARGEST_PATIENCE = 200
     help="Tell what other values of the first rule's patience would have done.",
 )
 @click.option("--rows", type=click.IntRange(min=1), default=1000, help="Runs that are listed.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@workers_option
 def report(
     logs: Logs,
     asked: Asked,

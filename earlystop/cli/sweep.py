@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import count, number
-from .inputs import Asked, Logs, log_options, machine_options, prepared, rule_options
+from .inputs import (
+    Asked,
+    Logs,
+    log_options,
+    machine_options,
+    prepared,
+    rule_options,
+    workers_option,
+)
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 
@@ -25,7 +33,7 @@ _SHARES = (0.5, 0.9)
 @log_options
 @rule_options
 @click.option("--all", "every", is_flag=True, help="List every setting, however many there are.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@workers_option
 @machine_options
 def sweep(logs: Logs, asked: Asked, every: bool, workers: int, machine: Machine) -> None:
     """Tell what every setting of a rule would have cost and saved.

@@ -7,7 +7,7 @@ from typing import Any
 
 from .format import LogFormat
 from .log import Log
-from .records import runs_of
+from .records import few, runs_of, tells_apart
 from .run import Run
 
 __all__ = ["FORMAT"]
@@ -26,10 +26,7 @@ def _read(log: Log) -> Iterator[Run]:
         raise ImportError(
             f'{log.name}: Parquet and Arrow files need pyarrow: pip install "earlystop[arrow]"'
         ) from error
-    with log.open() as file:
-        data = file.read(log.limits.document + 1)
-    if len(data) > log.limits.document:
-        raise log.wrong(f"larger than {log.limits.document:,} bytes (see `limits`)")
+    data = log.whole()
     try:
         yield from runs_of(log, _records(log, pyarrow.BufferReader(data), data[:4] == b"PAR1"))
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
@@ -43,18 +40,43 @@ def _records(log: Log, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
         import pyarrow.parquet
 
         file = pyarrow.parquet.ParquetFile(data)
-        _within(log, file.metadata.num_rows, file.metadata.num_columns)
-        batches = file.iter_batches(_AT_ONCE)
+        columns = _columns(log, file.schema_arrow)
+        _within(log, file.metadata.num_rows, len(columns))
+        batches = file.iter_batches(_AT_ONCE, columns=columns)
     else:
         import pyarrow.ipc
 
         reader = pyarrow.ipc.open_file(data)
-        batches = (reader.get_batch(place) for place in range(reader.num_record_batches))
+        columns = _columns(log, reader.schema)
+        batches = (
+            reader.get_batch(place).select(columns) for place in range(reader.num_record_batches)
+        )
     rows = 0
     for batch in batches:
+        batch.validate(full=True)  # damaged offsets would be followed to wherever they point
         rows += batch.num_rows
         _within(log, rows, batch.num_columns)
         yield from batch.to_pylist()
+
+
+def _columns(log: Log, schema: Any) -> list[str]:
+    """The columns of numbers, and the texts that tell runs apart: others may be of any size."""
+    import pyarrow.types as kinds
+
+    taken: list[str] = []
+    others: list[str] = []
+    for field in schema:
+        kind = field.type
+        numbers = kinds.is_integer(kind) or kinds.is_floating(kind)
+        told = tells_apart(field.name) and (
+            kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind)
+        )
+        (taken if numbers or told else others).append(field.name)
+    if len(set(taken)) < len(taken):
+        raise log.wrong(f"expected columns of different names, got {sorted(taken)[:10]}")
+    if others:
+        log.notes.append(f"no numbers, left out: {few(others)}")
+    return taken
 
 
 def _within(log: Log, rows: int, columns: int) -> None:

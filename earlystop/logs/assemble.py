@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +14,7 @@ from ..errors import LogError, MissingMetricError, name_advice
 from ..history import History
 from .limits import Limits
 from .report import FileReport, Report
-from .run import Points, Run
+from .run import Run
 
 __all__ = ["Read", "assembled"]
 
@@ -59,10 +59,10 @@ def assembled(
     shape = (len(runs), max(run.length for run in runs))
     _within(limits, shape, kept, places, reads)
     history = History(
-        {name: _metric(runs, shape, name) for name in kept},
+        _arrays(runs, shape, kept),
         lengths=[run.length for run in runs],
         names=_names(reads),
-        coordinates={name: _coordinate(runs, shape, name) for name in places},
+        coordinates=_coordinates(runs, shape, places),
     )
     for name, how in derived.items():
         history = history.derive(name, how)
@@ -104,23 +104,33 @@ def _within(
         )
 
 
-def _metric(runs: Sequence[Run], shape: tuple[int, int], name: str) -> Any:
-    values, gaps = np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)
+def _arrays(runs: Sequence[Run], shape: tuple[int, int], kept: Iterable[str]) -> dict[str, Any]:
+    """The metrics as arrays (runs, epochs), masked where they were not reported."""
+    arrays = {n: (np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)) for n in kept}
     for row, run in enumerate(runs):
-        points = run.metrics.get(name)
-        if points is not None:
-            values[row, points.rows] = points.values
-            gaps[row, points.rows] = False
-    return np.ma.MaskedArray(values, mask=gaps)
+        for name, points in run.metrics.items():
+            if name in arrays:
+                values, gaps = arrays[name]
+                values[row, points.rows] = points.values
+                gaps[row, points.rows] = False
+    return {name: np.ma.MaskedArray(values, mask=gaps) for name, (values, gaps) in arrays.items()}
 
 
-def _coordinate(runs: Sequence[Run], shape: tuple[int, int], name: str) -> Any:
-    values = np.full(shape, np.nan)
+def _coordinates(
+    runs: Sequence[Run], shape: tuple[int, int], names: Iterable[str]
+) -> dict[str, Any]:
+    arrays = {name: np.full(shape, np.nan) for name in names}
     for row, run in enumerate(runs):
-        points: Points | None = run.coordinates.get(name)
-        if points is not None:
-            values[row, points.rows] = points.values
-    return values
+        for name, points in run.coordinates.items():
+            arrays[name][row, points.rows] = points.values
+    return arrays
+
+
+def _told(error: LogError, source: str) -> str:
+    """What an error says, without the source where it stands beside it."""
+    if error.source != source:
+        return str(error)
+    return f"{error.place}: {error.message}" if error.place else error.message
 
 
 def _report(reads: Sequence[Read], names: Sequence[str]) -> Report:
@@ -134,7 +144,7 @@ def _report(reads: Sequence[Read], names: Sequence[str]) -> Report:
             notes += [f"{name}: {note}" if len(given) > 1 else note for note in run.notes]
             for metric, mode in run.modes.items():
                 modes[metric].add(mode)
-        error = str(read.error) if read.error else ""
+        error = _told(read.error, read.source) if read.error else ""
         files.append(FileReport(read.source, read.format, given, tuple(notes), error))
     agreed = {metric: next(iter(said)) for metric, said in modes.items() if len(said) == 1}
     return Report(tuple(files), agreed)

@@ -108,8 +108,14 @@ def recognised(log: Log) -> LogFormat:
     message, place = log.json_error
     if message:
         raise log.wrong(f"expected JSON: {message}", place)
+    if log.document is not Log:
+        raise log.wrong(
+            "JSON of no known format: expected lists of numbers by metric, or one record an epoch",
+            not_a_log=True,
+        )
     if not log.text:
-        raise log.wrong("expected a log, got bytes of no known format", not_a_log=True)
+        message = log.text_error or "expected a log, got a file of no known format"
+        raise log.wrong(message, not_a_log=True)
     raise log.wrong(
         "plain text of no known format: pass pattern=..., a regular expression with a named group "
         r"for each metric, such as r'loss=(?P<loss>\S+)'",

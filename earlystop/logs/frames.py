@@ -15,8 +15,10 @@ __all__ = ["is_frame", "runs_of_frame"]
 
 def is_frame(source: Any) -> bool:
     """Is this a data frame, lazy or not, or a table of Arrow?"""
-    names = "column_names" if hasattr(source, "column_names") else "columns"
-    return hasattr(source, names) and (hasattr(source, "__getitem__") or hasattr(source, "collect"))
+    kind = type(source)  # a lazy frame would have to be resolved to have columns itself
+    return any(hasattr(kind, names) for names in ("column_names", "columns")) and (
+        hasattr(kind, "__getitem__") or hasattr(kind, "collect")
+    )
 
 
 def runs_of_frame(log: Log, frame: Any) -> Iterator[Run]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .format import LogFormat
 from .log import Log
+from .records import few
 from .run import Run, is_coordinate, plain_number
 from .run_lines import points_of
 
@@ -48,7 +49,7 @@ def columns_run(log: Log, columns: Mapping[str, Any], name: str | None = None) -
     run.length = next(iter(lengths.values()), 0)
     run.metrics = {name: points for name, points in run.metrics.items() if len(points.rows)}
     if others:
-        run.notes.append(f"no lists of numbers, left out: {', '.join(others)}")
+        run.notes.append(f"no lists of numbers, left out: {few(others)}")
     return run
 
 

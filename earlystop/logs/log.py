@@ -23,7 +23,9 @@ from .run import Rows
 __all__ = ["Log", "Options"]
 
 _HEAD = 2**16
-_UNBOUND = 64 * 2**20  # bytes that may be unpacked whatever the size of the packed file
+_BINARY = 1024  # characters, of which none is a NUL in a text
+_CHUNK = 2**20
+_UNBOUND = 16 * 2**20  # bytes that may be unpacked whatever the size of the packed file
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Log:
         self.notes: list[str] = []
         self.damage: LogError | None = None
         self._content = content
+        self._values = 0
 
     def __repr__(self) -> str:
         return f"Log({self.name!r})"
@@ -79,7 +82,22 @@ class Log:
 
     def rows(self, name: str | None = None) -> Rows:
         """A run of this log, yet without rows."""
-        return Rows(name, limits=self.limits, source=self.name)
+        return Rows(name, log=self)
+
+    def whole(self) -> bytes:
+        """All bytes. Raises LogError where there are too many."""
+        most = self.limits.whole
+        with self.open() as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise self.wrong(f"larger than {most:,} bytes (see `limits`)")
+        return data
+
+    def count(self, values: int) -> None:
+        """Take note of this many values. Raises LogError where they are too many."""
+        self._values += values
+        if self._values > self.limits.values:
+            raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
 
     @functools.cached_property
     def size(self) -> int:
@@ -114,7 +132,9 @@ class Log:
 
     @functools.cached_property
     def head(self) -> bytes:
-        """The first 64 KiB."""
+        """The first 64 KiB; nothing of a value in memory."""
+        if self.value is not None:
+            return b""
         with self.open() as file:
             return file.read(_HEAD)
 
@@ -134,63 +154,89 @@ class Log:
 
     @functools.cached_property
     def text(self) -> str:
-        """The text of the first 64 KiB, for recognising it; "" where it is no text."""
+        """The text of the first 64 KiB, up to bytes that are none, for recognising it.
+
+        "" where it is no text from the start: `text_error` says why.
+        """
         decoder = codecs.getincrementaldecoder(self.encoding)()
         try:
             text = decoder.decode(self.head, len(self.head) < _HEAD)
-        except UnicodeError:
+        except UnicodeError as error:
+            self.text_error = (
+                f"expected text in {self.encoding}, got bytes that are none ({_shown(error)}); "
+                "pass encoding=... if it is another one"
+            )
+            text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
+            if "\n" not in text:
+                return ""
+        if "\0" in text[:_BINARY]:
+            self.text_error = "expected a log, got binary data of no known format"
             return ""
-        return "" if "\0" in text else text
+        return text
+
+    text_error: str = ""
 
     @functools.cached_property
     def first_lines(self) -> list[str]:
         """The first whole lines, without their ends, blank ones left out."""
-        lines = self.text.splitlines()
+        lines = [line.rstrip("\r") for line in self.text.split("\n")]
         if len(lines) > 1 and len(self.head) == _HEAD:
             lines.pop()
         return [line for line in lines if line.strip()]
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """The lines with their numbers, from 1. Raises LogError for one that is too long."""
+        """The lines with their numbers, from 1, blank ones left out.
+
+        Raises LogError for one that is too long, and for bytes that are no text.
+        """
+        if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
+            yield from self._wide_lines()
+            return
+        for place, line in self._lines_of_bytes():
+            try:
+                text = line.decode(self.encoding if place == 1 else self._codec)
+            except UnicodeError as error:
+                raise self.wrong(
+                    f"expected text in {self.encoding}, got bytes that are none "
+                    f"({_shown(error)}); pass encoding=... if it is another one",
+                    f"line {place}",
+                ) from None
+            yield place, text
+
+    def _lines_of_bytes(self) -> Iterator[tuple[int, bytes]]:
         longest = self.limits.line
         with self.open() as file:
-            stream: Any = file
-            if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
-                yield from self._wide_lines(file)
-                return
-            place = 0
-            while True:
-                place += 1
-                line = stream.readline(longest + 1)
-                if not line:
-                    return
-                if len(line) > longest:
-                    raise self.wrong(
-                        f"the line is longer than {longest:,} bytes (see `limits`)", f"line {place}"
-                    )
-                try:
-                    text = line.decode("utf-8-sig" if place == 1 else self._codec)
-                except UnicodeError as error:
-                    raise self.wrong(
-                        f"expected text in {self.encoding}, got bytes that are none "
-                        f"({_shown(error)}); pass encoding=... if it is another one",
-                        f"line {place}",
-                    ) from None
-                yield place, text
+            place, rest = 0, b""
+            while chunk := file.read(min(_CHUNK, longest)):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    place += 1
+                    if line and line != b"\r":
+                        self._within(line, place)
+                        yield place, line + b"\n"
+                self._within(rest, place + 1)
+            if rest.strip():
+                yield place + 1, rest
+
+    def _within(self, line: bytes, place: int) -> None:
+        if len(line) > self.limits.line:
+            raise self.wrong(
+                f"the line is longer than {self.limits.line:,} bytes (see `limits`)",
+                f"line {place}",
+            )
 
     @property
     def _codec(self) -> str:
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
 
-    def _wide_lines(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
-        data = file.read(self.limits.document + 1)
-        if len(data) > self.limits.document:
-            raise self.wrong(f"larger than {self.limits.document:,} bytes (see `limits`)")
+    def _wide_lines(self) -> Iterator[tuple[int, str]]:
         try:
-            text = data.decode(self.encoding)
+            text = self.whole().decode(self.encoding)
         except UnicodeError as error:
             raise self.wrong(f"expected text in {self.encoding}: {_shown(error)}") from None
-        yield from enumerate(text.splitlines(keepends=True), 1)
+        for place, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield place, line + "\n"
 
     @functools.cached_property
     def document(self) -> Any:
@@ -241,6 +287,8 @@ class Log:
     @functools.cached_property
     def has_lines(self) -> bool:
         """Is there more than one line that begins like a JSON object?"""
+        if self.value is not None:
+            return False
         begun = 0
         for _, line in self.lines():
             begun += line.lstrip().startswith("{")
@@ -317,10 +365,6 @@ class _Bounded(io.RawIOBase):
         if size is None or size < 0:
             size = self._left + 1
         return self._taken(self._guarded(self._file.read, min(size, sys.maxsize)))
-
-    def readline(self, size: int | None = -1) -> bytes:
-        size = self._left + 1 if size is None or size < 0 else size
-        return self._taken(self._guarded(self._file.readline, size))
 
     def _guarded(self, read: Any, size: int) -> bytes:
         try:

@@ -48,6 +48,8 @@ def _records(log: Log) -> Iterator[dict[str, Any]]:
             name: value for name, value in record.items() if not _is_missing(name, value, missing)
         }
         mode = row.pop("mode", None)
+        if not any(isinstance(value, (int, float)) for value in row.values()):
+            continue  # what the run was made of, say
         if mode == "val":
             row.pop("iter", None)
             row = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import ast
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +14,8 @@ from .log import Log
 from .run import Points, Run, is_coordinate
 
 __all__ = ["FORMAT", "runs_of_array"]
+
+_LONGEST_HEADER = 2**16
 
 
 def runs_of_array(log: Log, array: Any) -> Iterator[Run]:
@@ -46,36 +48,42 @@ def runs_of_array(log: Log, array: Any) -> Iterator[Run]:
         yield run
 
 
-def _read(log: Log) -> Iterator[Run]:
-    with log.open() as file:
-        data = file.read(log.limits.document + 1)
-    if len(data) > log.limits.document:
-        raise log.wrong(f"larger than {log.limits.document:,} bytes (see `limits`)")
-    stream = io.BytesIO(data)
+def _header(log: Log, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
+    """Shape, type and order of the values, and where they begin.
+
+    A dictionary as a Python literal, of which nothing is executed, behind its length: see the
+    specification in numpy.lib.format.
+    """
+    width = 2 if data[6:7] == b"\x01" else 4
+    begin = 8 + width
+    size = int.from_bytes(data[8:begin], "little")
+    if data[6:8] not in (b"\x01\x00", b"\x02\x00", b"\x03\x00") or size > _LONGEST_HEADER:
+        raise log.wrong("expected a NumPy array of version 1, 2 or 3", "byte 6")
     try:
-        version = np.lib.format.read_magic(stream)
-        header: Any = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if header is None:
-            raise ValueError(f"version {version}")
-        shape, _, dtype = header(stream)
-        wanted = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject:
-            raise log.wrong("expected numbers, got an array of Python objects: not read")
-        if wanted != len(data) - stream.tell() or min(shape, default=1) < 0:
-            raise ValueError(
-                f"the header claims {wanted:,} bytes of values, there are "
-                f"{len(data) - stream.tell():,}"
-            )
-        stream.seek(0)
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, TypeError, SyntaxError, KeyError, EOFError, OverflowError) as error:
-        if type(error).__name__ == "LogError":
-            raise
-        raise log.wrong(f"expected a NumPy array: {str(error)[:200]}") from None
-    yield from runs_of_array(log, array)
+        header = ast.literal_eval(data[begin : begin + size].decode("utf-8").strip())
+        shape, kind, in_columns = header["shape"], header["descr"], header["fortran_order"]
+        kind = np.dtype(kind)
+        if not all(isinstance(length, int) and length >= 0 for length in shape):
+            raise ValueError(f"the shape {shape!r}")
+    except (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError) as error:
+        raise log.wrong(f"expected the header of a NumPy array: {error!s:.200}", "byte 8") from None
+    return tuple(shape), kind, bool(in_columns), begin + size
+
+
+def _read(log: Log) -> Iterator[Run]:
+    data = log.whole()
+    shape, kind, in_columns, begin = _header(log, data)
+    if kind.hasobject:
+        raise log.wrong("expected numbers, got an array of Python objects: not read")
+    wanted = math.prod(shape) * kind.itemsize
+    if wanted != len(data) - begin or not wanted:
+        raise log.wrong(
+            f"the header claims {wanted:,} bytes of values (shape {shape}), there are "
+            f"{len(data) - begin:,}",
+            f"byte {begin}",
+        )
+    array = np.frombuffer(data, kind, offset=begin)
+    yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
 
 
 FORMAT = LogFormat("npy", lambda log: log.head.startswith(b"\x93NUMPY"), _read)

@@ -86,6 +86,10 @@ def read_history(
     """
     _one_of("repeats", repeats, ("replace", "keep"))
     _one_of("on_error", on_error, ("raise", "skip"))
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise HistoryError(
+            f"`read_history(separator=...)` must be one character, got {separator!r}"
+        )
     options = Options(
         coordinate=coordinate,
         repeats=repeats,
@@ -99,7 +103,12 @@ def read_history(
     )
     wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     reading = _Reading(options, None if format is None else find_format(format), options.skip)
-    reads = [reading.read(one) for one in _shown(sources_of(source, options), progress)]
+    reads = []
+    for one in _shown(sources_of(source, options), progress):
+        read = reading.read(one)
+        if read.error is not None and not read.error.not_a_log:
+            warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=2)
+        reads.append(read)
     return assembled(reads, options.limits, wanted, derived or {})
 
 
@@ -110,7 +119,7 @@ def _shown(found: Iterable[Source], progress: bool) -> Iterator[Source]:
     from ..blocks import progress_bar
 
     listed = list(found)
-    with progress_bar("read_history", total=len(listed), unit="file") as bar:
+    with progress_bar("read_history", desc="read_history", total=len(listed), unit="file") as bar:
         for one in listed:
             yield one
             bar.update()
@@ -137,8 +146,6 @@ class _Reading:
             read.error = LogError(f"cannot be read: {error}", source.name)
         read.error = read.error or source.log.damage
         read.notes += [*source.notes, *source.log.notes]
-        if read.error is not None and not read.error.not_a_log:
-            warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=5)
         return read
 
     def _runs(self, source: Source) -> tuple[str, list[Run]]:

@@ -14,7 +14,7 @@ from .format import LogFormat
 from .log import Log
 from .run import Rows, Run, is_coordinate, plain_number
 
-__all__ = ["FORMAT", "flat", "runs_of"]
+__all__ = ["FORMAT", "few", "flat", "runs_of", "tells_apart"]
 
 _DEEPEST = 4  # records within records
 # Columns that tell runs apart, and those that say which data a row is about, in lower case.
@@ -48,44 +48,106 @@ def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator
             yield path, value
 
 
-def runs_of(log: Log, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
-    """The runs of these rows; what is no number is left out, and rows without a metric are."""
-    runs: dict[tuple[str, ...], Rows] = {}
-    labels: dict[str, str] = {}
-    texts: dict[str, None] = {}
-    for record in records:
-        values: list[tuple[str, float]] = []
-        part, coordinates = "", 0
-        for name, value in flat(record):
-            number = plain_number(value)
-            lower = name.lower()
-            if lower in _RUN_COLUMNS and value not in (None, ""):
-                labels[name] = f"{number:.12g}" if number is not None else str(value)
+def tells_apart(name: str) -> bool:
+    """Does a column of this name say which run, or which part of the data, a row is about?"""
+    return name.lower() in _RUN_COLUMNS or name.lower() in _PART_COLUMNS
+
+
+def few(names: Iterable[str]) -> str:
+    """The first of these names, for a note."""
+    listed = list(names)
+    return ", ".join(name[:80] for name in listed[:20]) + (", ..." if len(listed) > 20 else "")
+
+
+_COORDINATE, _METRIC, _RUN, _PART = range(4)
+
+
+def _meaning(log: Log, raw: Any) -> tuple[str, int]:
+    """The name of a column, stripped, and what it is."""
+    name = str(raw).strip()
+    if is_coordinate(name) or name == log.options.coordinate:
+        return name, _COORDINATE
+    if name.lower() in _RUN_COLUMNS:
+        return name, _RUN
+    return name, _PART if name.lower() in _PART_COLUMNS else _METRIC
+
+
+def _entries(record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    if any(isinstance(value, Mapping) for value in record.values()):
+        return flat(record)
+    return record.items()
+
+
+class _Row:
+    """What one record says."""
+
+    __slots__ = ("names_a_metric", "part", "values")
+
+    def __init__(self) -> None:
+        self.values: list[tuple[str, float]] = []
+        self.part = ""
+        self.names_a_metric = False
+
+
+class _Reader:
+    """The columns met so far: what they are, the run that the rows are of, and texts left out."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._columns: dict[Any, tuple[str, int]] = {}
+        self.labels: dict[str, str] = {}
+        self.texts: dict[str, None] = {}
+
+    def row(self, record: Mapping[Any, Any]) -> _Row:
+        row, columns = _Row(), self._columns
+        for raw, value in _entries(record):
+            name, kind = columns.get(raw) or self._column(raw)
+            number = value if type(value) is float else plain_number(value)
+            if kind == _RUN and value not in (None, ""):
+                self.labels[name] = f"{number:.12g}" if number is not None else str(value)
             elif number is not None:
-                coordinates += is_coordinate(name) or name == log.options.coordinate
-                values.append((name, number))
+                row.values.append((name, number))
+                row.names_a_metric |= kind != _COORDINATE
+            elif value is None:
+                row.names_a_metric |= kind != _COORDINATE
             elif isinstance(value, str):
-                if lower in _PART_COLUMNS and value.strip().lower() in _PARTS:
-                    part = f"{value.strip()}/"
+                if kind == _PART and value.strip().lower() in _PARTS:
+                    row.part = f"{value.strip()}/"
                 elif value:
-                    texts[name] = None
-        if len(values) == coordinates:
+                    self.texts[name] = None
+        if row.part:
+            prefixed = ((n if is_coordinate(n) else row.part + n, v) for n, v in row.values)
+            row.values = list(prefixed)
+        return row
+
+    def _column(self, raw: Any) -> tuple[str, int]:
+        if len(self._columns) >= 10 * self._log.limits.names:
+            raise self._log.wrong("too many different names: no log of metrics (see `limits`)")
+        self._columns[raw] = _meaning(self._log, raw)
+        return self._columns[raw]
+
+
+def runs_of(log: Log, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
+    """The runs of these rows; what is no number is left out, and rows that name no metric are."""
+    runs: dict[tuple[str, ...], Rows] = {}
+    reader = _Reader(log)
+    for record in records:
+        row = reader.row(record)
+        if not row.names_a_metric:
             continue
-        key = tuple(labels.values())
+        key = tuple(reader.labels.values())
         rows = runs.get(key)
         if rows is None:
             if len(runs) >= log.limits.names:
                 raise log.wrong(f"more than {log.limits.names:,} runs (see `limits`)")
             rows = runs[key] = log.rows()
-        if part:
-            values = [(n if is_coordinate(n) else part + n, v) for n, v in values]
-        rows.add(values)
-    if texts:
-        log.notes.append(f"no numbers, left out: {', '.join(texts)}")
+        rows.add(row.values)
+    if reader.texts:
+        log.notes.append(f"no numbers, left out: {few(reader.texts)}")
     further = [] if log.options.coordinate is None else [log.options.coordinate]
     for key, rows in runs.items():
         if len(runs) > 1:
-            rows.name = "/".join(key) or "unnamed"
+            rows.name = "/".join(key)[:200] or "unnamed"
         yield rows.run(coordinates=further)
 
 

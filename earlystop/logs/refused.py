@@ -31,9 +31,11 @@ _MAGIC = (
 
 
 def _reason(log: Log) -> str | None:
+    if log.value is not None:
+        return None
     head = log.head
     if not head.strip():
-        return "the file is empty"
+        return "nothing but blanks" if len(head) > 1024 else "the file is empty"
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what

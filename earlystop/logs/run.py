@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import LogError
-from .limits import Limits
+if TYPE_CHECKING:
+    from .log import Log
 
 __all__ = ["EPOCHS", "STEPS", "Points", "Rows", "Run", "is_coordinate", "number"]
 
@@ -115,30 +115,34 @@ class _Column:
 class Rows:
     """A run that is collected row by row; a coordinate is told by its name."""
 
-    def __init__(self, name: str | None = None, *, limits: Limits, source: str) -> None:
+    def __init__(self, name: str | None, *, log: Log) -> None:
         self.name, self.length = name, 0
         self.notes: list[str] = []
-        self._limits, self._source = limits, source
+        self._log = log
         self._columns: dict[str, _Column] = {}
 
-    def add(self, values: Mapping[str, float] | Iterable[tuple[str, float]]) -> None:
+    def add(self, values: Mapping[str, float] | Sequence[tuple[str, float]]) -> None:
         """The next row: the values it has, by name."""
         pairs = values.items() if isinstance(values, Mapping) else values
+        self._log.count(len(values) + 1)
         columns = self._columns
         for name, value in pairs:
             column = columns.get(name)
             if column is None:
-                if len(columns) >= self._limits.names:
-                    raise LogError(
-                        f"more than {self._limits.names:,} different names: this does not look "
-                        "like a log of metrics (see `limits`)",
-                        self._source,
-                        f"row {self.length + 1}",
-                    )
-                column = columns[name] = _Column()
+                column = self._column(name)
             column.rows.append(self.length)
             column.values.append(value)
         self.length += 1
+
+    def _column(self, name: str) -> _Column:
+        if len(self._columns) >= (most := self._log.limits.names):
+            raise self._log.wrong(
+                f"more than {most:,} different names: this does not look like a log of metrics "
+                "(see `limits`)",
+                f"row {self.length + 1}",
+            )
+        column = self._columns[name] = _Column()
+        return column
 
     def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
         """The run of the rows so far; coordinates: names of further ones."""

@@ -1,23 +1,12 @@
 """Runs that were restarted or resumed, and epochs that were reported more than once.
 
-Rows stay in the order of the log. They are counted by one coordinate: the one the caller names, or
-else a step, or else an epoch (both, where the step starts anew with every epoch); a coordinate that
-never changes says nothing. Where it does not rise from row to row:
-
-- rows in a row at the same step are one epoch, reported in parts (training, validation); where they
-  report the same metric twice, the later value replaces the earlier;
-- a row that reports again what was reported at this step or beyond is a *new run* if it falls back
-  to where the run began, or before, and else a *resumption*: what was reported from this step on is
-  dropped, and the later report stands in its place;
-- a row at an earlier step that reports something else was only logged late, and stays where it is.
-
-With repeats="keep", nothing is replaced or dropped; new runs still come apart.
+The rule is told in `earlystop.logs`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,7 +45,7 @@ class _Entries:
         if last is None or math.isnan(key):
             self._append(key, metrics, row)
             return True
-        if key == last.key and not (self.keep and metrics.keys() & last.metrics.keys()):
+        if key == last.key and self._goes_with(last, metrics):
             self._merge(last, metrics, row)
             return True
         if key > last.highest:
@@ -76,7 +65,15 @@ class _Entries:
         self._append(key, metrics, row)
         return True
 
-    def _repeats(self, key: float, metrics: dict[str, float]) -> bool:
+    def _goes_with(self, last: _Entry, metrics: dict[str, float]) -> bool:
+        """Is this row, of the same step, part of the last entry?"""
+        if self.keep and metrics.keys() & last.metrics.keys():
+            return False
+        late = last.key < last.highest  # then it may be the resumption that shows only now
+        return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
+
+    def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
+        """Was any of these reported at this place already, or beyond?"""
         reported = self.reported
         return any((keys := reported.get(name)) and keys[-1] >= key for name in metrics)
 
@@ -131,12 +128,11 @@ def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
         if not made[-1].add(place, metrics, row):
             made.append(_Entries(repeats == "keep"))
             made[-1].add(place, metrics, row)
-    runs = []
+    runs, dense = [], _all_dense(run)
     for entries in made:
         if run.joined and repeats != "keep":
             _join(entries)
-        entries.entries = [entry for entry in entries.entries if entry.metrics]
-        runs.append(_rebuilt(run, entries))
+        runs.append(_rebuilt(run, entries, dense))
         runs[-1].notes += _notes(entries)
     if len(runs) > 1:
         for number, part in enumerate(runs, 1):
@@ -155,7 +151,7 @@ def _by_repeats(run: Run) -> Run:
         else:
             last.metrics.update(metrics)
             last.rows.append(row)
-    return _rebuilt(run, made)
+    return _rebuilt(run, made, _all_dense(run))
 
 
 def _join(entries: _Entries) -> None:
@@ -172,7 +168,8 @@ def _join(entries: _Entries) -> None:
             by_key[entry.key] = entry
     placed = [(key, 0, entry) for key, entry in by_key.items()]
     placed += [(key, 1, entry) for key, entry in without]
-    entries.entries = [entry for *_, entry in sorted(placed, key=lambda item: item[:2])]
+    placed.sort(key=lambda item: item[:2])
+    entries.entries = [entry for *_, entry in placed if entry.metrics]
 
 
 def _notes(entries: _Entries) -> list[str]:
@@ -181,11 +178,11 @@ def _notes(entries: _Entries) -> list[str]:
         places = ", ".join(f"{place:.12g}" for place in entries.resumed[:5])
         more = ", ..." if len(entries.resumed) > 5 else ""
         what = "kept" if entries.keep else f"{entries.dropped:,} rows replaced by later ones"
-        notes.append(f"resumed {len(entries.resumed)} times, at {places}{more}: {what}")
+        times = "1 time" if len(entries.resumed) == 1 else f"{len(entries.resumed):,} times"
+        notes.append(f"resumed {times}, at {places}{more}: {what}")
     if entries.replaced:
-        notes.append(
-            f"{entries.replaced:,} values reported again at the same step: the last counts"
-        )
+        values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
+        notes.append(f"{values} reported again at the same step: the last counts")
     return notes
 
 
@@ -211,9 +208,14 @@ def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
         if points is None:
             continue
         finite = points.values[np.isfinite(points.values)]
-        if len(finite) and (finite != finite[0]).any():
+        if len(finite) and ((finite != finite[0]).any() or _is_one_epoch(run)):
             return _dense(points, run.length)
     return None
+
+
+def _is_one_epoch(run: Run) -> bool:
+    """Is no metric reported twice?"""
+    return all(len(points.rows) < 2 for points in run.metrics.values())
 
 
 def _ranks(
@@ -251,27 +253,37 @@ def _by_row(run: Run) -> Iterator[dict[str, float]]:
         start = end
 
 
-def _rebuilt(run: Run, made: _Entries) -> Run:
-    """The run of these epochs; of a coordinate, an epoch has what the last of its rows said."""
-    columns: dict[str, tuple[list[int], list[float]]] = {name: ([], []) for name in run.metrics}
-    place_of = np.full(run.length, -1)
+def _rebuilt(run: Run, made: _Entries, dense: dict[str, npt.NDArray[np.float64]]) -> Run:
+    """The run of these epochs; of a coordinate, an epoch has what the last of its rows said.
+
+    dense: the coordinates of all rows of the log, NaN where a row has none.
+    """
+    columns: dict[str, tuple[list[int], list[float]]] = {}
     for place, entry in enumerate(made.entries):
         for name, value in entry.metrics.items():
-            columns[name][0].append(place)
-            columns[name][1].append(value)
-        place_of[entry.rows] = place
+            rows, values = columns.setdefault(name, ([], []))
+            rows.append(place)
+            values.append(value)
+    rows_of = np.array([row for entry in made.entries for row in entry.rows], dtype=np.int64)
+    places = np.repeat(np.arange(len(made.entries)), [len(entry.rows) for entry in made.entries])
     coordinates = {}
-    for name, points in run.coordinates.items():
-        places = place_of[points.rows]
-        there = places >= 0
-        dense = np.full(len(made.entries), np.nan)
-        dense[places[there]] = points.values[there]
-        rows = np.flatnonzero(~np.isnan(dense))
-        if len(rows):
-            coordinates[name] = Points(rows, dense[rows])
+    for name, all_rows in dense.items():
+        there = ~np.isnan(all_rows[rows_of])
+        found = np.full(len(made.entries), np.nan)
+        found[places[there]] = all_rows[rows_of[there]]
+        known = np.flatnonzero(~np.isnan(found))
+        if len(known):
+            coordinates[name] = Points(known, found[known])
     metrics = {
         name: Points(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64))
         for name, (rows, values) in columns.items()
-        if rows
     }
     return Run(run.name, len(made.entries), metrics, coordinates, run.modes, run.joined)
+
+
+def _all_dense(run: Run) -> dict[str, npt.NDArray[np.float64]]:
+    dense = {}
+    for name, points in run.coordinates.items():
+        dense[name] = np.full(run.length, np.nan)
+        dense[name][points.rows] = points.values
+    return dense

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import os
 import re
@@ -71,8 +72,7 @@ def _of_list(items: list[Any], options: Options) -> Iterator[Source]:
     if all(isinstance(item, Mapping) for item in items) and not all(map(_of_columns, items)):
         yield _of_document(items, options)
     elif all(isinstance(item, (int, float, np.number, type(None))) for item in items):
-        array = np.array([np.nan if item is None else item for item in items], dtype=np.float64)
-        yield _of_value(items, options, lambda log: ("array", npy.runs_of_array(log, array)))
+        yield _of_document({options.value_name: items}, options)
     else:
         for place, item in enumerate(items):
             for source in sources_of(item, options):
@@ -117,12 +117,13 @@ def _of_value(
 def _of_file(file: Any, options: Options) -> Source:
     name = getattr(file, "name", None)
     name = name if isinstance(name, str) else "open file"
-    most = options.limits.document
+    most = options.limits.whole
     content = file.read(most + 1)
     if len(content) > most:
         raise LogError(f"larger than {most:,} bytes (see `limits`)", name)
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
+        options = dataclasses.replace(options, encoding="utf-8")
     if not isinstance(content, bytes):
         raise LogError(f"expected a file of text or bytes, got {type(content).__name__}", name)
     return Source(name, Path(name).parts, Log(name, options, content=content))

@@ -8,6 +8,7 @@ in the midst of a file begins another run.
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -66,36 +67,35 @@ def _recognise(log: Log) -> bool:
     if len(lines) == 1:
         return len(header) > 1 and any(map(is_coordinate, header))
     row = cells(lines[1], separator)
-    return len(row) >= len(header) and any(map(_is_number, row)) and len(set(header)) > 0
+    enough = all if separator == " " else any  # else any sentence with a number would do
+    return len(row) >= len(header) > 0 and enough(map(_is_number, row))
 
 
 def _read(log: Log) -> Iterator[Run]:
-    separator = separator_of(log) or ","
-    tables = list(_tables(log, separator))
-    for place, rows in enumerate(tables, 1):
-        for run in runs_of(log, rows):
-            if len(tables) > 1:
+    tables = itertools.groupby(_numbered(log), key=lambda item: item[0])
+    for place, rows in tables:
+        for run in runs_of(log, (row for _, row in rows)):
+            if place > 1:
                 run.name = f"#{place}" if run.name is None else f"#{place} {run.name}"
             yield run
 
 
 def plain_rows(log: Log) -> Iterator[dict[str, Any]]:
-    """The rows by the names of their columns: numbers, or text; gaps are left out."""
-    for rows in _tables(log, separator_of(log) or ","):
-        yield from rows
+    """The rows by the names of their columns: numbers, or text, or None in a gap."""
+    for _, row in _numbered(log):
+        yield row
 
 
-def _tables(log: Log, separator: str) -> Iterator[list[dict[str, Any]]]:
-    """The rows of each table of the file: a further header begins a further one."""
+def _numbered(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows, each with the number of its table: a further header begins a further one."""
+    separator = separator_of(log) or ","
     header: list[str] = []
-    table: list[dict[str, Any]] = []
     numeric: dict[str, bool] = {}
-    rows = _rows(log, separator)
-    for place, found in rows:
+    table = rows = 0
+    for place, found in _rows(log, separator):
         if not header or _is_header(found, header):
-            if table:
-                yield table
-            header, table, numeric = _header(log, found, place), [], {}
+            header, numeric = _header(log, found, place), {}
+            table += 1
             continue
         blank = len(found) > len(header) and not any(found[len(header) :])
         row = found[: len(header)] if blank else found
@@ -103,14 +103,13 @@ def _tables(log: Log, separator: str) -> Iterator[list[dict[str, Any]]]:
             log.damaged(
                 f"expected {len(header)} cells, as in the header, got {len(row)}", f"line {place}"
             )
-            break
+            return
         record = _record(log, header, row, numeric, separator, place)
         if record is None:
-            break
-        table.append(record)
-    if table:
-        yield table
-    elif log.damage is None:
+            return
+        rows += 1
+        yield table, record
+    if not rows:
         raise log.wrong(f"there is no row below the header ({', '.join(header)[:200]})")
 
 
@@ -139,6 +138,8 @@ def _rows(log: Log, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
+    if not row or _is_number(row[0]):
+        return False
     if list(row) == list(header):
         return True
     return (
@@ -176,7 +177,7 @@ def _record(
     """The cells of a row by name, numbers as such; None where one is wrong and skipped."""
     record: dict[str, Any] = {}
     for name, cell in zip(header, row, strict=True):
-        if not cell or not name:
+        if not name:
             continue
         value: Any
         try:
@@ -191,10 +192,12 @@ def _record(
                 return None
             else:
                 value = cell
-        if value is None:
-            continue
-        isnumber = isinstance(value, float)
-        record[name] = value if numeric.setdefault(name, isnumber) or not isnumber else cell
+        if isinstance(value, float):
+            record[name] = value if numeric.setdefault(name, True) else cell
+        else:
+            record[name] = value
+            if value is not None:
+                numeric.setdefault(name, False)
     return record
 
 

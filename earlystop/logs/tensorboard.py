@@ -9,6 +9,7 @@ and tensor.proto of TensorFlow; the checksum is CRC-32C, Castagnoli's.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Iterable, Iterator
@@ -177,8 +178,7 @@ def _scalar(data: bytes) -> list[tuple[str, float]]:
 Event = tuple[float, int, list[tuple[str, float]]]
 
 
-def _events(log: Log) -> list[Event]:
-    events = []
+def _events(log: Log) -> Iterator[Event]:
     for place, data in _records(log):
         try:
             event = _event(data[:-4])
@@ -188,21 +188,22 @@ def _events(log: Log) -> list[Event]:
         if event is not None and not event[2]:
             continue
         if masked_crc(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
-            log.damaged("expected a record, got data that fail its checksum", f"byte {place}")
-            break
+            return log.damaged(
+                "expected a record, got data that fail its checksum", f"byte {place}"
+            )
         if event is None:
-            log.damaged("expected an event, got a record that is none", f"byte {place}")
-            break
-        events.append(event)
-    return events
+            return log.damaged("expected an event, got a record that is none", f"byte {place}")
+        yield event
 
 
-def _run(log: Log, events: Iterable[tuple[str, Event]], name: str | None) -> Run:
+def _run(log: Log, events: Iterable[tuple[str, Event]]) -> Run:
     """One run of events, each with the prefix of its tags."""
-    rows = log.rows(name)
+    rows = log.rows()
     for prefix, (wall_time, step, scalars) in events:
         row = {t if t.lower() == "epoch" else prefix + t: value for t, value in scalars}
         rows.add({**row, "step": step, "wall_time": wall_time})
+    if not rows.length and log.damage is None:
+        raise log.wrong("a TensorBoard log without a scalar in it", not_a_log=True)
     run = rows.run(joined=True)
     placeholder = run.metrics.get("hp_metric")
     if placeholder is not None and placeholder.values.tolist() == [-1.0]:
@@ -211,10 +212,7 @@ def _run(log: Log, events: Iterable[tuple[str, Event]], name: str | None) -> Run
 
 
 def _read(log: Log) -> Iterator[Run]:
-    events = _events(log)
-    if not events and log.damage is None:
-        raise log.wrong("a TensorBoard file without a scalar in it", not_a_log=True)
-    yield _run(log, (("", event) for event in events), None)
+    yield _run(log, (("", event) for event in _events(log)))
 
 
 def _recognise(log: Log) -> bool:
@@ -260,22 +258,24 @@ def _claims(folder: Folder) -> Iterator[Claim]:
 
 def _read_together(log: Log, files: dict[Path, str], options: Options) -> Iterator[Run]:
     """The files of one run, the one that was begun first in front."""
-    parts: list[list[tuple[str, Event]]] = []
+    parts: list[tuple[float, str, Iterator[Event]]] = []
+    logs = []
     for path, prefix in files.items():
         part = Log(str(path), options, path=path)
         if not _recognise(part):
             log.notes.append(f"{path.name}: no event file, left out")
             continue
+        logs.append(part)
         events = _events(part)
-        log.damage = log.damage or part.damage
-        if events:
-            parts.append([(prefix, event) for event in events])
-    if not parts:
-        raise log.damage or log.wrong("TensorBoard files without a scalar in them", not_a_log=True)
-    parts.sort(key=lambda events: events[0][1][0])
+        for first in events:
+            parts.append((first[0], prefix, itertools.chain([first], events)))
+            break
+    parts.sort(key=lambda part: part[0])
     if len(parts) > 1:
         log.notes.append(f"{len(parts)} event files are one run")
-    yield _run(log, (event for part in parts for event in part), None)
+    run = _run(log, ((prefix, event) for _, prefix, events in parts for event in events))
+    log.damage = next((part.damage for part in logs if part.damage), None)
+    yield run
 
 
 CLAIMS.append(_claims)

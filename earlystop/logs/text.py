@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from .run import Run, is_coordinate, number
 
 __all__ = ["FORMAT", "compiled"]
 
-_LONGEST = 2**16  # characters of a line that a pattern is tried on
+_LONGEST = 2000  # characters of a line that a pattern is tried on: some take their square in time
 
 
 def compiled(pattern: Any) -> tuple[re.Pattern[str], ...]:
@@ -38,8 +39,9 @@ def compiled(pattern: Any) -> tuple[re.Pattern[str], ...]:
 
 
 def _found(log: Log, line: str, place: int) -> Iterator[tuple[str, float]]:
-    for pattern in log.options.pattern:
-        for match in pattern.finditer(line[:_LONGEST]):
+    # A progress bar writes its states over each other, without beginning a new line.
+    for part, pattern in itertools.product(line.split("\r"), log.options.pattern):
+        for match in pattern.finditer(part[:_LONGEST]):
             groups = match.groupdict()
             if groups.keys() >= {"name", "value"}:
                 groups = {str(groups["name"]).strip(): groups["value"]}

@@ -72,7 +72,9 @@ def plot_replays(
         elif kind == "rows":
             rows = min(history.runs, 400)
             height = 1.9 + 0.25 * len(results) + rows * max(0.28, 0.14 * len(results))
-            figure, axes = axes_for(ax, (1, 2), (9.0, height), sharey=True, width_ratios=[3, 2])
+            judged = ax is not None or any(isinstance(result.save, Best) for result in results)
+            options = {"sharey": True, "width_ratios": [3, 2]} if judged else {}
+            figure, axes = axes_for(ax, (1, 1 + judged), (9.0, height), **options)
             _rows(axes, results, names)
         else:
             figure, axes = axes_for(ax, 2, (9.5, 4.4 + 0.25 * len(results)), sharey=True)
@@ -248,7 +250,8 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
             mew=2,
             label="_kept",
         )
-    ax.plot([], [], "|", color="#606060", ms=9, mew=2, label="the epoch that is kept")
+    if any((result.saved_epoch >= 0).any() for result in results):
+        ax.plot([], [], "|", color="#606060", ms=9, mew=2, label="the epoch that is kept")
     ax.set_yticks(places, [plain(name, 38) for name in history.names], fontsize=8)
     ax.set_ylim(history.runs - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
@@ -266,7 +269,7 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
         right.axvline(0, color=FAINT, lw=0.8)
         _scale_regret(right, results)
         right.set_xlabel(plain(f"regret ({monitor})", 50))
-        right.set_title("Worse than the best of the log by", loc="left")
+        right.set_title("What is given up", loc="left")
 
 
 def _scale_regret(ax: Axes, results: Sequence[Replay]) -> None:
@@ -311,7 +314,10 @@ def _distribution(axes: list[Axes], results: Sequence[Replay], names: list[str])
     if any(len(result.known_regret) for result in results):
         _scale_regret(right, results)
         right.set_xlabel(plain(f"regret ({monitor})", 50))
-    right.set_title("Worse than the best of the log by", loc="left")
+    else:
+        right.set_xticks([])
+        right.text(0.5, 0.5, "nothing says\nwhich epoch is best", ha="center")
+    right.set_title("What is given up", loc="left")
     below(left)
 
 

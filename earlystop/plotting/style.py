@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import math
 import warnings
@@ -57,7 +58,7 @@ LOOKS = (
 LOGGED, FAINT = "#404040", "#9a9a9a"
 
 _STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # matplotlib brings it along
+    "font.family": ["DejaVu Sans"],  # matplotlib brings it along
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.grid": True,
@@ -74,6 +75,22 @@ _STYLE: dict[Any, Any] = {
 LARGEST = 1e150  # what axes can hold, margins and logarithms and all
 _MOST_NAME = 60  # characters of a name
 
+# Names of runs may be in any script; of these, the fonts that are installed help out.
+_OTHER_SCRIPTS = (
+    *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "NanumGothic"),
+    *("Malgun Gothic", "Apple SD Gothic Neo", "Hiragino Sans", "Microsoft YaHei"),
+    *("WenQuanYi Zen Hei", "Noto Sans Devanagari", "Noto Sans Arabic", "Arial Unicode MS"),
+)
+
+
+@functools.cache
+def _style() -> dict[Any, Any]:
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    others = [name for name in _OTHER_SCRIPTS if name in installed]
+    return {**_STYLE, "font.family": [*_STYLE["font.family"], *others]}
+
 
 @contextlib.contextmanager
 def styled() -> Iterator[Any]:
@@ -85,7 +102,7 @@ def styled() -> Iterator[Any]:
         import matplotlib as mpl
     except ImportError as error:
         raise ImportError('pictures need matplotlib: pip install "earlystop[plot]"') from error
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_style()):
         yield mpl
 
 
@@ -160,6 +177,7 @@ def drawn(
     there: where it was reported; a line goes across gaps, and is broken by a logged NaN. NaN and
     the infinities are marked at the edges.
     """
+    label = plain(f" {label}" if label.startswith("_") else label)  # such are left out of legends
     values = np.asarray(values, dtype=np.float64)
     there = np.ones(len(values), dtype=bool) if there is None else there
     epochs = np.flatnonzero(there)
@@ -169,9 +187,7 @@ def drawn(
     alone = finite & ~(np.r_[False, finite[:-1]] | np.r_[finite[1:], False])
     few = len(epochs) <= 40
     line = {"lw": 1.3, **line}
-    ax.plot(
-        epochs, shown, color=color, label=plain(label), marker="." if few else None, ms=4, **line
-    )
+    ax.plot(epochs, shown, color=color, label=label, marker="." if few else None, ms=4, **line)
     if alone.any() and not few:  # a line through them would not be seen
         ax.plot(epochs[alone], shown[alone], ".", color=color, ms=4, label="_alone")
     edges = ax.get_xaxis_transform()
@@ -188,7 +204,7 @@ def drawn(
                 color=color,
                 ms=5,
                 transform=edges,
-                label=plain(f"{label}: {what} ({count(int(which.sum()), 'epoch')})"),
+                label=f"{label}: {what} ({count(int(which.sum()), 'epoch')})",
             )
 
 
@@ -202,20 +218,13 @@ def axes_for(
     fewest, most = (wanted, wanted) if isinstance(wanted, int) else wanted
     if ax is None:
         figure = Figure(figsize=size, layout="constrained")
-        made = figure.subplots(1, most, squeeze=False, **_known(options, most))
+        made = figure.subplots(1, most, squeeze=False, **options)
         return figure, list(made[0])
     axes = [ax] if isinstance(ax, Axes) else list(np.ravel(ax))
     if not fewest <= len(axes) <= most or not all(isinstance(each, Axes) for each in axes):
-        raise RuleTypeError(
-            f"`plot(ax=...)` must be {count(most, 'matplotlib Axes').removesuffix('s')} here, "
-            f"got {ax!r:.80}"
-        )
+        raise RuleTypeError(f"`plot(ax=...)` must be {most} matplotlib Axes here, got {ax!r:.80}")
     given: Any = axes[0].get_figure()
     return given, axes
-
-
-def _known(options: dict[str, Any], columns: int) -> dict[str, Any]:
-    return options if columns > 1 else {}
 
 
 def brief(rule: str) -> str:
