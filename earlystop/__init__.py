@@ -52,9 +52,9 @@ from .stopper import EarlyStopping as EarlyStopping
 from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
+    from . import logs as logs
     from .advising import Advice as Advice
     from .advising import advise as advise
-    from . import logs as logs
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
     from .logs import read_history as read_history
