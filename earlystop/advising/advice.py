@@ -233,12 +233,11 @@ class Advice:
             basis += f" and {self.families} kinds of rules"
         lines = [f"{basis}. It takes at least {count(self.needed, 'run')} to promise this."]
         if self.promised:
-            most = self.quantiles["max"]
-            lines.append(
-                f"Of these runs, one in twenty loses more than "
-                f"{self.amount(self.quantiles['0.95'])}; the most that one loses is "
-                f"{self.amount(most)}."
-            )
+            high, most = self.quantiles["0.95"], self.quantiles["max"]
+            some = "fewer than one in twenty loses anything"
+            if high > 0:
+                some = f"one in twenty loses at least {self.amount(high)}"
+            lines.append(f"Of these runs, {some}; the most that one loses is {self.amount(most)}.")
         return lines
 
     def to_dict(self) -> dict[str, Any]:

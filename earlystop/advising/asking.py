@@ -102,7 +102,7 @@ def advise(
     patience 20          0 %                  0 %           0 %
     <BLANKLINE>
     This rests on 30 runs. It takes at least 9 runs to promise this.
-    Of these runs, one in twenty loses more than 14.5 % of the improvement; the most that one
+    Of these runs, one in twenty loses at least 14.5 % of the improvement; the most that one
     loses is 17.9 % of the improvement.
     """
     if not isinstance(history, History):
