@@ -31,9 +31,10 @@ class Stake:
 
     A regret, which says how much worse than `best` a run ended, counts in units of the metric, as a
     share of the magnitude of `best`, or as a share of the run's improvement from `first` to `best`.
-    As a share of the improvement it lies between 0 and 1. It is 1 where a run was stopped before it
-    had any value, or before a `best` that is infinite; and always 0 where nothing was lost, as in
-    runs that never improve on their first value.
+    As a share of the improvement it lies between 0 and 1; the other units have no bound. All is
+    lost (1, or infinitely much) where a run was stopped before it had any value, or before a `best`
+    that is infinite; and nothing, as always, where the best was found, as in runs that never
+    improve on their first value.
     """
 
     def __init__(self, history: History, judge: Best, unit: Unit) -> None:
@@ -78,8 +79,8 @@ class Stake:
         scale = self._scale[runs]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             lost: Floats = regret / scale
+        lost[(regret > 0) & ~np.isfinite(scale)] = np.inf
         if self.unit == "improvement":
-            lost[(regret > 0) & ~np.isfinite(scale)] = 1.0
             np.minimum(lost, 1.0, out=lost)
         lost[~(regret > 0)] = 0.0
         return lost
