@@ -117,7 +117,7 @@ def test_every_setting_does_what_replaying_it_does(what: str, data: Any) -> None
     table = es.sweep(rule, history, **grid)
     axes = axes_of(rule, grid)
     made = [settled_rule(rule, axes, setting) for setting in table.settings]
-    check(table, made, [sweeping._judge(one) for one in made], history)
+    check(table, made, [sweeping.judge_of(one) for one in made], history)
 
 
 @pytest.mark.parametrize("what", GRIDS)
@@ -158,7 +158,7 @@ def test_raise_is_an_error_where_replaying_a_setting_is_one(what: str, data: Any
     for setting in settings:
         made = settled_rule(rule, axes, setting)
         try:
-            es.replay(made, history, save=sweeping._judge(made), on_missing="raise")
+            es.replay(made, history, save=sweeping.judge_of(made), on_missing="raise")
         except es.MissingMetricError:
             errors += 1
     if errors:
