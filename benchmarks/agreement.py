@@ -83,6 +83,8 @@ def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) ->
         settings = {name: _setting(chance, a, depth) for name, a in fields.items()}
         if "window" in settings and "alpha" in settings:  # either of the two
             settings[chance.choice(["window", "alpha"])] = None
+        if "growth" in settings and chance.random() < 0.5:
+            settings["growth"] = 0.0  # most rules have none
         try:
             return cls._made(settings)
         except es.RuleError:

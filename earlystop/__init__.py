@@ -53,6 +53,8 @@ from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
     from . import logs as logs
+    from .advising import Advice as Advice
+    from .advising import advise as advise
     from .checkpoints import Checkpoints as Checkpoints
     from .history import History as History
     from .logs import read_history as read_history
@@ -62,6 +64,7 @@ if _typing.TYPE_CHECKING:
     from .sweeping import sweep as sweep
 
 __all__ = [
+    "Advice",
     "AllOf",
     "Always",
     "AnyOf",
@@ -100,6 +103,7 @@ __all__ = [
     "Threshold",
     "TimeLimit",
     "Warmup",
+    "advise",
     "read_history",
     "replay",
     "sweep",
@@ -109,10 +113,12 @@ __version__ = "0.1.0"
 
 # What needs NumPy, or the disk, is imported when it is first used: a loop may do without.
 _LAZY = {
+    "Advice": ".advising",
     "Checkpoints": ".checkpoints",
     "History": ".history",
     "Replay": ".replaying",
     "Sweep": ".sweeping",
+    "advise": ".advising",
     "read_history": ".logs",
     "replay": ".replaying",
     "sweep": ".sweeping",

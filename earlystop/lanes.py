@@ -15,6 +15,7 @@ from .rule import Rule, advance
 
 __all__ = [
     "Epoch",
+    "LaneMetrics",
     "Lanes",
     "PlainSteps",
     "Runs",
@@ -205,7 +206,7 @@ class PlainSteps:
         """Whether each rule fires. Raises TooManyLanesError."""
         if self._kept_bytes() > self._most_kept:
             raise TooManyLanesError
-        metrics = _LaneMetrics(epoch, self._names, {})
+        metrics = LaneMetrics(epoch, self._names, {})
         stepped = [
             advance(rule, state, metrics, epoch.number)
             for rule, state in zip(self._rules, self._states, strict=True)
@@ -234,7 +235,7 @@ def _kept(state: Any, lanes: Any) -> Any:
     return state[lanes] if isinstance(state, np.ndarray) and state.ndim else state
 
 
-class _LaneMetrics:
+class LaneMetrics:
     """The metrics of one epoch, one lane a run; to a rule they look like those of a live epoch."""
 
     def __init__(self, epoch: Epoch, names: tuple[str, ...], shown: dict[str, Any]) -> None:
@@ -251,8 +252,8 @@ class _LaneMetrics:
             present = present & (name in self._names and self._epoch.present(name))
         return present
 
-    def replaced(self, name: str, value: Any) -> _LaneMetrics:
-        return _LaneMetrics(self._epoch, self._names, {**self._shown, name: value})
+    def replaced(self, name: str, value: Any) -> LaneMetrics:
+        return LaneMetrics(self._epoch, self._names, {**self._shown, name: value})
 
     def any_nonfinite(self) -> Any:
         found: Any = False

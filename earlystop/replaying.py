@@ -26,10 +26,10 @@ from .fields import Positive, settled
 from .history import Bools, History
 from .lanes import Lanes, Runs, blocks_of, in_parts, numbers_of, part_of, program_for, slices
 from .rule import Rule
-from .rules import Best, Never
+from .rules import Best, Never, Patience
 from .stopper import Decision, Stopper
 from .trace import OnMissing, leaves
-from .waiting import Waited, by_gaps, split_patience, waited
+from .waiting import Waited, by_gaps, grown, split_patience, waited
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -392,18 +392,19 @@ def _block(stop: Rule, save: Rule, history: History, runs: Runs) -> list[tuple[R
         if whole is not None:
             asked = min(max(patience.patience, 1), history.epochs + 1)
             for part, found in waited([patience], rest, judge, history, whole, asked, asked):
-                made.append((part, _answers(asked, found)))
+                made.append((part, _answers(patience, asked, found)))
                 if save == Never():
                     made[-1][1][2].fill(-1)
         return made
 
 
-def _answers(patience: int, found: Waited) -> Arrays:
-    """What a patience comes to."""
+def _answers(rule: Patience, patience: int, found: Waited) -> Arrays:
+    """What a rule comes to, with this patience."""
     epochs, stopped, saved_epoch = found.epochs, found.stopped, found.best_epoch
     pieces = found.pieces
     pieces = pieces.only((pieces.first <= patience) & (patience <= pieces.last))
-    epochs[pieces.track] = pieces.reference_epoch + (patience + 1)
+    wait = np.maximum(patience, grown(rule, pieces.reference_epoch))
+    epochs[pieces.track] = pieces.reference_epoch + wait + 1
     stopped[pieces.track] = True
     saved_epoch[pieces.track] = pieces.best_epoch
     return epochs, stopped, saved_epoch

@@ -318,7 +318,7 @@ class Stopper:
         if missing:
             raise StateError(f"the state is damaged: it lacks {', '.join(missing)}")
         for name, rule in (("stop", self._stop), ("save", self._save)):
-            if state[name] != rule.to_dict():
+            if not _is_of(state[name], rule):
                 raise StateError(
                     f"the state was saved by other rules: its {name} rule is "
                     f"{_rule_text(state[name])}, this stopper's is {rule!r}; make the stopper with "
@@ -487,6 +487,16 @@ def _best_from(state: Mapping[str, Any]) -> tuple[int | None, dict[str, float] |
     if best_epoch < 0:
         raise StateError(f"best_epoch should be at least 0, got {best_epoch}")
     return best_epoch, values
+
+
+def _is_of(data: Any, rule: Rule) -> bool:
+    """Was such a rule saved as this? A setting that there was not yet is as by default."""
+    if data == rule.to_dict():
+        return True
+    try:
+        return Rule.from_dict(data) == rule
+    except RuleError:
+        return False
 
 
 def _rule_text(data: Any) -> str:

@@ -27,7 +27,7 @@ from .rule import AnyOf, Rule
 from .rules import ELAPSED, Best, Never, Patience
 from .totals import Totals, over_ranges
 from .trace import OnMissing
-from .waiting import Pieces, Waited, by_gaps, split_patience, waited
+from .waiting import Pieces, Waited, by_gaps, grown, split_patience, waited
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,6 +134,14 @@ class _Answered:
             return pieces, begin, end
         return pieces.only(asked), begin[asked], end[asked]
 
+    def _grown(self, pieces: Pieces) -> Any:
+        """The shortest wait that growth allows each piece."""
+        least = np.zeros(len(pieces.track), dtype=np.int64)
+        for number, family in enumerate(self._families):
+            ours = pieces.track // self._lanes == number
+            least[ours] = grown(family.patience, pieces.reference_epoch[ours])
+        return least
+
     @property
     def settings(self) -> int:
         return int(self._first_of[-1])
@@ -151,8 +159,14 @@ class _Answered:
         for some in slices(len(self._pieces.track), _PIECES_AT_A_TIME):
             pieces, begin, end = self._asked(some)
             regret = regret_of(pieces.best, self._of_log[pieces.track % self._lanes], self._mode)
-            # The epochs used are a number of their own, and the patience besides.
-            ours.epochs += over_ranges(begin, end, None, self.settings) * values
+            # The epochs used are a number of their own, and the patience besides, or what growth
+            # asks for where that is more.
+            own = begin
+            if any(family.patience.growth for family in self._families):
+                least = self._grown(pieces)
+                own = np.clip(self._nearest(pieces.track, least), begin, end)
+                ours.epochs += over_ranges(begin, own, least, self.settings)
+            ours.epochs += over_ranges(own, end, None, self.settings) * values
             ours.add_ranges(begin, end, pieces.reference_epoch + 1, regret)
             covered[pieces.track] = end  # of several pieces of a track, the last one stays
         last = np.repeat(self._first_of[1:], self._lanes)
@@ -182,10 +196,10 @@ class _Answered:
             for lanes in slices(self._lanes if settings else 0, -(-self._lanes // parts)):
                 track = self._pieces.track[ours] - begin
                 there = ours[(track >= lanes.start) & (track < lanes.stop)]
-                yield from self._columns_of(settings, lanes, there)
+                yield from self._columns_of(family, settings, lanes, there)
 
     def _columns_of(
-        self, settings: list[tuple[int, int, int]], lanes: slice, which: Any
+        self, family: _Family, settings: list[tuple[int, int, int]], lanes: slice, which: Any
     ) -> Iterator[tuple[int, slice, Column]]:
         """What settings of a family did on some lanes, which these pieces are about.
 
@@ -199,6 +213,8 @@ class _Answered:
         run -= lanes.start
         rest = Column._make(array[lanes] for array in self._otherwise)
         since, last = rest.epochs.copy(), np.zeros(len(rest.epochs), dtype=np.int32)
+        least = np.zeros(len(since), dtype=np.int64)
+        asked = np.broadcast_to(grown(family.patience, pieces.reference_epoch), run.shape)
         best_epoch, best, regrets = (array.copy() for array in rest[2:])
         taken = 0
         for number, patience, place in settings:
@@ -206,10 +222,11 @@ class _Answered:
             taken, there = new.stop, run[new]
             since[there], last[there] = pieces.reference_epoch[new], pieces.last[new]
             best_epoch[there], best[there] = pieces.best_epoch[new], pieces.best[new]
+            least[there] = asked[new]
             regrets[there] = regret[new]
             answered = last >= patience
             column = Column(
-                np.where(answered, since + (patience + 1), rest.epochs),
+                np.where(answered, since + np.maximum(patience, least) + 1, rest.epochs),
                 answered | rest.stopped,
                 np.where(answered, best_epoch, rest.best_epoch),
                 np.where(answered, best, rest.best),
@@ -578,7 +595,7 @@ class Sweep:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"Sweep({self.rule!r}: {settings} of {axes}, {runs})"
 
-    def _columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
+    def columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
         """What each of these settings did on some of the runs, part by part."""
         if self._kept is None and not self._work.again:
             raise HistoryError(
@@ -595,7 +612,7 @@ class Sweep:
         """All columns, one above the other: arrays of shape (settings, runs)."""
         shape = (len(self.settings), self.runs)
         made = Column(*(np.empty(shape, _DTYPES.get(name)) for name in Column._fields))
-        for place, runs, column in self._columns(range(len(self.settings))):
+        for place, runs, column in self.columns(range(len(self.settings))):
             for array, part in zip(made, column, strict=True):
                 array[place, runs] = part
         return made
@@ -701,7 +718,7 @@ class Sweep:
         result = np.empty(len(self.settings))
         for chunk in slices(len(self.settings), max(1, _AT_A_TIME // (8 * self.runs))):
             rows = np.empty((chunk.stop - chunk.start, self.runs))
-            for place, runs, column in self._columns(range(chunk.start, chunk.stop)):
+            for place, runs, column in self.columns(range(chunk.start, chunk.stop)):
                 rows[place - chunk.start, runs] = getattr(column, name)
             result[chunk] = [_quantile(row, float(q)) for row in rows]
         return result

@@ -4,7 +4,8 @@ Call the epochs that set the reference t_1 < t_2 < ...: patience P stops at t_j 
 whose gap to t_(j+1) exceeds P. So only the gaps that are longer than all before them matter: each
 owns the patience values between the longest gap before it and itself. A run has few of those, and
 they answer every patience. Where a better best comes up within such a gap, which `min_delta` or
-another metric to judge by allows, the gap is divided there.
+another metric to judge by allows, the gap is divided there. Where the patience grows with the run,
+only gaps as long as the growth asks for at their epoch count, and the stop comes no earlier.
 
 Improvements are sought with the rule's own `improves`; properties hold the outcome to its `step`.
 """
@@ -33,7 +34,7 @@ from .lanes import (
 from .rule import AnyOf, Rule
 from .rules import Best, Never, Patience
 
-__all__ = ["Pieces", "Waited", "by_gaps", "split_patience", "waited"]
+__all__ = ["Pieces", "Waited", "by_gaps", "grown", "split_patience", "waited"]
 
 Ints = npt.NDArray[np.signedinteger[Any]]
 Int32s = npt.NDArray[np.int32]
@@ -65,6 +66,15 @@ class Pieces(NamedTuple):
         """Some of them, with room to calculate."""
         whole = (array[which].astype(np.int32, copy=False) for array in self[:-1])
         return Pieces._make([*whole, self.best[which]])
+
+
+def grown(rule: Patience, reference_epoch: Any) -> Any:
+    """The shortest wait that the growth of a rule allows after these epochs; 0: any."""
+    if not rule.growth:
+        return 0
+    asked = np.ceil(rule.growth * reference_epoch)
+    asked[reference_epoch < rule.start_from_epoch] = 0.0  # there is no reference yet
+    return np.minimum(asked, np.iinfo(np.int32).max).astype(np.int64)
 
 
 class Waited(NamedTuple):
@@ -176,6 +186,17 @@ class _Wait:
         self.tracks, self.numbers = tracks, np.array(numbers, dtype=np.int32)
         self.longest = np.full(len(tracks.value), shortest - 1, dtype=np.int32)
         self.found: list[tuple[Any, ...]] = []
+        self._growing = any(rule.growth for rule in tracks.rules)
+
+    def counts(self, tracks: Any, waited: Any, begun: Any) -> Any:
+        """Have these tracks waited as long as growth asks for?"""
+        if not self._growing:
+            return np.True_
+        asked = np.zeros(len(waited), dtype=np.int64)
+        for number, rule in enumerate(self.tracks.rules):
+            ours = tracks // self.tracks.lanes == number
+            asked[ours] = grown(rule, begun[ours])
+        return waited >= asked
 
 
 class _Waits:
@@ -254,7 +275,7 @@ class _Waits:
     ) -> None:
         """Note the waits that are longer than those before."""
         waited = (end - 1) - begun
-        longer = (waited > before).nonzero()[0]
+        longer = ((waited > before) & wait.counts(tracks, waited, begun)).nonzero()[0]
         if not len(longer):
             return
         if len(longer) < len(waited):
@@ -292,7 +313,10 @@ class _Waits:
         """The lanes that before this epoch have waited so long, for every rule."""
         result = np.ones(len(self._ids), dtype=np.bool_)
         for wait in self._waits:
-            waited = np.maximum(wait.longest, (number - 1) - wait.tracks.epoch) >= longest
+            begun = wait.tracks.epoch
+            now = (number - 1) - begun
+            now = np.where(wait.counts(np.arange(len(now)), now, begun), now, 0)
+            waited = np.maximum(wait.longest, now) >= longest
             result &= waited.reshape(len(wait.numbers), -1).all(axis=0)
         return result
 
@@ -325,11 +349,16 @@ class _Waits:
         return Pieces(*(np.concatenate(columns.pop(0)) for _ in Pieces._fields))
 
 
-def _cut(pieces: Pieces, ends: Any) -> Pieces:
+def _cut(pieces: Pieces, ends: Any, rules: Sequence[Patience]) -> Pieces:
     """The pieces, for lanes that end before these epochs."""
-    last = np.minimum(pieces.last, ends[pieces.track % len(ends)] - 1 - pieces.reference_epoch)
-    pieces = pieces._replace(last=last.astype(pieces.last.dtype))
+    number, lane = np.divmod(pieces.track, len(ends))
+    room = ends[lane] - 1 - pieces.reference_epoch
+    pieces = pieces._replace(last=np.minimum(pieces.last, room).astype(pieces.last.dtype))
     there = pieces.last >= pieces.first
+    for place, rule in enumerate(rules):
+        if rule.growth:
+            ours = (number == place).nonzero()[0]
+            there[ours] &= grown(rule, pieces.reference_epoch[ours]) <= room[ours]
     return Pieces._make(array[there] for array in pieces)
 
 
@@ -418,7 +447,7 @@ def _waited(
         leave(np.arange(len(ids)))
     pieces = waits.pieces()
     if program is not None:
-        pieces = _cut(pieces, epochs)
+        pieces = _cut(pieces, epochs, rules)
     return Waited(pieces, epochs, stopped, best_epoch, best, best_of_log)
 
 

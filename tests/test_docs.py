@@ -17,6 +17,7 @@ import earlystop.adapters
 import pytest
 
 import earlystop as es
+import earlystop.advising
 import earlystop.cli
 import earlystop.logs
 import earlystop.plotting
@@ -31,6 +32,7 @@ def modules() -> list[str]:
     packages = (
         es,
         earlystop.adapters,
+        earlystop.advising,
         earlystop.cli,
         earlystop.logs,
         earlystop.plotting,
@@ -72,13 +74,18 @@ def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
     assert ">>> " in text or (isinstance(thing, type) and issubclass(thing, Exception)), name
 
 
-BLOCKS = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", README, flags=re.DOTALL)
+PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+BLOCKS, PAGE_BLOCKS = (
+    re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, flags=re.DOTALL)
+    for text in (README, "\n".join(PAGES.values()))
+)
+ALL_BLOCKS = BLOCKS + PAGE_BLOCKS
 
 
 @pytest.mark.parametrize(
-    ("code", "printed"), BLOCKS, ids=[f"block {i}" for i in range(len(BLOCKS))]
+    ("code", "printed"), ALL_BLOCKS, ids=[f"block {i}" for i in range(len(ALL_BLOCKS))]
 )
-def test_examples_in_the_readme_run_as_they_stand(
+def test_examples_in_the_documents_run_as_they_stand(
     code: str, printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -90,6 +97,7 @@ def test_examples_in_the_readme_run_as_they_stand(
 
 def test_the_readme_has_examples_and_says_what_they_print() -> None:
     assert len(BLOCKS) >= 6
+    assert PAGE_BLOCKS
     assert sum(bool(printed) for _, printed in BLOCKS) >= 3
 
 
@@ -160,9 +168,9 @@ def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
 
 
 def test_files_that_the_documents_point_to_exist() -> None:
-    for document in ROOT.glob("*.md"):
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (ROOT / target).exists(), f"{document.name}: {target}"
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
         for target in re.findall(
             r"`((?:earlystop|tests|benchmarks)/[\w/.]+)`", document.read_text()
         ):

@@ -109,6 +109,32 @@ PATIENCE = {
         [0, -5e-324, 0],
         [2],
     ),
+    "growth: waits for as many epochs as growth times the epoch of the last improvement": (
+        patience(1, growth=0.5),
+        [9, 8, 7, 6, 5, 5, 4, 4, 4, 4, 4],
+        [9, 10],
+    ),
+    "growth: the product is not rounded, epochs count from 0": (
+        patience(0, growth=0.75),
+        [9, 8, 7, 7, 7, 7],
+        [4, 5],
+    ),
+    "growth: patience is the least": (patience(3, growth=0.5), [9, 8, 8, 8, 8, 8], [4, 5]),
+    "growth: before the first improvement there is patience alone": (
+        patience(2, growth=100, start_from_epoch=3),
+        [1, 1, 1, nan, nan, nan],
+        [4, 5],
+    ),
+    "growth: the epoch is that of the run, whatever start_from_epoch": (
+        patience(1, growth=1, start_from_epoch=2),
+        [1, 1, 3, 3, 3, 3],
+        [4, 5],
+    ),
+    "growth: what was not reported is no wait": (
+        patience(1, growth=1),
+        [3, None, 2, None, 2, None, 2],
+        [6],
+    ),
     "not reported: keeps its count and does not fire": (
         patience(2),
         [5, None, 6, None, None, 6, None],
@@ -562,8 +588,8 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda: es.Patience("loss").replace(patients=3),
         TypeError,
-        "`Patience` has no field 'patients': the fields there are: baseline, min_delta, mode, "
-        "monitor, patience, relative, start_from_epoch; did you mean 'patience'?",
+        "`Patience` has no field 'patients': the fields there are: baseline, growth, min_delta, "
+        "mode, monitor, patience, relative, start_from_epoch; did you mean 'patience'?",
     ),
     "an unknown rule in JSON": (
         lambda: es.Rule.from_dict({"Patients": {}}),

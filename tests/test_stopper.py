@@ -291,6 +291,10 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
         "stop_state.reference is too large for a float, got 1000000",
     ),
     "a truth for a version": ({**saved(), "version": True}, "the state has version True, this"),
+    "without a setting that is not as by default": (
+        {**saved(), "stop": {"Patience": {"monitor": "val_loss", "mode": "min"}}},
+        "the state was saved by other rules: its stop rule is Patience('val_loss', mode='min')",
+    ),
     "of something else": ({"format": "other"}, "expected a state from `Stopper.state_dict()`"),
     "a newer version": (
         {**saved(), "version": 2},
@@ -348,6 +352,17 @@ def test_bad_states_are_refused_and_change_nothing(what: str) -> None:
     assert str(caught.value).startswith(text)
     assert isinstance(caught.value, ValueError)
     assert json.dumps(stopper.state_dict()) == before
+
+
+def test_a_state_from_before_a_rule_had_a_setting_is_one_of_the_default() -> None:
+    stopper = es.EarlyStopping("val_loss", patience=3)
+    state = saved()
+    del state["stop"]["Patience"]["growth"]
+    stopper.load_state_dict(state)
+    assert stopper.epoch == state["epoch"]
+    growing = es.Stopper(stopper.stop.replace(growth=0.5), save=stopper.save)
+    with pytest.raises(es.StateError, match="saved by other rules"):
+        growing.load_state_dict(state)
 
 
 def test_a_window_of_another_length_is_refused() -> None:

@@ -79,6 +79,14 @@ GRIDS: dict[str, tuple[es.Rule, dict[str, list[Any]]]] = {
         es.Patience("loss", relative=True, min_delta=0.1),
         {"start_from_epoch": [0, 2], "baseline": [None, 0.0, 1.0], "patience": [3, 1]},
     ),
+    "patience that grows": (
+        es.Patience("loss", start_from_epoch=1),
+        {"growth": [0.0, 0.3, 1.0], "min_delta": [0.0, 0.5], "patience": [3, 1, 2]},
+    ),
+    "patience that grows in an any-of": (
+        es.Patience("loss", growth=0.5) | es.Threshold("val_loss", 0.2),
+        {"patience": [1, 2, 5]},
+    ),
     "patience in an any-of": (
         es.Patience("loss") | es.Threshold("val_loss", 0.2) | es.NonFinite("val_loss"),
         {"patience": [1, 2, 5]},
@@ -109,7 +117,7 @@ def test_every_setting_does_what_replaying_it_does(what: str, data: Any) -> None
     table = es.sweep(rule, history, **grid)
     axes = axes_of(rule, grid)
     made = [settled_rule(rule, axes, setting) for setting in table.settings]
-    check(table, made, [sweeping._judge(one) for one in made], history)
+    check(table, made, [sweeping.judge_of(one) for one in made], history)
 
 
 @pytest.mark.parametrize("what", GRIDS)
@@ -150,7 +158,7 @@ def test_raise_is_an_error_where_replaying_a_setting_is_one(what: str, data: Any
     for setting in settings:
         made = settled_rule(rule, axes, setting)
         try:
-            es.replay(made, history, save=sweeping._judge(made), on_missing="raise")
+            es.replay(made, history, save=sweeping.judge_of(made), on_missing="raise")
         except es.MissingMetricError:
             errors += 1
     if errors:

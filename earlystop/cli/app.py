@@ -14,6 +14,7 @@ import click
 from .. import __version__
 from ..errors import EarlystopError, RuleError
 from ..text import one_line
+from .advise import advise
 from .completion import completion
 from .demo import demo
 from .metrics import metrics
@@ -140,6 +141,7 @@ def main() -> None:
     earlystop metrics runs/                                       what is in there
     earlystop replay runs/ --monitor val_loss --patience 20       what would have been
     earlystop sweep runs/ --monitor val_loss --patience 1:201     which setting is worth it
+    earlystop advise runs/ --monitor val_loss --max-regret 1%     which patience is safe
     earlystop plot runs/ --monitor val_loss --patience 5,20 -o picture.png
     earlystop report runs/ --monitor val_loss --patience 20 -o report.html
 
@@ -147,5 +149,5 @@ def main() -> None:
     """
 
 
-for _command in (metrics, replay, sweep, plot, report, rules, demo, completion):
+for _command in (metrics, replay, sweep, advise, plot, report, rules, demo, completion):
     main.add_command(_command)

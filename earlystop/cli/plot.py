@@ -17,7 +17,7 @@ from .sweep import swept
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot"]
+__all__ = ["form_of", "plot", "write_figure"]
 
 _MOST_RULES = 7  # as many as there are looks to tell them apart
 _FORMS = ("png", "svg", "pdf", "html")
@@ -56,12 +56,7 @@ def plot(
     earlystop plot runs/ --monitor val_loss --patience 5,20,50 -o runs.svg
     earlystop plot runs/ --monitor val_loss --patience 1:201 -o sweep.pdf
     """
-    form = "svg" if out == "-" else Path(out).suffix.lower().removeprefix(".")
-    if form not in _FORMS:
-        raise click.BadParameter(
-            f"{out!r} should end in {', '.join(f'.{form}' for form in _FORMS)}",
-            param_hint="'--out'",
-        )
+    form = form_of(out)
     if kind == "auto" and asked.rules_there > _MOST_RULES:
         kind = "sweep"
     figure, title = (
@@ -69,7 +64,7 @@ def plot(
         if kind == "sweep"
         else _of_replays(logs, asked, workers, run, kind, metric)
     )
-    _write(figure, title, out, form)
+    write_figure(figure, title, out, form)
 
 
 def _of_sweep(logs: Logs, asked: Asked, workers: int) -> tuple[Figure, str]:
@@ -89,7 +84,19 @@ def _of_replays(
     return figure, f"{count(len(results), 'rule')} on {count(history.runs, 'run')}"
 
 
-def _write(figure: Figure, title: str, out: str, form: str) -> None:
+def form_of(out: str) -> str:
+    """The form of a picture, by the name of its file."""
+    form = "svg" if out == "-" else Path(out).suffix.lower().removeprefix(".")
+    if form not in _FORMS:
+        raise click.BadParameter(
+            f"{out!r} should end in {', '.join(f'.{form}' for form in _FORMS)}",
+            param_hint="'--out'",
+        )
+    return form
+
+
+def write_figure(figure: Figure, title: str, out: str, form: str) -> None:
+    """Write a picture to a file, or the standard output."""
     from ..files import write_whole
     from ..plotting import picture
 

@@ -28,6 +28,8 @@ class Patience(Rule):
     start_from_epoch: so many epochs at the start neither count nor set the reference.
     relative: `min_delta` is a fraction of the reference's magnitude, whatever its sign; 0.01 asks
         for more than 1 %.
+    growth: patience that grows with the run: after an improvement at epoch t (counted from 0) the
+        rule waits for `max(patience, growth * t)` epochs. At 0 it does not grow.
 
     The arguments are those of Keras's `EarlyStopping`; where the decisions differ, the README says.
 
@@ -48,6 +50,7 @@ class Patience(Rule):
     baseline: float | None = None
     start_from_epoch: Count = 0
     relative: bool = False
+    growth: NonNegative = 0.0
 
     class State(NamedTuple):
         reference: float
@@ -68,7 +71,14 @@ class Patience(Rule):
             reference_epoch=where(improved, epoch, state.reference_epoch),
             wait=wait,
         )
-        return after, wait >= max(self.patience, 1)
+        return after, self._over(wait, after.reference_epoch)
+
+    def _over(self, wait: Any, reference_epoch: Any) -> Any:
+        """Has the wait been long enough?"""
+        over = wait >= max(self.patience, 1)
+        if self.growth:  # before the first improvement, at epoch -1, it asks for nothing
+            over = over & (wait >= self.growth * reference_epoch)
+        return over
 
     def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:
         """Does the value improve on the reference? min_delta: another than the rule's own."""

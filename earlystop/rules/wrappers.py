@@ -95,8 +95,8 @@ class Smoothed(Rule):
     def init(self) -> State:
         return self.State((0.0,) * (self.window or 1), 0.0, 0, self.rule.init())
 
-    def _smoothed(self, state: State, metrics: Mapping[str, Any]) -> tuple[State, Any]:
-        """The averaging, one epoch on, and what the inner rule is shown."""
+    def smoothed(self, state: State, metrics: Any) -> tuple[State, Any]:
+        """The averaging, one epoch on, and the metrics that the inner rule is shown."""
         present = reported(metrics, (self.monitor,))
         if present is False:
             return state, metrics
@@ -115,12 +115,12 @@ class Smoothed(Rule):
         return after, replaced(metrics, self.monitor, where(enters, mean, value))
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        after, shown = self._smoothed(state, metrics)
+        after, shown = self.smoothed(state, metrics)
         inner, fires = advance(self.rule, state.inner, shown, epoch)
         return after._replace(inner=inner), fires
 
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        _, shown = self._smoothed(state, metrics)
+        _, shown = self.smoothed(state, metrics)
         reason = self.rule.explain(state.inner, shown, epoch)
         how = f"window={self.window}" if self.alpha is None else f"alpha={self.alpha:.6g}"
         return f"{reason} ({self.monitor} smoothed with {how})" if reason else ""

@@ -1,0 +1,132 @@
+"""`earlystop advise`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .inputs import Asked, Logs, log_options, prepared, rule_options
+from .output import say, write_json
+from .plot import form_of, write_figure
+from .reading import print_skipped, report_of
+
+__all__ = ["advise"]
+
+
+class Share(click.ParamType):  # type: ignore[type-arg]
+    """A number, or a percentage: 0.01 and 1% are the same."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        text = str(value).strip()
+        try:
+            if text.endswith("%"):
+                return float(text[:-1]) / 100
+            return float(text)
+        except ValueError:
+            self.fail(f"expected a number or a percentage, such as 0.01 or 1%, got {value!r}")
+
+
+@click.command()
+@log_options
+@rule_options
+@click.option(
+    "--max-regret",
+    type=Share(),
+    required=True,
+    metavar="SHARE",
+    help="What a run may lose: 1%, 0.01; or, with --unit metric, a number in its unit.",
+)
+@click.option(
+    "--at-most",
+    type=Share(),
+    metavar="SHARE",
+    help="Promise that, with --confidence, at most so many runs lose more; without it, that the "
+    "expected regret is at most --max-regret.",
+)
+@click.option(
+    "--confidence", type=Share(), default=0.9, show_default=True, help="Of --at-most.", metavar="P"
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["improvement", "best", "metric"]),
+    default="improvement",
+    show_default=True,
+    help="What regret counts in: a share of the run's own improvement, of its best value, or the "
+    "metric's own unit.",
+)
+@click.option("--bound", type=float, help="What a run can lose at most, in the other units.")
+@click.option(
+    "--complete/--stopped-early",
+    default=None,
+    help="Whether runs were logged to their end; by default told from the logs.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the runs that choose.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False), help="Draw the trade-off, too: .png, .svg, ..."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@click.option("--json", "machine", flag_value="json", help="Print JSON.")
+def advise(
+    logs: Logs,
+    asked: Asked,
+    max_regret: float,
+    at_most: float | None,
+    confidence: float,
+    unit: Any,
+    bound: float | None,
+    complete: bool | None,
+    seed: int,
+    out: str | None,
+    workers: int,
+    machine: str | None,
+) -> None:
+    """Tell which patience to use, with a promise about new runs.
+
+    LOGS are files, folders, glob patterns, or - for the standard input: complete runs of the kind
+    that is to be stopped early. The advice is what uses the fewest epochs among what is promised
+    to lose at most --max-regret of a run's improvement, if its best epoch is kept. --patience,
+    --min-delta and the like say what to choose from; so does --rule, which may come several times.
+
+    \b
+    earlystop advise runs/ --monitor val_loss --max-regret 1%
+    earlystop advise runs/ --monitor val_loss --max-regret 1% --at-most 10% --confidence 95%
+    earlystop advise runs/ --monitor val_loss --max-regret 1% --patience 1:201 --min-delta 0,1e-3
+    """
+    import earlystop as es
+
+    if asked.monitor is None:
+        raise click.UsageError("say which metric the advice is about, with --monitor val_loss")
+    if asked.save_text is not None:
+        raise click.UsageError("--save says nothing here: the best of --monitor is kept")
+    form = None if out is None else form_of(out)
+    history, asked = prepared(logs, asked)
+    candidates: Any = asked.rules() if asked.texts else dict(asked.fields) or None
+    advice = es.advise(
+        history,
+        str(asked.monitor),
+        mode=asked.mode,  # type: ignore[arg-type]
+        max_regret=max_regret,
+        confidence=confidence,
+        at_most=at_most,
+        unit=unit,
+        bound=bound,
+        candidates=candidates,
+        complete=complete,
+        seed=seed,
+        on_missing=asked.on_missing,
+        workers=workers,
+        progress=logs.progress,
+    )
+    if machine == "json":
+        write_json({"read": report_of(history), **advice.to_dict()})
+    else:
+        for line in str(advice).splitlines():
+            say(line)
+    if out is not None and form is not None:
+        write_figure(advice.plot(), repr(advice), out, form)
+    print_skipped(history)

@@ -1,0 +1,98 @@
+"""The picture of an advice: the trade-off that it was chosen from, with the choice marked."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..text import count
+from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..advising.advice import Advice, Line, Outcome
+
+__all__ = ["plot_advice"]
+
+_ALSO = Look("#9a9a9a", "-", ".")
+
+
+def plot_advice(advice: Advice, *, ax: Any = None) -> Figure:
+    """The trade-off between epochs and regret; see `Advice.plot`."""
+    with styled():
+        figure, (axes,) = axes_for(ax, 1, (8.0, 5.6))
+        _trade_off(axes, advice)
+    return figure
+
+
+def _trade_off(ax: Axes, advice: Advice) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    share = advice.at_most is not None
+    for line, look in zip(advice.lines, itertools.chain(LOOKS, itertools.repeat(_ALSO))):  # noqa: B905
+        _line(ax, line, line.over if share else line.regret, look, advice.logged)
+    level = advice.at_most if advice.at_most is not None else advice.max_regret
+    ax.axhline(level, color=LOGGED, lw=1, ls="-", label="asked for: at most this")
+    for outcome in advice.defaults:
+        ax.annotate(
+            f"{getattr(outcome.rule, 'patience', '')}",
+            _at(outcome, share),
+            textcoords="offset points",
+            xytext=(6, 5),
+            fontsize=8,
+        )
+    if advice.defaults:
+        places = np.array([_at(outcome, share) for outcome in advice.defaults])
+        label = "the usual choices of patience"
+        ax.plot(*places.T, "o", mfc="none", color="black", ms=8, label=label)
+    x, y = _at(advice.outcome, share)
+    ax.plot(
+        [x],
+        [y],
+        "*",
+        color="#F0E442",
+        mec="black",
+        mew=0.8,
+        ms=16,
+        zorder=5,
+        clip_on=False,
+        label=plain(f"the advice: {brief(repr(advice.rule))}", 90),
+    )
+    ax.set_yscale("symlog", linthresh=max(2 * level, 1e-12))  # what matters is near what is asked
+    ax.set_ylim(bottom=0)
+    ax.set_xlim(0, 1.02)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if share or advice.unit != "metric":
+        ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_xlabel("epochs used, share of those logged")
+    what = {
+        "improvement": "mean regret, share of the run's improvement",
+        "best": "mean regret, share of the best value",
+        "metric": f"mean regret: {advice.monitor}",
+    }[advice.unit]
+    if share:
+        what = f"runs that lose more than {advice.amount(advice.max_regret)}"
+    ax.set_ylabel(plain(what))
+    ax.set_title(f"{plain(advice.monitor)}: {count(advice.runs, 'run')}", loc="left", pad=10)
+    below(ax)
+
+
+def _line(ax: Axes, line: Line, height: Any, look: Look, logged: float) -> None:
+    ax.plot(
+        line.epochs / logged,
+        np.clip(height, 0, LARGEST),
+        color=look.color if look is not _ALSO else FAINT,
+        ls=look.dashes,
+        marker=look.marker,
+        ms=3,
+        lw=1.4,
+        label=plain(brief(line.name), 70),
+    )
+
+
+def _at(outcome: Outcome, share: bool) -> tuple[float, float]:
+    return 1 - outcome.saved, min(outcome.over if share else outcome.regret, LARGEST)
