@@ -79,6 +79,9 @@ class Family:
         inner = ", ".join(f"{name}={value}" for name, value in others.items())
         if not self.place:
             return inner or "plain patience"
+        if type(self.rule) is Smoothed and type(self.rule.rule) is Patience:
+            by = f"window={self.rule.window}" if self.rule.window else f"alpha={self.rule.alpha}"
+            return ", ".join(["smoothed", by, *([inner] if inner else [])])
         return repr(self.member(0)).replace(f"patience={self.values[0]}", "patience=...")
 
 

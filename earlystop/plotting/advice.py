@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_advice"]
 
+_FAR = 15  # times what is asked for
 _ALSO = Look("#9a9a9a", "-", ".")
 
 
 def plot_advice(advice: Advice, *, ax: Any = None) -> Figure:
     """The trade-off between epochs and regret; see `Advice.plot`."""
     with styled():
-        figure, (axes,) = axes_for(ax, 1, (8.0, 5.6))
+        figure, (axes,) = axes_for(ax, 1, (8.0, 4.6 + 0.2 * (len(advice.lines) + 3)))
         _trade_off(axes, advice)
     return figure
 
@@ -62,7 +63,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
         clip_on=False,
         label=plain(f"the advice: {brief(repr(advice.rule))}", 90),
     )
-    ax.set_yscale("symlog", linthresh=max(2 * level, 1e-12))  # what matters is near what is asked
+    _scale(ax, level)
     ax.set_ylim(bottom=0)
     ax.set_xlim(0, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -70,15 +71,27 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
         ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("epochs used, share of those logged")
     what = {
-        "improvement": "mean regret, share of the run's improvement",
-        "best": "mean regret, share of the best value",
+        "improvement": "mean regret,\nshare of the run's improvement",
+        "best": "mean regret,\nshare of the best value",
         "metric": f"mean regret: {advice.monitor}",
     }[advice.unit]
     if share:
         what = f"runs that lose more than {advice.amount(advice.max_regret)}"
-    ax.set_ylabel(plain(what))
+    ax.set_ylabel("\n".join(map(plain, what.split("\n"))))
     ax.set_title(f"{plain(advice.monitor)}: {count(advice.runs, 'run')}", loc="left", pad=10)
     below(ax)
+
+
+def _scale(ax: Axes, level: float) -> None:
+    """What matters is near what is asked for: what is far above it is drawn closer together."""
+    from matplotlib.ticker import SymmetricalLogLocator
+
+    if ax.get_ylim()[1] <= _FAR * level:
+        return
+    linear = max(2 * level, 1e-12)
+    ax.set_yscale("symlog", linthresh=linear)
+    locator = SymmetricalLogLocator(base=10, linthresh=linear, subs=[1, 2, 5])
+    ax.yaxis.set_major_locator(locator)
 
 
 def _line(ax: Axes, line: Line, height: Any, look: Look, logged: float) -> None:
