@@ -326,8 +326,8 @@ def _of_logs(
     elif complete is False:
         yield (
             "these logs were stopped early: regret counts from the best that was found by then, "
-            "not from that of complete runs, which cannot be seen; and epochs to the end of the log "
-            "at most, also where a rule would have gone on"
+            "not from that of complete runs, which cannot be seen, and epochs to the end of the "
+            "log at most"
         )
     elif complete is None:
         short = int(np.count_nonzero(2 * stake.end[usable] < np.median(stake.end[usable])))
