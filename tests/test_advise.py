@@ -81,6 +81,29 @@ def test_the_known_numbers_of_runs() -> None:
     assert Promise(0.01, inf, 0.05, 0.95).needed() == 59
 
 
+def test_a_tiny_level_takes_many_runs_and_no_time_to_tell_or_is_refused() -> None:
+    assert Promise(1e-9, 1.0, None, 0.9).needed() == 999_999_999
+    assert Promise(0.01, inf, 1e-10, 0.9).needed() == 23_025_850_929
+    history, several = noisy(5), {"min_delta": [0.0, 0.1], "patience": [3]}
+    advice = es.advise(history, "loss", max_regret=1e-9, candidates=several)
+    short = [n - n // 3 for n in (advice.needed, advice.needed - 1)]
+    assert short[0] >= 999_999_999 > short[1]
+    for ask in ({"max_regret": 1e-310}, {"max_regret": 0.1, "at_most": 1e-320}):
+        with pytest.raises(es.RuleError, match=r"so little takes more than 1e\+12 runs"):
+            es.advise(history, "loss", **ask)
+
+
+@pytest.mark.parametrize("runs", [3, 14, 25, 40])
+def test_the_least_that_runs_could_promise_for_several_paths_is_what_they_do_promise(
+    runs: int,
+) -> None:
+    nothing = np.zeros(1)
+    least = Promise(0.01, inf, 0.5, 0.9).least(runs, paths=3)
+    for share, kept in ((least * 1.001, True), (least * 0.999, False)):
+        promise = Promise(0.01, inf, share, 0.9)
+        assert promise.kept(runs, nothing, nothing, paths=3).tolist() == [kept]
+
+
 def test_a_setting_counts_only_if_all_with_more_patience_do() -> None:
     promise = Promise(0.3, 1.0, None, 0.9)
     kept = promise.kept(9, np.array([5.0, 1.0, 2.5, 1.0, 0.0]), np.zeros(5))
@@ -181,6 +204,7 @@ def test_a_promise_with_confidence_is_divided_among_the_families() -> None:
     )
     assert several.rule == es.Never()
     assert "takes at least 33" in several.warnings[0]
+    assert "so few could promise 12.7 % at the least" in several.warnings[0]
     assert several.chose == 0
 
 
@@ -223,7 +247,7 @@ def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.Hi
     families = default_families(es.Patience("loss"), 8, several=True)
     for number, rule in enumerate(NESTED):
         rules = [at(rule, places[number], patience) for patience in range(1, 8)]
-        (family,) = families_of(rules, es.Patience("loss"), 8)
+        (family,) = families_of(rules, es.Patience("loss"), 8, 8)
         assert family.values == tuple(range(1, 8))
         families.append(family)
     for unit in ("improvement", "best", "metric"):
@@ -254,7 +278,7 @@ def test_smoothing_once_gives_what_the_smoothed_rule_gives(seed: int) -> None:
     how: dict[str, Any] = {"alpha": 0.3} if seed % 4 == 0 else {"window": 1 + seed % 5}
     rules = [es.Smoothed(inner.replace(patience=p), "val_loss", **how) for p in (1, 2, 3, 8)]
     judge = es.Best(["val_loss", "loss"][seed // 6], mode=inner.mode)
-    (family,) = families_of(rules, inner, 30)
+    (family,) = families_of(rules, inner, 30, 30)
     table = family.swept(history, judge)
     wanted = es.sweep(rules[0], history, save=judge, patience=[1, 2, 3, 8])
     for column in ("epochs", "stopped", "best_epoch", "best", "regret"):
@@ -269,7 +293,7 @@ def test_candidates_are_rules_of_any_kind() -> None:
         es.Patience("loss", 12) | es.MaxEpochs(50),
         ~es.Patience("loss", 3),
     ]
-    families = families_of(rules, es.Patience("loss"), 60)
+    families = families_of(rules, es.Patience("loss"), 60, 60)
     assert [family.values for family in families] == [(9, 12), (61,), (61,), (61,)]
     members = [family.member(n) for family in families for n in range(len(family.values))]
     assert set(members) == set(rules)
@@ -357,6 +381,26 @@ def test_an_expected_regret_in_units_without_a_bound_is_refused_or_capped() -> N
     assert "of loss" in str(advice)
 
 
+def test_losses_above_the_bound_are_said_to_count_as_the_bound() -> None:
+    values = noisy(100).metrics["loss"].copy()
+    values[3, 50] = -1000.0
+    ask: dict[str, Any] = {"max_regret": 0.05, "unit": "metric", "candidates": {"patience": [12]}}
+    advice = es.advise(es.History({"loss": values}), "loss", bound=0.6, **ask)
+    assert (advice.promised, advice.bound) == (0.05, 0.6)
+    assert advice.observed > 9  # uncapped
+    assert "counts as losing 0.6" in str(advice).replace("\n", " ")
+    lost = es.replay(advice.rule, es.History({"loss": values}), save=LOSS).regret
+    capped = f"{np.minimum(lost, 0.6).mean():.4g} on these runs"
+    assert any("1 run of 100" in text and capped in text for text in advice.warnings)
+    enough = es.advise(es.History({"loss": np.delete(values, 3, axis=0)}), "loss", bound=0.6, **ask)
+    assert not any("the bound" in warning for warning in enough.warnings)
+
+
+def test_what_is_not_quite_all_is_not_called_all() -> None:
+    advice = es.advise(noisy(150), "loss", max_regret=0.3, at_most=0.5, confidence=0.9999)
+    assert "With 99.99 % confidence" in str(advice)
+
+
 # What it says ---------------------------------------------------------------------------------
 
 
@@ -436,6 +480,47 @@ def test_logs_that_were_stopped_early_are_found_out_and_not_taken_for_complete(
     too_much = es.advise(history, "loss", max_regret=0.001)
     assert too_much.rule == own
     assert "Better stop as these logs were" in str(too_much)
+
+
+def test_an_advice_to_stop_as_the_logs_were_says_what_that_would_have_done() -> None:
+    history = stopped(es.Patience("loss", 12))
+    goes_on = noisy(2, 120, seed=9)  # two that another rule must have stopped
+    runs = [{"loss": row[:end]} for row, end in zip(history.metrics["loss"], history.lengths)]  # noqa: B905
+    mixed = es.History.from_runs([*runs, *({"loss": row} for row in goes_on.metrics["loss"])])
+    advice = es.advise(mixed, "loss", max_regret=0.0001)
+    assert advice.rule == es.Patience("loss", 12)
+    done = es.replay(advice.rule, mixed, save=LOSS)
+    assert advice.outcome.epochs == done.epochs.mean() < mixed.lengths.mean()
+    assert advice.quantiles["max"] > 0
+
+
+@pytest.mark.parametrize("min_delta", [0.0, 0.01])
+def test_rules_without_patience_do_as_they_would_alone_on_logs_that_were_stopped(
+    min_delta: float,
+) -> None:
+    history = stopped(es.Patience("loss", 4, min_delta=min_delta))
+    rules = [es.MaxEpochs(40), ~es.Patience("loss", 3), es.GeneralizationLoss("loss", alpha=50)]
+    runs = [{"loss": row[:end]} for row, end in zip(history.metrics["loss"], history.lengths)]  # noqa: B905
+    late = {"loss": [2.0, *[3.0] * 30, 1.0]}  # it went on, though nothing got better for long
+    mixed = es.History.from_runs([*runs, late, late])
+    for rule in rules:
+        advice = es.advise(mixed, "loss", max_regret=0.9, candidates=[rule])
+        assert advice.stopped_by is not None
+        (line,) = advice.lines
+        assert line.epochs.tolist() == [es.replay(rule, mixed, save=LOSS).epochs.mean()]
+
+
+def test_runs_of_one_epoch_were_not_stopped_by_a_patience() -> None:
+    runs = [{"loss": [1.0]}] * 4 + [{"loss": [3.0, 2.0, 1.0]}]
+    advice = es.advise(es.History.from_runs(runs), "loss", max_regret=0.5)
+    assert advice.stopped_by is None
+
+
+def test_a_patience_that_the_longest_runs_outlived_did_not_stop_the_others() -> None:
+    flat = [{"loss": [1.0] * epochs} for epochs in [50] * 30 + [100] * 30]
+    advice = es.advise(es.History.from_runs(flat), "loss", max_regret=0.1)
+    assert advice.stopped_by is None
+    assert advice.complete
 
 
 def test_what_the_user_says_about_the_logs_counts_more() -> None:

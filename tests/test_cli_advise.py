@@ -101,3 +101,28 @@ def test_it_asks_for_the_metric(logs: Path) -> None:
     done = CliRunner().invoke(main, ["advise", str(logs), "--max-regret", "1%", "--quiet"])
     assert done.exit_code == 2
     assert "--monitor val_loss" in done.output
+
+
+def test_with_json_the_standard_output_is_json_also_where_a_picture_is_written(
+    logs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "trade-off.png"
+    command = ["advise", str(logs), "--monitor", "val_loss", "--max-regret", "5%", "--quiet"]
+    done = CliRunner().invoke(main, [*command, "--json", "-o", str(out)])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["promised"] == 0.05
+    assert done.stderr == f"wrote {out}\n"
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("out", "text"), [("nowhere/a.png", "there is no folder"), ("-", "takes a file here")]
+)
+def test_where_no_picture_can_go_is_said_before_anything_is_read(
+    out: str, text: str, tmp_path: Path
+) -> None:
+    name = out if out == "-" else str(tmp_path / out)
+    code, output = ask(tmp_path / "not there", "--max-regret", "5%", "-o", name)
+    assert code == 2
+    assert text in output
+    assert output.count("\n") == 1

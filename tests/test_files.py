@@ -40,3 +40,9 @@ def test_a_file_may_be_read_by_others_as_the_umask_says(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_the_temporary_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
+        write_whole(tmp_path / "nowhere" / "a", b"new")
+    assert caught.value.filename == str(tmp_path / "nowhere")

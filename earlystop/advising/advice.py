@@ -59,6 +59,7 @@ class Advice:
     max_regret, unit: what was asked for, and what it counts in: "improvement" (a share of the run's
         own, from its first value to its best), "best" (a share of the magnitude of the best value)
         or "metric".
+    bound: what a run can lose at most, or counts as losing; of a promise in expectation.
     at_most, confidence: of a promise with confidence; `at_most` is None for one in expectation.
     promised: what the rule keeps to, `max_regret` or `at_most`; 0 where it loses nothing anyway.
     outcome: what the rule would have done on the logged runs: `rule`, `regret` (mean), `over` (the
@@ -91,6 +92,7 @@ class Advice:
     mode: str
     max_regret: float
     unit: Unit
+    bound: float | None
     at_most: float | None
     confidence: float
     promised: float
@@ -164,6 +166,13 @@ class Advice:
             f"lose more than {self.amount(self.max_regret)}"
         )
 
+    def _capped(self) -> str:
+        """Of losses that have no bound of their own."""
+        if self.unit == "improvement" or self.bound is None:
+            return ""
+        bound = number(self.bound) if self.unit == "metric" else percent(self.bound)
+        return f", if a run that loses more than {bound} counts as losing {bound}"
+
     def _answer(self) -> list[str]:
         outcome = self.outcome
         if not self.promised:
@@ -174,7 +183,9 @@ class Advice:
                 f"{self.amount(self.max_regret)}"
             )
             how = "train to the end" if self.complete else "stop as these logs were"
-            answer = [f"Better {how}: {self.rule!r}. Nothing shorter can promise {asked}."]
+            answer = [
+                f"Better {how}: {self.rule!r}. No candidate that stops earlier can promise {asked}."
+            ]
             if self.unpromised is not None:
                 guess = self.unpromised
                 answer.append(
@@ -189,7 +200,7 @@ class Advice:
         if self.at_most is None:
             promise = (
                 f"Expected regret on a new run of the same kind: at most "
-                f"{self.amount(self.max_regret)}; {observed}."
+                f"{self.amount(self.max_regret)}{self._capped()}; {observed}."
             )
         else:
             promise = (
@@ -260,6 +271,7 @@ class Advice:
             "mode": self.mode,
             "max_regret": self.max_regret,
             "unit": self.unit,
+            "bound": self.bound,
             "at_most": self.at_most,
             "confidence": self.confidence,
             "promised": self.promised,
@@ -299,7 +311,10 @@ def _filled(text: str) -> str:
 def percent(share: float) -> str:
     """A share as people read it.
 
-    >>> percent(0.01), percent(0.12345), percent(0.000012)
-    ('1 %', '12.3 %', '0.0012 %')
+    >>> percent(0.01), percent(0.12345), percent(0.000012), percent(0.99996)
+    ('1 %', '12.3 %', '0.0012 %', '99.996 %')
     """
-    return f"{float(f'{100 * share:.3g}'):.12g} %"
+    rounded = float(f"{100 * share:.3g}")
+    if share < 1 <= rounded / 100:  # not all, and not to be called all
+        rounded = 100 * share
+    return f"{rounded:.12g} %"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,6 +29,7 @@ _USUAL = (5, 10, 20)
 _MANY = 6
 _ALIKE = 3.0  # standard deviations: one in 700 by chance
 _UNEVEN = 10  # times the regret that was asked for
+_MOST_RUNS = 1e12  # more than these nobody has
 
 
 def advise(
@@ -130,7 +130,7 @@ def advise(
     if candidates is None:
         families = default_families(patience, longest, runs >= _MANY * promise.needed())
     else:
-        families = families_of(candidates, patience, longest)
+        families = families_of(candidates, patience, longest, history.epochs)
     seen = [family.up_to(longest - 1) for family in families] if ends else families
     there = [family for family in seen if family is not None]
     options = {"on_missing": on_missing, "workers": workers, "progress": progress}
@@ -159,7 +159,7 @@ def _promise(max_regret: Any, confidence: Any, at_most: Any, unit: Any, bound: A
             "(0.01 is 1 %)"
         )
     if at_most is not None:
-        return Promise(max_regret, np.inf, float(at_most), confidence)
+        return _within_reach(Promise(max_regret, np.inf, float(at_most), confidence))
     if max_regret == 0:
         raise RuleError(
             f"`{owner}`: no number of runs can promise an expected regret of 0: ask for more than "
@@ -168,7 +168,7 @@ def _promise(max_regret: Any, confidence: Any, at_most: Any, unit: Any, bound: A
     if unit == "improvement":
         if bound not in (None, 1):
             raise RuleError("`advise(bound=...)` is 1 for shares of the improvement, leave it out")
-        return Promise(max_regret, 1.0, None, confidence)
+        return _within_reach(Promise(max_regret, 1.0, None, confidence))
     if bound is None:
         raise RuleError(
             f"an expected regret in unit {unit!r} can be promised only if it is bounded: pass "
@@ -181,7 +181,19 @@ def _promise(max_regret: Any, confidence: Any, at_most: Any, unit: Any, bound: A
             f"`advise(bound=...)`, the most that a run can lose, must be above max_regret "
             f"{max_regret!r}, got {bound!r}"
         )
-    return Promise(max_regret, bound, None, confidence)
+    return _within_reach(Promise(max_regret, bound, None, confidence))
+
+
+def _within_reach(promise: Promise) -> Promise:
+    if promise.roughly() > _MOST_RUNS:
+        asked = f"max_regret={promise.max_regret!r}"
+        if promise.at_most is not None:
+            asked = f"at_most={promise.at_most!r}"
+        raise RuleError(
+            f"`advise({asked})`: to promise so little takes more than {_MOST_RUNS:.0e} runs: "
+            "ask for more"
+        )
+    return promise
 
 
 def _advice(
@@ -195,13 +207,17 @@ def _advice(
 ) -> Advice:
     """The answer, put together."""
     logged = study.logged / study.runs
-    fallback = Outcome(Never() if ends is None else ends.rule, 0.0, 0.0, logged, 0.0)
-    outcome, lost, unpromised = fallback, np.zeros(study.runs), None
+    outcome, lost = Outcome(Never(), 0.0, 0.0, logged, 0.0), np.zeros(study.runs)
+    unpromised = None
     chosen = study.choose().family
     if chosen is not None:
         ((outcome, lost),) = _outcomes(study, chosen, promise)
-    elif (guess := study.unpromised().family) is not None:
-        ((unpromised, _),) = _outcomes(study, guess, promise)
+    else:
+        if ends is not None:
+            as_logged = Family(ends.rule, (), (ends.rule.patience,))
+            ((outcome, lost),) = _outcomes(study, as_logged, promise)
+        if (guess := study.unpromised().family) is not None:
+            ((unpromised, _),) = _outcomes(study, guess, promise)
     usual = tuple(p for p in _USUAL if ends is None or p <= ends.rule.patience)
     defaults: list[Outcome] = []
     if usual:
@@ -217,6 +233,14 @@ def _advice(
             f"{_UNEVEN} times what was asked for, and the promise is about the mean: with "
             "at_most=0.1 it would be about how many runs lose more"
         )
+    if chosen is not None and promise.at_most is None and (capped := lost > promise.bound).any():
+        mean = float(np.minimum(lost, promise.bound).mean())
+        as_text = f"{mean:.4g}" if stake.unit == "metric" else percent(mean)
+        warnings.append(
+            f"{count(int(capped.sum()), 'run')} of {study.runs:,} would lose more than the bound, "
+            "and count as losing just that: the promise is about losses so counted, of which the "
+            f"mean is {as_text} on these runs"
+        )
     if alikeness(study.scores[study.usable]) > _ALIKE:
         warnings.append(
             "runs that stand next to each other are more alike than chance has it: they seem to "
@@ -230,6 +254,7 @@ def _advice(
         mode=judge.mode,
         max_regret=promise.max_regret,
         unit=stake.unit,
+        bound=promise.bound if promise.at_most is None else None,
         at_most=promise.at_most,
         confidence=promise.confidence,
         promised=0.0 if chosen is None else promised,
@@ -264,13 +289,16 @@ def _needed(study: Study, promise: Promise) -> int:
     """How many runs it takes to carry such a promise, those that choose the family included."""
     if promise.at_most is not None:
         return promise.needed(max(len(study.families), 1))
-    carrying = promise.needed()
-    return next(n for n in itertools.count(carrying) if n - study.choosing(n) >= carrying)
+    runs = carrying = promise.needed()
+    # At most so many more carry it, as there are more: this comes to the fewest.
+    while (short := carrying - (runs - study.choosing(runs))) > 0:
+        runs += short
+    return runs
 
 
 def _too_few(study: Study, promise: Promise, needed: int, unit: Unit) -> str:
     asked = promise.max_regret if promise.at_most is None else promise.at_most
-    least = promise.least(study.runs - study.chose)
+    least = promise.least(study.runs - study.chose, max(len(study.families), 1))
     as_text = percent if unit != "metric" or promise.at_most is not None else "{:.4g}".format
     what = "an expected regret" if promise.at_most is None else "a share of runs"
     return (
@@ -291,13 +319,15 @@ def _of_logs(
             f"these logs were stopped early themselves, as it seems: {ends.runs} of {ends.looked} "
             f"that end before the longest end just where {ends.rule!r} stops. What a longer "
             "patience would have found cannot be seen. So regret counts from the best that was "
-            "found by then, not from that of complete runs, and no longer patience is considered "
+            "found by then, not from that of complete runs, epochs to the end of the log at most, "
+            "and no longer patience is considered "
             "(if the runs did go to their end, pass complete=True)"
         )
     elif complete is False:
         yield (
             "these logs were stopped early: regret counts from the best that was found by then, "
-            "not from that of complete runs, which cannot be seen"
+            "not from that of complete runs, which cannot be seen, and epochs to the end of the "
+            "log at most"
         )
     elif complete is None:
         short = int(np.count_nonzero(2 * stake.end[usable] < np.median(stake.end[usable])))

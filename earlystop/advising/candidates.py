@@ -117,10 +117,11 @@ def default_families(patience: Patience, longest: int, several: bool) -> list[Fa
     ]
 
 
-def families_of(candidates: Any, patience: Patience, longest: int) -> list[Family]:
+def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) -> list[Family]:
     """The families of the candidates that the user names.
 
-    candidates: values for the fields of a `Patience`, by name, or rules.
+    candidates: values for the fields of a `Patience`, by name, or rules. longest: beyond the
+    patience worth trying. epochs: of the longest run.
 
     Raises RuleError or RuleTypeError for what is neither.
     """
@@ -145,7 +146,7 @@ def families_of(candidates: Any, patience: Patience, longest: int) -> list[Famil
         plain = settled_rule(rule, {"": Axis(place, "patience", [])}, {"": 0})
         found.setdefault((plain, place), []).append(part_at(rule, place).settings["patience"])
     families = [Family(rule, place, tuple(sorted(v))) for (rule, place), v in found.items()]
-    return families + [_lone(rule, patience, longest) for rule in alone]
+    return families + [_lone(rule, patience, epochs) for rule in alone]
 
 
 def _of_grid(grid: Mapping[str, Any], patience: Patience, longest: int) -> Iterator[Family]:
@@ -181,7 +182,7 @@ def _place_of(rule: Rule) -> tuple[int, ...] | None:
     return None
 
 
-def _lone(rule: Rule, patience: Patience, longest: int) -> Family:
+def _lone(rule: Rule, patience: Patience, epochs: int) -> Family:
     """The family of one rule: beside it stands a patience that never has a say."""
     both = AnyOf(rule, patience)
-    return Family(both, (len(both.parts) - 1,), (longest + 1,), alone=rule)
+    return Family(both, (len(both.parts) - 1,), (epochs + 1,), alone=rule)

@@ -20,7 +20,7 @@ Unit = Literal["improvement", "metric", "best"]
 _LOOKED_THROUGH = 2**20  # values that are looked through together
 # Margins that early stopping often has, absolute and relative.
 _MARGINS = ((0.0, False), (1e-4, False), (1e-3, False), (1e-2, False), (1e-3, True), (1e-2, True))
-_LOOKED_AT = 500  # of the runs that end early
+_LOOKED_AT = 500  # of the runs that end early, and of the others
 
 
 class Stake:
@@ -102,29 +102,36 @@ def ended_by(history: History, judge: Best, stake: Stake) -> Ends | None:
     """The patience by which the logs were stopped early, if they were.
 
     One is found if it fires at the very last epoch of at least three runs, and of more than half of
-    those that end before the longest one; and before the last epoch of at most a tenth of them. In
-    logs that end for other reasons a patience does that by chance only.
+    those that end before the longest one; and before the last epoch of at most a tenth of these
+    and of the longest ones. In logs that end for other reasons a patience does that by chance only.
     """
     ends = stake.end[stake.usable]
     if not len(ends):
         return None
-    (early,) = np.nonzero(stake.usable & (stake.end < ends.max()))
-    if len(early) < 3:
+    early = _some(stake.usable & (stake.end < ends.max()))
+    if len(early) < 3 or stake.end[early].max() < 2:
         return None
-    early = early[np.linspace(0, len(early) - 1, min(_LOOKED_AT, len(early))).astype(int)]
-    some, end = history[early], stake.end[early]
+    runs_seen = np.concatenate([early, _some(stake.usable & (stake.end == ends.max()))])
+    some, end = history[runs_seen], stake.end[runs_seen]
+    is_early = np.arange(len(runs_seen)) < len(early)
     found: Ends | None = None
     for min_delta, relative in _MARGINS:
         rule = Patience(judge.monitor, mode=judge.mode, min_delta=min_delta, relative=relative)
-        table = sweep(rule, some, save=judge, patience=range(1, int(end.max())))
-        at_end = (table.stopped & (table.epochs == end)).sum(axis=1)
+        table = sweep(rule, some, save=judge, patience=range(1, int(end[is_early].max())))
+        at_end = (table.stopped & (table.epochs == end) & is_early).sum(axis=1)
         before = (table.stopped & (table.epochs < end)).sum(axis=1)
-        at_end[before > len(early) / 10] = 0
+        at_end[before > len(runs_seen) / 10] = 0
         place = int(at_end.argmax())
         runs = int(at_end[place])
         if runs >= 3 and runs > len(early) / 2 and (found is None or runs > found.runs):
             found = Ends(rule.replace(patience=place + 1), runs, len(early))
     return found
+
+
+def _some(which: Bools) -> npt.NDArray[np.int64]:
+    """The numbers of these runs, or of enough of them."""
+    runs = np.flatnonzero(which)
+    return runs[np.linspace(0, len(runs) - 1, min(_LOOKED_AT, len(runs))).astype(np.int64)]
 
 
 def alikeness(scores: Floats) -> float:

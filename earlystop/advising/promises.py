@@ -62,24 +62,32 @@ class Promise:
         result: Bools = np.logical_and.accumulate(np.atleast_1d(holds)[::-1])[::-1]
         return result
 
+    def roughly(self, paths: int = 1) -> float:
+        """How many runs it takes to promise it, give or take two; infinity: more than floats go."""
+        if self.at_most is None:
+            return self.bound / self.max_regret
+        return math.log((1 - self.confidence) / paths) / math.log1p(-self.at_most)
+
     def needed(self, paths: int = 1) -> int:
         """How many runs it takes to promise it, if none of them loses anything."""
-        if self.at_most is None:
-            runs = max(math.ceil(self.bound / self.max_regret) - 2, 0)
-            while self.bound / (runs + 1) > self.max_regret:
-                runs += 1
-            return runs
-        error = (1 - self.confidence) / paths
-        runs = max(math.ceil(math.log(error) / math.log1p(-self.at_most)) - 1, 1)
-        while most_that_reject(runs, self.at_most, error) < 0:
+        least = 0 if self.at_most is None else 1
+        runs = max(math.ceil(self.roughly(paths)) - 2, least)
+        while not self._could(runs, paths):
             runs += 1
         return runs
 
-    def least(self, runs: int) -> float:
+    def _could(self, runs: int, paths: int) -> bool:
+        """Could so many runs promise it, if none of them loses anything?"""
+        if self.at_most is None:
+            return self.bound / (runs + 1) <= self.max_regret
+        none_over = np.exp(runs * math.log1p(-self.at_most))
+        return bool(none_over <= (1 - self.confidence) / paths)
+
+    def least(self, runs: int, paths: int = 1) -> float:
         """The least expected regret, or share of runs, that so many runs could promise."""
         if self.at_most is None:
             return self.bound / (runs + 1)
-        return float(1 - (1 - self.confidence) ** (1 / runs))
+        return float(1 - ((1 - self.confidence) / paths) ** (1 / runs))
 
 
 def most_that_reject(runs: int, share: float, error: float) -> int:

@@ -103,6 +103,8 @@ def advise(
         raise click.UsageError("say which metric the advice is about, with --monitor val_loss")
     if asked.save_text is not None:
         raise click.UsageError("--save says nothing here: the best of --monitor is kept")
+    if out == "-":
+        raise click.UsageError("--out takes a file here: the answer is on the standard output")
     form = None if out is None else form_of(out)
     history, asked = prepared(logs, asked)
     candidates: Any = asked.rules() if asked.texts else dict(asked.fields) or None
@@ -128,5 +130,5 @@ def advise(
         for line in str(advice).splitlines():
             say(line)
     if out is not None and form is not None:
-        write_figure(advice.plot(), repr(advice), out, form)
+        write_figure(advice.plot(), repr(advice), out, form, aside=machine is not None)
     print_skipped(history)

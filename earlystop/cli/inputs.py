@@ -289,7 +289,8 @@ def rule_options(command: Command) -> Command:
             click.option(
                 "--patience",
                 metavar="VALUES",
-                help=f"Epochs without gain; 0 if left out. {_VALUES}",
+                help="Epochs without gain; if left out 0 (advise: all that are worth trying). "
+                f"{_VALUES}",
             ),
             click.option("--min-delta", metavar="VALUES", help="What a gain has to exceed."),
             click.option(
@@ -323,7 +324,8 @@ def rule_options(command: Command) -> Command:
             click.option(
                 "--save",
                 metavar="RULE",
-                help="Which epochs are kept; the best of --monitor, or of what the rule watches.",
+                help="Which epochs are kept; the best of --monitor, or of what the rule watches. "
+                "Not for advise.",
             ),
             click.option(
                 "--on-missing",

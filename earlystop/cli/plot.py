@@ -85,18 +85,25 @@ def _of_replays(
 
 
 def form_of(out: str) -> str:
-    """The form of a picture, by the name of its file."""
+    """The form of a picture, by the name of its file; checked before there is any work done."""
     form = "svg" if out == "-" else Path(out).suffix.lower().removeprefix(".")
     if form not in _FORMS:
         raise click.BadParameter(
             f"{out!r} should end in {', '.join(f'.{form}' for form in _FORMS)}",
             param_hint="'--out'",
         )
+    if not Path(out).parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {str(Path(out).parent)!r}", param_hint="'--out'"
+        )
     return form
 
 
-def write_figure(figure: Figure, title: str, out: str, form: str) -> None:
-    """Write a picture to a file, or the standard output."""
+def write_figure(figure: Figure, title: str, out: str, form: str, *, aside: bool = False) -> None:
+    """Write a picture to a file, or the standard output.
+
+    aside: say so on the error output, as the standard output is for a machine.
+    """
     from ..files import write_whole
     from ..plotting import picture
 
@@ -109,4 +116,8 @@ def write_figure(figure: Figure, title: str, out: str, form: str) -> None:
     if out == "-":
         sys.stdout.write(data.decode())
         return
-    say(f"wrote {write_whole(out, data)}")
+    wrote = f"wrote {write_whole(out, data)}"
+    if aside:
+        click.echo(wrote, err=True)
+    else:
+        say(wrote)
