@@ -33,13 +33,10 @@ def parse_rule(text: str) -> Rule:
 
     >>> parse_rule("Patience('val_loss', 20) | ~Threshold('accuracy', 0.9)")
     Patience('val_loss', patience=20, mode='min') | ~Threshold('accuracy', value=0.9, mode='max')
-    >>> parse_rule("Patiences('val_loss')")
+    >>> parse_rule("MaxEpochs(epochs=20)")
     Traceback (most recent call last):
         ...
-    earlystop.errors.RuleError: there is no rule called 'Patiences': the rules there are: AllOf, \
-Always, AnyOf, Best, ConsecutiveIncreases, Diverged, Every, GeneralizationLoss, MaxEpochs, Never, \
-NonFinite, Not, Patience, Plateau, ProgressQuotient, Smoothed, Threshold, TimeLimit, Warmup; did \
-you mean 'Patience'? (a rule of your own must be imported first)
+    earlystop.errors.RuleError: `MaxEpochs(n)`: no argument 'epochs': the arguments there are: n
     """
     if not isinstance(text, str):
         raise RuleTypeError(f"a rule is written as text, such as {_EXAMPLE!r}, got {text!r:.80}")

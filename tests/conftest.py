@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from earlystop import rule as rule_module
+from earlystop.logs import format as format_module
 
 # Which frameworks' backends the peers run on must be settled before any of them is imported.
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -26,9 +27,10 @@ settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True)
-def _forget_rules_of_this_test() -> Iterator[None]:
-    """Rules that a test or an example defines do not stay registered."""
-    before = dict(rule_module._registry)
+def _forget_what_this_test_registers() -> Iterator[None]:
+    """Rules and formats of logs that a test or an example defines do not stay registered."""
+    rules, formats = dict(rule_module._registry), list(format_module._own)
     yield
     rule_module._registry.clear()
-    rule_module._registry.update(before)
+    rule_module._registry.update(rules)
+    format_module._own[:] = formats

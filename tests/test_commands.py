@@ -441,7 +441,8 @@ def test_rules_are_listed_with_their_arguments() -> None:
     data = json.loads(good("rules", "--json"))
     names = {row["rule"].split("(")[0] for row in data["rules"]}
     assert {"Patience", "AnyOf", "Smoothed", "Never"} <= names
-    assert all(row["fires"].endswith(".") for row in data["rules"])
+    ours = [row for row in data["rules"] if hasattr(es, row["rule"].split("(")[0])]
+    assert all(row["fires"].endswith(".") for row in ours)
     assert "Patience(monitor, patience=0, " in good("rules", "--csv")
     assert "Patience(monitor," in good("rules")
 
