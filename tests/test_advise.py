@@ -204,7 +204,7 @@ def test_a_promise_with_confidence_is_divided_among_the_families() -> None:
     )
     assert several.rule == es.Never()
     assert "takes at least 33" in several.warnings[0]
-    assert "so few could promise 12.7 % at the least" in several.warnings[0]
+    assert "so few could promise 12.8 % at the least" in several.warnings[0]
     assert several.chose == 0
 
 

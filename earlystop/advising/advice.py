@@ -211,8 +211,8 @@ class Advice:
         else:
             promise = (
                 f"With {percent(self.confidence, 12)} confidence, at most "
-                f"{percent(self.at_most, 12)} of all runs of this kind lose more than {self._asked()}; of these "
-                f"{self.runs:,} it was {percent(outcome.over)}. Mean regret: "
+                f"{percent(self.at_most, 12)} of all runs of this kind lose more than "
+                f"{self._asked()}; of these {self.runs:,} it was {percent(outcome.over)}. Mean regret: "
                 f"{self.amount(outcome.regret)}."
             )
         return [
