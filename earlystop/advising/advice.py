@@ -212,8 +212,8 @@ class Advice:
             promise = (
                 f"With {percent(self.confidence, 12)} confidence, at most "
                 f"{percent(self.at_most, 12)} of all runs of this kind lose more than "
-                f"{self._asked()}; of these {self.runs:,} it was {percent(outcome.over)}. Mean regret: "
-                f"{self.amount(outcome.regret)}."
+                f"{self._asked()}; of these {self.runs:,} it was {percent(outcome.over)}. "
+                f"Mean regret: {self.amount(outcome.regret)}."
             )
         return [
             f"Use {self.rule!r}.",
