@@ -204,7 +204,7 @@ def test_a_promise_with_confidence_is_divided_among_the_families() -> None:
     )
     assert several.rule == es.Never()
     assert "takes at least 33" in several.warnings[0]
-    assert "so few could promise 12.7 % at the least" in several.warnings[0]
+    assert "so few could promise 12.8 % at the least" in several.warnings[0]
     assert several.chose == 0
 
 
@@ -396,6 +396,15 @@ def test_losses_above_the_bound_are_said_to_count_as_the_bound() -> None:
     assert not any("the bound" in warning for warning in enough.warnings)
 
 
+def test_what_was_asked_for_is_not_rounded() -> None:
+    history, ask = noisy(150), {"max_regret": 0.12345}
+    assert "at most 12.345 % of the improvement" in str(es.advise(history, "loss", **ask))
+    sure = es.advise(history, "loss", at_most=0.23456, confidence=0.98765, **ask)
+    for part in ("98.765 %", "23.456 %", "12.345 %"):
+        assert part in str(sure).replace("\n", " ")
+        assert part in repr(sure)
+
+
 def test_what_is_not_quite_all_is_not_called_all() -> None:
     advice = es.advise(noisy(150), "loss", max_regret=0.3, at_most=0.5, confidence=0.9999)
     assert "With 99.99 % confidence" in str(advice)
@@ -409,7 +418,9 @@ def test_too_few_runs_are_told_how_many_it_takes() -> None:
     assert (advice.rule, advice.promised, advice.needed) == (es.Never(), 0.0, 99)
     assert advice.warnings[0].startswith("12 runs cannot carry a promise of an expected regret")
     assert "at least 99" in advice.warnings[0]
-    assert "7.69 %" in advice.warnings[0]
+    assert "could promise 7.7 % at the least" in advice.warnings[0]  # 1 / 13, rounded up
+    asked = es.advise(noisy(12), "loss", max_regret=0.077)
+    assert not any("cannot carry" in warning for warning in asked.warnings)
     assert advice.unpromised is not None
     assert advice.unpromised.regret <= 0.01
     assert "Better train to the end: Never()." in str(advice)

@@ -151,6 +151,12 @@ class Advice:
             return f"{number(regret)} of {self.monitor}"
         return f"{percent(regret)} of {self._of()}"
 
+    def _asked(self) -> str:
+        """What was asked for, as it was: rounded, a promise would be of something else."""
+        if self.unit == "metric":
+            return f"{self.max_regret:.12g} of {self.monitor}"
+        return f"{percent(self.max_regret, 12)} of {self._of()}"
+
     def _of(self) -> str:
         if self.unit == "metric":
             return f"units of {self.monitor}"
@@ -160,27 +166,27 @@ class Advice:
         if not self.promised:
             return "loses nothing against the logs" if self.complete else "as the logs were stopped"
         if self.at_most is None:
-            return f"expected regret at most {self.amount(self.max_regret)}"
+            return f"expected regret at most {self._asked()}"
         return (
-            f"with {percent(self.confidence)} confidence at most {percent(self.at_most)} of runs "
-            f"lose more than {self.amount(self.max_regret)}"
+            f"with {percent(self.confidence, 12)} confidence at most "
+            f"{percent(self.at_most, 12)} of runs lose more than {self._asked()}"
         )
 
     def _capped(self) -> str:
         """Of losses that have no bound of their own."""
         if self.unit == "improvement" or self.bound is None:
             return ""
-        bound = number(self.bound) if self.unit == "metric" else percent(self.bound)
+        bound = number(self.bound) if self.unit == "metric" else percent(self.bound, 12)
         return f", if a run that loses more than {bound} counts as losing {bound}"
 
     def _answer(self) -> list[str]:
         outcome = self.outcome
         if not self.promised:
             asked = (
-                f"an expected regret of at most {self.amount(self.max_regret)}"
+                f"an expected regret of at most {self._asked()}"
                 if self.at_most is None
-                else f"that at most {percent(self.at_most)} of runs lose more than "
-                f"{self.amount(self.max_regret)}"
+                else f"that at most {percent(self.at_most, 12)} of runs lose more than "
+                f"{self._asked()}"
             )
             how = "train to the end" if self.complete else "stop as these logs were"
             answer = [
@@ -200,14 +206,14 @@ class Advice:
         if self.at_most is None:
             promise = (
                 f"Expected regret on a new run of the same kind: at most "
-                f"{self.amount(self.max_regret)}{self._capped()}; {observed}."
+                f"{self._asked()}{self._capped()}; {observed}."
             )
         else:
             promise = (
-                f"With {percent(self.confidence)} confidence, at most {percent(self.at_most)} of "
-                f"all runs of this kind lose more than {self.amount(self.max_regret)}; of these "
-                f"{self.runs:,} it was {percent(outcome.over)}. Mean regret: "
-                f"{self.amount(outcome.regret)}."
+                f"With {percent(self.confidence, 12)} confidence, at most "
+                f"{percent(self.at_most, 12)} of all runs of this kind lose more than "
+                f"{self._asked()}; of these {self.runs:,} it was {percent(outcome.over)}. "
+                f"Mean regret: {self.amount(outcome.regret)}."
             )
         return [
             f"Use {self.rule!r}.",
@@ -308,13 +314,13 @@ def _filled(text: str) -> str:
     return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 3) -> str:
     """A share as people read it.
 
     >>> percent(0.01), percent(0.12345), percent(0.000012), percent(0.99996)
     ('1 %', '12.3 %', '0.0012 %', '99.996 %')
     """
-    rounded = float(f"{100 * share:.3g}")
+    rounded = float(f"{100 * share:.{digits}g}")
     if share < 1 <= rounded / 100:  # not all, and not to be called all
         rounded = 100 * share
     return f"{rounded:.12g} %"

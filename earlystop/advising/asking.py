@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -299,6 +300,8 @@ def _needed(study: Study, promise: Promise) -> int:
 def _too_few(study: Study, promise: Promise, needed: int, unit: Unit) -> str:
     asked = promise.max_regret if promise.at_most is None else promise.at_most
     least = promise.least(study.runs - study.chose, max(len(study.families), 1))
+    digit = 10.0 ** (math.floor(math.log10(least)) - 2)
+    least = math.ceil(least / digit) * digit  # rounded up, or asking for it would not do
     as_text = percent if unit != "metric" or promise.at_most is not None else "{:.4g}".format
     what = "an expected regret" if promise.at_most is None else "a share of runs"
     return (
