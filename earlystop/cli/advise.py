@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .inputs import Asked, Logs, log_options, prepared, rule_options
+from .inputs import Asked, Logs, log_options, out_option, prepared, rule_options, workers_option
 from .output import say, write_json
 from .plot import form_of, write_figure
 from .reading import print_skipped, report_of
@@ -66,10 +66,8 @@ class Share(click.ParamType):  # type: ignore[type-arg]
     help="Whether runs were logged to their end; by default told from the logs.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the runs that choose.")
-@click.option(
-    "-o", "--out", type=click.Path(dir_okay=False), help="Draw the trade-off, too: .png, .svg, ..."
-)
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Threads to work on.")
+@out_option("Draw the trade-off, too: .png, .svg, ...", required=False)
+@workers_option
 @click.option("--json", "machine", flag_value="json", help="Print JSON.")
 def advise(
     logs: Logs,

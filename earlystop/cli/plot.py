@@ -92,10 +92,6 @@ def form_of(out: str) -> str:
             f"{out!r} should end in {', '.join(f'.{form}' for form in _FORMS)}",
             param_hint="'--out'",
         )
-    if not Path(out).parent.is_dir():
-        raise click.BadParameter(
-            f"there is no folder {str(Path(out).parent)!r}", param_hint="'--out'"
-        )
     return form
 
 

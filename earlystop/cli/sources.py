@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -129,10 +130,19 @@ workers_option = click.option(
 )
 
 
-def out_option(what: str) -> Callable[[Command], Command]:
-    """Add -o: the file to write."""
+def out_option(what: str, required: bool = True) -> Callable[[Command], Command]:
+    """Add -o: the file to write, in a folder that there is."""
     kind = click.Path(dir_okay=False, allow_dash=True)
-    return click.option("-o", "--out", type=kind, required=True, help=what)
+    return click.option(
+        "-o", "--out", type=kind, required=required, callback=_in_a_folder, help=what
+    )
+
+
+def _in_a_folder(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
+    """Checked before there is any work done."""
+    if out is not None and not Path(out).parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(Path(out).parent)!r}", context, option)
+    return out
 
 
 def machine_options(command: Command) -> Command:
