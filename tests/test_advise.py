@@ -453,7 +453,7 @@ def test_runs_without_a_number_are_left_out_or_an_error_if_there_are_no_others()
     rest = np.delete(values, slice(None, None, 10), axis=0)
     same = es.advise(es.History({"loss": rest}), "loss", max_regret=0.1)
     assert (same.rule, same.outcome) == (advice.rule, advice.outcome)
-    with pytest.raises(es.HistoryError, match="none of the 3 runs ever reports a number"):
+    with pytest.raises(es.HistoryError, match="of 3 runs, none ever reports a number"):
         es.advise(es.History({"loss": np.full((3, 4), nan)}), "loss", max_regret=0.1)
 
 

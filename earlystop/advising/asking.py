@@ -122,7 +122,7 @@ def advise(
     runs = int(np.count_nonzero(stake.usable))
     if not runs:
         raise HistoryError(
-            f"`advise`: none of the {count(history.runs, 'run')} ever reports a number for "
+            f"`advise`: of {count(history.runs, 'run')}, none ever reports a number for "
             f"{monitor!r}: there is nothing to go by"
         )
     ends = None if complete else ended_by(history, judge, stake)

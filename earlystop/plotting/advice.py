@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..text import count
-from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, styled
+from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, star, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,19 +50,8 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
         places = np.array([_at(outcome, share) for outcome in advice.defaults])
         label = "the usual choices of patience"
         ax.plot(*places.T, "o", mfc="none", color="black", ms=8, label=label)
-    x, y = _at(advice.outcome, share)
-    ax.plot(
-        [x],
-        [y],
-        "*",
-        color="#F0E442",
-        mec="black",
-        mew=0.8,
-        ms=16,
-        zorder=5,
-        clip_on=False,
-        label=plain(f"the advice: {brief(repr(advice.rule))}", 90),
-    )
+    chosen = plain(f"the advice: {brief(repr(advice.rule))}", 90)
+    star(ax, *_at(advice.outcome, share), chosen, 16, clip_on=False)
     _scale(ax, level)
     ax.set_ylim(bottom=0)
     ax.set_xlim(0, 1.02)

@@ -26,6 +26,7 @@ from .style import (
     mark_stop,
     plain,
     scaled,
+    star,
     styled,
 )
 
@@ -155,17 +156,8 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
         seen.add(result.save.monitor)
         epoch, value = int(result.whole_log.saved_epoch[row]), float(result.whole_log.best[row])
         if epoch >= 0 and math.isfinite(value):
-            ax.plot(
-                [epoch],
-                [np.clip(value, -LARGEST, LARGEST)],
-                "*",
-                color="#F0E442",
-                mec="black",
-                mew=0.8,
-                ms=13,
-                zorder=4,
-                label=plain(f"best of the log: epoch {epoch}, {number(value)}", 90),
-            )
+            label = plain(f"best of the log: epoch {epoch}, {number(value)}", 90)
+            star(ax, epoch, float(np.clip(value, -LARGEST, LARGEST)), label, 13, zorder=4)
 
 
 def _what_it_did(

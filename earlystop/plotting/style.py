@@ -34,6 +34,7 @@ __all__ = [
     "picture",
     "plain",
     "scaled",
+    "star",
     "styled",
 ]
 
@@ -147,6 +148,12 @@ def below(ax: Axes) -> None:
         borderaxespad=0,
         handlelength=3.2,
     )
+
+
+def star(ax: Axes, x: float, y: float, label: str, size: float, **more: Any) -> None:
+    """Mark what is best."""
+    look = {"color": "#F0E442", "mec": "black", "mew": 0.8, "ms": size, "zorder": 5}
+    ax.plot([x], [y], "*", label=label, **{**look, **more})
 
 
 def mark_stop(ax: Axes, epoch: int, look: Look, level: int = 0, label: str | None = None) -> None:

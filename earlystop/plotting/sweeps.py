@@ -20,6 +20,7 @@ from .style import (
     brief,
     linear_to,
     plain,
+    star,
     styled,
 )
 
@@ -165,21 +166,9 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
         setting = ", ".join(f"{name}={_value(v)}" for name, v in table.settings[knee].items())
         ax.vlines(x, 0, y, color=LOGGED, lw=0.8, ls=":", label="_knee")
         ax.hlines(y, 0, x, color=LOGGED, lw=0.8, ls=":", label="_knee")
-        ax.plot(
-            [x],
-            [y],
-            "*",
-            color="#F0E442",
-            mec="black",
-            mew=0.8,
-            ms=15,
-            zorder=5,
-            label=plain(
-                f"knee: {setting} ({x:.1f} epochs, {table.share_saved[knee]:.0%} saved, "
-                f"regret {number(y)})",
-                110,
-            ),
-        )
+        saved = f"{table.share_saved[knee]:.0%} saved"
+        label = plain(f"knee: {setting} ({x:.1f} epochs, {saved}, regret {number(y)})", 110)
+        star(ax, x, y, label, 15)
     for place in line:
         if not math.isfinite(table.mean_regret[place]):
             continue
