@@ -186,12 +186,10 @@ class _Wait:
         self.tracks, self.numbers = tracks, np.array(numbers, dtype=np.int32)
         self.longest = np.full(len(tracks.value), shortest - 1, dtype=np.int32)
         self.found: list[tuple[Any, ...]] = []
-        self._growing = any(rule.growth for rule in tracks.rules)
+        self.grows = any(rule.growth for rule in tracks.rules)
 
     def counts(self, tracks: Any, waited: Any, begun: Any) -> Any:
-        """Have these tracks waited as long as growth asks for?"""
-        if not self._growing:
-            return np.True_
+        """Have these tracks waited as long as growth asks for? Asked where `grows`."""
         asked = np.zeros(len(waited), dtype=np.int64)
         for number, rule in enumerate(self.tracks.rules):
             ours = tracks // self.tracks.lanes == number
@@ -275,7 +273,10 @@ class _Waits:
     ) -> None:
         """Note the waits that are longer than those before."""
         waited = (end - 1) - begun
-        longer = ((waited > before) & wait.counts(tracks, waited, begun)).nonzero()[0]
+        is_longer = waited > before
+        if wait.grows:
+            is_longer &= wait.counts(tracks, waited, begun)
+        longer = is_longer.nonzero()[0]
         if not len(longer):
             return
         if len(longer) < len(waited):
@@ -315,7 +316,8 @@ class _Waits:
         for wait in self._waits:
             begun = wait.tracks.epoch
             now = (number - 1) - begun
-            now = np.where(wait.counts(np.arange(len(now)), now, begun), now, 0)
+            if wait.grows:
+                now = np.where(wait.counts(np.arange(len(now)), now, begun), now, 0)
             waited = np.maximum(wait.longest, now) >= longest
             result &= waited.reshape(len(wait.numbers), -1).all(axis=0)
         return result
