@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 import os
 import platform
@@ -301,25 +302,25 @@ def main() -> None:
         rows: dict[str, Callable[[], list[float]]] = {}
         for case, pair in keras_cases(folder).items():
             for whose, make in zip(("ours", "Keras's", "Keras's that syncs"), pair, strict=False):
-                rows[f"{case}: {whose}"] = lambda make=make: fit(make, arguments.epochs)  # type: ignore[misc]
+                rows[f"{case}: {whose}"] = functools.partial(fit, make, arguments.epochs)
         rivals = ("ours", "a loop that does the same job", "a naive loop")
         small = (in_memory_ours, in_memory_same, in_memory_naive)
         on_disk = (on_disk_ours, on_disk_same, on_disk_naive)
         for whose, run in zip(rivals, small, strict=True):
-            rows[f"Training, best in memory: {whose}"] = lambda run=run: run(  # type: ignore[misc]
-                arguments.epochs, folder
+            rows[f"Training, best in memory: {whose}"] = functools.partial(
+                run, arguments.epochs, folder
             )
         for whose, run in zip(rivals, small, strict=True):
-            rows[f"Training, best of 64 MB in memory: {whose}"] = lambda run=run: run(  # type: ignore[misc]
-                arguments.epochs, folder, 8000
+            rows[f"Training, best of 64 MB in memory: {whose}"] = functools.partial(
+                run, arguments.epochs, folder, 8000
             )
         for whose, run in zip(rivals, small, strict=True):
             rows[f"The whole epoch of a small model, with its best in memory: {whose}"] = (
-                lambda run=run: run(arguments.epochs, folder, train=True)  # type: ignore[misc]
+                functools.partial(run, arguments.epochs, folder, train=True)
             )
         for whose, saving in zip(rivals, on_disk, strict=True):
-            rows[f"Training, all on disk: {whose}"] = lambda run=saving: run(  # type: ignore[misc]
-                arguments.epochs, folder
+            rows[f"Training, all on disk: {whose}"] = functools.partial(
+                saving, arguments.epochs, folder
             )
         seconds: dict[str, list[list[float]]] = {what: [] for what in rows}
         for _ in range(arguments.repeats):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import io
 import math
 import os
@@ -329,7 +330,7 @@ def differing(expect: Callable[..., Any], case: Case) -> list[str]:
     """The differences that matter to a case: without any one of them another thing would come."""
     every = outcome(lambda: expect(case, DIFFERENCES))
     without = {
-        one: outcome(lambda one=one: expect(case, [x for x in DIFFERENCES if x != one]))  # type: ignore[misc]
+        one: outcome(functools.partial(expect, case, [x for x in DIFFERENCES if x != one]))
         for one in DIFFERENCES
     }
     return [one for one, result in without.items() if not same(result, every)]
@@ -353,8 +354,8 @@ def compare(
         case = make(draw)
         results = []
         for kind, differs in ((theirs, ()), (ours, DIFFERENCES)):
-            result = outcome(lambda kind=kind: run(network, kind, case))  # type: ignore[misc]  # noqa: B023
-            expected = outcome(lambda differs=differs: expect(case, differs))  # type: ignore[misc]  # noqa: B023
+            result = outcome(functools.partial(run, network, kind, case))
+            expected = outcome(functools.partial(expect, case, differs))
             if not same(result, expected):
                 sys.exit(f"{kind.__module__} on {case}:\n  {result}, expected {expected}")
             results.append(result)

@@ -251,7 +251,7 @@ def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.Hi
         assert family.values == tuple(range(1, 8))
         families.append(family)
     for unit in ("improvement", "best", "metric"):
-        stake = Stake(history, LOSS, unit)  # type: ignore[arg-type]
+        stake = Stake(history, LOSS, unit)
         for family in families:
             table = family.swept(history, LOSS)
             lost = np.array([stake.lost(row, slice(0, history.runs)) for row in table.regret])
@@ -371,8 +371,8 @@ def test_an_expected_regret_in_units_without_a_bound_is_refused_or_capped() -> N
     history = noisy(100)
     for unit in ("metric", "best"):
         with pytest.raises(es.RuleError, match="only if it is bounded"):
-            es.advise(history, "loss", max_regret=0.02, unit=unit)  # type: ignore[arg-type]
-        assert es.advise(history, "loss", max_regret=0.02, unit=unit, at_most=0.1).promised == 0.1  # type: ignore[arg-type]
+            es.advise(history, "loss", max_regret=0.02, unit=unit)
+        assert es.advise(history, "loss", max_regret=0.02, unit=unit, at_most=0.1).promised == 0.1
     advice = es.advise(history, "loss", max_regret=0.02, unit="metric", bound=0.5)
     table = es.sweep(es.Patience("loss"), history, patience=range(1, 60))
     kept = (np.minimum(table.regret, 0.5).sum(axis=1) + 0.5) / 101 <= 0.02
@@ -496,7 +496,10 @@ def test_logs_that_were_stopped_early_are_found_out_and_not_taken_for_complete(
 def test_an_advice_to_stop_as_the_logs_were_says_what_that_would_have_done() -> None:
     history = stopped(es.Patience("loss", 12))
     goes_on = noisy(2, 120, seed=9)  # two that another rule must have stopped
-    runs = [{"loss": row[:end]} for row, end in zip(history.metrics["loss"], history.lengths)]  # noqa: B905
+    runs = [
+        {"loss": row[:end]}
+        for row, end in zip(history.metrics["loss"], history.lengths, strict=True)
+    ]
     mixed = es.History.from_runs([*runs, *({"loss": row} for row in goes_on.metrics["loss"])])
     advice = es.advise(mixed, "loss", max_regret=0.0001)
     assert advice.rule == es.Patience("loss", 12)
@@ -511,7 +514,10 @@ def test_rules_without_patience_do_as_they_would_alone_on_logs_that_were_stopped
 ) -> None:
     history = stopped(es.Patience("loss", 4, min_delta=min_delta))
     rules = [es.MaxEpochs(40), ~es.Patience("loss", 3), es.GeneralizationLoss("loss", alpha=50)]
-    runs = [{"loss": row[:end]} for row, end in zip(history.metrics["loss"], history.lengths)]  # noqa: B905
+    runs = [
+        {"loss": row[:end]}
+        for row, end in zip(history.metrics["loss"], history.lengths, strict=True)
+    ]
     late = {"loss": [2.0, *[3.0] * 30, 1.0]}  # it went on, though nothing got better for long
     mixed = es.History.from_runs([*runs, late, late])
     for rule in rules:
@@ -640,8 +646,8 @@ def test_what_it_reports_is_what_replaying_the_rule_gives() -> None:
 def test_the_same_question_has_the_same_answer_whatever_the_workers() -> None:
     history = noisy(200)
     ask = {"max_regret": 0.1, "candidates": {"min_delta": [0.0, 0.01, 0.03]}}
-    one = es.advise(history, "loss", **ask)  # type: ignore[arg-type]
-    assert one == es.advise(history, "loss", workers=2, **ask)  # type: ignore[arg-type]
+    one = es.advise(history, "loss", **ask)
+    assert one == es.advise(history, "loss", workers=2, **ask)
     assert one.chose == 66
 
 
@@ -691,4 +697,4 @@ def test_a_metric_that_nobody_reports_or_without_a_direction_is_refused() -> Non
     with pytest.raises(es.RuleError, match="pass mode="):
         es.advise(es.History({"gap_mean": [1.0]}), "gap_mean", max_regret=0.1)
     with pytest.raises(TypeError, match="takes a History"):
-        es.advise([[1.0]], "loss", max_regret=0.1)  # type: ignore[arg-type]
+        es.advise([[1.0]], "loss", max_regret=0.1)

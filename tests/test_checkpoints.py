@@ -427,7 +427,7 @@ def test_whatever_request_the_system_refuses_nothing_is_lost(
         folder = tmp_path / str(n)
         checkpoints = begun(folder)
         faults = Faults(n, full, after, forever=False)
-        error = faults.run(monkeypatch, lambda c=checkpoints: next_save(c))  # type: ignore[misc]
+        error = faults.run(monkeypatch, lambda c=checkpoints: next_save(c))
         if faults.seen <= n:
             assert error is None
             break
@@ -459,7 +459,7 @@ def test_whenever_the_process_ends_the_best_is_there_and_the_folder_comes_clean(
         folder = tmp_path / str(n)
         checkpoints = begun(folder)
         faults = Faults(n, Crash, after, forever)
-        error = faults.run(monkeypatch, lambda c=checkpoints: next_save(c))  # type: ignore[misc]
+        error = faults.run(monkeypatch, lambda c=checkpoints: next_save(c))
         checkpoints.close()
         if faults.seen <= n:
             assert error is None

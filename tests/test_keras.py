@@ -189,7 +189,7 @@ def test_it_saves_after_as_many_batches_as_keras(
     assert saved[0] == saved[1]
 
 
-class Compiled(keras.src.trainers.compile_utils.MetricsList):  # type: ignore[misc]
+class Compiled(keras.src.trainers.compile_utils.MetricsList):
     """Metrics as `compile` puts them together."""
 
     def __init__(self, metric: Any) -> None:
@@ -272,14 +272,14 @@ def test_differs_a_missing_metric_is_an_error_that_lists_those_there_are(tmp_pat
         drive(ModelCheckpoint(tmp_path / "{epoch}-{acc}.keras"), [1.0], "loss")
     with pytest.raises(es.MetricError, match="'m' must be one real number, got an array"):
         drive(ModelCheckpoint(tmp_path / "m.keras", "m", save_best_only=True, mode="min"),
-              [np.ones(2)])  # type: ignore[list-item]  # fmt: skip
+              [np.ones(2)])  # fmt: skip
 
 
 def test_differs_unknown_modes_and_senseless_numbers_are_errors(tmp_path: Path) -> None:
     for call, text in (
         (lambda: EarlyStopping(mode="lowest"), r"`EarlyStopping\(mode=...\)` must be \"auto\""),
         (lambda: EarlyStopping(patience=-1), r"`EarlyStopping\(patience=...\)` must be a whole"),
-        (lambda: EarlyStopping(patience=1.5), r"`EarlyStopping\(patience=...\)` must be a whole"),  # type: ignore[arg-type]
+        (lambda: EarlyStopping(patience=1.5), r"`EarlyStopping\(patience=...\)` must be a whole"),
         (lambda: EarlyStopping(start_from_epoch=-1), r"start_from_epoch=...\)` must be a whole"),
         (lambda: ModelCheckpoint("m.keras", save_best_only=True, mode="x"), r"mode=...\)` must be"),
         (lambda: ModelCheckpoint("m.keras", initial_value_threshold=nan), "must be a finite numbe"),
@@ -289,13 +289,13 @@ def test_differs_unknown_modes_and_senseless_numbers_are_errors(tmp_path: Path) 
         (lambda: ModelCheckpoint("m.keras", save_freq="batch"), r"save_freq=...\)` must be a whol"),
         (lambda: ModelCheckpoint("m.keras", save_freq=0), r"save_freq=...\)` must be a whole"),
         (lambda: ModelCheckpoint("m.keras", save=es.Every(2), save_best_only=True), "one of them"),
-        (lambda: ModelCheckpoint("m.keras", save="best"), "must be a rule or a Stopper"),  # type: ignore[arg-type]
+        (lambda: ModelCheckpoint("m.keras", save="best"), "must be a rule or a Stopper"),
         (lambda: ModelCheckpoint("{epoch}.keras", save_top_k=2, save_freq=3), "whole epochs"),
         (lambda: EarlyStopping(stop=es.MaxEpochs(3), patience=3), "takes the place of monitor"),
         (lambda: EarlyStopping(save=es.Best("loss")), r"goes with `stop=...`"),
         (lambda: EarlyStopping(stop=es.Stopper(es.Never()), save=es.Best("loss")), "its own save"),
         (lambda: EarlyStopping(stop=es.Never(), restore_best_weights=True), "pass save=Best"),
-        (lambda: EarlyStopping(on_missing="warn"), r'on_missing=...\)` must be "auto"'),  # type: ignore[arg-type]
+        (lambda: EarlyStopping(on_missing="warn"), r'on_missing=...\)` must be "auto"'),
     ):
         with pytest.raises(es.RuleError, match=text):
             call()
@@ -619,7 +619,7 @@ def test_callbacks_are_used_again_as_keras_s_are(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
-class Interrupt(keras.callbacks.Callback):  # type: ignore[misc]
+class Interrupt(keras.callbacks.Callback):
     def __init__(self, epoch: int, at_end: bool) -> None:
         super().__init__()
         self.epoch, self.at_end = epoch, at_end

@@ -97,7 +97,7 @@ def test_what_is_written_as_json_is_read_from_it(columns: dict[str, list[float |
         for v in values
         if v is not None and not math.isfinite(v)
     }
-    strict = {n: {"y": [texts.get(v, v) for v in values]} for n, values in columns.items()}  # type: ignore[arg-type]
+    strict = {n: {"y": [texts.get(v, v) for v in values]} for n, values in columns.items()}
     for text in (
         json.dumps(columns),
         json.dumps(records),

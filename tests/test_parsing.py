@@ -36,7 +36,7 @@ def test_a_rule_of_one_s_own_is_read() -> None:
         monitor: str
         levels: tuple[float, ...] = ()
 
-        def step(self, state, metrics, epoch):  # type: ignore[no-untyped-def]
+        def step(self, state, metrics, epoch):
             return state, metrics[self.monitor] < 0
 
     rule = Quiet("a 'b' \\ \n c", levels=(1.0, -2.5))
@@ -105,7 +105,7 @@ def test_what_is_no_rule_is_one_clear_error(text: str, words: str) -> None:
 
 def test_text_is_asked_for() -> None:
     with pytest.raises(es.RuleTypeError, match="written as text"):
-        parse_rule(es.Never())  # type: ignore[arg-type]
+        parse_rule(es.Never())
 
 
 @pytest.mark.parametrize(

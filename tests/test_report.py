@@ -174,7 +174,7 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
     with pytest.raises(es.RuleTypeError, match="at least one"):
         report_page()
     with pytest.raises(es.RuleTypeError, match="takes replays"):
-        report_page(one.stop)  # type: ignore[arg-type]
+        report_page(one.stop)
     with pytest.raises(es.RuleError, match="of one history"):
         report_page(one, other)
 

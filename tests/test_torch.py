@@ -108,7 +108,7 @@ def test_the_best_in_memory_is_whole_whenever_a_copy_is_interrupted() -> None:
     class Interrupting(TorchDispatchMode):
         seen = 0
 
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
             self.seen += "copy" in str(func)
             if self.seen == 3:
                 raise KeyboardInterrupt
@@ -235,7 +235,7 @@ def test_what_is_not_one_real_number_is_refused(bad: Any) -> None:
     with pytest.raises(es.MetricError, match="reported twice in one call: loss"):
         training.step({"loss": 1.0}, loss=1.0)
     with pytest.raises(es.MetricError, match="as a mapping"):
-        training.step(0.5)  # type: ignore[arg-type]
+        training.step(0.5)
     assert training.step({"loss": 1.0}, acc=np.float32(0.5)).save
 
 
@@ -244,7 +244,7 @@ def test_what_is_not_one_real_number_is_refused(bad: Any) -> None:
 
 def test_a_file_has_the_weights_under_their_own_names(tmp_path: Path) -> None:
     inside = linear()
-    model = torch.nn.DataParallel(torch.compile(inside))  # type: ignore[arg-type]
+    model = torch.nn.DataParallel(torch.compile(inside))
     ema = torch.compile(linear())
     with Training(stopper(), model, folder=tmp_path, ema=ema) as training:
         assert training.model is inside
@@ -612,7 +612,7 @@ def test_arguments_that_do_not_fit_are_refused(arguments: Any, settings: Any, te
 
 def test_a_sharded_model_is_refused() -> None:
     model = linear()
-    model.weight.full_tensor = lambda: None  # type: ignore[attr-defined]
+    model.weight.full_tensor = lambda: None
     with pytest.raises(es.RuleError, match="weight is sharded over the ranks"):
         Training(stopper(), model)
 
