@@ -13,6 +13,7 @@ the result included.
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -104,7 +105,7 @@ def rules(size: int, seed: int) -> None:
             history = es.History({loss: curves})
             floor = fastest(lambda: curves.min(axis=1))  # called at once
             for name, (rule, _) in asked.items():
-                seconds = fastest(lambda: es.replay(rule, history, save=es.Best(loss)))  # noqa: B023
+                seconds = fastest(functools.partial(es.replay, rule, history, save=es.Best(loss)))
                 ratios[name].append(f"{seconds / floor:.1f}")
     runs, epochs = SHAPES[size]
     show(

@@ -14,6 +14,7 @@ memory-mapped file. Memory is what is allocated above the data, the result inclu
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -73,9 +74,9 @@ def growth(sizes: list[int], kind: str, seed: int) -> None:
         with curves_of(size, kind, seed) as curves:
             history = es.History({"val_loss": curves})
             runs: dict[str, Callable[[], Any]] = {
-                "floor": lambda: curves.min(axis=1),  # called at once
-                "sweep": lambda: swept(history),  # noqa: B023
-                "sweep, 2 workers": lambda: swept(history, workers=2),  # noqa: B023
+                "floor": functools.partial(curves.min, axis=1),
+                "sweep": functools.partial(swept, history),
+                "sweep, 2 workers": functools.partial(swept, history, workers=2),
             }
             share = dict.fromkeys(runs, 1.0)
             for name, (run, some) in rivals(curves).items():
@@ -141,7 +142,7 @@ def grids(size: int, seed: int) -> None:
             history = es.History({LOSS: curves})
             floor = fastest(lambda: curves.min(axis=1))  # called at once
             for name, (run, _) in GRIDS.items():
-                ratios[name].append(f"{fastest(lambda: run(history)) / floor:.1f}")  # noqa: B023
+                ratios[name].append(f"{fastest(functools.partial(run, history)) / floor:.1f}")
     show(
         "Sweep: times the floor ({:,} x {:,})".format(*SHAPES[size]),
         ["grid", *KINDS, "at most"],
@@ -161,7 +162,7 @@ def threads(size: int, seed: int) -> None:
             "1,000 patience: means": swept,
             "5 windows of Plateau: means": windows,
         }.items():
-            seconds = [fastest(lambda: run(history, workers=n)) / floor for n in (1, 2)]  # noqa: B023
+            seconds = [fastest(functools.partial(run, history, workers=n)) / floor for n in (1, 2)]
             rows.append([name, *(f"{each:.1f}" for each in seconds)])
     title = f"Sweep: times the floor (learning, {len(short):,} x 250)"
     show(title, ["grid", "1 worker", "2 workers"], rows)
@@ -174,7 +175,7 @@ def memory(size: int, seed: int) -> None:
         with curves_of(size, kind, seed) as curves:
             history = es.History({LOSS: curves})
             for name, row in tops.items():
-                row.append(f"{peak(lambda: GRIDS[name][0](history)):.1f}")  # noqa: B023
+                row.append(f"{peak(functools.partial(GRIDS[name][0], history)):.1f}")
     show(
         "Sweep: memory above the data, MB ({:,} x {:,})".format(*SHAPES[size]),
         ["grid", *KINDS],
