@@ -34,7 +34,7 @@ from earlystop.errors import (
     name_advice,
 )
 from earlystop.fields import Count, Positive, settled
-from earlystop.files import write_whole
+from earlystop.files import wait_for_room, write_whole
 from earlystop.modes import Direction, direction
 from earlystop.ops import Operation, better, where, worst
 from earlystop.rule import Rule
@@ -712,6 +712,7 @@ class ModelCheckpoint(_Callback):
             self._backup.prune(keep_last=1)  # of which, if it is none of the best, only the state
             self._close()
         self._end_backup()
+        wait_for_room()
         self._check_seen()
 
     # One save --------------------------------------------------------------------------------
@@ -810,6 +811,8 @@ def _monitor(rule: Rule) -> str:
 
 def _path(filepath: str, values: Mapping[str, Any]) -> Path:
     """The path with its fields filled in; each part that has one remains one name."""
+    if "{" not in filepath:
+        return Path(filepath)
     parts = re.split(rf"([/{re.escape(os.sep)}])(?![^{{}}]*\}})", filepath)
     return Path("".join(filled(part, values) if "{" in part else part for part in parts))
 

@@ -20,6 +20,7 @@ One process at a time: a lock in the folder ends with the process that holds it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from .errors import CheckpointError, MissingMetricError, RuleError, StateError, name_advice
 from .fields import Count, Positive, settled
-from .files import sync_file, sync_folder, write_whole
+from .files import remove, replace, sync_file, sync_folder, wait_for_room, write_whole
 from .locking import HeldError, Lock
 from .modes import Mode, direction
 from .ops import better, worst
@@ -323,7 +324,7 @@ class Checkpoints:
         for name in self._unwanted:
             if name not in listed:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.folder / name)
+                    remove(self.folder / name)
         self._unwanted = []
 
     def _remove_strays(self, writing: str | None) -> None:
@@ -368,6 +369,7 @@ class Checkpoints:
 
     def close(self) -> None:
         """Let others have the folder. It needs no call where the process ends."""
+        wait_for_room()
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -445,11 +447,13 @@ def _sweep(folder: Path) -> None:
 
 def _place(path: Path, temporary: Path, write: Callable[[Path], object]) -> None:
     with _explained(f"the checkpoint {str(path)!r} cannot be written"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        wait_for_room()  # that of the ones before may be needed
         try:
             write(temporary)
             sync_file(temporary)
-            os.replace(temporary, path)
+            replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):  # the next one takes the same name
                 os.unlink(temporary)
@@ -488,18 +492,20 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
     return _checked_name("".join(parts), template)
 
 
-def _parsed(template: str) -> Iterator[tuple[str, str | None, str]]:
+@functools.lru_cache(maxsize=64)
+def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """The fields of a template, each with the text before it and its format."""
     try:
         parsed = list(string.Formatter().parse(template))
     except ValueError as error:
         raise RuleError(f"the file name {template!r} is no template: {error}") from None
-    for text, field, spec, conversion in parsed:
+    for _, field, spec, conversion in parsed:
         if field == "" or conversion or (spec and "{" in spec):
             raise RuleError(
                 f"the file name {template!r}: a field is written {{name}} or {{name:format}}, "
                 "such as {epoch:04d} or {val_loss:.4f}"
             )
-        yield text, field, spec or ""
+    return tuple((text, field, spec or "") for text, field, spec, _ in parsed)
 
 
 def _checked_name(name: str, template: str) -> str:

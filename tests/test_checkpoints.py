@@ -375,10 +375,11 @@ class Faults:
                 raise self.error()
             if n == self.n and not self.after:
                 raise self.error()
-            result = call(*arguments, **settings)
-            if n == self.n:
-                raise self.error()
-            return result
+            try:
+                return call(*arguments, **settings)
+            finally:  # also of a request that fails anyway
+                if n == self.n:
+                    raise self.error()
 
         return wrapper
 
