@@ -449,15 +449,16 @@ class Training:
         return {**means, ELAPSED: told[0][ELAPSED]}
 
     def _own(self, metrics: Any, more: dict[str, Any]) -> dict[str, float]:
-        given = {} if metrics is None else metrics
-        if not isinstance(given, Mapping):
-            admitted(given)  # says what is wrong
-        twice = sorted(set(given) & set(more)) if given and more else ()
-        if twice:
-            raise MetricError(f"reported twice in one call: {', '.join(twice)}")
-        values = numbers({**given, **more} if given else more)
+        if metrics is not None:
+            if not isinstance(metrics, Mapping):
+                admitted(metrics)  # says what is wrong
+            twice = sorted(set(metrics) & set(more))
+            if twice:
+                raise MetricError(f"reported twice in one call: {', '.join(twice)}")
+            more = {**metrics, **more}
+        values = numbers(more)
         if ELAPSED not in values:
-            values[ELAPSED] = self.elapsed_seconds
+            values[ELAPSED] = self._elapsed_before + self._clock() - self._began
         return values
 
     def __repr__(self) -> str:
@@ -472,23 +473,22 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     >>> numbers({"loss": torch.tensor(0.5), "accuracy": 1, "lr": torch.tensor(0.25)})
     {'loss': 0.5, 'accuracy': 1.0, 'lr': 0.25}
     """
-    values: dict[str, Any] = {}
-    by_device: dict[torch.device, dict[str, torch.Tensor]] = {}
+    values: dict[str, Any] = dict(metrics)
+    elsewhere: dict[torch.device, list[str]] = {}
     is_plain = True
-    for name, value in metrics.items():
-        values[name] = value
-        if isinstance(value, torch.Tensor) and not value.dim() and not value.is_complex():
+    for name, value in values.items():
+        number = value
+        if isinstance(value, torch.Tensor) and not value.dim():
             if value.is_cpu:  # here already
-                values[name] = float(value.item())
-            else:
-                by_device.setdefault(value.device, {})[name] = value.detach()
-        elif type(value) is not float:
+                number = values[name] = value.item()
+            elif not value.is_complex():
+                elsewhere.setdefault(value.device, []).append(name)
+        if type(number) is not float or type(name) is not str:
             is_plain = False
-        is_plain = is_plain and type(name) is str
-    for device, tensors in by_device.items():
+    for device, names in elsewhere.items():
         wide = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
-        together = torch.stack([tensor.to(wide) for tensor in tensors.values()])
-        values.update(zip(tensors, together.tolist(), strict=True))
+        together = torch.stack([values[name].detach().to(wide) for name in names])
+        values.update(zip(names, together.tolist(), strict=True))
     return values if is_plain else admitted(values)
 
 
@@ -537,31 +537,43 @@ class _Copies:
 
     def __init__(self, to_cpu: bool) -> None:
         self.kept: dict[str, Any] | None = None
-        self._room: dict[str, Any] = {}
+        self._room: dict[str, Any] | None = None
         self._to_cpu = to_cpu
 
     def take(self, weights: dict[str, Any]) -> None:
-        room, self._room = self._room, {}
-        copied = copy.copy(weights)  # with what a state_dict tells of itself beside the tensors
-        with torch.no_grad():
+        room, self._room = self._room, None
+        if room is None or type(room) is not type(weights) or room.keys() != weights.keys():
+            room = copy.copy(weights)  # with what a state_dict tells of itself beside the tensors
             for name, value in weights.items():
-                copied[name] = self._copied(value, room.get(name))
+                room[name] = self._copied(value)
+        else:
+            if hasattr(weights, "__dict__"):  # what it tells of itself
+                room.__dict__.update(weights.__dict__)
+            for name, value in weights.items():
+                if _fits(room[name], value):
+                    room[name].copy_(value.detach() if value.requires_grad else value)
+                else:
+                    room[name] = self._copied(value)
         if self._to_cpu:  # of a device the room is left to others
-            self._room = self.kept or {}
-        self.kept = copied
+            self._room = self.kept
+        self.kept = room
 
-    def _copied(self, value: Any, room: Any) -> Any:
+    def _copied(self, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
             return copy.deepcopy(value)
-        if (
-            isinstance(room, torch.Tensor)
-            and room.dtype is value.dtype
-            and room.shape == value.shape
-            and room.layout is value.layout is torch.strided
-            and not value.is_quantized
-        ):
-            return room.copy_(value)
         return value.detach().to("cpu" if self._to_cpu else None, copy=True)
+
+
+def _fits(room: Any, value: Any) -> bool:
+    """Can a value be copied to where another was?"""
+    return (
+        isinstance(room, torch.Tensor)
+        and isinstance(value, torch.Tensor)
+        and room.dtype is value.dtype
+        and room.layout is value.layout is torch.strided
+        and room.shape == value.shape
+        and not room.is_quantized
+    )
 
 
 def _check_whole(model: torch.nn.Module) -> None:

@@ -251,8 +251,14 @@ class Stopper:
 
     def _position(self) -> tuple[Any, ...]:
         """Where the run stands, as cheap as can be: for whoever may have to take a step back."""
-        best = self._best_epoch, self._best_metrics
-        return self._state, self._epoch, self._stopped, self._reason, *best
+        return (
+            self._state,
+            self._epoch,
+            self._stopped,
+            self._reason,
+            self._best_epoch,
+            self._best_metrics,
+        )
 
     def _return_to(self, position: tuple[Any, ...]) -> None:
         (

@@ -17,6 +17,8 @@ import pytest
 import torch
 from earlystop.adapters.loop import LoopError
 from earlystop.adapters.torch import Training, numbers, unwrapped
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import earlystop as es
@@ -126,15 +128,54 @@ def test_the_best_in_memory_is_whole_whenever_a_copy_is_interrupted() -> None:
     assert {tensor.item() for tensor in model.state_dict().values()} == {4}
 
 
-def test_the_best_in_memory_may_change_its_shape() -> None:
-    model = linear()
+class Changing(torch.nn.Module):
+    """Has other buffers, of other shapes and types, whenever it is told to."""
+
+    def become(self, buffers: dict[str, torch.Tensor], extra: Any, version: int) -> None:
+        self._buffers.clear()
+        self.extra, self._version = extra, version
+        for name, tensor in buffers.items():
+            self.register_buffer(name, tensor)
+
+    def get_extra_state(self) -> Any:
+        return {"extra": [self.extra]}
+
+    def set_extra_state(self, state: Any) -> None:
+        self.restored = state["extra"][0]
+
+    def _load_from_state_dict(self, state: Any, prefix: str, told: Any, *rest: Any) -> None:
+        self.told = told["version"]
+        super()._load_from_state_dict(state, prefix, told, *rest)
+
+
+BUFFERS = st.dictionaries(
+    st.sampled_from("abc"),
+    st.builds(
+        torch.full,
+        st.sampled_from([(), (2,), (1, 2), (2, 1)]),
+        st.integers(-9, 9),
+        dtype=st.sampled_from([torch.float32, torch.float64, torch.int64]),
+    ),
+)
+
+
+@given(states=st.lists(st.tuples(BUFFERS, st.integers(), st.integers(1, 3)), max_size=6))
+def test_the_best_in_memory_is_all_of_the_model_as_it_was_then(states: Any) -> None:
+    model = Changing()
     training = Training(stopper(9), model)
-    for epoch, loss in enumerate([5.0, 4.0, 3.0, 2.0, 1.0]):
-        model.weight = torch.nn.Parameter(torch.full((1, 1 + epoch // 2), float(epoch)))
-        training.step(loss=loss)
-        torch.nn.init.zeros_(model.weight)
-        training.restore_best()
-        assert model.weight.tolist() == [[epoch] * (1 + epoch // 2)]
+    for epoch, (buffers, extra, version) in enumerate(states):
+        model.become({name: tensor.clone() for name, tensor in buffers.items()}, extra, version)
+        assert training.step(loss=-epoch).save
+        for tensor in model.buffers():
+            tensor.fill_(77)
+        model.extra = 77
+        assert training.restore_best() == epoch
+        restored = dict(model.named_buffers())
+        assert restored.keys() == buffers.keys()
+        for name, tensor in buffers.items():
+            assert restored[name].dtype is tensor.dtype
+            assert torch.equal(restored[name], tensor)
+        assert (model.restored, model.told) == (extra, version)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
