@@ -153,7 +153,7 @@ BUFFERS = st.dictionaries(
     st.builds(
         torch.full,
         st.sampled_from([(), (2,), (1, 2), (2, 1)]),
-        st.integers(-9, 9),
+        st.integers(-9, 9).map(lambda n: n / 2),
         dtype=st.sampled_from([torch.float32, torch.float64, torch.int64]),
     ),
 )
