@@ -3,10 +3,12 @@
     python benchmarks/adapters.py
 
 Keras: each callback runs in real `fit` calls, alone; what is measured is the time in its
-`on_epoch_end`. PyTorch: what stands at the end of an epoch in a loop is measured, without the
-training, but for the rows of a whole epoch. All fits and loops take turns; of each epoch, which is
-the same every time, the fastest counts, so that what else the machine does is left out; then the
-mean and the median of the epochs.
+`on_epoch_end`. PyTorch: a small model is trained, and what stands at the end of an epoch is
+measured. In the rows that say so it is the whole epoch, which has in it what is done beside the
+training. All fits and loops take turns, forwards and backwards; of each epoch, which is the same
+every time, the fastest counts, so that what else the machine does is left out; then the mean and
+the median of the epochs. A loop's epochs in which there is a new best cost more than others: the
+mean is what a run pays, the median what an epoch without a new best costs.
 
 The rivals of `Training`: a naive loop reads the loss, compares it, and copies or writes the model.
 A loop that does the same job also keeps what the best epoch was and its metrics, the time, and a
@@ -29,7 +31,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +95,19 @@ class Syncing(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]  # Keras h
                 os.fsync(file.fileno())
 
 
-def fit(make: Callable[[], Any], epochs: int) -> list[float]:
-    """The seconds that a callback took at the end of each epoch of a real fit."""
+def fit(make: Callable[[], Any], epochs: int, whole: bool) -> list[float]:
+    """The seconds that a callback took at the end of each epoch of a real fit, or all of it."""
     callback = make()
     seconds: list[float] = []
     end = callback.on_epoch_end
+    ended = time.perf_counter()
 
     def timed(epoch: int, logs: Any = None) -> None:
-        began = time.perf_counter()
+        nonlocal ended
+        began = ended if whole else time.perf_counter()
         end(epoch, logs)
-        seconds.append(time.perf_counter() - began)
+        ended = time.perf_counter()
+        seconds.append(ended - began)
 
     callback.on_epoch_end = timed
     keras.utils.set_random_seed(1)
@@ -144,18 +149,16 @@ def epoch_of(model: torch.nn.Module) -> Callable[[], None]:
     return train
 
 
-def timed(
-    step: Callable[[torch.Tensor], Any], epochs: int, trained: torch.nn.Module | None = None
-) -> list[float]:
-    """The seconds that a step took at the end of each epoch; or, with a model, the whole epoch."""
-    train = None if trained is None else epoch_of(trained)
+def timed(step: Callable[[torch.Tensor], Any], epochs: int, whole: bool) -> list[float]:
+    """The seconds that a step took at the end of each epoch, or that the whole epoch took."""
+    train = epoch_of(torch_model())
     seconds = []
     for loss in losses(epochs):
         began = time.perf_counter()
-        if train is not None:
-            train()
+        train()
+        trained = time.perf_counter()
         step(loss)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - (began if whole else trained))
     return seconds[5:]
 
 
@@ -192,9 +195,7 @@ class Decisions:
         return is_best
 
 
-def in_memory_naive(
-    epochs: int, folder: Path, width: int = 256, train: bool = False
-) -> list[float]:
+def in_memory_naive(epochs: int, folder: Path, whole: bool, width: int = 256) -> list[float]:
     model = torch_model(width)
     kept: Any = None
 
@@ -203,10 +204,10 @@ def in_memory_naive(
         if is_best:
             kept = copy.deepcopy(model.state_dict())
 
-    return timed(naive(keep), epochs, model if train else None)
+    return timed(naive(keep), epochs, whole)
 
 
-def in_memory_same(epochs: int, folder: Path, width: int = 256, train: bool = False) -> list[float]:
+def in_memory_same(epochs: int, folder: Path, whole: bool, width: int = 256) -> list[float]:
     model, decisions = torch_model(width), Decisions()
     kept: Any = None
 
@@ -216,13 +217,13 @@ def in_memory_same(epochs: int, folder: Path, width: int = 256, train: bool = Fa
             state = model.state_dict()
             kept = {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
 
-    return timed(step, epochs, model if train else None)
+    return timed(step, epochs, whole)
 
 
-def in_memory_ours(epochs: int, folder: Path, width: int = 256, train: bool = False) -> list[float]:
+def in_memory_ours(epochs: int, folder: Path, whole: bool, width: int = 256) -> list[float]:
     model = torch_model(width)
     training = Training(es.EarlyStopping("loss", patience=NEVER), model)
-    return timed(lambda loss: training.step(loss=loss), epochs, model if train else None)
+    return timed(lambda loss: training.step(loss=loss), epochs, whole)
 
 
 def with_optimizer() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
@@ -242,7 +243,7 @@ def put(path: Path, write: Callable[[Any], Any], careful: bool) -> None:
     os.replace(f"{path}.new", path)
 
 
-def on_disk_naive(epochs: int, folder: Path) -> list[float]:
+def on_disk_naive(epochs: int, folder: Path, whole: bool) -> list[float]:
     """All that a run needs to go on, after each epoch; the best once more."""
     model, optimizer = with_optimizer()
 
@@ -254,10 +255,10 @@ def on_disk_naive(epochs: int, folder: Path) -> list[float]:
         if is_best:
             put(folder / "best.pt", write, careful=False)
 
-    return timed(naive(keep), epochs)
+    return timed(naive(keep), epochs, whole)
 
 
-def on_disk_same(epochs: int, folder: Path) -> list[float]:
+def on_disk_same(epochs: int, folder: Path, whole: bool) -> list[float]:
     """The same job: the state of the decisions, too, and all of it survives a loss of power."""
     model, optimizer = with_optimizer()
     decisions = Decisions()
@@ -276,10 +277,10 @@ def on_disk_same(epochs: int, folder: Path) -> list[float]:
         os.fsync(handle)
         os.close(handle)
 
-    return timed(step, epochs)
+    return timed(step, epochs, whole)
 
 
-def on_disk_ours(epochs: int, folder: Path) -> list[float]:
+def on_disk_ours(epochs: int, folder: Path, whole: bool) -> list[float]:
     model, optimizer = with_optimizer()
     with (
         tempfile.TemporaryDirectory(dir=folder) as run,
@@ -287,7 +288,7 @@ def on_disk_ours(epochs: int, folder: Path) -> list[float]:
             es.EarlyStopping("loss", patience=NEVER), model, optimizer=optimizer, folder=run
         ) as training,
     ):
-        return timed(lambda loss: training.step(loss=loss), epochs)
+        return timed(lambda loss: training.step(loss=loss), epochs, whole)
 
 
 def main() -> None:
@@ -300,32 +301,31 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         rows: dict[str, Callable[[], list[float]]] = {}
-        for case, pair in keras_cases(folder).items():
-            for whose, make in zip(("ours", "Keras's", "Keras's that syncs"), pair, strict=False):
-                rows[f"{case}: {whose}"] = functools.partial(fit, make, arguments.epochs)
+        for case, makes in keras_cases(folder).items():
+            for whole in (False, True)[: 1 + (len(makes) == 3)]:
+                for whose, make in zip(
+                    ("ours", "Keras's", "Keras's that syncs"), makes, strict=False
+                ):
+                    title = f"{case}{', whole epochs' if whole else ''}: {whose}"
+                    rows[title] = functools.partial(fit, make, arguments.epochs, whole)
         rivals = ("ours", "a loop that does the same job", "a naive loop")
         small = (in_memory_ours, in_memory_same, in_memory_naive)
+        large = [functools.partial(run, width=8000) for run in small]
         on_disk = (on_disk_ours, on_disk_same, on_disk_naive)
-        for whose, run in zip(rivals, small, strict=True):
-            rows[f"Training, best in memory: {whose}"] = functools.partial(
-                run, arguments.epochs, folder
-            )
-        for whose, run in zip(rivals, small, strict=True):
-            rows[f"Training, best of 64 MB in memory: {whose}"] = functools.partial(
-                run, arguments.epochs, folder, 8000
-            )
-        for whose, run in zip(rivals, small, strict=True):
-            rows[f"The whole epoch of a small model, with its best in memory: {whose}"] = (
-                functools.partial(run, arguments.epochs, folder, train=True)
-            )
-        for whose, saving in zip(rivals, on_disk, strict=True):
-            rows[f"Training, all on disk: {whose}"] = functools.partial(
-                saving, arguments.epochs, folder
-            )
+        cases: list[tuple[str, Sequence[Callable[..., list[float]]], bool]] = [
+            ("Training, best in memory", small, False),
+            ("Training, best in memory, whole epochs", small, True),
+            ("Training, best of 64 MB in memory", large, False),
+            ("Training, all on disk", on_disk, False),
+            ("Training, all on disk, whole epochs", on_disk, True),
+        ]
+        for case, runs, whole in cases:
+            for whose, run in zip(rivals, runs, strict=True):
+                rows[f"{case}: {whose}"] = functools.partial(run, arguments.epochs, folder, whole)
         seconds: dict[str, list[list[float]]] = {what: [] for what in rows}
-        for _ in range(arguments.repeats):
-            for what, measure in rows.items():
-                seconds[what].append(measure())
+        for repeat in range(arguments.repeats):
+            for what in list(rows)[:: -1 if repeat % 2 else 1]:
+                seconds[what].append(rows[what]())
     table = Table(
         title=f"Cost at the end of an epoch ({arguments.epochs} epochs, {arguments.repeats} times)",
         caption=f"Python {platform.python_version()}, Keras {keras.__version__} "
