@@ -5,7 +5,8 @@ A save goes through these steps, in this order:
     1  the caller's function writes the file under a temporary name (".new-NAME"); to the disk
     2  the file is given its name
     3  the ledger (checkpoints.json) is replaced by one that lists the file; to the disk
-    4  files that are to be kept no longer are deleted
+    4  files that are to be kept no longer are deleted (a save does not wait for their room:
+       see files.py)
 
 Whatever ends the process in between, the ledger lists files that are there, whole. What it does
 not list (a temporary file, a file that was named but not listed, one that was not yet deleted) is
