@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 __all__ = ["remove", "replace", "sync_file", "sync_folder", "wait_for_room", "write_whole"]
@@ -96,8 +97,11 @@ def wait_for_room() -> None:
 
 
 # A handle that can neither be read nor locked, where there is such a thing, and that opening does
-# not wait for, should somebody have put a pipe there.
+# not wait for, should somebody have put a pipe there. It is of a link, never of what that leads to:
+# that stays, and to close a handle of it would end the locks that this process has on it.
 _ONLY_KEPT = getattr(os, "O_PATH", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_MOST_KEPT = 32  # of the few hundred handles that a process may have
 
 
 @contextlib.contextmanager
@@ -106,7 +110,7 @@ def _kept(path: str | os.PathLike[str]) -> Iterator[None]:
     handle = None
     if os.name != "nt":  # which does not let go of the name of a file that is open
         with contextlib.suppress(OSError):  # no file, or one that cannot be opened: nothing to keep
-            handle = os.open(path, _ONLY_KEPT)
+            handle = os.open(path, _ONLY_KEPT | _NO_LINK)
     try:
         yield
     finally:
@@ -115,21 +119,51 @@ def _kept(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class _Closing:
-    """Closes handles in a thread that is there only while there are some."""
+    """Closes handles in a thread that is there only while there are some.
+
+    A signal's handler or a finalizer may come in the middle of any of this, and save, too. It must
+    not wait for what it has interrupted: it closes its handle itself, and waits for no other.
+    """
 
     def __init__(self) -> None:
+        self._handles: list[int] = []
         self.begin()
 
     def begin(self) -> None:
-        self._lock = threading.RLock()  # a handler of a signal may come in between, and save, too
-        self._handles: list[int] = []
+        """Begin anew, in a forked process too, which has the handles but not the thread."""
+        left, self._handles = self._handles, []
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._inside: set[int] = set()
+        for handle in left:
+            _close(handle)
 
     def add(self, handle: int) -> None:
+        if len(self._handles) >= _MOST_KEPT or not self._enter(self._start, handle):
+            _close(handle)
+
+    def wait(self) -> None:
+        self._enter(self._finish)
+
+    def _enter(self, action: Callable[..., None], *arguments: int) -> bool:
+        """Do it, unless this thread is in the middle of it, or no thread goes on any more."""
+        me = threading.get_ident()
+        if me in self._inside or sys.is_finalizing():
+            return False
+        try:
+            self._inside.add(me)
+            action(*arguments)
+        finally:
+            self._inside.discard(me)
+        return True
+
+    def _start(self, handle: int) -> None:
         with self._lock:
             self._handles.append(handle)
-            if self._thread is None:
-                thread = threading.Thread(target=self._close_all, name="earlystop.files")
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(
+                    target=self._enter, args=(self._close_all,), name="earlystop.files"
+                )
                 try:
                     thread.start()
                 except RuntimeError:  # no more threads are to be had: the process ends, say
@@ -137,20 +171,26 @@ class _Closing:
                 else:
                     self._thread = thread
 
-    def wait(self) -> None:
+    def _finish(self) -> None:
         thread = self._thread
         if thread is not None:
             thread.join()
+        self._close_all()  # what is left where the start of a thread was interrupted
 
     def _close_all(self) -> None:
         while True:
             with self._lock:
                 if not self._handles:
-                    self._thread = None
+                    if self._thread is threading.current_thread():
+                        self._thread = None
                     return
                 handle = self._handles.pop()
-            with contextlib.suppress(OSError):  # nothing was written by this handle
-                os.close(handle)
+            _close(handle)
+
+
+def _close(handle: int) -> None:
+    with contextlib.suppress(OSError):  # nothing was written by this handle
+        os.close(handle)
 
 
 _closing = _Closing()
