@@ -301,6 +301,7 @@ class Checkpoints:
         files = [*self._unwanted, *(entry.file for entry in self._entries)]
         unwanted = [name for name in files if name is not None and name not in stays]
         data = _ledger(entries, unwanted)
+        wait_for_room()  # that of the ones before may be needed, if only for the ledger
         try:
             if file is not None and write is not None:
                 with _explained(f"the lock in {str(self.folder)!r} cannot be written"):
@@ -370,8 +371,10 @@ class Checkpoints:
 
     def close(self) -> None:
         """Let others have the folder. It needs no call where the process ends."""
-        wait_for_room()
-        self._lock.release()
+        try:
+            wait_for_room()
+        finally:  # also where somebody has had enough of waiting
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -423,6 +426,7 @@ def place(path: Path, write: Callable[[Path], object]) -> None:
     ...     (Path(folder) / "a.txt").read_text()
     'all of it'
     """
+    wait_for_room()  # that of the ones before may be needed
     _place(path, path.with_name(f"{_PLACING}{os.getpid()}-{path.name}"), write)
     if path.parent not in _swept:
         _swept.add(path.parent)
@@ -450,7 +454,6 @@ def _place(path: Path, temporary: Path, write: Callable[[Path], object]) -> None
     with _explained(f"the checkpoint {str(path)!r} cannot be written"):
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
-        wait_for_room()  # that of the ones before may be needed
         try:
             write(temporary)
             sync_file(temporary)

@@ -23,9 +23,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop import Checkpoints
+from earlystop import Checkpoints, checkpoints
 from earlystop.checkpoints import LEDGER, filled, read_ledger
-from earlystop.files import sync_folder
+from earlystop.files import sync_folder, write_whole
 
 ROOT = Path(__file__).parent.parent
 
@@ -660,7 +660,7 @@ def test_syncing_a_folder_is_left_out_where_there_is_no_such_thing(
 TRAINING = """
 import json, sys, time
 from pathlib import Path
-from earlystop import Checkpoints
+from earlystop import Checkpoints, checkpoints
 
 def write(path):
     with open(path, "w") as file:
@@ -707,3 +707,38 @@ def test_killed_at_any_time_the_best_is_loadable_and_the_run_goes_on(tmp_path: P
     assert reached > 0
     with Checkpoints(tmp_path, "{epoch}.txt", resume=True) as checkpoints:
         assert names(tmp_path) == {entry.file for entry in checkpoints.entries}
+
+
+# Room that is given back later --------------------------------------------------------------------
+
+
+def test_a_save_of_no_more_than_state_waits_for_the_room_it_may_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(checkpoints, "wait_for_room", lambda: events.append("waited"))
+
+    def write(path: str | os.PathLike[str], data: bytes) -> Path:
+        events.append("ledger")
+        return write_whole(path, data)
+
+    monkeypatch.setattr(checkpoints, "write_whole", write)
+    with Checkpoints(tmp_path) as kept:
+        for epoch in range(2):
+            kept.save(None, epoch=epoch)
+        kept.rewind(0)
+        assert events == ["waited", "ledger"] * 3
+
+
+def test_others_have_the_folder_where_the_wait_for_room_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    kept = Checkpoints(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "wait_for_room", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            kept.close()
+    Checkpoints(tmp_path).close()
