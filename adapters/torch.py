@@ -542,12 +542,13 @@ class _Copies:
 
     def take(self, weights: dict[str, Any]) -> None:
         room, self._room = self._room, None
-        if room is None or type(room) is not type(weights) or room.keys() != weights.keys():
+        if room is None or type(room) is not type(weights) or list(room) != list(weights):
             room = copy.copy(weights)  # with what a state_dict tells of itself beside the tensors
             for name, value in weights.items():
                 room[name] = self._copied(value)
         else:
             if hasattr(weights, "__dict__"):  # what it tells of itself
+                room.__dict__.clear()
                 room.__dict__.update(weights.__dict__)
             for name, value in weights.items():
                 if _fits(room[name], value):
@@ -568,11 +569,13 @@ def _fits(room: Any, value: Any) -> bool:
     """Can a value be copied to where another was?"""
     return (
         isinstance(room, torch.Tensor)
-        and isinstance(value, torch.Tensor)
+        and type(room) is type(value)
         and room.dtype is value.dtype
         and room.layout is value.layout is torch.strided
+        and not value.is_nested  # which has no shape
         and room.shape == value.shape
         and not room.is_quantized
+        and (not room.is_inference() or torch.is_inference_mode_enabled())
     )
 
 

@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,72 @@ def test_the_best_in_memory_is_all_of_the_model_as_it_was_then(states: Any) -> N
             assert restored[name].dtype is tensor.dtype
             assert torch.equal(restored[name], tensor)
         assert (model.restored, model.told) == (extra, version)
+
+
+class Telling(torch.nn.Module):
+    """Tells a state of any sort, and keeps what it is given."""
+
+    def state_dict(self, *_: Any, **__: Any) -> Any:
+        return self.told
+
+    def load_state_dict(self, state: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+        self.given = state
+
+
+class Own(torch.Tensor):
+    pass
+
+
+def test_the_best_in_memory_is_of_the_type_that_the_newest_was() -> None:
+    model = Telling()
+    training = Training(stopper(9), model)
+    for epoch, kind in enumerate([torch.Tensor, torch.Tensor, Own, torch.Tensor, Own, Own]):
+        model.told = {"a": torch.full((2,), float(epoch)).as_subclass(kind)}
+        training.step(loss=-epoch)
+        training.restore_best()
+        assert type(model.given["a"]) is kind
+        assert model.given["a"].tolist() == [epoch, epoch]
+
+
+def test_the_best_in_memory_is_in_the_order_and_with_the_attributes_of_the_newest() -> None:
+    model = Telling()
+    training = Training(stopper(9), model)
+    for epoch, (names, attributes) in enumerate(
+        [("ab", {"x": 1}), ("ab", {"x": 2}), ("ba", {}), ("ba", {"y": 3}), ("ba", {})]
+    ):
+        model.told = OrderedDict((name, torch.ones(1)) for name in names)
+        vars(model.told).update(attributes)
+        training.step(loss=-epoch)
+        training.restore_best()
+        assert list(model.given) == list(names)
+        assert vars(model.given) == attributes
+
+
+@pytest.mark.parametrize("inside", [[True, False, False, False], [False, True, True, False, False]])
+def test_the_best_in_memory_may_come_from_inference_mode_and_from_outside(
+    inside: list[bool],
+) -> None:
+    model = linear()
+    training = Training(stopper(9), model)
+    for epoch, is_inference in enumerate(inside):
+        torch.nn.init.constant_(model.weight, epoch)
+        with torch.inference_mode(is_inference):
+            training.step(loss=-epoch)
+    torch.nn.init.zeros_(model.weight)
+    assert training.restore_best() == len(inside) - 1
+    assert model.weight.item() == len(inside) - 1
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_the_best_in_memory_may_hold_nested_tensors() -> None:
+    model = Telling()
+    training = Training(stopper(9), model)
+    for epoch in range(4):
+        parts = [torch.full((n,), float(epoch)) for n in (1, 2)]
+        model.told = {"a": torch.nested.nested_tensor(parts)}
+        training.step(loss=-epoch)
+    training.restore_best()
+    assert [part.tolist() for part in model.given["a"].unbind()] == [[3], [3, 3]]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
