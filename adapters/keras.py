@@ -7,6 +7,7 @@ give the callbacks rules of this library.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -216,8 +217,12 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             "callback": type(self).__name__,
             "stopper": stopper.state_dict(),
             "offset": self._offset,
-            "elapsed_seconds": self._elapsed_before + self._clock() - self._began,
+            "elapsed_seconds": self._elapsed_seconds(),
         }
+
+    def _elapsed_seconds(self) -> float:
+        """The time since the run began, the parts before a resumption included."""
+        return self._elapsed_before + self._clock() - self._began
 
     # One epoch -------------------------------------------------------------------------------
 
@@ -233,7 +238,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             if name in values and (other in self._needs or f"{{{other}" in self._template):
                 values.setdefault(other, values[name])
         if ELAPSED not in values:
-            values[ELAPSED] = self._elapsed_before + self._clock() - self._began
+            values[ELAPSED] = self._elapsed_seconds()
         if not self._seen >= self._needs:
             self._seen.update(values)
         if self._on_missing != "skip" and not self._needs <= values.keys() and self._owns(stopper):
@@ -811,10 +816,13 @@ def _monitor(rule: Rule) -> str:
 
 def _path(filepath: str, values: Mapping[str, Any]) -> Path:
     """The path with its fields filled in; each part that has one remains one name."""
-    if "{" not in filepath:
-        return Path(filepath)
-    parts = re.split(rf"([/{re.escape(os.sep)}])(?![^{{}}]*\}})", filepath)
-    return Path("".join(filled(part, values) if "{" in part else part for part in parts))
+    return Path("".join(filled(p, values) if "{" in p else p for p in _parts(filepath)))
+
+
+@functools.lru_cache(maxsize=64)
+def _parts(filepath: str) -> tuple[str, ...]:
+    """The names in a path, and what separates them, which a field may have in it."""
+    return tuple(re.split(rf"([/{re.escape(os.sep)}])(?![^{{}}]*\}})", filepath))
 
 
 def _process() -> str:

@@ -458,7 +458,7 @@ class Training:
             more = {**metrics, **more}
         values = numbers(more)
         if ELAPSED not in values:
-            values[ELAPSED] = self._elapsed_before + self._clock() - self._began
+            values[ELAPSED] = self.elapsed_seconds
         return values
 
     def __repr__(self) -> str:

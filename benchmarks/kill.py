@@ -74,7 +74,7 @@ class Run:
             for batch in torch.randperm(64).reshape(4, 16):
                 optimizer.zero_grad()
                 loss = torch.nn.functional.mse_loss(self.model(self.x[batch]), self.y[batch])
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()  # type: ignore[no-untyped-call]  # PyTorch gives it no types
                 optimizer.step()
             value = self.loss()
             tell(b"(")

@@ -60,7 +60,7 @@ class WholeBackup(keras.callbacks.BackupAndRestore):  # type: ignore[misc]  # Ke
         shutil.rmtree(gone)
 
 
-class Tell(keras.callbacks.Callback):  # type: ignore[misc]
+class Tell(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     def __init__(self, tell: Callable[[bytes], object], text: bytes) -> None:
         super().__init__()
         self._say: Callable[[], object] = lambda: tell(text)

@@ -81,7 +81,7 @@ def growth(sizes: list[int], kind: str, seed: int) -> None:
             share = dict.fromkeys(runs, 1.0)
             for name, (run, some) in rivals(curves).items():
                 values = np.linspace(1, SETTINGS, some).round().astype(int).tolist()
-                runs[name] = lambda run=run, values=values: [run(value) for value in values]  # type: ignore[misc]
+                runs[name] = functools.partial(for_each, run, values)
                 share[name] = some / SETTINGS
             seconds = {name: fastest(run) / share[name] for name, run in runs.items()}
             top = {name: peak(run) for name, run in runs.items()}
@@ -181,6 +181,11 @@ def memory(size: int, seed: int) -> None:
         ["grid", *KINDS],
         [[name, *row] for name, row in tops.items()],
     )
+
+
+def for_each(run: Callable[[int], Any], values: list[int]) -> None:
+    for value in values:
+        run(value)
 
 
 def main() -> None:

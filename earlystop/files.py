@@ -86,7 +86,14 @@ def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> N
 
 
 def remove(path: str | os.PathLike[str]) -> None:
-    """`os.unlink`; the room of the file is given back a little later."""
+    """`os.unlink`; the room of the file is given back a little later.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "old"
+    ...     path.touch(), remove(path), path.exists()
+    (None, None, False)
+    """
     with _kept(path):
         os.unlink(path)
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 from collections.abc import Mapping
 from typing import Any, NamedTuple, SupportsFloat
 
@@ -69,6 +70,9 @@ class Decision(NamedTuple):
         return f"epoch {self.epoch}: {save}{f'stop: {self.reason}' if self.stop else 'continue'}"
 
 
+# All of a Stopper that a step changes.
+_CHANGES = ("_state", "_epoch", "_stopped", "_reason", "_best_epoch", "_best_metrics")
+_position_of = operator.attrgetter(*_CHANGES)
 _new_tuple = tuple.__new__  # Decision(...) without the call that a NamedTuple adds
 
 
@@ -93,19 +97,7 @@ class Stopper:
     (0.7, 1, True)
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_advance",
-        "_best_epoch",
-        "_best_metrics",
-        "_epoch",
-        "_on_missing",
-        "_reason",
-        "_save",
-        "_state",
-        "_stop",
-        "_stopped",
-    )
+    __slots__ = ("__weakref__", "_advance", "_on_missing", "_save", "_stop", *_CHANGES)
 
     _state: tuple[Any, ...]  # the leaves of both rules' states (see trace.py)
     _epoch: int
@@ -251,24 +243,12 @@ class Stopper:
 
     def _position(self) -> tuple[Any, ...]:
         """Where the run stands, as cheap as can be: for whoever may have to take a step back."""
-        return (
-            self._state,
-            self._epoch,
-            self._stopped,
-            self._reason,
-            self._best_epoch,
-            self._best_metrics,
-        )
+        position: tuple[Any, ...] = _position_of(self)
+        return position
 
     def _return_to(self, position: tuple[Any, ...]) -> None:
-        (
-            self._state,
-            self._epoch,
-            self._stopped,
-            self._reason,
-            self._best_epoch,
-            self._best_metrics,
-        ) = position
+        for name, value in zip(_CHANGES, position, strict=True):
+            setattr(self, name, value)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on later as if never interrupted, as plain JSON data.
