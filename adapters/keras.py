@@ -25,7 +25,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from earlystop.checkpoints import Checkpoint, Checkpoints, filled, place
+from earlystop._files.atomic import wait_for_room, write_whole
+from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints, filled, place
+from earlystop.engine.stopper import Decision, Stopper, as_floats
 from earlystop.errors import (
     CheckpointError,
     MissingMetricError,
@@ -34,14 +36,12 @@ from earlystop.errors import (
     StateError,
     name_advice,
 )
-from earlystop.fields import Count, Positive, settled
-from earlystop.files import wait_for_room, write_whole
-from earlystop.modes import Direction, direction
-from earlystop.ops import Operation, better, where, worst
-from earlystop.rule import Rule
+from earlystop.language.direction import Direction, direction
+from earlystop.language.ops import Operation, better, where, worst
+from earlystop.language.rule import Rule
+from earlystop.language.settings import Count, Positive, validated
+from earlystop.language.state import decode_state, number_from_json
 from earlystop.rules import ELAPSED, Always, Best, Never, Patience, Warmup
-from earlystop.serial import decoded, number_from
-from earlystop.stopper import Decision, Stopper, admitted
 
 __all__ = ["EarlyStopping", "ModelCheckpoint"]
 
@@ -204,9 +204,9 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             self._stopper = self._made()
         if found is not None:
             self._stopper.load_state_dict(_kept(found, "stopper", {}))
-            self._elapsed_before = number_from(_kept(found, "elapsed_seconds", 0.0), "elapsed")
+            self._elapsed_before = number_from_json(_kept(found, "elapsed_seconds", 0.0), "elapsed")
             self._resumed(self._stopper)
-        self._needs = {*self._stopper.stop.all_needs, *self._stopper.save.all_needs}
+        self._needs = {*self._stopper.stop.all_metrics, *self._stopper.save.all_metrics}
         if found is not None:
             self._seen = set(self._needs)  # by the part before
         self._is_ready = True
@@ -233,7 +233,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             if type(value) is float:
                 values[name] = value
             elif value is not None and (name in self._needs or not np.ndim(value)):
-                values.update(admitted({name: value}))
+                values.update(as_floats({name: value}))
         for name, other in _SAME:
             if name in values and (other in self._needs or f"{{{other}" in self._template):
                 values.setdefault(other, values[name])
@@ -383,7 +383,7 @@ class EarlyStopping(_Callback):
         return stopper is not self._stop
 
     def _keras_stopper(self, mode: Any, offset: int) -> Stopper:
-        start = settled(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
+        start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
         start = max(start - offset, 0)
         try:
             stop = KerasPatience(
@@ -574,7 +574,7 @@ class ModelCheckpoint(_Callback):
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
-        self.save_top_k = settled(Positive | None, save_top_k, "ModelCheckpoint(save_top_k=...)")
+        self.save_top_k = validated(Positive | None, save_top_k, "ModelCheckpoint(save_top_k=...)")
         self._threshold = initial_value_threshold
         self._save, self._resume = save, resume
         self._check_arguments()
@@ -584,7 +584,7 @@ class ModelCheckpoint(_Callback):
 
     def _check_arguments(self) -> None:
         if self.save_freq != "epoch":
-            self.save_freq = settled(Positive, self.save_freq, "ModelCheckpoint(save_freq=...)")
+            self.save_freq = validated(Positive, self.save_freq, "ModelCheckpoint(save_freq=...)")
         if not isinstance(self._save, (Rule, Stopper)) and self._save is not None:
             raise RuleTypeError(
                 f"`ModelCheckpoint(save=...)` must be a rule or a Stopper, got {self._save!r}"
@@ -601,7 +601,7 @@ class ModelCheckpoint(_Callback):
             )
         threshold = self._threshold
         if threshold is not None and not math.isinf(threshold):
-            settled(float, threshold, "ModelCheckpoint(initial_value_threshold=...)")
+            validated(float, threshold, "ModelCheckpoint(initial_value_threshold=...)")
         if self._ranks and self.mode not in ("auto", "min", "max"):
             direction(self.monitor, self.mode, "ModelCheckpoint")  # says what is wrong
         endings = (".weights.h5",) if self.save_weights_only else (".keras", ".h5", ".hdf5")
@@ -811,7 +811,7 @@ def _monitor(rule: Rule) -> str:
     """The metric of the `Best` in a rule; empty if there is none."""
     if isinstance(rule, Best):
         return rule.monitor
-    return next((name for name in map(_monitor, rule.parts) if name), "")
+    return next((name for name in map(_monitor, rule.children) if name), "")
 
 
 def _path(filepath: str, values: Mapping[str, Any]) -> Path:
@@ -886,7 +886,7 @@ def _kept(found: Checkpoint, key: str, shape: Any) -> Any:
     if not isinstance(found.state, dict) or key not in found.state:
         raise StateError(f"the state of epoch {found.epoch} is not of a callback: no {key!r}")
     value = found.state[key]
-    return value if isinstance(shape, (dict, float)) else decoded(value, shape, key)
+    return value if isinstance(shape, (dict, float)) else decode_state(value, shape, key)
 
 
 def _flat(metrics: Any) -> list[Any]:

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
-from earlystop.blocks import progress_bar
+from earlystop._parallel import progress_bar
+from earlystop.engine.stopper import Decision, Stopper, as_floats
 from earlystop.errors import EarlystopError, MetricError, RuleError, RuleTypeError, StateError
-from earlystop.fields import Positive, settled
+from earlystop.language.settings import Positive, validated
+from earlystop.language.state import number_from_json
 from earlystop.rules import ELAPSED, Never
-from earlystop.serial import number_from
-from earlystop.stopper import Decision, Stopper, admitted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -104,7 +104,7 @@ class EpochLoop:
                 f'`EpochLoop(on_interrupt=...)` must be "raise" or "stop", got {on_interrupt!r}'
             )
         self.stopper = stopper
-        self.max_epochs = settled(Positive | None, max_epochs, "EpochLoop(max_epochs=...)")
+        self.max_epochs = validated(Positive | None, max_epochs, "EpochLoop(max_epochs=...)")
         self._kept = kept
         self.restored = False
         self.interrupted = False
@@ -168,11 +168,11 @@ class EpochLoop:
         """
         if not self._awaits_report:
             raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
-        given = {} if metrics is None else admitted(metrics)
+        given = {} if metrics is None else as_floats(metrics)
         twice = sorted(set(given) & set(more))
         if twice:
             raise MetricError(f"reported twice in one call: {', '.join(twice)}")
-        values = {**given, **admitted(more)}
+        values = {**given, **as_floats(more)}
         values.setdefault(ELAPSED, self.elapsed_seconds)
         decision = self.stopper.step(values)
         self._awaits_report = False
@@ -274,7 +274,7 @@ class EpochLoop:
                 f"the state has version {state.get('version')!r}, this library reads version "
                 f"{_VERSION}, with the entries elapsed_seconds and stopper"
             )
-        elapsed = number_from(state.get("elapsed_seconds"), "elapsed_seconds")
+        elapsed = number_from_json(state.get("elapsed_seconds"), "elapsed_seconds")
         if not 0 <= elapsed < math.inf:
             raise StateError(f"elapsed_seconds should be a time of at least 0, got {elapsed}")
         self.stopper.load_state_dict(state["stopper"])
@@ -294,7 +294,7 @@ class EpochLoop:
         self._recorded += 1
 
     def _show(self, values: Mapping[str, float]) -> None:
-        watched = dict.fromkeys(self.stopper.stop.all_needs + self.stopper.save.all_needs)
+        watched = dict.fromkeys(self.stopper.stop.all_metrics + self.stopper.save.all_metrics)
         shown = {name: f"{values[name]:.4g}" for name in watched if name in values}
         shown.pop(ELAPSED, None)  # the bar has a clock of its own
         if self.stopper.best_epoch is not None:

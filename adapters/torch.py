@@ -23,12 +23,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 import torch
 import torch.distributed as dist
 
-from earlystop.checkpoints import Checkpoint, Checkpoints, place
+from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints, place
+from earlystop.engine.stopper import Decision, Stopper, as_floats
 from earlystop.errors import CheckpointError, MetricError, RuleError, RuleTypeError, StateError
-from earlystop.fields import Positive, settled
+from earlystop.language.settings import Positive, validated
+from earlystop.language.state import number_from_json
 from earlystop.rules import ELAPSED, Best
-from earlystop.serial import number_from
-from earlystop.stopper import Decision, Stopper, admitted
 
 from .loop import LoopError
 
@@ -174,7 +174,7 @@ class Training:
 
         Each needs one `step`; what to do otherwise is an error that says so.
         """
-        max_epochs = settled(Positive, max_epochs, "Training.epochs(max_epochs)")
+        max_epochs = validated(Positive, max_epochs, "Training.epochs(max_epochs)")
         while not self.stopper.stopped and self.epoch < max_epochs:
             epoch = self.epoch
             yield epoch
@@ -194,7 +194,7 @@ class Training:
         epoch is saved all the same, the step can then be made again.
         """
         values = self._own(metrics, more) if _world() == 1 else self._agreed(metrics, more)
-        before = self.stopper._position()
+        before = self.stopper.snapshot()
         decision = self.stopper.step(values)
         if not self._has_folder and not decision.save:
             return decision
@@ -204,7 +204,7 @@ class Training:
             # Of other errors than these the other ranks know nothing: nothing is done together.
             together = isinstance(error, Exception) or _world() == 1
             if together and not self._on_first(lambda: self._is_saved(decision.epoch)):
-                self.stopper._return_to(before)
+                self.stopper.restore(before)
             raise
         return decision
 
@@ -355,13 +355,13 @@ class Training:
                 f"`Training(rng=True)`: the run {where} saved {ranks} random state, and this "
                 f"is one of {_world()}; pass rng=False to go on without"
             )
-        before = self.stopper._position()
+        before = self.stopper.snapshot()
         self.stopper.load_state_dict(state["stopper"])
         try:
-            elapsed = number_from(state["elapsed_seconds"], "elapsed_seconds")
+            elapsed = number_from_json(state["elapsed_seconds"], "elapsed_seconds")
             _give_weights(self.model, saved["model"])
         except StateError as error:
-            self.stopper._return_to(before)
+            self.stopper.restore(before)
             raise StateError(f"the run {where}: {error}") from None
         self._elapsed_before = elapsed
         for name, part in self._parts.items():
@@ -451,7 +451,7 @@ class Training:
     def _own(self, metrics: Any, more: dict[str, Any]) -> dict[str, float]:
         if metrics is not None:
             if not isinstance(metrics, Mapping):
-                admitted(metrics)  # says what is wrong
+                as_floats(metrics)  # says what is wrong
             twice = sorted(set(metrics) & set(more))
             if twice:
                 raise MetricError(f"reported twice in one call: {', '.join(twice)}")
@@ -489,7 +489,7 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
         wide = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
         together = torch.stack([values[name].detach().to(wide) for name in names])
         values.update(zip(names, together.tolist(), strict=True))
-    return values if is_plain else admitted(values)
+    return values if is_plain else as_floats(values)
 
 
 def unwrapped(model: torch.nn.Module) -> torch.nn.Module:

@@ -31,11 +31,14 @@ from typing import Any
 import numpy as np
 
 import earlystop as es
-from earlystop import lanes, replaying, sweeping, waiting
-from earlystop import rule as rule_module
-from earlystop.fields import AtLeast
-from earlystop.grid import axes_of, settled_rule
-from earlystop.modes import Mode
+from earlystop.language import rule as rule_module
+from earlystop.language.direction import Mode
+from earlystop.language.settings import AtLeast
+from earlystop.replaying import batches as lanes
+from earlystop.replaying import patience as waiting
+from earlystop.replaying import replay as replaying
+from earlystop.sweeping import sweep as sweeping
+from earlystop.sweeping.grid import apply_settings, axes_of
 
 METRICS = ("loss", "val_loss", "elapsed_seconds")
 TELLING = [0.0, -0.0, 1.0, 2.0, 3.0, 0.1, 0.3, 0.1 + 0.2, -1.0, -0.5, 1e308, 1e-310, 5e-324]
@@ -62,7 +65,7 @@ def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.Histo
 
 def library_rules() -> list[type[es.Rule]]:
     """Every rule that the library registers, found by itself; not those of adapters."""
-    packages = "earlystop.rule", "earlystop.rules"
+    packages = "earlystop.language.rule", "earlystop.rules"
     return [
         cls
         for cls in rule_module._registry.values()
@@ -204,7 +207,7 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         rule = random_patience(chance)
         judge = random_rule_of(es.Best, chance).replace(min_delta=0.0)
         assert isinstance(judge, es.Best)
-        place = [type(part) for part in rule.parts].index(es.Patience) if rule.parts else None
+        place = [type(part) for part in rule.children].index(es.Patience) if rule.children else None
         grid: dict[str, Any] = {"patience": [chance.randint(0, 12) for _ in range(4)]}
         if chance.random() < 0.6:
             grid["min_delta"] = [chance.choice([0.0, 0.1, 0.5, 1.0, 1e-310]) for _ in range(2)]
@@ -218,7 +221,7 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
             arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
             means = table.mean_regret
         for number, setting in enumerate(table.settings):
-            stop = settled_rule(rule, axes_of(rule, grid), setting)
+            stop = apply_settings(rule, axes_of(rule, grid), setting)
             stopper = es.Stopper(stop, judge, on_missing="skip")
             for run, record in enumerate(records):
                 live = _live(stopper, record)[1]

@@ -31,7 +31,7 @@ import torch._dynamo  # which optimizers import: once here, not in every process
 from earlystop.adapters.torch import Training
 
 import earlystop as es
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints.checkpoints import read_ledger
 
 EPOCHS, PATIENCE = 24, 6
 

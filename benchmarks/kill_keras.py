@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from earlystop.adapters.keras import EarlyStopping, ModelCheckpoint
 
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints.checkpoints import read_ledger
 
 EPOCHS, PATIENCE = 16, 4
 

@@ -36,7 +36,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from transformers import EarlyStoppingCallback, TrainerControl, TrainerState
 
 import earlystop as es
-from earlystop.rule import advance
+from earlystop.language.rule import advance
 
 NEVER = 10**9  # a patience that no curve here uses up
 

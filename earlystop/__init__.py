@@ -13,9 +13,11 @@ epoch 3: stop: val_loss has not improved on 0.6 (epoch 1) by more than 0 for 2 e
 """
 
 import importlib as _importlib
-import os as _os
 import typing as _typing
 
+from .engine.stopper import Decision as Decision
+from .engine.stopper import EarlyStopping as EarlyStopping
+from .engine.stopper import Stopper as Stopper
 from .errors import CheckpointError as CheckpointError
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
@@ -27,10 +29,10 @@ from .errors import RuleError as RuleError
 from .errors import RuleTypeError as RuleTypeError
 from .errors import StateError as StateError
 from .errors import StoppedError as StoppedError
-from .rule import AllOf as AllOf
-from .rule import AnyOf as AnyOf
-from .rule import Not as Not
-from .rule import Rule as Rule
+from .language.rule import AllOf as AllOf
+from .language.rule import AnyOf as AnyOf
+from .language.rule import Not as Not
+from .language.rule import Rule as Rule
 from .rules import Always as Always
 from .rules import Best as Best
 from .rules import ConsecutiveIncreases as ConsecutiveIncreases
@@ -47,21 +49,18 @@ from .rules import Smoothed as Smoothed
 from .rules import Threshold as Threshold
 from .rules import TimeLimit as TimeLimit
 from .rules import Warmup as Warmup
-from .stopper import Decision as Decision
-from .stopper import EarlyStopping as EarlyStopping
-from .stopper import Stopper as Stopper
 
 if _typing.TYPE_CHECKING:
     from . import logs as logs
     from .advising import Advice as Advice
     from .advising import advise as advise
-    from .checkpoints import Checkpoints as Checkpoints
-    from .history import History as History
+    from .checkpoints.checkpoints import Checkpoints as Checkpoints
+    from .history.history import History as History
     from .logs import read_history as read_history
-    from .replaying import Replay as Replay
-    from .replaying import replay as replay
-    from .sweeping import Sweep as Sweep
-    from .sweeping import sweep as sweep
+    from .replaying.replay import Replay as Replay
+    from .replaying.replay import replay as replay
+    from .sweeping.sweep import Sweep as Sweep
+    from .sweeping.sweep import sweep as sweep
 
 __all__ = [
     "Advice",
@@ -116,12 +115,12 @@ _LAZY = {
     "Advice": ".advising",
     "Checkpoints": ".checkpoints",
     "History": ".history",
-    "Replay": ".replaying",
-    "Sweep": ".sweeping",
+    "Replay": ".replaying.replay",
+    "Sweep": ".sweeping.sweep",
     "advise": ".advising",
     "read_history": ".logs",
-    "replay": ".replaying",
-    "sweep": ".sweeping",
+    "replay": ".replaying.replay",
+    "sweep": ".sweeping.sweep",
 }
 
 
@@ -137,10 +136,3 @@ def __getattr__(name: str) -> _typing.Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
-
-
-# In a source tree `earlystop.adapters` stands beside this package; an installed one has it inside.
-_package = _os.path.dirname(_os.path.abspath(__file__))
-_beside = _os.path.join(_os.path.dirname(_package), "adapters", "loop.py")
-if not _os.path.isdir(_os.path.join(_package, "adapters")) and _os.path.isfile(_beside):
-    __path__.append(_os.path.dirname(_package))

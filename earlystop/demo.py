@@ -26,14 +26,14 @@ from rich.table import Table
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
+from ._files.atomic import write_whole
 from .adapters.loop import EpochLoop
-from .files import write_whole
-from .history import History
+from .engine.stopper import EarlyStopping, Stopper
+from .history.history import History
 from .plotting import LOOKS, below, drawn, mark_stop, picture, styled
 from .plotting.style import FAINT
-from .replaying import replay
+from .replaying.replay import replay
 from .rules import Best, Never
-from .stopper import EarlyStopping, Stopper
 
 __all__ = ["run_demo"]
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from earlystop import rule as rule_module
+import earlystop
+from earlystop.language import rule as rule_module
 from earlystop.logs import format as format_module
+
+# A bare checkout has `earlystop.adapters` beside the package; an installed one has it inside.
+earlystop.__path__.append(str(Path(__file__).parents[1]))
 
 # Which frameworks' backends the peers run on must be settled before any of them is imported.
 os.environ.setdefault("KERAS_BACKEND", "torch")

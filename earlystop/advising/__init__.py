@@ -6,7 +6,7 @@ whether runs were stopped early, whether they are alike), `choosing.py` finds ou
 did and chooses, `asking.py` puts it together, and `advice.py` is the answer.
 """
 
-from .advice import Advice as Advice
-from .asking import advise as advise
+from .request import advise as advise
+from .result import Advice as Advice
 
 __all__ = ["Advice", "advise"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RuleError, RuleTypeError
-from ..grid import Axis, axes_of, part_at, settled_rule
-from ..history import History
-from ..rule import AllOf, AnyOf, Rule
+from ..history.history import History
+from ..language.rule import AllOf, AnyOf, Rule
 from ..rules import Best, Patience, Smoothed, Warmup
-from ..sweeping import Sweep, sweep
-from .smoothing import Shown
+from ..sweeping.grid import Axis, apply_settings, axes_of, part_at
+from ..sweeping.sweep import Sweep, sweep
+from .presmooth import Shown
 
 __all__ = ["Family", "default_families", "families_of", "patience_values"]
 
@@ -45,7 +45,7 @@ class Family:
         if self.alone is not None:
             return self.alone
         axis = Axis(self.place, "patience", [])
-        return settled_rule(self.rule, {"": axis}, {"": self.values[number]})
+        return apply_settings(self.rule, {"": axis}, {"": self.values[number]})
 
     def only(self, number: int) -> Family:
         """The family of one of them."""
@@ -143,7 +143,7 @@ def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) 
         if place is None:
             alone.append(rule)
             continue
-        plain = settled_rule(rule, {"": Axis(place, "patience", [])}, {"": 0})
+        plain = apply_settings(rule, {"": Axis(place, "patience", [])}, {"": 0})
         found.setdefault((plain, place), []).append(part_at(rule, place).settings["patience"])
     families = [Family(rule, place, tuple(sorted(v))) for (rule, place), v in found.items()]
     return families + [_lone(rule, patience, epochs) for rule in alone]
@@ -152,12 +152,12 @@ def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) 
 def _of_grid(grid: Mapping[str, Any], patience: Patience, longest: int) -> Iterator[Family]:
     axes = axes_of(patience, {"patience": patience_values(longest), **grid})
     values = {
-        settled_rule(patience, axes, {"patience": value}).settings["patience"]
+        apply_settings(patience, axes, {"patience": value}).settings["patience"]
         for value in axes["patience"].values
     }
     others = [name for name in axes if name != "patience"]
     for setting in itertools.product(*(axes[name].values for name in others)):
-        rule = settled_rule(patience, axes, dict(zip(others, setting, strict=True)))
+        rule = apply_settings(patience, axes, dict(zip(others, setting, strict=True)))
         yield Family(rule, (), tuple(sorted(values)))
 
 
@@ -175,7 +175,7 @@ def _place_of(rule: Rule) -> tuple[int, ...] | None:
     if type(rule) is Patience:
         return ()
     if type(rule) in _RISING:
-        for number, part in enumerate(rule.parts):
+        for number, part in enumerate(rule.children):
             place = _place_of(part)
             if place is not None:
                 return (number, *place)
@@ -185,4 +185,4 @@ def _place_of(rule: Rule) -> tuple[int, ...] | None:
 def _lone(rule: Rule, patience: Patience, epochs: int) -> Family:
     """The family of one rule: beside it stands a patience that never has a say."""
     both = AnyOf(rule, patience)
-    return Family(both, (len(both.parts) - 1,), (epochs + 1,), alone=rule)
+    return Family(both, (len(both.children) - 1,), (epochs + 1,), alone=rule)

@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..history import Bools, History
-from ..lanes import slices
+from ..history.history import Bools, History
+from ..replaying.batches import slices
 from ..rules import Best, Patience
-from ..sweeping import sweep
+from ..sweeping.sweep import sweep
 
 __all__ = ["Ends", "Stake", "Unit", "alikeness", "ended_by"]
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from .inputs import Asked, Logs, log_options, out_option, prepared, rule_options, workers_option
+from .inputs import (
+    Asked,
+    Logs,
+    log_options,
+    out_option,
+    prepared,
+    rule_options,
+    workers_option,
+)
 from .output import say, write_json
 from .plot import form_of, write_figure
 from .reading import print_skipped, report_of

@@ -12,8 +12,8 @@ from typing import Any, TextIO
 import click
 
 from .. import __version__
+from .._text import one_line
 from ..errors import EarlystopError, RuleError
-from ..text import one_line
 from .advise import advise
 from .completion import completion
 from .demo import demo

@@ -17,13 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import count, one_line
-from .sources import Command, Logs, log_options, machine_options, out_option, workers_option
+from .._text import count, one_line
+from .sources import (
+    Command,
+    Logs,
+    log_options,
+    machine_options,
+    out_option,
+    workers_option,
+)
 from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
-    from ..history import History
-    from ..rule import Rule
+    from ..history.history import History
+    from ..language.rule import Rule
     from ..rules import Best
 
 __all__ = [
@@ -78,13 +85,13 @@ class Asked:
 
     def _settled(self, rule: Rule) -> Rule:
         """The rule with the settings that have one value."""
-        from ..grid import axes_of, settled_rule
+        from ..sweeping.grid import apply_settings, axes_of
 
         fixed = {name: values for name, values in self.fields.items() if len(values) == 1}
         if not fixed:
             return rule
         axes = axes_of(rule, fixed)
-        return settled_rule(rule, axes, {name: values[0] for name, values in fixed.items()})
+        return apply_settings(rule, axes, {name: values[0] for name, values in fixed.items()})
 
     def axes(self) -> dict[str, list[Any]]:
         """The settings that have several values."""
@@ -92,7 +99,7 @@ class Asked:
 
     def check(self) -> None:
         """Raise what is wrong with the rules, before anything is read, as far as it is cheap."""
-        from ..grid import axes_of
+        from ..sweeping.grid import axes_of
 
         if self.combinations <= _CHECKED:
             rules = self.rules()
@@ -103,7 +110,7 @@ class Asked:
 
     def rules(self) -> list[Rule]:
         """Every rule with every combination of settings."""
-        from ..grid import axes_of, settled_rule
+        from ..sweeping.grid import apply_settings, axes_of
 
         axes = self.axes()
         bases = [self._settled(base) for base in self._bases()]
@@ -111,7 +118,7 @@ class Asked:
         for base in bases:
             places = axes_of(base, axes) if axes else {}
             for values in itertools.product(*axes.values()):
-                made.append(settled_rule(base, places, dict(zip(axes, values, strict=True))))
+                made.append(apply_settings(base, places, dict(zip(axes, values, strict=True))))
         return list(dict.fromkeys(made))
 
     @property
@@ -121,7 +128,7 @@ class Asked:
 
     def axis_rules(self) -> list[Rule]:
         """Rules with every single value of the settings, for what they look at."""
-        from ..grid import axes_of, settled_rule
+        from ..sweeping.grid import apply_settings, axes_of
 
         made = []
         for name, values in self.axes().items():
@@ -129,7 +136,7 @@ class Asked:
                 continue  # no rule looks at another metric for these
             for base in self._bases():
                 axes = axes_of(base, {name: values})
-                made += [settled_rule(base, axes, {name: value}) for value in values]
+                made += [apply_settings(base, axes, {name: value}) for value in values]
         return made
 
     @property
@@ -141,14 +148,14 @@ class Asked:
         """What says which epochs are kept beside a rule; `Never()` where nothing is best."""
         import earlystop as es
 
-        from ..sweeping import judge_of
+        from ..sweeping.sweep import default_best
 
         if self.save_text is not None:
             return es.Rule.from_text(self.save_text)
         if self.monitor is not None:
             return es.Best(self.monitor, mode=_direction(self.monitor, self.mode))
         try:
-            return judge_of(rule)
+            return default_best(rule)
         except es.RuleError:
             return es.Never()
 
@@ -171,7 +178,7 @@ class _DirectionError(click.UsageError):
 def _direction(monitor: str, mode: Any) -> Any:
     """The direction of a metric."""
     from ..errors import RuleError
-    from ..modes import direction
+    from ..language.direction import direction
 
     try:
         return direction(monitor, mode, "--mode")
@@ -210,12 +217,12 @@ def prepared(logs: Logs, asked: Asked, also: tuple[str, ...] = ()) -> tuple[Hist
 
 def _needs(rules: Sequence[Rule]) -> set[str] | None:
     """The metrics that these rules look at; None: all there are."""
-    from ..grid import all_parts
+    from ..sweeping.grid import walk
 
-    parts = [part for rule in rules for part in all_parts(rule)]
+    parts = [part for rule in rules for part in walk(rule)]
     if any(part.settings.get("monitors") == () for part in parts):
         return None
-    needs = {name for part in parts for name in part.all_needs}
+    needs = {name for part in parts for name in part.all_metrics}
     return needs or None
 
 
@@ -223,8 +230,8 @@ def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -
     """The runs that report what tells which epoch is best, or else what the rules look at."""
     import numpy as np
 
-    judging = {name for save in saves for name in save.all_needs}
-    names = judging or {name for rule in rules for name in rule.all_needs}
+    judging = {name for save in saves for name in save.all_metrics}
+    names = judging or {name for rule in rules for name in rule.all_metrics}
     there = [name for name in sorted(names) if name in history.metrics]
     if not there:
         return history

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import count
+from .._text import count
 from .inputs import Logs, log_options, machine_options
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
 
 if TYPE_CHECKING:
-    from ..history import History
+    from ..history.history import History
 
 __all__ = ["metrics"]
 
@@ -137,7 +137,7 @@ def _median(values: Any) -> float | None:
 def _mode(history: History, name: str) -> str | None:
     """Which direction is better, as the log or the name says; None where neither does."""
     from ..errors import RuleError
-    from ..modes import direction
+    from ..language.direction import direction
 
     if history.report is not None and name in history.report.modes:
         return history.report.modes[name]

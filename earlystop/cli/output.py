@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from ..serial import number_to
-from ..text import one_line
+from .._text import one_line
+from ..language.state import number_to_json
 
 __all__ = ["Machine", "print_table", "say", "write_csv", "write_json"]
 
@@ -104,7 +104,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float):
-        return number_to(value)
+        return number_to_json(value)
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return repr(value)  # a rule, as one writes it
@@ -116,5 +116,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and not math.isfinite(value):
-        return number_to(value)
+        return number_to_json(value)
     return value

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import count
-from .inputs import Asked, Logs, log_options, out_option, rule_options, workers_option
+from .._text import count
+from .inputs import (
+    Asked,
+    Logs,
+    log_options,
+    out_option,
+    rule_options,
+    workers_option,
+)
 from .output import say
 from .replay import replayed
 from .sweep import swept
@@ -100,11 +107,11 @@ def write_figure(figure: Figure, title: str, out: str, form: str, *, aside: bool
 
     aside: say so on the error output, as the standard output is for a machine.
     """
-    from ..files import write_whole
+    from .._files.atomic import write_whole
     from ..plotting import picture
 
     if form == "html":
-        from ..report import page_with
+        from ..report.report import page_with
 
         data = page_with(figure, title).encode()
     else:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import count, one_line
+from .._text import count, one_line
 
 if TYPE_CHECKING:
-    from ..history import History
+    from ..history.history import History
 
 __all__ = ["files_of", "print_skipped", "report_of"]
 

@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .inputs import Asked, Logs, log_options, out_option, rule_options, workers_option
+from .inputs import (
+    Asked,
+    Logs,
+    log_options,
+    out_option,
+    rule_options,
+    workers_option,
+)
 from .output import say
 from .reading import print_skipped
 from .replay import replayed
 
 if TYPE_CHECKING:
-    from ..replaying import Replay
-    from ..sweeping import Sweep
+    from ..replaying.replay import Replay
+    from ..sweeping.sweep import Sweep
 
 __all__ = ["report"]
 
@@ -52,7 +59,7 @@ def report(
     \b
     earlystop report runs/ --monitor val_loss --patience 5,20 -o report.html
     """
-    from ..report import write_report
+    from ..report.report import write_report
 
     results = replayed(logs, asked, workers, most=_MOST_RULES)
     table = _patience_sweep(logs, results[0], workers) if with_sweep else None
@@ -66,7 +73,7 @@ def _patience_sweep(logs: Logs, result: Replay, workers: int) -> Sweep | None:
     """What other values of the patience would have done; None for a rule that has none, or two."""
     import earlystop as es
 
-    from ..grid import axes_of
+    from ..sweeping.grid import axes_of
 
     longest = int(result.history.lengths.max())
     values = range(1, max(2, min(longest, _LARGEST_PATIENCE)) + 1)

@@ -18,8 +18,8 @@ def rules(machine: Machine) -> None:
     What is listed is what --rule takes, alone or combined with | (any), & (all) and ~ (not), such
     as 'Patience("val_loss", 20) | NonFinite("loss")'.
     """
-    from ..parsing import rule_signature
-    from ..rule import rule_named, rule_names
+    from ..language.parser import rule_signature
+    from ..language.rule import rule_named, rule_names
 
     rows = []
     for name in rule_names():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..history import History
+    from ..history.history import History
 
 __all__ = ["Command", "Logs", "log_options", "machine_options", "out_option", "workers_option"]
 

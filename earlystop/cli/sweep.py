@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import count, number
+from .._text import count, number
 from .inputs import (
     Asked,
     Logs,
@@ -20,8 +20,8 @@ from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 
 if TYPE_CHECKING:
-    from ..history import History
-    from ..sweeping import Sweep
+    from ..history.history import History
+    from ..sweeping.sweep import Sweep
 
 __all__ = ["sweep", "swept"]
 

@@ -69,7 +69,7 @@ _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 def _value(item: str, option: str) -> Any:
     from ..errors import RuleError
-    from ..parsing import parse_rule
+    from ..language.parser import parse_rule
 
     if item.lower() in _WORDS:
         return _WORDS[item.lower()]

@@ -17,14 +17,14 @@ With `repeats="keep"`, nothing is replaced or dropped; new runs still come apart
 is said in `history.report`.
 """
 
+from ..history.provenance import FileReport as FileReport
+from ..history.provenance import Report as Report
 from .format import LogFormat as LogFormat
 from .format import formats as formats
 from .format import register as register
 from .limits import Limits as Limits
 from .log import Log as Log
 from .reading import read_history as read_history
-from .report import FileReport as FileReport
-from .report import Report as Report
 from .run import Points as Points
 from .run import Rows as Rows
 from .run import Run as Run

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import LogError, MissingMetricError, name_advice
-from ..history import History
+from ..history.history import History
+from ..history.provenance import FileReport, Report
 from .limits import Limits
-from .report import FileReport, Report
 from .run import Run
 
 __all__ = ["Read", "assembled"]
@@ -42,7 +42,7 @@ def assembled(
     Raises LogError where there is no run at all, or more than the limits allow; MissingMetricError
     for a metric that is wanted and that no run has.
     """
-    from ..derived import names_in
+    from ..history.expressions import names_in
 
     runs = [run for read in reads for run in read.runs]
     if not runs:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from ..errors import HistoryError, LogError, LogWarning
-from ..history import History
+from ..history.history import History
 from .assemble import Read, assembled
 from .format import LogFormat, find_format, recognised
 from .limits import Limits
@@ -116,7 +116,7 @@ def _shown(found: Iterable[Source], progress: bool) -> Iterator[Source]:
     if not progress:
         yield from found
         return
-    from ..blocks import progress_bar
+    from .._parallel import progress_bar
 
     listed = list(found)
     with progress_bar("read_history", desc="read_history", total=len(listed), unit="file") as bar:

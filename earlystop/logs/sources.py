@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import LogError
-from . import frames, npy
 from .folders import CLAIMS, Claim, Folder, is_regular
 from .format import formats
+from .formats import frames, npy
 from .log import Log, Options
 from .run import Run
 

@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..text import count
-from .style import FAINT, LARGEST, LOGGED, LOOKS, Look, axes_for, below, brief, plain, star, styled
+from .._text import count
+from .style import (
+    FAINT,
+    LARGEST,
+    LOGGED,
+    LOOKS,
+    Look,
+    axes_for,
+    below,
+    brief,
+    plain,
+    star,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..advising.advice import Advice, Line, Outcome
+    from ..advising.result import Advice, Line, Outcome
 
 __all__ = ["plot_advice"]
 

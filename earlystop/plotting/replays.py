@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._text import count, number
 from ..errors import RuleError
 from ..rules import Best
-from ..text import count, number
 from .style import (
     FAINT,
     LARGEST,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..history import History
-    from ..replaying import Replay
+    from ..history.history import History
+    from ..replaying.replay import Replay
 
 __all__ = ["Kind", "plot_replays"]
 
@@ -99,7 +99,7 @@ def _monitor(result: Replay) -> str | None:
     """The metric by which a replay tells what is best, or else the first that its rule watches."""
     if isinstance(result.save, Best):
         return result.save.monitor
-    there = [name for name in result.stop.all_needs if name in result.history.metrics]
+    there = [name for name in result.stop.all_metrics if name in result.history.metrics]
     return there[0] if there else None
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._text import count, one_line, shortened
 from ..errors import RuleTypeError
-from ..text import count, one_line, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._text import count, number
 from ..errors import RuleError
-from ..text import count, number
 from .style import (
     FAINT,
     LARGEST,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..sweeping import Sweep
+    from ..sweeping.sweep import Sweep
 
 __all__ = ["plot_sweep"]
 

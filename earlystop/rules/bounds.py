@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..modes import Mode
-from ..ops import any_nonfinite, better, invert, isfinite
-from ..rule import Rule
+from ..language.direction import Mode
+from ..language.ops import any_nonfinite, better, invert, isfinite
+from ..language.rule import Rule
 
 
 class Threshold(Rule):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from ..fields import AtLeast, Positive
-from ..rule import Rule
+from ..language.rule import Rule
+from ..language.settings import AtLeast, Positive
 
 ELAPSED = "elapsed_seconds"
 """The metric that carries the time since the run began; adapters add it."""

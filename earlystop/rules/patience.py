@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..fields import Count, NonNegative
-from ..modes import Mode
-from ..ops import absolute, improves, isfinite, where, worst
-from ..rule import Rule
+from ..language.direction import Mode
+from ..language.ops import absolute, improves, isfinite, where, worst
+from ..language.rule import Rule
+from ..language.settings import Count, NonNegative
 
 
 class Patience(Rule):

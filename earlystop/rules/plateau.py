@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from ..fields import AtLeast, NonNegative
-from ..ops import deviation, push
-from ..rule import Rule
+from ..language.ops import deviation, push
+from ..language.rule import Rule
+from ..language.settings import AtLeast, NonNegative
 
 
 class Plateau(Rule):

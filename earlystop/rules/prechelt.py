@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..errors import RuleError
-from ..fields import NonNegative, Positive
-from ..modes import Mode, direction
-from ..ops import absolute, divide, lowest, push, total, where
-from ..rule import Rule
+from ..language.direction import Mode, direction
+from ..language.ops import absolute, divide, lowest, push, total, where
+from ..language.rule import Rule
+from ..language.settings import NonNegative, Positive
 
 
 def _error(value: Any, mode: Mode) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..fields import Positive
-from ..rule import Rule
+from ..language.rule import Rule
+from ..language.settings import Positive
 
 
 class Every(Rule):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from ..errors import RuleError
-from ..fields import AtLeast, Count, Positive
-from ..ops import divide, isfinite, push, replaced, reported, total, where
-from ..rule import Rule, advance
+from ..language.ops import divide, isfinite, push, replaced, reported, total, where
+from ..language.rule import Rule, advance
+from ..language.settings import AtLeast, Count, Positive
 
 
 class Warmup(Rule):
@@ -81,10 +81,10 @@ class Smoothed(Rule):
             raise RuleError("`Smoothed(...)` takes either `window` or `alpha`, one of the two")
         if self.alpha is not None and self.alpha > 1:
             raise RuleError(f"`Smoothed(alpha=...)` must be at most 1, got {self.alpha!r}")
-        if self.monitor not in self.rule.all_needs:
+        if self.monitor not in self.rule.all_metrics:
             raise RuleError(
                 f"`Smoothed(monitor=...)` must be a metric of {self.rule!r} "
-                f"({', '.join(self.rule.all_needs) or 'which has none'}), got {self.monitor!r}"
+                f"({', '.join(self.rule.all_metrics) or 'which has none'}), got {self.monitor!r}"
             )
 
     @functools.cached_property

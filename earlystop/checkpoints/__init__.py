@@ -1,0 +1,4 @@
+"""Checkpoints on disk that survive a kill at any moment."""
+
+from .checkpoints import Checkpoint as Checkpoint
+from .checkpoints import Checkpoints as Checkpoints

@@ -1,0 +1,155 @@
+"""What the fields of a rule accept: read from their annotations, checked when a rule is made.
+
+    class Patience(Rule):
+        monitor: str
+        patience: Annotated[int, AtLeast(0)] = 0
+
+is all it takes for `Patience("val_loss", patience=-1)` to be refused with a clear text. Numbers
+are brought to one form (NumPy's to Python's, 0 to 0.0 where a float is meant), so that equal rules
+compare, hash, print and save alike.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from ..errors import RuleError, RuleTypeError
+
+__all__ = ["AtLeast", "Count", "NonNegative", "Positive", "is_value", "validated"]
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A lower bound of a field; `strict` excludes the bound itself."""
+
+    bound: float
+    strict: bool = False
+
+    def allows(self, value: float) -> bool:
+        return value > self.bound if self.strict else value >= self.bound
+
+    def __str__(self) -> str:
+        return f"{'above' if self.strict else 'of at least'} {self.bound:g}"
+
+
+Count = Annotated[int, AtLeast(0)]
+Positive = Annotated[int, AtLeast(1)]
+NonNegative = Annotated[float, AtLeast(0)]
+
+
+def validated(annotation: Any, value: Any, where: str) -> Any:
+    """`value` in the form that the field keeps, or an error that names `where` it was given.
+
+    Raises RuleTypeError for a value of another type, RuleError for one that is out of range.
+    """
+    try:
+        return _settled(annotation, value)
+    except _SettingError as wrong:
+        text = f"`{where}` must be {wrong.expected}, got {_shown(value)}"
+        raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
+
+
+def is_value(annotation: Any) -> bool:
+    """Does a field of this annotation hold a value, which can be hashed and does not change?"""
+    kinds = (list, dict, set, bytearray)
+    if annotation in kinds or typing.get_origin(annotation) in kinds:
+        return False
+    return all(map(is_value, typing.get_args(annotation)))
+
+
+class _SettingError(Exception):
+    def __init__(self, expected: str, is_type: bool) -> None:
+        super().__init__(expected)
+        self.expected, self.is_type = expected, is_type
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _SettingError("a string", is_type=True)
+    if not value:
+        raise _SettingError("a name, not an empty string", is_type=False)
+    return str.__str__(value)  # the value of a str Enum, not its name
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise _SettingError("a whole number", is_type=True)
+    if not -(2**63) <= int(value) < 2**63:
+        raise _SettingError("a whole number that fits in 64 bits", is_type=False)
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise _SettingError("a number", is_type=True)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
+    if not math.isfinite(number):
+        raise _SettingError("a finite number", is_type=False)
+    return number + 0.0  # -0.0 is 0.0: settings that compare equal must act alike
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":
+        raise _SettingError("True or False", is_type=True)
+    return bool(value)
+
+
+_SETTLERS: dict[Any, Callable[[Any], Any]] = {
+    str: _text,
+    int: _integer,
+    float: _number,
+    bool: _truth,
+}
+
+
+def _settled(annotation: Any, value: Any) -> Any:
+    if annotation in _SETTLERS:
+        return _SETTLERS[annotation](value)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise _SettingError(f"one of {', '.join(map(repr, arguments))}", is_type=False)
+        return value
+    if origin is Annotated:
+        return _bounded(arguments[0], arguments[1:], value)
+    if origin in (typing.Union, types.UnionType) and type(None) in arguments:
+        if value is None:
+            return None
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return _settled(inner, value)
+    if origin is tuple and arguments[1:] == (...,):
+        if not isinstance(value, (tuple, list)):
+            raise _SettingError("a tuple", is_type=True)
+        return tuple(_settled(arguments[0], item) for item in value)
+    if isinstance(annotation, type) and not isinstance(value, annotation):
+        raise _SettingError(f"a {annotation.__name__}", is_type=True)
+    return value
+
+
+def _bounded(annotation: Any, bounds: tuple[Any, ...], value: Any) -> Any:
+    limits = [bound for bound in bounds if isinstance(bound, AtLeast)]
+    try:
+        result = _settled(annotation, value)
+    except _SettingError as wrong:
+        raise _SettingError(" ".join([wrong.expected, *map(str, limits)]), wrong.is_type) from None
+    for limit in limits:
+        if not limit.allows(result):
+            raise _SettingError(" ".join([_NOUNS[annotation], *map(str, limits)]), is_type=False)
+    return result
+
+
+_NOUNS = {int: "a whole number", float: "a number"}

@@ -1,0 +1,58 @@
+"""AllenNLP's `metrics_epoch_<n>.json`, one file an epoch: those of a folder are one run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..folders import CLAIMS, Claim, Folder
+from ..format import LogFormat
+from ..log import Log
+from ..records import runs_of
+from ..run import Run
+
+__all__ = ["FORMAT"]
+
+
+def _recognise(log: Log) -> bool:
+    document = log.document
+    if not isinstance(document, dict) or "epoch" not in document:
+        return False
+    names = [str(name) for name in document]
+    return any(name.startswith("training_") for name in names)
+
+
+def _record(log: Log) -> dict[str, Any]:
+    if not _recognise(log):
+        raise log.wrong("expected a JSON object with epoch and training_... in it")
+    return {name: value for name, value in log.document.items() if not name.startswith("best_")}
+
+
+def _read(log: Log) -> Iterator[Run]:
+    yield from runs_of(log, [_record(log)])
+
+
+FORMAT = LogFormat("allennlp", _recognise, _read)
+
+
+def _claims(folder: Folder) -> Iterator[Claim]:
+    found: list[tuple[int, Path]] = []
+    for path in folder.files:
+        match = re.fullmatch(r"metrics_epoch_(\d{1,9})\.json", path.name)
+        if match:
+            found.append((int(match[1]), path))
+    if not found:
+        return
+    files = [path for _, path in sorted(found)]
+
+    def read(log: Log) -> Iterator[Run]:
+        yield from runs_of(log, (_record(Log(str(p), folder.options, path=p)) for p in files))
+
+    # metrics.json repeats the best epoch.
+    aside = [path for path in folder.files if path.name == "metrics.json"]
+    yield Claim(folder.path, [*files, *aside], FORMAT.name, read)
+
+
+CLAIMS.append(_claims)

@@ -1,0 +1,90 @@
+"""Parquet and Arrow (Feather, IPC) files: tables in the columns of Arrow; needs pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..format import LogFormat
+from ..log import Log
+from ..records import few, runs_of, tells_apart
+from ..run import Run
+
+__all__ = ["FORMAT"]
+
+_AT_ONCE = 4096
+
+
+def _recognise(log: Log) -> bool:
+    return log.head.startswith((b"PAR1", b"ARROW1"))
+
+
+def _read(log: Log) -> Iterator[Run]:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise ImportError(
+            f'{log.name}: Parquet and Arrow files need pyarrow: pip install "earlystop[arrow]"'
+        ) from error
+    data = log.whole()
+    try:
+        yield from runs_of(log, _records(log, pyarrow.BufferReader(data), data[:4] == b"PAR1"))
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        if type(error).__name__ == "LogError":
+            raise
+        raise log.wrong(f"expected a table of Parquet or Arrow: {str(error)[:300]}") from None
+
+
+def _records(log: Log, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
+    if parquet:
+        import pyarrow.parquet
+
+        file = pyarrow.parquet.ParquetFile(data)
+        columns = _columns(log, file.schema_arrow)
+        _within(log, file.metadata.num_rows, len(columns))
+        batches = file.iter_batches(_AT_ONCE, columns=columns)
+    else:
+        import pyarrow.ipc
+
+        reader = pyarrow.ipc.open_file(data)
+        columns = _columns(log, reader.schema)
+        batches = (
+            reader.get_batch(place).select(columns) for place in range(reader.num_record_batches)
+        )
+    rows = 0
+    for batch in batches:
+        batch.validate(full=True)  # damaged offsets would be followed to wherever they point
+        rows += batch.num_rows
+        _within(log, rows, batch.num_columns)
+        yield from batch.to_pylist()
+
+
+def _columns(log: Log, schema: Any) -> list[str]:
+    """The columns of numbers, and the texts that tell runs apart: others may be of any size."""
+    import pyarrow.types as kinds
+
+    taken: list[str] = []
+    others: list[str] = []
+    for field in schema:
+        kind = field.type
+        numbers = kinds.is_integer(kind) or kinds.is_floating(kind)
+        told = tells_apart(field.name) and (
+            kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind)
+        )
+        (taken if numbers or told else others).append(field.name)
+    if len(set(taken)) < len(taken):
+        raise log.wrong(f"expected columns of different names, got {sorted(taken)[:10]}")
+    if others:
+        log.notes.append(f"no numbers, left out: {few(others)}")
+    return taken
+
+
+def _within(log: Log, rows: int, columns: int) -> None:
+    if rows * columns > log.limits.values:
+        raise log.wrong(
+            f"{rows:,} rows of {columns:,} columns are more than `limits` allows "
+            f"({log.limits.values:,} values)"
+        )
+
+
+FORMAT = LogFormat("arrow", _recognise, _read)

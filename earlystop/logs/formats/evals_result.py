@@ -1,0 +1,65 @@
+"""`evals_result` of XGBoost and LightGBM as JSON, `{set: {metric: [...]}}`; runs by name; and data
+frames that were written as JSON, `{metric: {row: value}}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..format import LogFormat
+from ..log import Log
+from ..run import Run, plain_number
+from .keras_history import columns_run, is_series
+
+__all__ = ["FORMAT"]
+
+_SET = re.compile(r"(train|valid|val|eval|test|learn|dev|holdout)", re.IGNORECASE)
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(is_series, value.values()))
+
+
+def _is_frame(document: Any) -> bool:
+    return all(
+        isinstance(column, dict)
+        and bool(column)
+        and all(str(row).isdecimal() for row in column)
+        and all(not isinstance(cell, (dict, list)) for cell in column.values())
+        for column in document.values()
+    )
+
+
+def _recognise(log: Log) -> bool:
+    document = log.document
+    if not isinstance(document, dict) or not document:
+        return False
+    return all(map(_is_set, document.values())) or _is_frame(document)
+
+
+def _read(log: Log) -> Iterator[Run]:
+    if not _recognise(log):
+        raise log.wrong("expected JSON as {set: {metric: [...]}}")
+    document = log.document
+    if not all(map(_is_set, document.values())):
+        yield columns_run(log, _columns(document))
+    elif any(map(_SET.search, document)):
+        columns = {f"{s}/{m}": v for s, metrics in document.items() for m, v in metrics.items()}
+        yield columns_run(log, columns)
+    else:  # not sets of the data, but runs
+        for name, metrics in document.items():
+            yield columns_run(log, metrics, name)
+
+
+def _columns(document: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
+    rows = sorted(
+        {row for column in document.values() for row in column}, key=lambda r: (len(r), r)
+    )
+    return {
+        name: [plain_number(column.get(row)) for row in rows] for name, column in document.items()
+    }
+
+
+FORMAT = LogFormat("evals_result", _recognise, _read)

@@ -1,0 +1,80 @@
+"""Data frames in memory, of whatever library: through narwhals, one branch for all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ..log import Log
+from ..records import runs_of
+from ..run import Run
+
+__all__ = ["is_frame", "runs_of_frame"]
+
+
+def is_frame(source: Any) -> bool:
+    """Is this a data frame, lazy or not, or a table of Arrow?"""
+    kind = type(source)  # a lazy frame would have to be resolved to have columns itself
+    return any(hasattr(kind, names) for names in ("column_names", "columns")) and (
+        hasattr(kind, "__getitem__") or hasattr(kind, "collect")
+    )
+
+
+def runs_of_frame(log: Log, frame: Any) -> Iterator[Run]:
+    """The runs of a frame, a row an epoch.
+
+    Raises ImportError, naming what to install, without narwhals.
+    """
+    try:
+        import narwhals as nw
+    except ImportError as error:
+        raise ImportError('data frames need narwhals: pip install "earlystop[frames]"') from error
+    index = getattr(frame, "index", None)
+    if getattr(index, "name", None) is not None:  # that of pandas, which may be the epoch
+        frame = frame.reset_index()
+    try:
+        table = nw.from_native(frame)
+        if isinstance(table, nw.LazyFrame):
+            table = table.collect()
+        schema = table.schema
+    except (TypeError, ValueError, nw.exceptions.NarwhalsError) as error:
+        raise log.wrong(f"expected a data frame: {str(error)[:200]}") from None
+    pandas_like = table.implementation.is_pandas_like()
+    gaps = set()
+    for name, kind in schema.items():
+        if kind.is_float() and (
+            log.options.nan_is_gap
+            or (log.options.nan_is_gap is None and pandas_like and _knows_no_gap(frame, name))
+        ):
+            gaps.add(name)
+    taken = dict[str, None]()
+
+    def records() -> Iterator[dict[str, Any]]:
+        for row in table.iter_rows(named=True):
+            for name in gaps:
+                value = row[name]
+                if value is not None and math.isnan(value):
+                    row[name] = None
+                    taken[name] = None
+            yield {name: None if _is_null(value) else value for name, value in row.items()}
+
+    yield from runs_of(log, records())
+    if taken:
+        log.notes.append(
+            f"NaN taken for a gap, which pandas writes so, in {', '.join(map(str, taken))}; pass "
+            "nan_is_gap=False if they were logged"
+        )
+
+
+def _knows_no_gap(frame: Any, name: Any) -> bool:
+    """Is this a column of NumPy floats, where pandas has only NaN for what is missing?"""
+    return (
+        hasattr(frame[name].dtype, "itemsize")
+        and frame[name].dtype.kind == "f"
+        and not hasattr(frame[name].dtype, "na_value")
+    )
+
+
+def _is_null(value: Any) -> bool:
+    return type(value).__name__ in ("NAType", "NaTType")

@@ -1,0 +1,23 @@
+"""JSON lines, a record each: detectron2, wandb-history.jsonl, and whatever else writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..format import LogFormat
+from ..log import Log
+from ..records import runs_of
+from ..run import Run
+
+__all__ = ["FORMAT"]
+
+
+def _recognise(log: Log) -> bool:
+    return len(log.first_records) > 0 and log.has_lines
+
+
+def _read(log: Log) -> Iterator[Run]:
+    yield from runs_of(log, (record for _, record in log.records()))
+
+
+FORMAT = LogFormat("json_lines", _recognise, _read, general=True)

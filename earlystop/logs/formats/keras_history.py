@@ -1,0 +1,67 @@
+"""Keras's `History.history` as JSON: one object of equally long lists; others write it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..format import LogFormat
+from ..log import Log
+from ..records import few
+from ..run import Run, is_coordinate, plain_number
+from .run_lines import points_of
+
+__all__ = ["FORMAT", "columns_run"]
+
+
+def is_series(value: Any) -> bool:
+    """Is this a list of numbers, some of them perhaps null?"""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(item is None or plain_number(item) is not None for item in value)
+    )
+
+
+def columns_run(log: Log, columns: Mapping[str, Any], name: str | None = None) -> Run:
+    """The run whose metrics are these lists.
+
+    Raises LogError where they differ in length.
+    """
+    run = Run(name, 0, {})
+    lengths, others = {}, []
+    for key, series in columns.items():
+        column = str(key).strip()
+        if not is_series(series):
+            others.append(column)
+            continue
+        points = points_of(log, column, series, name or "")
+        where = run.coordinates if is_coordinate(column) else run.metrics
+        where[column] = points
+        lengths[column] = len(series)
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise log.wrong(
+            "expected lists of one length, one value an epoch (null where there is none), got "
+            f"{said}",
+            name or "",
+        )
+    run.length = next(iter(lengths.values()), 0)
+    run.metrics = {name: points for name, points in run.metrics.items() if len(points.rows)}
+    if others:
+        run.notes.append(f"no lists of numbers, left out: {few(others)}")
+    return run
+
+
+def _recognise(log: Log) -> bool:
+    document = log.document
+    return isinstance(document, dict) and any(map(is_series, document.values()))
+
+
+def _read(log: Log) -> Iterator[Run]:
+    if not isinstance(log.document, dict):
+        raise log.wrong("expected a JSON object of lists of numbers")
+    yield columns_run(log, log.document)
+
+
+FORMAT = LogFormat("keras_history", _recognise, _read)

@@ -1,0 +1,131 @@
+"""MLflow's file store: `<experiment>/<run>/metrics/<name>`, a line `timestamp value step` a value.
+
+The step is 0 throughout where it was not given: then the order of the lines and their times count.
+Names with a slash are folders within `metrics`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..folders import CLAIMS, Claim, Folder
+from ..format import LogFormat
+from ..log import Log
+from ..run import Run, number
+
+__all__ = ["FORMAT"]
+
+_LINE = re.compile(r"(\d{9,19}) (\S+)(?: (-?\d{1,18}))?(?: .*)?")
+Value = tuple[float, float, float | None]  # time, value, step
+
+
+def _values(log: Log) -> list[Value]:
+    values: list[Value] = []
+    for place, line in log.lines():
+        if not line.strip():
+            continue
+        match = _LINE.fullmatch(line.strip())
+        try:
+            value = number(match[2]) if match else None
+        except ValueError:
+            value = None
+        if match is None or value is None:
+            log.damaged(
+                f"expected a line `timestamp value step`, got {line.strip()[:60]!r}",
+                f"line {place}",
+            )
+            break
+        values.append((float(match[1]), value, float(match[3]) if match[3] else None))
+    return values
+
+
+def _run(log: Log, metrics: dict[str, list[Value]], name: str | None) -> Run:
+    """The run of these metrics, in the order in which they were logged."""
+    rows = log.rows(name)
+    stepped = any(len({step for *_, step in values}) > 1 for values in metrics.values())
+    lists = [
+        [(time, place, metric, value) for time, value in zip(_rising(values), values, strict=True)]
+        for place, (metric, values) in enumerate(metrics.items())
+    ]
+    for time, _, metric, (_, value, step) in heapq.merge(*lists, key=lambda item: item[:2]):
+        row = {metric: value, "timestamp": time}
+        if step is not None and not (stepped and len(metrics[metric]) == 1 and step == 0):
+            row["step"] = step
+        rows.add(row)
+    return rows.run(joined=True)
+
+
+def _rising(values: list[Value]) -> list[float]:
+    """The times, where a clock was set back the latest so far: the order of lines stays."""
+    return list(itertools.accumulate((time for time, *_ in values), max, initial=-math.inf))[1:]
+
+
+def _name_of(path: Path | None) -> str:
+    """The name of a metric: what follows `metrics` in its path."""
+    if path is None:
+        return ""
+    parts = path.parts
+    if "metrics" in parts[:-1]:
+        last = len(parts) - 1 - parts[::-1].index("metrics")
+        return "/".join(parts[last + 1 :])
+    return path.name
+
+
+def _recognise(log: Log) -> bool:
+    lines = log.first_lines[:3]
+    return bool(lines) and all(_LINE.fullmatch(line.strip()) for line in lines)
+
+
+def _read(log: Log) -> Iterator[Run]:
+    yield _run(log, {_name_of(log.path) or log.options.value_name: _values(log)}, None)
+
+
+FORMAT = LogFormat("mlflow", _recognise, _read)
+
+
+def _claims(folder: Folder) -> Iterator[Claim]:
+    """A folder of a run holds `metrics`; it may also be given itself."""
+    own = folder.path.name == "metrics" and folder.path == folder.root
+    if not own and not (
+        ("metrics" in folder.folders() and {"params", "tags"} & set(folder.folders()))
+        or ("metrics" in folder.folders() and any(f.name == "meta.yaml" for f in folder.files))
+    ):
+        return
+    top = folder.path if own else folder.path / "metrics"
+    files = folder.files_below(None if own else "metrics")
+    if not files or not all(_recognise(Log(str(f), folder.options, path=f)) for f in files[:1]):
+        return
+    name, notes = _described(folder)
+
+    def read(log: Log) -> Iterator[Run]:
+        metrics = {}
+        for path in files:
+            part = Log(str(path), folder.options, path=path)
+            metrics["/".join(path.relative_to(top).parts)] = _values(part)
+            log.damage = log.damage or part.damage
+        yield _run(log, {key: values for key, values in metrics.items() if values}, name)
+
+    aside = [path for path in folder.files if path.name == "meta.yaml"]
+    yield Claim(folder.path, [*files, *aside], FORMAT.name, read, notes)
+
+
+def _described(folder: Folder) -> tuple[str | None, list[str]]:
+    """The name of a run, from its description, and what else there is to know about it."""
+    name, notes = None, []
+    for path in folder.files:
+        if path.name == "meta.yaml":
+            for line in Log(str(path), folder.options, path=path).first_lines:
+                key, _, value = line.partition(":")
+                if key == "run_name" and value.strip(" '\"") not in ("", "null"):
+                    name = value.strip(" '\"")[:200]
+                if key == "lifecycle_stage" and value.strip() == "deleted":
+                    notes.append("deleted in MLflow")
+    return name, notes
+
+
+CLAIMS.append(_claims)

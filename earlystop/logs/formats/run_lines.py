@@ -1,0 +1,103 @@
+"""JSON lines of one run each: `{"id": ..., "metrics": {name: {"mode": "min", "y": [...]}}}`.
+
+The series of a metric may also stand there without `mode`, as a plain list. `x`, where there is
+one, is named by `x_name`. null is a gap; "nan", "inf" and "-inf" are values that were logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..format import LogFormat
+from ..log import Log
+from ..run import Points, Run
+
+__all__ = ["FORMAT", "points_of"]
+
+
+def points_of(log: Log, name: str, series: Any, place: str) -> Points:
+    """The points of a list of numbers; None is a gap.
+
+    Raises LogError for anything else in it.
+    """
+    if not isinstance(series, list):
+        raise log.wrong(f"expected a list of numbers for {name!r}", place)
+    try:
+        if None not in series:
+            values = np.array(series, dtype=np.float64)
+            rows = np.arange(len(series))
+        else:
+            rows = np.array([i for i, value in enumerate(series) if value is not None], np.int64)
+            values = np.array([v for v in series if v is not None], dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise log.wrong(
+            f"expected a list of numbers for {name!r}, got other values", place
+        ) from None
+    if values.ndim != 1:
+        raise log.wrong(f"expected a list of numbers for {name!r}, got lists in it", place)
+    return Points(rows, values)
+
+
+def _is_run(record: Any) -> bool:
+    metrics = record.get("metrics") if isinstance(record, Mapping) else None
+    return (
+        isinstance(metrics, Mapping)
+        and bool(metrics)
+        and all(
+            isinstance(series, list) or (isinstance(series, Mapping) and "y" in series)
+            for series in metrics.values()
+        )
+    )
+
+
+def _recognise(log: Log) -> bool:
+    if log.first_records:
+        return _is_run(log.first_records[0])
+    document = log.document
+    if isinstance(document, list):
+        return bool(document) and all(map(_is_run, document))
+    return _is_run(document)
+
+
+def _read(log: Log) -> Iterator[Run]:
+    if log.first_records:
+        for place, record in log.records():
+            yield _run(log, record, f"line {place}")
+        return
+    document = log.document
+    for place, record in enumerate(document if isinstance(document, list) else [document]):
+        yield _run(log, record, f"run {place}")
+
+
+def _run(log: Log, record: Mapping[str, Any], place: str) -> Run:
+    if not _is_run(record):
+        raise log.wrong('expected a run, {"metrics": {name: {"y": [...]}}}', place)
+    if len(record["metrics"]) > log.limits.names:
+        raise log.wrong(f"more than {log.limits.names:,} metrics (see `limits`)", place)
+    given = next((record[key] for key in ("id", "name", "run") if key in record), None)
+    run = Run(None if given is None else str(given), 0, {})
+    lengths = {}
+    for name, series in record["metrics"].items():
+        y = series
+        if isinstance(series, Mapping):
+            y = series["y"]
+            if series.get("mode") in ("min", "max"):
+                run.modes[name] = series["mode"]
+        run.metrics[name] = points_of(log, name, y, place)
+        lengths[name] = len(y)
+    if record.get("x") is not None:
+        name = str(record.get("x_name") or "x")
+        run.coordinates[name] = points_of(log, "x", record["x"], place)
+        lengths["x"] = len(record["x"])
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise log.wrong(f"expected lists of one length, got {said}", place)
+    run.length = next(iter(lengths.values()))
+    run.metrics = {name: points for name, points in run.metrics.items() if len(points.rows)}
+    return run
+
+
+FORMAT = LogFormat("run_lines", _recognise, _read)

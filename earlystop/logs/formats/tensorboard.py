@@ -1,0 +1,281 @@
+"""TensorBoard's event files: records of TFRecord that hold protocol buffers, read here directly.
+
+A record is the length (8 bytes), the masked CRC of the length (4), the data, and the masked CRC of
+the data (4). Of an `Event` we take wall_time (field 1), step (2) and summary (5); of a
+`Summary.Value` its tag (1), simple_value (2) and tensor (8), which TensorFlow 2 writes; of a
+`TensorProto` its type (1), shape (2) and values. The layout is that of event.proto, summary.proto
+and tensor.proto of TensorFlow; the checksum is CRC-32C, Castagnoli's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..folders import CLAIMS, Claim, Folder
+from ..format import LogFormat
+from ..log import Log, Options
+from ..run import Run
+
+__all__ = ["FORMAT"]
+
+
+def _crc_table() -> list[int]:
+    table = list(range(256))
+    for _ in range(8):
+        table = [crc >> 1 ^ (0x82F63B78 if crc & 1 else 0) for crc in table]
+    return table
+
+
+_CRC_TABLE = _crc_table()
+
+
+def masked_crc(data: bytes) -> int:
+    """The checksum of TFRecord.
+
+    >>> hex(masked_crc(b"123456789"))
+    '0xc78ab0e5'
+    """
+    crc = 0xFFFFFFFF
+    table = _CRC_TABLE
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _records(log: Log) -> Iterator[tuple[int, bytes]]:
+    """Where the records begin, and their data with the checksum behind them."""
+    with log.open() as file:
+        place = 0
+        while True:
+            head = file.read(12)
+            if not head:
+                return
+            at = f"byte {place}"
+            if len(head) < 12:
+                return log.damaged("the file is cut off in the midst of a record", at)
+            (length,) = struct.unpack("<Q", head[:8])
+            if masked_crc(head[:8]) != struct.unpack("<I", head[8:])[0]:
+                return log.damaged("expected a record, got bytes that fail its checksum", at)
+            if length > log.limits.record:
+                return log.damaged(f"a record of {length:,} bytes (see `limits`)", at)
+            data = file.read(length + 4)
+            if len(data) < length + 4:
+                return log.damaged("the file is cut off in the midst of a record", at)
+            place += 16 + length
+            yield place - 16 - length, data
+
+
+class _MalformedError(ValueError):
+    """Bytes that are no protocol buffer."""
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if place >= len(data) or shift > 63:
+            raise _MalformedError
+        byte = data[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    """The fields of a protocol buffer: numbers as they are packed, the rest as bytes."""
+    place = 0
+    while place < len(data):
+        key, place = _varint(data, place)
+        kind = key & 7
+        if kind == 0:
+            value, place = _varint(data, place)
+            yield key >> 3, value
+            continue
+        size = {1: 8, 5: 4}.get(kind)
+        if kind == 2:
+            size, place = _varint(data, place)
+        if size is None or place + size > len(data):
+            raise _MalformedError
+        yield key >> 3, data[place : place + size]
+        place += size
+
+
+# The types of a TensorProto: its number, the field of its values, and how they are packed.
+_TYPES = {1: (5, "<f4"), 2: (6, "<f8"), 3: (7, ""), 9: (10, ""), 19: (13, "")}
+_CONTENT = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
+
+
+def _tensor(data: bytes) -> float | None:
+    """The value of a tensor that holds one number; None for any other."""
+    fields: dict[int, list[Any]] = {}
+    for number, value in _fields(data):
+        fields.setdefault(number, []).append(value)
+    kind = fields.get(1, [0])[-1]
+    if kind not in _TYPES:
+        return None
+    number, packed = _TYPES[kind]
+    values: Any
+    content = b"".join(v for v in fields.get(4, []) if isinstance(v, bytes))
+    if content:
+        values = np.frombuffer(content, _CONTENT[kind]) if _fits(content, _CONTENT[kind]) else []
+        return float(values[0]) if len(values) == 1 else None
+    if packed:
+        content = b"".join(v for v in fields.get(number, []) if isinstance(v, bytes))
+        values = np.frombuffer(content, packed) if _fits(content, packed) else []
+        return float(values[0]) if len(values) == 1 else None
+    return _whole(fields.get(number, []), half=kind == 19)
+
+
+def _fits(content: bytes, kind: str) -> bool:
+    return len(content) == np.dtype(kind).itemsize
+
+
+def _whole(values: list[Any], half: bool) -> float | None:
+    if len(values) != 1:
+        return None
+    value = _varint(values[0], 0)[0] if isinstance(values[0], bytes) else values[0]
+    if half:
+        return float(np.array(value & 0xFFFF, "<u2").view("<f2"))
+    return float(value - 2**64 if value >= 2**63 else value)
+
+
+def _event(data: bytes) -> tuple[float, int, list[tuple[str, float]]]:
+    """wall_time, step, and the scalars by tag."""
+    wall_time, step, scalars = math.nan, 0, []
+    for number, value in _fields(data):
+        if number == 1 and isinstance(value, bytes) and len(value) == 8:
+            wall_time = struct.unpack("<d", value)[0]
+        elif number == 2 and isinstance(value, int):
+            step = value - 2**64 if value >= 2**63 else value
+        elif number == 5 and isinstance(value, bytes):
+            for inner, one in _fields(value):
+                if inner == 1 and isinstance(one, bytes):
+                    scalars += _scalar(one)
+    return wall_time, step, scalars
+
+
+def _scalar(data: bytes) -> list[tuple[str, float]]:
+    tag, scalar = "", None
+    for number, value in _fields(data):
+        if number == 1 and isinstance(value, bytes):
+            tag = value.decode("utf-8", "replace").strip()
+        elif number == 2 and isinstance(value, bytes) and len(value) == 4:
+            scalar = struct.unpack("<f", value)[0]
+        elif number == 8 and isinstance(value, bytes):
+            scalar = _tensor(value)
+    return [(tag, scalar)] if tag and scalar is not None else []
+
+
+Event = tuple[float, int, list[tuple[str, float]]]
+
+
+def _events(log: Log) -> Iterator[Event]:
+    for place, data in _records(log):
+        try:
+            event = _event(data[:-4])
+        except (_MalformedError, struct.error):
+            event = None
+        # Pictures and graphs, which may be large, are not looked at.
+        if event is not None and not event[2]:
+            continue
+        if masked_crc(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
+            return log.damaged(
+                "expected a record, got data that fail its checksum", f"byte {place}"
+            )
+        if event is None:
+            return log.damaged("expected an event, got a record that is none", f"byte {place}")
+        yield event
+
+
+def _run(log: Log, events: Iterable[tuple[str, Event]]) -> Run:
+    """One run of events, each with the prefix of its tags."""
+    rows = log.rows()
+    for prefix, (wall_time, step, scalars) in events:
+        row = {t if t.lower() == "epoch" else prefix + t: value for t, value in scalars}
+        rows.add({**row, "step": step, "wall_time": wall_time})
+    if not rows.length and log.damage is None:
+        raise log.wrong("a TensorBoard log without a scalar in it", not_a_log=True)
+    run = rows.run(joined=True)
+    placeholder = run.metrics.get("hp_metric")
+    if placeholder is not None and placeholder.values.tolist() == [-1.0]:
+        del run.metrics["hp_metric"]  # Lightning's, where hyperparameters are logged without one
+    return run
+
+
+def _read(log: Log) -> Iterator[Run]:
+    yield _run(log, (("", event) for event in _events(log)))
+
+
+def _recognise(log: Log) -> bool:
+    head = log.head
+    if b"brain.Event:" in head[:64]:
+        return True
+    return len(head) >= 12 and masked_crc(head[:8]) == struct.unpack("<I", head[8:12])[0]
+
+
+FORMAT = LogFormat("tensorboard", _recognise, _read)
+
+_PARTS = frozenset(
+    ["train", "training", "val", "valid", "validation", "eval", "evaluation", "test"]
+)
+
+
+def _event_files(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if ".tfevents." in path.name]
+
+
+def _parts(folder: Folder) -> dict[Path, str]:
+    """The event files of this run below its folder, each with what its tags are prefixed with.
+
+    TensorFlow's Keras writes train/ and validation/ with the same tags in both.
+    """
+    files = dict.fromkeys(_event_files(folder.files), "")
+    for name in folder.folders():
+        if name.lower() in _PARTS:
+            below = folder.files_in(name)
+            files.update(dict.fromkeys(_event_files(below), f"{name}/"))
+    return files
+
+
+def _claims(folder: Folder) -> Iterator[Claim]:
+    files = _parts(folder)
+    if len(files) > 1 and folder.path.name.lower() not in _PARTS:
+
+        def read(log: Log) -> Iterator[Run]:
+            yield from _read_together(log, files, folder.options)
+
+        yield Claim(folder.path, list(files), FORMAT.name, read)
+
+
+def _read_together(log: Log, files: dict[Path, str], options: Options) -> Iterator[Run]:
+    """The files of one run, the one that was begun first in front."""
+    parts: list[tuple[float, str, Iterator[Event]]] = []
+    logs = []
+    for path, prefix in files.items():
+        part = Log(str(path), options, path=path)
+        if not _recognise(part):
+            log.notes.append(f"{path.name}: no event file, left out")
+            continue
+        logs.append(part)
+        events = _events(part)
+        for first in events:
+            parts.append((first[0], prefix, itertools.chain([first], events)))
+            break
+    parts.sort(key=lambda part: part[0])
+    if len(parts) > 1:
+        log.notes.append(f"{len(parts)} event files are one run")
+    run = _run(log, ((prefix, event) for _, prefix, events in parts for event in events))
+    log.damage = next((part.damage for part in logs if part.damage), None)
+    yield run
+
+
+CLAIMS.append(_claims)

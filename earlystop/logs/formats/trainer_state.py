@@ -1,0 +1,73 @@
+"""`trainer_state.json` of Hugging Face's Trainer.
+
+`log_history` has rows of training and of evaluation, which share `step`; `epoch` is a fraction,
+rounded. Checkpoints of one run hold its history up to them: of those beside each other the last is
+read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..folders import CLAIMS, Claim, Folder
+from ..format import LogFormat
+from ..log import Log
+from ..records import runs_of
+from ..run import Run
+
+__all__ = ["FORMAT"]
+
+
+def _recognise(log: Log) -> bool:
+    document = log.document
+    return isinstance(document, dict) and isinstance(document.get("log_history"), list)
+
+
+def _read(log: Log) -> Iterator[Run]:
+    if not _recognise(log):
+        raise log.wrong("expected a JSON object with the list log_history")
+    history = log.document["log_history"]
+    if not all(isinstance(record, dict) for record in history):
+        raise log.wrong("expected log_history to be a list of objects")
+    if not history:
+        raise log.wrong("log_history is empty: nothing was logged yet", not_a_log=True)
+    yield from runs_of(log, history)
+
+
+FORMAT = LogFormat("trainer_state", _recognise, _read)
+
+
+def _claims(folder: Folder) -> Iterator[Claim]:
+    found: list[tuple[int, Path]] = []
+    for name in folder.folders():
+        match = re.fullmatch(r"checkpoint-(\d{1,15})", name)
+        if match:
+            found += [
+                (int(match[1]), path)
+                for path in folder.files_in(name)
+                if path.name == "trainer_state.json"
+            ]
+    paths = [path for _, path in sorted(found)]
+    paths += [path for path in folder.files if path.name == "trainer_state.json"]
+    if len(paths) < 2:
+        return
+    last = Log(str(paths[-1]), folder.options, path=paths[-1])
+    if not _recognise(last):
+        return
+    whole = [json.dumps(record) for record in last.document["log_history"]]
+    same = []
+    for path in paths[:-1]:
+        log = Log(str(path), folder.options, path=path)
+        if _recognise(log):
+            start = [json.dumps(record) for record in log.document["log_history"]]
+            if start == whole[: len(start)]:
+                same.append(path)
+    if same:
+        notes = [f"{len(same)} earlier checkpoints hold its beginning: left out"]
+        yield Claim(paths[-1], [paths[-1], *same], FORMAT.name, _read, notes)
+
+
+CLAIMS.append(_claims)

@@ -1,0 +1,1 @@
+"""Replay: the decisions that rules would have taken over logged runs."""

@@ -1,0 +1,1 @@
+"""A report on replays and a sweep, as one HTML file."""

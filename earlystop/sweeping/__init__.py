@@ -1,0 +1,1 @@
+"""Sweep: what every setting of a grid would have done on every logged run."""

@@ -1,0 +1,134 @@
+"""The grid of a sweep: which fields of a rule its axes name, and the rules it stands for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..errors import RuleError, RuleTypeError, name_advice
+from ..language.rule import Rule
+
+__all__ = ["Axis", "apply_settings", "axes_of", "part_at", "walk"]
+
+
+class Axis(NamedTuple):
+    """One axis of the grid."""
+
+    place: tuple[int, ...]  # of the part of the rule that it changes: (1,) is the second
+    field: str
+    values: list[Any]
+
+
+def axes_of(rule: Rule, grid: Mapping[str, Iterable[Any]]) -> dict[str, Axis]:
+    """The axes of a grid, by name.
+
+    Raises RuleError for fields that the rule does not have, or that could be meant in several
+    places, and for axes of which one would undo the other.
+    """
+    axes = {
+        name: Axis(*_axis(rule, name), _axis_values(name, values)) for name, values in grid.items()
+    }
+    _check_axes(rule, axes)
+    if not axes or not all(axis.values for axis in axes.values()):
+        raise RuleError(
+            "`sweep` needs at least one field, with at least one value each, such as "
+            "patience=range(1, 201)"
+        )
+    return axes
+
+
+def _places(rule: Rule, name: str) -> list[tuple[int, ...]]:
+    """Where in a rule there is a field of this name: () is the rule, (1,) its second part."""
+    if name in rule.settings:
+        return [()]
+    return [
+        (number, *place)
+        for number, part in enumerate(rule.children)
+        for place in _places(part, name)
+    ]
+
+
+def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
+    """The place and the field that an axis of the grid names."""
+    *numbers, field = name.split(".")
+    if numbers == [""] and field in rule.settings:  # ".workers", where sweep has such an argument
+        return (), field
+    if numbers:
+        place = tuple(int(number) for number in numbers if number.isdecimal())
+        part: Rule | None = rule
+        for number in place:
+            part = None if part is None or number >= len(part.children) else part.children[number]
+        if len(place) == len(numbers) and part is not None and field in part.settings:
+            return place, field
+        raise RuleError(
+            f"`sweep`: {rule!r} has nothing called {name!r}: write "
+            "'0.patience' for the patience of its first part"
+        )
+    found = _places(rule, field)
+    if not found:
+        known = {f for part in walk(rule) for f in part.settings}
+        raise RuleError(
+            f"`sweep`: {rule!r} has no field {name!r}: {name_advice(name, known, 'fields')}"
+        )
+    if len(found) > 1:
+        paths = ", ".join(repr(".".join([*map(str, place), field])) for place in found)
+        raise RuleError(
+            f"`sweep`: {name!r} may be any of {paths} in {rule!r}: name the one you "
+            "mean, as in sweep(rule, history, **{'0.patience': [5, 10]})"
+        )
+    return found[0], field
+
+
+def walk(rule: Rule) -> Iterator[Rule]:
+    """A rule and all that is in it."""
+    yield rule
+    for part in rule.children:
+        yield from walk(part)
+
+
+def _with_at(rule: Rule, place: tuple[int, ...], changes: Mapping[str, Any]) -> Rule:
+    if not place:
+        return rule.replace(**changes)
+    parts = list(rule.children)
+    parts[place[0]] = _with_at(parts[place[0]], place[1:], changes)
+    return rule.with_children(tuple(parts))
+
+
+def _axis_values(name: str, values: Any) -> list[Any]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise RuleTypeError(f"`sweep({name}=...)` must be a sequence of values, got {values!r}")
+    return [value.item() if hasattr(value, "item") else value for value in values]  # of NumPy
+
+
+def _check_axes(rule: Rule, axes: Mapping[str, Axis]) -> None:
+    """Refuse axes of which one would undo the other."""
+    for (one, axis), (other, below) in itertools.permutations(axes.items(), 2):
+        value = getattr(part_at(rule, axis.place), axis.field)
+        holds_rules = any(
+            isinstance(x, Rule) for x in (value if isinstance(value, tuple) else [value])
+        )
+        depth = len(axis.place)
+        inside = len(below.place) > depth and below.place[:depth] == axis.place
+        if axis[:2] == below[:2] or (holds_rules and inside):
+            raise RuleError(f"`sweep`: {one!r} and {other!r} change the same part of {rule!r}")
+
+
+def part_at(rule: Rule, place: tuple[int, ...]) -> Rule:
+    """The part of a rule at a place."""
+    for number in place:
+        rule = rule.children[number]
+    return rule
+
+
+def apply_settings(rule: Rule, axes: Mapping[str, Axis], setting: Mapping[str, Any]) -> Rule:
+    """The rule with the values of a setting, by name of the axis.
+
+    Raises RuleError for values that the rule cannot have.
+    """
+    changes: dict[tuple[int, ...], dict[str, Any]] = {}
+    for name, value in setting.items():
+        changes.setdefault(axes[name].place, {})[axes[name].field] = value
+    for place in sorted(changes, key=len, reverse=True):
+        rule = _with_at(rule, place, changes[place])
+    return rule
