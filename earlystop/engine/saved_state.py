@@ -1,0 +1,76 @@
+"""The one envelope of everything that is saved: what it is, which version, and how older ones load.
+
+    {"format": "earlystop.Stopper", "version": 1, ...the body...}
+
+A kind of saved data says its name, its current version and one migration from each older version
+to the next. Data of an older version are brought up to date before anybody looks at them; data of
+a newer version are refused. `tests/data/` holds a file of every version there has been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import StateError
+
+__all__ = ["SavedFormat", "shortened"]
+
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SavedFormat:
+    """A kind of saved data.
+
+    name: the entry "format", such as "earlystop.Stopper".
+    version: the entry "version" that this library writes, from 1.
+    source: what writes such data, for errors: "a state from `Stopper.state_dict()`".
+    migrations: for every older version, what turns a body of it into one of the next version.
+
+    >>> saved = SavedFormat("example", 2, "an example", {1: lambda body: {"size": body["length"]}})
+    >>> saved.wrap({"size": 3})
+    {'format': 'example', 'version': 2, 'size': 3}
+    >>> saved.unwrap({"format": "example", "version": 1, "length": 3})
+    {'size': 3}
+    """
+
+    name: str
+    version: int
+    source: str
+    migrations: Mapping[int, Migration] = field(default_factory=dict)
+
+    def wrap(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The body in its envelope."""
+        return {"format": self.name, "version": self.version, **body}
+
+    def unwrap(self, data: object, where: str = "the state") -> dict[str, Any]:
+        """The body, brought up to the current version.
+
+        where: what holds the data, for errors: "the ledger 'runs/1/checkpoints.json'".
+
+        Raises StateError for data of another kind, of a newer version, or of no version.
+        """
+        if not isinstance(data, Mapping) or data.get("format") != self.name:
+            raise StateError(
+                f'{where} is not {self.source} ("format": "{self.name}"), got {shortened(data)}'
+            )
+        body = dict(data)
+        version = body.pop("version", None)
+        del body["format"]
+        if type(version) is not int or not 1 <= version <= self.version:
+            newer = type(version) is int and version > self.version
+            raise StateError(
+                f"{where} has version {version!r}, this library reads version {self.version}"
+                + (" and older: upgrade earlystop" if newer else " and older")
+            )
+        for older in range(version, self.version):
+            body = self.migrations[older](body)
+        return body
+
+
+def shortened(value: object) -> str:
+    """The repr of a value, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
