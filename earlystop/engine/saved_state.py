@@ -45,25 +45,27 @@ class SavedFormat:
         """The body in its envelope."""
         return {"format": self.name, "version": self.version, **body}
 
-    def unwrap(self, data: object, where: str = "the state") -> dict[str, Any]:
+    def unwrap(self, data: object, where: str = "") -> dict[str, Any]:
         """The body, brought up to the current version.
 
-        where: what holds the data, for errors: "the ledger 'runs/1/checkpoints.json'".
+        where: what holds the data, for errors, such as "the ledger 'runs/1/checkpoints.json'".
 
         Raises StateError for data of another kind, of a newer version, or of no version.
         """
         if not isinstance(data, Mapping) or data.get("format") != self.name:
+            holder = f"{where}: " if where else ""
             raise StateError(
-                f'{where} is not {self.source} ("format": "{self.name}"), got {shortened(data)}'
+                f'{holder}expected {self.source} ("format": "{self.name}"), got {shortened(data)}'
             )
         body = dict(data)
         version = body.pop("version", None)
         del body["format"]
         if type(version) is not int or not 1 <= version <= self.version:
+            readable = f"version{'s 1 to' if self.version > 1 else ''} {self.version}"
             newer = type(version) is int and version > self.version
             raise StateError(
-                f"{where} has version {version!r}, this library reads version {self.version}"
-                + (" and older: upgrade earlystop" if newer else " and older")
+                f"{where or 'the state'} has version {version!r}, this library reads {readable}"
+                + (": upgrade earlystop" if newer else "")
             )
         for older in range(version, self.version):
             body = self.migrations[older](body)
