@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from agreement import METRICS
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import earlystop as es
+from tests.support.random_rules import METRICS
 from tests.support.strategies import rules, values
 
 

@@ -1,6 +1,6 @@
 """What the adapters cost in an epoch: callbacks beside Keras's, `Training` beside a bare loop.
 
-    python benchmarks/adapters.py
+    python -m benchmarks.speed.adapters
 
 Keras: each callback runs in real `fit` calls, alone; what is measured is the time in its
 `on_epoch_end`. PyTorch: a small model is trained, and what stands at the end of an epoch is

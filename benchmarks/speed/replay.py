@@ -1,6 +1,6 @@
 """What replaying costs, next to reading the data once and to loops written by hand.
 
-    python benchmarks/replay.py
+    python -m benchmarks.speed.replay
 
 Everything is measured in one run, on one core unless it says otherwise: a warm-up, then the fastest
 of some repeats. The floor is `x.min(axis=1)`: one look at every number. "Stopper" is the live loop,
@@ -18,7 +18,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measure import (
+
+import earlystop as es
+from benchmarks._support.measure import (
     KINDS,
     NEVER,
     SHAPES,
@@ -31,8 +33,6 @@ from measure import (
     peak,
     show,
 )
-
-import earlystop as es
 
 Runs = dict[str, Callable[[], Any]]
 

@@ -1,6 +1,6 @@
 """What one epoch costs: a loop written by hand, this library, and the classes of other frameworks.
 
-    python benchmarks/step.py
+    python -m benchmarks.speed.step
 
 Everything is measured in one run, over the same curve of epochs that improve now and then and never
 stop: a warm-up, then the fastest of the repeats. A peer is driven by the call that its framework
@@ -28,7 +28,6 @@ from ignite.engine import Engine
 from ignite.handlers import EarlyStopping as IgniteEarlyStopping
 from keras.callbacks import EarlyStopping as KerasEarlyStopping
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
-from peers import lightning_trainer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -37,6 +36,7 @@ from transformers import EarlyStoppingCallback, TrainerControl, TrainerState
 
 import earlystop as es
 from earlystop.language.rule import advance
+from tests.support.lightning_trainer import lightning_trainer
 
 NEVER = 10**9  # a patience that no curve here uses up
 

@@ -1,28 +1,15 @@
 """Do stepping, replaying, sweeping and resuming agree? Random rules over random histories.
 
-    python benchmarks/agreement.py --histories 100000 --seed 1
-    python benchmarks/agreement.py --sweeps 1000000 --seed 1
-
-Histories are ragged and hold gaps, ties, NaN, infinities, denormals and neighbouring floats; rules
-are drawn from all there are, nested, and those with a fast path of their own more often.
-
---histories: for so many pairs of a rule and a run, three ways are compared: stepping, replaying in
-lanes (what is stopped and saved, and when), and stepping cut at a random epoch, sent through JSON
-and resumed, decision by decision. --sweeps: for so many pairs of a setting and a run, stepping and
-sweeping; means of regret are compared with exact fractions. Blocks and threads have random sizes.
-Prints the count and every disagreement; exits with 1 if there is one.
+Blocks, batches and numbers of threads are drawn at random, too, so that work crosses the borders of
+its blocks, which are larger than these histories.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import math
 import random
-import sys
-import time
-import typing
 import unittest.mock
 from collections.abc import Iterator
 from fractions import Fraction
@@ -31,118 +18,13 @@ from typing import Any
 import numpy as np
 
 import earlystop as es
-from earlystop.language import rule as rule_module
-from earlystop.language.direction import Mode
-from earlystop.language.settings import AtLeast
 from earlystop.replaying import batches as lanes
 from earlystop.replaying import patience as waiting
 from earlystop.replaying import replay as replaying
 from earlystop.sweeping import sweep as sweeping
 from earlystop.sweeping.grid import apply_settings, axes_of
 
-METRICS = ("loss", "val_loss", "elapsed_seconds")
-TELLING = [0.0, -0.0, 1.0, 2.0, 3.0, 0.1, 0.3, 0.1 + 0.2, -1.0, -0.5, 1e308, 1e-310, 5e-324]
-TELLING += [-5e-324, math.nextafter(1, 2), math.nextafter(1, 0), math.nan, math.inf, -math.inf]
-
-
-def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.History:
-    """Ragged runs: telling values, or a rounded walk; with gaps or without."""
-    metrics: dict[str, Any] = {}
-    for name in METRICS:
-        telling = rng.choice(TELLING, size=(runs, epochs))
-        walk = np.round(rng.normal(size=(runs, epochs)).cumsum(axis=1), int(rng.integers(0, 4)))
-        values = np.where(rng.random((runs, 1)) < 0.5, telling, walk)
-        gaps = rng.random((runs, epochs)) < rng.choice([0.0, 0.3])
-        gaps[0, 0] = False
-        dtype, order = rng.choice(["f8", "f8", "f8", ">f8", "f4"]), rng.choice(["C", "F"])
-        with np.errstate(over="ignore"):
-            values = np.asarray(values.astype(dtype), order=order)
-        metrics[name] = np.ma.MaskedArray(values, mask=gaps)
-    lengths = rng.integers(0, epochs + 1, size=runs)
-    lengths[0] = epochs
-    return es.History(metrics, lengths=lengths)
-
-
-def library_rules() -> list[type[es.Rule]]:
-    """Every rule that the library registers, found by itself; not those of adapters."""
-    packages = "earlystop.language.rule", "earlystop.rules"
-    return [
-        cls
-        for cls in rule_module._registry.values()
-        if cls.__module__ in packages or cls.__module__.startswith("earlystop.rules.")
-    ]
-
-
-def random_rule(chance: random.Random, depth: int = 2) -> es.Rule:
-    """Any rule, with parts nested at most `depth` deep."""
-    classes = [cls for cls in library_rules() if depth > 0 or not has_parts(cls)]
-    return random_rule_of(chance.choice(classes), chance, depth)
-
-
-def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) -> es.Rule:
-    """A rule of one class, with settings made from the annotations of its fields."""
-    while True:
-        fields = rule_module._annotations(cls)
-        settings = {name: _setting(chance, a, depth) for name, a in fields.items()}
-        if "window" in settings and "alpha" in settings:  # either of the two
-            settings[chance.choice(["window", "alpha"])] = None
-        if "growth" in settings and chance.random() < 0.5:
-            settings["growth"] = 0.0  # most rules have none
-        try:
-            return cls._made(settings)
-        except es.RuleError:
-            continue
-
-
-def has_parts(cls: type[es.Rule]) -> bool:
-    """Is it a rule made of rules?"""
-    annotations = rule_module._annotations(cls).values()
-    return any(a is es.Rule or es.Rule in typing.get_args(a) for a in annotations)
-
-
-def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation is es.Rule:
-        return random_rule(chance, depth - 1)
-    if annotation == Mode:
-        return chance.choice(["min", "max"])
-    if origin is typing.Annotated:
-        bounds = [bound for bound in arguments[1:] if isinstance(bound, AtLeast)]
-        while True:
-            value = _setting(chance, arguments[0], depth)
-            if all(bound.allows(value) for bound in bounds):
-                return value
-    if type(None) in arguments:
-        (inner,) = (argument for argument in arguments if argument is not type(None))
-        return chance.choice([None, _setting(chance, inner, depth)])
-    if origin is tuple:
-        return tuple(_setting(chance, arguments[0], depth) for _ in range(chance.randint(1, 3)))
-    if annotation is str:
-        return chance.choice(METRICS)
-    if annotation is bool:
-        return chance.random() < 0.5
-    if annotation is int:
-        return chance.randint(0, 6)
-    assert annotation is float, annotation  # a new kind of setting: say here what it may be
-    return chance.choice([0.0, 0.1, 0.125, 0.5, 1.0, 2.0, 1e-310])
-
-
-def random_pair(chance: random.Random) -> tuple[es.Rule, es.Rule]:
-    """A rule to stop by and one to save by; often of the kind that has a fast path."""
-    if chance.random() < 0.5:
-        return random_rule(chance), random_rule(chance, 1)
-    stop, save = random_patience(chance), random_rule_of(es.Best, chance)
-    return stop, chance.choice([save, save, es.Never()])
-
-
-def random_patience(chance: random.Random) -> es.Rule:
-    """A `Patience`, alone or in an any-of."""
-    rule = random_rule_of(es.Patience, chance)
-    if chance.random() < 0.6:
-        return rule
-    parts = [rule, random_rule(chance, 1)]
-    chance.shuffle(parts)
-    return es.AnyOf(*parts)
+from .random_rules import random_history, random_pair, random_patience, random_rule_of
 
 
 @contextlib.contextmanager
@@ -286,32 +168,3 @@ def _resumed(
     other = es.Stopper(stopper.stop, stopper.save, on_missing="skip")
     other.load_state_dict(json.loads(text))
     return before + [other.step(metrics) for metrics in epochs[cut:end]]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--histories", type=int, default=0)
-    parser.add_argument("--sweeps", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if not arguments.histories and not arguments.sweeps:
-        arguments.histories = 10_000
-    everything = []
-    for count, look, what in (
-        (arguments.histories, disagreements, "stepping, replaying and resuming"),
-        (arguments.sweeps, sweep_disagreements, "stepping and sweeping"),
-    ):
-        if count:
-            began = time.perf_counter()
-            found = look(count, arguments.seed)
-            print(*found, sep="\n", end="\n" if found else "")
-            print(
-                f"{count} pairs of a rule and a run, seed {arguments.seed}: {len(found)} "
-                f"disagreements between {what} ({time.perf_counter() - began:.0f} s)"
-            )
-            everything += found
-    sys.exit(1 if everything else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Keras's callbacks and ours in real fits, on thousands of curves: where they agree, and where not.
 
-    KERAS_BACKEND=jax python benchmarks/keras_agreement.py [--curves 3000] [--seed 0] [--hooks]
+    KERAS_BACKEND=jax python -m benchmarks.agreement.keras_callbacks [--curves 3000] [--hooks]
 
 Each curve takes the place of what one metric was in a fit of a small network; the fit runs twice
 from the same weights, once with Keras's callback and once with ours of the same arguments. (With

@@ -1,4 +1,4 @@
-"""The Keras fit that `kill.py --what keras` kills: our callbacks and BackupAndRestore."""
+"""The Keras fit that `kills.py --what keras` kills: our callbacks and BackupAndRestore."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from earlystop.adapters.keras import EarlyStopping, ModelCheckpoint
 
-from earlystop.checkpoints.checkpoints import read_ledger
+from earlystop.checkpoints import read_ledger
 
 EPOCHS, PATIENCE = 16, 4
 

@@ -1,6 +1,6 @@
 """What advice costs, and where the time goes.
 
-    python benchmarks/advise.py --runs 10000 --epochs 300
+    python -m benchmarks.speed.advise --runs 10000 --epochs 300
 
 Curves are learning curves with noise (`measure.py`). "reading" is `read_history` on CSV files, one
 a run: some of them, once, and the time multiplied (marked ~). The others are the fastest of some
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import fastest, fill, machine, show
 
 import earlystop as es
+from benchmarks._support.measure import fastest, fill, machine, show
 from earlystop.advising.evidence import Stake, ended_by
 
 MONITOR = "val_loss"

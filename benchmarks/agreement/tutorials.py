@@ -1,6 +1,6 @@
 """Two well-known tutorials on early stopping, with Keras's callbacks and with ours.
 
-    python benchmarks/tutorials.py [--mnist FOLDER] [--wine wine.csv] [--epochs 3000]
+    python -m benchmarks.agreement.tutorials [--mnist FOLDER] [--wine wine.csv] [--epochs 3000]
 
 1.  A network with two hidden neurons on 700 images of digits, 300 to validate: without a stop, with
     patience 0 and with patience 20 (tykimos.github.io, 2017-07-09).

@@ -1,6 +1,6 @@
 """What a sweep costs, next to reading the data once and to loops written by hand, per setting.
 
-    python benchmarks/sweep.py
+    python -m benchmarks.speed.sweep
 
 Everything is measured in one run, on one core unless it says otherwise: a warm-up, then the
 fastest of some repeats. The floor is `x.min(axis=1)`: one look at every number. A sweep gives the
@@ -19,7 +19,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measure import (
+
+import earlystop as es
+from benchmarks._support.measure import (
     KINDS,
     SHAPES,
     Curves,
@@ -31,8 +33,6 @@ from measure import (
     peak,
     show,
 )
-
-import earlystop as es
 
 SETTINGS = 1000
 DELTAS = [number / 1000 for number in range(10)]

@@ -1,6 +1,6 @@
 """Kills a training with SIGKILL, again and again, and looks at what is left.
 
-    python benchmarks/kill.py [--kills 300] [--seed 0] [--what torch or keras]
+    python -m benchmarks.crash.kills [--kills 300] [--seed 0] [--what torch or keras]
 
 Each run is killed at random instants, most of them while it saves, until it ends, and is then
 compared with one of the same seed that was left alone. After every kill, before anything is cleaned
@@ -22,87 +22,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # which optimizers import: once here, not in every process
-from earlystop.adapters.torch import Training
 
-import earlystop as es
-from earlystop.checkpoints.checkpoints import read_ledger
-
-EPOCHS, PATIENCE = 24, 6
-
-
-class Run:
-    """A small network, in training with momentum, dropout and shuffling, saved after each epoch."""
-
-    def __init__(self, seed: int) -> None:
-        torch.manual_seed(seed)
-        self.x = torch.randn(96, 8)
-        self.y = self.x[:, :1] * self.x[:, 1:2] + 0.5 * torch.randn(96, 1)
-        self.model = torch.nn.Sequential(
-            torch.nn.Linear(8, 256),
-            torch.nn.Tanh(),
-            torch.nn.Dropout(0.2),
-            torch.nn.Linear(256, 256),
-            torch.nn.Tanh(),
-            torch.nn.Linear(256, 1),
-        )
-
-    def loss(self) -> float:
-        self.model.eval()
-        with torch.no_grad():
-            loss = torch.nn.functional.mse_loss(self.model(self.x[64:]), self.y[64:])
-        return loss.item()
-
-    def train(self, folder: Path, tell: Callable[[bytes], object]) -> tuple[list[Any], Any]:
-        """What came of the training, and the weights it left."""
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=2e-3)
-        training = Training(
-            es.EarlyStopping("loss", patience=PATIENCE),
-            self.model,
-            optimizer=optimizer,
-            folder=folder,
-            resume=True,
-            rng=True,
-        )
-        for _ in training.epochs(EPOCHS):
-            self.model.train()
-            for batch in torch.randperm(64).reshape(4, 16):
-                optimizer.zero_grad()
-                loss = torch.nn.functional.mse_loss(self.model(self.x[batch]), self.y[batch])
-                loss.backward()  # type: ignore[no-untyped-call]  # PyTorch gives it no types
-                optimizer.step()
-            value = self.loss()
-            tell(b"(")
-            training.step(loss=value)
-            tell(b")")
-        training.restore_best()
-        stopper = training.stopper
-        result = [stopper.epoch, stopper.reason, stopper.best, stopper.best_epoch]
-        return result, self.model.state_dict()
-
-    def check(self, folder: Path) -> None:
-        """What a run that was killed has left is whole, and is what the ledger says."""
-        entries = read_ledger(folder)
-        for entry in entries:
-            assert entry.file is not None
-            saved = torch.load(folder / entry.file, weights_only=True)
-            assert saved["epoch"] == entry.epoch
-            self.model.load_state_dict(saved["model"])
-            assert self.loss() == entry.metrics["loss"], "the weights are not those of the ledger"
-        best = [entry for entry in entries if entry.best]
-        if entries:
-            lowest = entries[-1].state["stopper"]["best_metrics"]["loss"]
-            assert best[-1].metrics["loss"] == lowest, "the best is not the best there was"
-
-    def check_end(self, alone: Path, folder: Path) -> None:
-        """Nothing is left but what the ledger lists."""
-        listed = {entry.file for entry in read_ledger(folder)}
-        assert {path.name for path in folder.glob("*.pt")} == listed
+from benchmarks.crash.torch_run import TorchRun
+from earlystop.checkpoints import read_ledger
 
 
 def forked(kind: Any, seed: int, folder: Path) -> tuple[int, int]:
@@ -218,11 +144,11 @@ def main() -> None:
     if not hasattr(os, "fork"):
         sys.exit("this needs os.fork")
     torch.set_num_threads(1)
-    kind: Any = Run
+    kind: Any = TorchRun
     if arguments.what == "keras":
-        import kill_keras
+        from benchmarks.crash.keras_run import KerasRun
 
-        kind = kill_keras.KerasRun
+        kind = KerasRun
     began = time.perf_counter()
     for what, count in campaign(kind, arguments.kills, arguments.seed).items():
         print(f"{count:6} {what}")
