@@ -15,7 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 from earlystop._parallel import progress_bar
-from earlystop.engine.stopper import Decision, Stopper, as_floats
+from earlystop.engine.decision import Decision
+from earlystop.engine.metrics import as_floats
+from earlystop.engine.stopper import Stopper
 from earlystop.errors import EarlystopError, MetricError, RuleError, RuleTypeError, StateError
 from earlystop.language.settings import Positive, validated
 from earlystop.language.state import number_from_json

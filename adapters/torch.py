@@ -24,7 +24,9 @@ import torch
 import torch.distributed as dist
 
 from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints, place
-from earlystop.engine.stopper import Decision, Stopper, as_floats
+from earlystop.engine.decision import Decision
+from earlystop.engine.metrics import as_floats
+from earlystop.engine.stopper import Stopper
 from earlystop.errors import CheckpointError, MetricError, RuleError, RuleTypeError, StateError
 from earlystop.language.settings import Positive, validated
 from earlystop.language.state import number_from_json

@@ -16,14 +16,11 @@ are refused, not at all. There is no clock, no file and no framework in it.
 
 from __future__ import annotations
 
-import math
-import numbers
 import operator
 from collections.abc import Mapping
-from typing import Any, NamedTuple, SupportsFloat
+from typing import Any, SupportsFloat
 
 from ..errors import (
-    MetricError,
     MissingMetricError,
     RuleError,
     RuleTypeError,
@@ -31,43 +28,18 @@ from ..errors import (
     StoppedError,
     name_advice,
 )
-from ..language.direction import Mode
 from ..language.rule import Rule
 from ..language.state import decode_state, encode_state, number_from_json, number_to_json
 from ..language.tracing import OnMissing, flatten, unflatten
-from ..rules import ELAPSED, Best, Never, Patience
+from ..rules import ELAPSED, Best, Never
 from .compiled import compile_scalar
+from .decision import Decision
+from .metrics import MissingAsNaN, as_floats, with_string_names
+from .saved_state import shortened
 
-__all__ = ["Decision", "EarlyStopping", "Stopper", "as_floats"]
+__all__ = ["Stopper"]
 
 _FORMAT, _VERSION = "earlystop.Stopper", 1
-
-
-class Decision(NamedTuple):
-    """What to do after an epoch. Save and stop may come together.
-
-    epoch: the epoch it is about, counted from 0.
-    stop: end the run.
-    save: keep the model of this epoch.
-    reason: why it stops; empty when it does not.
-
-    It has no truth value: ask for `.stop` or `.save`.
-
-    >>> print(Decision(12, stop=False, save=True, reason=""))
-    epoch 12: save, continue
-    """
-
-    epoch: int
-    stop: bool
-    save: bool
-    reason: str
-
-    def __bool__(self) -> bool:
-        raise TypeError("a Decision has no truth value: ask for its `.stop` or its `.save`")
-
-    def __str__(self) -> str:
-        save = "save, " if self.save else ""
-        return f"epoch {self.epoch}: {save}{f'stop: {self.reason}' if self.stop else 'continue'}"
 
 
 # All of a Stopper that a step changes.
@@ -156,7 +128,7 @@ class Stopper:
             raise self._missing(error.args[0], metrics) from None
         reason = self._explained(metrics) if stop else ""
         if save:
-            self._best_metrics = _with_text_names(metrics)
+            self._best_metrics = with_string_names(metrics)
             self._best_epoch = epoch
         if stop:
             self._stopped, self._reason = True, reason
@@ -178,7 +150,8 @@ class Stopper:
     def _explained(self, metrics: Any) -> str:
         before = unflatten(self._stop.init(), iter(self._state))
         return (
-            self._stop.explain(before, _Reported(metrics), self._epoch) or f"{self._stop!r} fires"
+            self._stop.explain(before, MissingAsNaN(metrics), self._epoch)
+            or f"{self._stop!r} fires"
         )
 
     # What has come of the run so far ---------------------------------------------------------
@@ -293,7 +266,7 @@ class Stopper:
         if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
             raise StateError(
                 f'expected a state from `Stopper.state_dict()` ("format": "{_FORMAT}"), '
-                f"got {_shortened(state)}"
+                f"got {shortened(state)}"
             )
         version = state.get("version")
         if version != _VERSION or isinstance(version, bool):
@@ -342,69 +315,6 @@ class Stopper:
         return f"Stopper({self._stop!r}{save}{skip})"
 
 
-class EarlyStopping(Stopper):
-    """Stops when a metric has not improved for `patience` epochs, and saves every new best.
-
-    The `Stopper` of `Patience(monitor, ...)` with `save=Best(monitor)`; arguments and defaults are
-    those of Keras's callback of the same name.
-
-    monitor: the metric to watch.
-    min_delta: the gain, in units of the metric, that counts as an improvement must exceed it.
-    patience: epochs in a row without improvement after which it stops; 0 means 1.
-    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
-    baseline: until it is beaten, nothing counts as an improvement.
-    start_from_epoch: so many epochs at the start do not count for stopping.
-    on_missing: see `Stopper`.
-
-    Raises what `Patience` and `Stopper` raise.
-
-    >>> from earlystop import EarlyStopping
-    >>> stopper = EarlyStopping(monitor="val_loss", patience=2)
-    >>> for value in [0.9, 0.7, 0.8, 0.7]:
-    ...     decision = stopper.step({"val_loss": value})
-    ...     print(decision)
-    epoch 0: save, continue
-    epoch 1: save, continue
-    epoch 2: continue
-    epoch 3: stop: val_loss has not improved on 0.7 (epoch 1) by more than 0 for 2 epochs
-    >>> stopper.best, stopper.best_epoch
-    (0.7, 1)
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        *,
-        min_delta: float = 0.0,
-        patience: int = 0,
-        mode: Mode = "auto",
-        baseline: float | None = None,
-        start_from_epoch: int = 0,
-        on_missing: OnMissing = "raise",
-    ) -> None:
-        try:
-            stop = Patience(
-                monitor,
-                patience=patience,
-                min_delta=min_delta,
-                mode=mode,
-                baseline=baseline,
-                start_from_epoch=start_from_epoch,
-            )
-        except RuleError as error:  # name what was called
-            raise type(error)(str(error).replace("`Patience(", "`EarlyStopping(")) from None
-        super().__init__(stop, save=Best(monitor, mode=stop.mode), on_missing=on_missing)
-
-
-class _Reported(dict[str, float]):
-    """The metrics of an epoch; what was not reported reads as NaN, as in the compiled steps."""
-
-    def __missing__(self, name: str) -> float:
-        return math.nan
-
-
 def _restored(
     cls: type[Stopper], stop: Rule, save: Rule, on_missing: OnMissing, state: dict[str, Any]
 ) -> Stopper:
@@ -412,56 +322,6 @@ def _restored(
     Stopper.__init__(stopper, stop, save, on_missing=on_missing)
     stopper.load_state_dict(state)
     return stopper
-
-
-def as_floats(metrics: Any) -> dict[str, float]:
-    """The metrics of an epoch as plain floats: the one door through which they come in.
-
-    Raises MetricError for what is not a mapping from names to single real numbers.
-    """
-    if not isinstance(metrics, Mapping):
-        raise MetricError(
-            "`step` takes the metrics of one epoch as a mapping from name to value, such as "
-            f"{{'val_loss': 0.5}}, got {_shortened(metrics)}"
-        )
-    return {name: _number(name, value) for name, value in _with_text_names(metrics).items()}
-
-
-def _with_text_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy, with the names as plain strings: what is kept goes to JSON."""
-    for name in metrics:
-        if not isinstance(name, str):
-            raise MetricError(f"the names of metrics must be strings, got {name!r}")
-    return {str.__str__(name): value for name, value in metrics.items()}
-
-
-def _number(name: str, value: Any) -> float:
-    if type(value) is float:
-        return value
-    what = ""
-    shape = getattr(value, "shape", ())
-    if value is None:
-        what = "None: leave a metric out at an epoch that does not report it"
-    elif isinstance(value, (str, bytes, bytearray)):
-        what = f"the text {_shortened(value)}"
-    elif len(shape) != 0:
-        what = f"an array of shape {tuple(shape)}: reduce it to one number first"
-    elif _is_complex(value):
-        what = f"the complex number {value!r}: report its magnitude, or its parts as two metrics"
-    if not what:
-        try:
-            return float(value)
-        except OverflowError:
-            what = f"a {type(value).__name__} too large for a float"
-        except (TypeError, ValueError, RuntimeError) as error:
-            what = f"{_shortened(value)} ({error})"
-    raise MetricError(f"the metric {name!r} must be one real number, got {what}")
-
-
-def _is_complex(value: Any) -> bool:
-    if isinstance(value, numbers.Complex):
-        return not isinstance(value, numbers.Real)
-    return "complex" in str(getattr(value, "dtype", ""))  # 0-d arrays and tensors
 
 
 def _best_from(state: Mapping[str, Any]) -> tuple[int | None, dict[str, float] | None]:
@@ -491,9 +351,4 @@ def _rule_text(data: Any) -> str:
     try:
         return repr(Rule.from_dict(data))
     except RuleError:
-        return _shortened(data)
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
+        return shortened(data)
