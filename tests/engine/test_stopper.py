@@ -262,7 +262,7 @@ def test_stepping_after_the_stop_names_epoch_and_reason() -> None:
         ({"stop": es.Never(), "save": "best"}, "`Stopper(save=...)` must be a rule"),
         (
             {"stop": es.Never(), "on_missing": "ignore"},
-            '`Stopper(on_missing=...)` must be "raise" or "skip", got \'ignore\'',
+            "`Stopper(on_missing=...)` must be one of 'raise', 'skip', got 'ignore'",
         ),
     ],
 )
