@@ -26,8 +26,8 @@ class Ranks(Protocol):
         """How many processes there are."""
 
     @property
-    def is_first(self) -> bool:
-        """Whether this is rank 0, which decides and writes."""
+    def rank(self) -> int:
+        """The number of this process, from 0. Rank 0 decides and writes."""
 
     def share(self, value: Any) -> Any:
         """Rank 0's value, on every rank; those of the others are ignored."""
@@ -40,7 +40,7 @@ class OneProcess:
     """A run in a single process."""
 
     size = 1
-    is_first = True
+    rank = 0
 
     def share(self, value: Any) -> Any:
         return value
@@ -61,7 +61,7 @@ def on_first(ranks: Ranks, action: Callable[[], _Result]) -> _Result:
     if ranks.size == 1:
         return action()
     result, error, message = None, None, None
-    if ranks.is_first:
+    if ranks.rank == 0:
         try:
             result = action()
         except Exception as raised:
@@ -85,7 +85,7 @@ def agree(
     Raises MetricError on every rank if `collect` does on any, or if the names differ.
     """
     own: dict[str, float] | str = {}
-    if average or ranks.is_first:
+    if average or ranks.rank == 0:
         try:
             own = collect()
         except MetricError as error:

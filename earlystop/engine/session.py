@@ -203,7 +203,7 @@ class Session:
         entries = state if isinstance(state, Mapping) else {}
         missing = [name for name in ("elapsed_seconds", "stopper") if name not in entries]
         if missing:
-            raise StateError(f"the state of {self.owner} is damaged: it lacks {', '.join(missing)}")
+            raise StateError(f"the state is damaged: it lacks {', '.join(missing)}")
         seconds = number_from_json(entries["elapsed_seconds"], "elapsed_seconds")
         if not 0 <= seconds < math.inf:
             raise StateError(f"elapsed_seconds should be a time of at least 0, got {seconds}")

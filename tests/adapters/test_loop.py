@@ -399,7 +399,7 @@ def test_progress_without_tqdm_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
         ),
         (
             (es.EarlyStopping("loss"), {"on_interrupt": "exit"}),
-            '`EpochLoop(on_interrupt=...)` must be "raise" or "stop", got \'exit\'',
+            "`EpochLoop(on_interrupt=...)` must be one of 'raise', 'stop', got 'exit'",
         ),
     ],
 )
