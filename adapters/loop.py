@@ -258,7 +258,8 @@ class EpochLoop:
 
     def _record(self, values: Mapping[str, float]) -> None:
         for name in values:
-            self._columns.setdefault(name, [None] * self._recorded)
+            if name not in self._columns:
+                self._columns[name] = [None] * self._recorded
         for name, column in self._columns.items():
             column.append(values.get(name))
         self._recorded += 1

@@ -24,13 +24,17 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     on_device: dict[torch.device, list[str]] = {}
     is_plain = True
     for name, value in values.items():
+        if type(name) is not str:
+            is_plain = False
+        if type(value) is float:
+            continue
         number = value
         if isinstance(value, torch.Tensor) and not value.dim():
             if value.is_cpu:
                 number = values[name] = value.item()
             elif not value.is_complex():
                 on_device.setdefault(value.device, []).append(name)
-        if type(number) is not float or type(name) is not str:
+        if type(number) is not float:
             is_plain = False
     for device, names in on_device.items():
         wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64

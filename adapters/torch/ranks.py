@@ -13,7 +13,7 @@ from earlystop.engine.ranks import Ranks, on_first
 
 __all__ = ["TorchRanks", "read_on_first"]
 
-_IS_AVAILABLE = dist.is_available()
+_has_group = dist.is_initialized if dist.is_available() else bool  # bool() is False
 
 
 class TorchRanks:
@@ -21,7 +21,7 @@ class TorchRanks:
 
     @property
     def size(self) -> int:
-        return dist.get_world_size() if _IS_AVAILABLE and dist.is_initialized() else 1
+        return dist.get_world_size() if _has_group() else 1
 
     @property
     def rank(self) -> int:

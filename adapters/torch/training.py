@@ -175,7 +175,7 @@ class Training:
         """
         session = self._session
         values = session.collect(metrics, more)
-        before = session.snapshot()
+        before = self.stopper.snapshot()
         decision = session.step(values)
         if self._folder is None and not decision.save:
             return decision
@@ -185,7 +185,7 @@ class Training:
             # Other ranks do not see an interruption of this one: it must not wait for them.
             together = isinstance(error, Exception) or session.ranks.size == 1
             if together and not self._is_saved(decision.epoch):
-                session.restore(before)
+                self.stopper.restore(before)
             raise
         return decision
 

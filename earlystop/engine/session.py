@@ -15,6 +15,7 @@ ranks and state are the session's.
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 from collections.abc import Callable, Hashable, Mapping
@@ -121,32 +122,24 @@ class Session:
     # One check -------------------------------------------------------------------------------
 
     def collect(
-        self, metrics: Mapping[str, Any] | None = None, more: Mapping[str, Any] = _NO_METRICS
+        self,
+        metrics: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] = _NO_METRICS,
+        *,
+        own: bool = False,
     ) -> dict[str, float]:
         """The metrics to decide on: what was reported, as floats, with the elapsed time.
 
-        metrics, more: a mapping and keywords, as users report them. On several ranks the metrics
-        that all of them decide on.
+        metrics, more: a mapping and keywords, as users report them.
+        own: those of this rank; by default, those that all ranks decide on.
 
         Raises MetricError for a value that is not a number, and for a metric reported twice; on
         several ranks, on all of them.
         """
-        if self.ranks.size == 1:
-            return self._own(metrics, more)
-        return agree(self.ranks, lambda: self._own(metrics, more), self._average)
-
-    def _own(self, metrics: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, float]:
-        if metrics is not None:
-            if type(metrics) is not dict and not isinstance(metrics, Mapping):
-                as_floats(metrics)  # says what is wrong
-            if more:
-                twice = sorted(set(metrics) & set(more))
-                if twice:
-                    raise MetricError(f"reported twice in one call: {', '.join(twice)}")
-                more = {**metrics, **more}
-            else:
-                more = metrics
-        values = self._to_floats(more)
+        if self.ranks.size > 1 and not own:
+            collect = functools.partial(self.collect, metrics, more, own=True)
+            return agree(self.ranks, collect, self._average)
+        values = self._to_floats(more if metrics is None else _joined(metrics, more))
         if ELAPSED not in values:
             values[ELAPSED] = self.stopwatch.seconds
         return values
@@ -229,6 +222,15 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.stopper!r}, {self.owner!r})"
+
+
+def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(metrics, Mapping):
+        return as_floats(metrics)  # says what is wrong
+    twice = sorted(set(metrics) & set(more))
+    if twice:
+        raise MetricError(f"reported twice in one call: {', '.join(twice)}")
+    return {**metrics, **more} if more else metrics
 
 
 def forget_decision(stopper: Stopper) -> None:
