@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,6 @@ import torch
 from earlystop.adapters.loop import EpochLoop, LoopError
 
 import earlystop as es
-from tests.support.data import saved_files
-from tests.support.saved_data import LOOPS, LoopRun
 
 
 class Model:
@@ -312,99 +308,6 @@ def test_the_history_replays_to_the_same_decisions() -> None:
     assert loop.history["val_loss"] == [None, 2.0, None, 0.0, None, 2.0, None, 4.0]
     result = es.replay(stopper, es.History.from_runs([loop.history]))
     assert result.decisions(0) == decisions
-
-
-def test_resumed_it_goes_on_with_epoch_decisions_and_time() -> None:
-    ticks = ticking(1.0)
-    whole = EpochLoop(
-        es.Stopper(es.Patience("loss", 2) | es.TimeLimit(99), es.Best("loss")),
-        clock=lambda: next(ticks),
-    )
-    for epoch in whole:
-        whole.report(loss=LOSSES[epoch])
-    ticks = ticking(1.0)
-    first = EpochLoop(
-        es.Stopper(es.Patience("loss", 2) | es.TimeLimit(99), es.Best("loss")),
-        clock=lambda: next(ticks),
-    )
-    for epoch in first:
-        first.report(loss=LOSSES[epoch])
-        if epoch == 1:
-            state = json.loads(json.dumps(first.state_dict(), allow_nan=False))
-            break
-    ticks = ticking(1.0)
-    second = EpochLoop(
-        es.Stopper(es.Patience("loss", 2) | es.TimeLimit(99), es.Best("loss")),
-        clock=lambda: next(ticks),
-    )
-    second.load_state_dict(state)
-    epochs = []
-    for epoch in second:
-        epochs.append(epoch)
-        second.report(loss=LOSSES[epoch])
-    assert epochs == [2, 3]
-    assert second.reason == whole.reason
-    assert second.history["elapsed_seconds"][0] > first.history["elapsed_seconds"][-1]
-
-
-@pytest.mark.parametrize("path", saved_files("loop/*.json"))
-def test_a_loop_goes_on_from_a_state_of_any_version_as_if_never_interrupted(path: Path) -> None:
-    written = json.loads(path.read_text())
-    settings = LOOPS[path.stem]
-    whole, resumed = LoopRun(**settings), LoopRun(**settings, kept=written["kept"])
-    decisions = whole.train()
-    assert [decision[:3] for decision in decisions] == [
-        decision[:3] for decision in written["decisions"]
-    ]
-    resumed.loop.load_state_dict(written["state"])
-    begins = resumed.loop.stopper.epoch
-    assert begins == 3
-    assert resumed.train() == decisions[begins:]
-    assert resumed.restored == whole.restored == [whole.loop.stopper.best_epoch]
-    assert resumed.loop.state_dict() == whole.loop.state_dict()
-
-
-def test_a_state_is_loaded_before_the_loop_begins() -> None:
-    loop = EpochLoop(es.EarlyStopping("loss"), max_epochs=1)
-    state = loop.state_dict()
-    for _ in loop:
-        loop.report(loss=1.0)
-    with pytest.raises(LoopError, match="before the loop begins"):
-        loop.load_state_dict(state)
-
-
-WRITTEN = EpochLoop(es.EarlyStopping("loss")).state_dict()
-
-
-@pytest.mark.parametrize(
-    ("state", "text"),
-    [
-        (3, 'expected a state from `EpochLoop.state_dict()` ("format": "earlystop.EpochLoop"), '),
-        ({}, "expected a state from `EpochLoop.state_dict()` ("),
-        ({**WRITTEN, "version": 9}, "the state has version 9, this library reads version 1: upgr"),
-        ({**WRITTEN, "version": True}, "the state has version True, this library reads version 1"),
-        (
-            {key: value for key, value in WRITTEN.items() if key != "elapsed_seconds"},
-            "the state is damaged: it lacks elapsed_seconds",
-        ),
-        (
-            {key: WRITTEN[key] for key in ("format", "version")},
-            "the state is damaged: it lacks elapsed_seconds, stopper",
-        ),
-        (
-            {**WRITTEN, "elapsed_seconds": "x"},
-            "elapsed_seconds should be a number, or one of ['nan', 'inf', '-inf'], got 'x'",
-        ),
-        ({**WRITTEN, "elapsed_seconds": "nan"}, "elapsed_seconds should be a time of at least 0"),
-        ({**WRITTEN, "stopper": None}, "expected a state from `Stopper.state_dict()`"),
-    ],
-)
-def test_a_state_that_does_not_fit_is_refused(state: Any, text: str) -> None:
-    loop = EpochLoop(es.EarlyStopping("loss"))
-    with pytest.raises(es.StateError) as caught:
-        loop.load_state_dict(state)
-    assert str(caught.value).startswith(text)
-    assert (loop.stopper.epoch, loop.elapsed_seconds) == (0, 0.0)
 
 
 def test_progress_shows_what_is_watched(capsys: pytest.CaptureFixture[str]) -> None:
