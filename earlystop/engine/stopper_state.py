@@ -48,9 +48,9 @@ class Position(NamedTuple):
 def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
     """The position of a stopper with these rules as plain JSON data."""
     stop_state, save_state = unflatten((stop.init(), save.init()), iter(position.state))
-    metrics = position.best_metrics
-    if metrics is not None:
-        metrics = {name: number_to_json(value) for name, value in metrics.items()}
+    best: dict[str, Any] | None = None
+    if position.best_metrics is not None:
+        best = {name: number_to_json(value) for name, value in position.best_metrics.items()}
     return _SAVED.wrap(
         {
             "stop": stop.to_dict(),
@@ -59,7 +59,7 @@ def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
             "stopped": position.stopped,
             "reason": position.reason,
             "best_epoch": position.best_epoch,
-            "best_metrics": metrics,
+            "best_metrics": best,
             "stop_state": encode_state(stop_state),
             "save_state": encode_state(save_state),
         }

@@ -68,8 +68,10 @@ def test_a_mean_of_different_metrics_is_an_error_on_all() -> None:
         return agree(ranks, lambda: own, average=True)
 
     for error in on_ranks(2, action):
+        assert isinstance(error, es.MetricError)
         assert str(error) == (
-            'rank 1 reports loss, rank 0 nothing: with ranks="mean" all report the same'
+            "rank 1 reports loss, rank 0 nothing: to decide on the mean, all ranks must report "
+            "the same metrics"
         )
 
 
