@@ -56,7 +56,7 @@ if _typing.TYPE_CHECKING:
     from .advising import advise as advise
     from .checkpoints.checkpoints import Checkpoints as Checkpoints
     from .engine.session import Session as Session
-    from .history.history import History as History
+    from ..history.history import History as History
     from .logs import read_history as read_history
     from .replaying.replay import Replay as Replay
     from .replaying.replay import replay as replay

@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..history.history import Bools, History
+from ..history.arrays import Bools
+from ..history.history import History
 from ..replaying.batches import slices
 from ..rules import Best, Patience
 from ..sweeping.sweep import sweep

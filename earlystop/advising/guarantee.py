@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..history.history import Bools
+from ..history.arrays import Bools
 
 __all__ = ["Promise", "most_that_reject"]
 

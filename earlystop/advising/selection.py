@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..history.history import Bools, History
+from ..history.arrays import Bools
+from ..history.history import History
 from ..rules import Best
 from .candidates import Family
 from .evidence import Stake

@@ -1,4 +1,4 @@
 """Histories: the metrics of logged runs as arrays, and where they came from."""
 
-from .history import Bools as Bools
+from .arrays import Bools as Bools
 from .history import History as History

@@ -1,21 +1,24 @@
 """Expressions over metrics, such as `0.1 * metrics/mAP_0.5 + 0.9 * metrics/mAP_0.5:0.95`.
 
-Numbers, + - * / **, brackets, and the functions below. The longest known name that stands at a
-place is meant, so that names with blanks, slashes and colons need no quotes; in backticks or quotes
-any name may stand. Expressions are parsed here and never executed as code.
+Numbers, + - * / **, brackets, and the functions below. Names of metrics may hold blanks, slashes
+and
+colons: the longest known name at a position is meant; in backticks or quotes any name may stand. So
+names and numbers are found first, and stand as `_0`, `_1`, ... in what Python's own parser is
+given. Of its tree only arithmetic is evaluated; nothing is executed as code.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import HistoryError, MissingMetricError, name_advice
 
-__all__ = ["Reads", "evaluate", "names_in"]
+__all__ = ["RecordedReads", "evaluate", "names_in"]
 
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "abs": (1, np.abs),
@@ -26,28 +29,34 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "min": (2, np.minimum),
     "max": (2, np.maximum),
 }
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+    ast.USub: np.negative,
+    ast.UAdd: np.positive,
+}
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(?![\w.])")
+_WORD = re.compile(r"[^\s+*()`'\",-]+")
 _DEEPEST, _LONGEST = 50, 10_000
 
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "**": np.power,
-}
 
+class RecordedReads(Mapping[str, Any]):
+    """Values by name, which records the names that are read.
 
-class Reads(Mapping[str, Any]):
-    """Metrics by name, which takes note of those that are asked for."""
+    names: the names read so far, in order.
+    """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values, self.asked = values, dict[str, None]()
+        self._values = values
+        self.names: dict[str, None] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
             raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self._values)}")
-        self.asked[name] = None
+        self.names[name] = None
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -58,174 +67,151 @@ class Reads(Mapping[str, Any]):
 
 
 def names_in(text: str, known: Iterable[str]) -> list[str]:
-    """The names that an expression asks for.
+    """The names of metrics in an expression.
 
     >>> names_in("0.1 * val/loss + `a b`", ["loss", "val/loss", "a b"])
     ['val/loss', 'a b']
     """
-    return list(dict.fromkeys(value for kind, value in _tokens(text, known) if kind == "name"))
+    _, operands = _as_python(text, known)
+    return list(dict.fromkeys(operand for operand in operands if isinstance(operand, str)))
 
 
 def evaluate(text: str, values: Mapping[str, Any]) -> Any:
-    """The value of an expression, element by element; as NumPy has it, 1/0 is infinite.
+    """The value of an expression, element by element, as NumPy has it: 1/0 is infinite.
 
-    Raises HistoryError, with the place, for what is no expression; MissingMetricError for a name
-    that there is not.
+    Raises HistoryError, with the position, for what is not an expression; MissingMetricError for an
+    unknown name.
 
     >>> evaluate("(a - 1) / -2 ** 2", {"a": 9.0}).item()
     -2.0
     """
-    parser = _Parser(text, values)
+    source, operands = _as_python(text, values)
+    try:
+        tree = ast.parse(f"({source})", mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise HistoryError(f"expected an expression, got {text!r:.200} ({error})") from None
     with np.errstate(all="ignore"):
-        return parser.whole()
+        return _Evaluation(text, operands, values).of(tree)
 
 
-def _tokens(text: str, known: Iterable[str]) -> list[tuple[str, str]]:
+class _Evaluation:
+    """Evaluates the arithmetic of a tree; refuses everything else."""
+
+    def __init__(self, text: str, operands: list[str | float], values: Mapping[str, Any]) -> None:
+        self._text, self._operands, self._values = text, operands, values
+
+    def of(self, node: ast.AST, depth: int = 0) -> Any:
+        if depth > _DEEPEST:
+            raise HistoryError(f"more than {_DEEPEST} brackets or powers within each other")
+        if isinstance(node, ast.Name):
+            operand = self._operand(node.id)
+            return self._values[operand] if isinstance(operand, str) else np.float64(operand)
+        if isinstance(node, ast.UnaryOp):
+            return _OPERATORS[type(node.op)](self.of(node.operand, depth + 1))
+        if isinstance(node, ast.BinOp):
+            return self._chain(node, depth)
+        if isinstance(node, ast.Call):
+            return self._call(node, depth)
+        self._refuse("numbers, metrics, + - * / ** and functions of them")
+
+    def _operand(self, name: str) -> str | float:
+        if name in _FUNCTIONS:
+            self._refuse(f"'(' after {name}")
+        return self._operands[int(name[1:])]
+
+    def _chain(self, node: ast.BinOp, depth: int) -> Any:
+        """`a + b + c + ...` leans to the left, as far as it is long: no depth of its own."""
+        chain: list[ast.BinOp] = []
+        first: ast.AST = node
+        while isinstance(first, ast.BinOp):
+            chain.append(first)
+            first = first.left
+        value = self.of(first, depth + 1)
+        for part in reversed(chain):
+            value = _OPERATORS[type(part.op)](value, self.of(part.right, depth + 1))
+        return value
+
+    def _call(self, node: ast.Call, depth: int) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in _FUNCTIONS:
+            self._refuse(f"a function ({', '.join(_FUNCTIONS)}) before '('")
+        count, function = _FUNCTIONS[name]
+        if len(node.args) != count or node.keywords:
+            self._refuse(f"{count} values for {name}, not {len(node.args)}")
+        return function(*(self.of(argument, depth + 1) for argument in node.args))
+
+    def _refuse(self, expected: str) -> NoReturn:
+        raise HistoryError(f"expected {expected}, in {self._text!r:.200}")
+
+
+def _as_python(text: str, known: Iterable[str]) -> tuple[str, list[str | float]]:
+    """The expression for Python's parser, and what `_0`, `_1`, ... stand for: names or numbers."""
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise HistoryError(
             f"a derived metric needs an expression of up to {_LONGEST:,} characters or a function, "
             f"got {text!r:.80}"
         )
-    by_length = sorted(known, key=len, reverse=True)
-    tokens: list[tuple[str, str]] = []
-    place = 0
-    while place < len(text):
-        kind, value, end = _token(text, place, by_length, tokens)
-        if kind:
-            tokens.append((kind, value))
-        place = end
-    return tokens
+    names = sorted(filter(None, known), key=len, reverse=True)
+    parts: list[str] = []
+    operands: list[str | float] = []
+    index = 0
+    while index < len(text):
+        part, index = _next_part(text, index, names)
+        if isinstance(part, str) and part in _SYMBOLS:
+            if part == ")" and "".join(parts).rstrip().endswith(","):
+                raise HistoryError(f"expected a value after ',', in {text!r:.200}")
+            parts.append(part)
+        else:
+            parts.append(f" _{len(operands)} ")
+            operands.append(part.value if isinstance(part, _Metric) else part)
+    return "".join(parts), operands
 
 
-def _token(
-    text: str, place: int, names: list[str], before: list[tuple[str, str]]
-) -> tuple[str, str, int]:
-    character = text[place]
+class _Metric:
+    """A name of a metric, as opposed to a symbol."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+
+_SYMBOLS = frozenset([*"+-*/(),", "**", " ", *_FUNCTIONS])
+
+
+def _next_part(text: str, index: int, names: list[str]) -> tuple[Any, int]:
+    """The symbol, number or metric at an index, and the index after it."""
+    character = text[index]
     if character.isspace():
-        return "", "", place + 1
+        return " ", index + 1
     if character in "`'\"":
-        end = text.find(character, place + 1)
+        end = text.find(character, index + 1)
         if end < 0:
-            raise _wrong(text, place, f"a closing {character}")
-        return "name", text[place + 1 : end], end + 1
-    number = _NUMBER.match(text, place)
+            raise HistoryError(
+                f"expected a closing {character} at character {index + 1} of {text!r}"
+            )
+        return _Metric(text[index + 1 : end]), end + 1
+    number = _NUMBER.match(text, index)
     if number:
-        return "number", number.group(), number.end()
-    if text.startswith("**", place):
-        return "**", "**", place + 2
+        return float(number.group()), number.end()
+    if text.startswith("**", index):
+        return "**", index + 2
     if character in "+-*/(),":
-        return character, character, place + 1
+        return character, index + 1
+    return _name_or_function(text, index, names)
+
+
+def _name_or_function(text: str, index: int, names: list[str]) -> tuple[Any, int]:
     for name in names:
-        if text.startswith(name, place) and not _goes_on(text, place + len(name)):
-            return "name", name, place + len(name)
-    word = re.compile(r"[^\s+*()`'\",-]+").match(text, place)
-    shown = word.group() if word else character
-    if shown in _FUNCTIONS:
-        return "function", shown, place + len(shown)
+        if text.startswith(name, index) and not _goes_on(text, index + len(name)):
+            return _Metric(name), index + len(name)
+    word = _WORD.match(text, index)
+    found = word.group() if word else text[index]
+    if found in _FUNCTIONS:
+        return found, index + len(found)
     raise MissingMetricError(
-        f"no metric {shown!r} (at character {place + 1} of {text!r}): "
-        f"{name_advice(shown, names)}; put names in backticks where it is not clear what is meant"
+        f"no metric {found!r} (at character {index + 1} of {text!r}): {name_advice(found, names)}; "
+        "put names in backticks where it is not clear which one is meant"
     )
 
 
-def _goes_on(text: str, place: int) -> bool:
-    return place < len(text) and (text[place].isalnum() or text[place] == "_")
-
-
-def _wrong(text: str, place: int, expected: str) -> HistoryError:
-    return HistoryError(f"expected {expected} at character {place + 1} of {text!r}")
-
-
-class _Parser:
-    """Precedence climbing over the tokens."""
-
-    def __init__(self, text: str, values: Mapping[str, Any]) -> None:
-        self._text, self._values = text, values
-        self._tokens = [*_tokens(text, values), ("end", "")]
-        self._place = self._depth = 0
-
-    def whole(self) -> Any:
-        value = self._sum()
-        if self._next != "end":
-            raise self._error("an operator or the end")
-        return value
-
-    @property
-    def _next(self) -> str:
-        return self._tokens[self._place][0]
-
-    def _take(self) -> str:
-        self._place += 1
-        return self._tokens[self._place - 1][1]
-
-    def _error(self, expected: str) -> HistoryError:
-        kind, value = self._tokens[self._place]
-        got = "its end" if kind == "end" else repr(value)
-        return HistoryError(f"expected {expected}, got {got}, in {self._text!r}")
-
-    def _chain(self, operators: tuple[str, ...], operand: Callable[[], Any]) -> Any:
-        value = operand()
-        while self._next in operators:
-            value = _OPERATORS[self._take()](value, operand())
-        return value
-
-    def _sum(self) -> Any:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise HistoryError(f"more than {_DEEPEST} brackets within each other")
-        value = self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._signed))
-        self._depth -= 1
-        return value
-
-    def _signed(self) -> Any:
-        negative = False
-        while self._next in ("+", "-"):
-            negative ^= self._take() == "-"
-        value = self._power()
-        return np.negative(value) if negative else value
-
-    def _power(self) -> Any:
-        base = self._atom()
-        if self._next != "**":
-            return base
-        self._take()
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise HistoryError(f"more than {_DEEPEST} powers of powers")
-        exponent = self._signed()
-        self._depth -= 1
-        return np.power(base, exponent)
-
-    def _atom(self) -> Any:
-        kind = self._next
-        if kind == "number":
-            return np.float64(self._take())
-        if kind == "name":
-            return self._values[self._take()]
-        if kind == "function":
-            return self._call(self._take())
-        if kind != "(":
-            raise self._error("a number, a metric or a bracket")
-        self._take()
-        value = self._sum()
-        self._close()
-        return value
-
-    def _call(self, name: str) -> Any:
-        if self._next != "(":
-            raise self._error(f"'(' after {name}")
-        self._take()
-        count, function = _FUNCTIONS[name]
-        values = [self._sum()]
-        while self._next == ",":
-            self._take()
-            values.append(self._sum())
-        if len(values) != count:
-            raise HistoryError(f"{name} takes {count} values, got {len(values)}, in {self._text!r}")
-        self._close()
-        return function(*values)
-
-    def _close(self) -> None:
-        if self._next != ")":
-            raise self._error("')'")
-        self._take()
+def _goes_on(text: str, index: int) -> bool:
+    return index < len(text) and (text[index].isalnum() or text[index] == "_")

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import HistoryError, MissingMetricError, name_advice
+from .arrays import Bools, Floats, as_coordinate, as_lengths, as_metrics, as_names, stack_runs
+from .transform import derived_values, reported_epochs
 
 if TYPE_CHECKING:
     from .provenance import Report
 
-__all__ = ["History"]
+__all__ = ["History", "unreported"]
 
-_READ_AHEAD = 64  # epochs of a run that are read together
-_LOOKED_THROUGH = 2**20  # epochs that are looked through together
 
-Floats: TypeAlias = npt.NDArray[Any]
-Bools: TypeAlias = npt.NDArray[np.bool_]
+_EPOCHS_READ_AHEAD = 64
+_CELLS_AT_A_TIME = 2**20
 
 
 class History:
@@ -33,11 +33,11 @@ class History:
     lengths: epochs of each run, shape (runs,), where runs differ; what lies beyond is ignored.
     names: of the runs; "run 0", "run 1", ... if left out.
     coordinates: where the epochs lie on other axes, such as `step` or `wall_time`: from name to an
-        array of the same shape, NaN where it is not known. They are no metrics: no rule sees them.
+        array of the same shape, NaN where unknown. They are not metrics: no rule sees them.
     report: what was read, file by file, where the history comes from `read_history`; else None.
 
     Raises HistoryError, saying which metric and what was expected, for shapes that do not agree,
-    values that are no numbers, and a history without runs, epochs or metrics.
+    values that are not numbers, and a history without runs, epochs or metrics.
 
     >>> from earlystop import History
     >>> history = History({"val_loss": [[3.0, 2.0, 4.0], [5.0, None, 0.0]]}, lengths=[3, 2])
@@ -62,45 +62,22 @@ class History:
         names: Iterable[str] | None = None,
         coordinates: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
-        columns = _columns_of(metrics)
-        if columns is None:
-            raise HistoryError(
-                "expected a mapping from metric name to values, such as "
-                f"{{'val_loss': [[0.9, 0.8]]}}, got {type(metrics).__name__}"
-            )
-        if not columns:
-            raise HistoryError("a history needs at least one metric, got none")
-        arrays: dict[str, Floats] = {}
-        self._gaps: dict[str, Bools] = {}  # True: not reported; metrics without gaps are left out
-        for name, values in columns.items():
-            if not isinstance(name, str):
-                raise HistoryError(f"the names of metrics must be strings, got {name!r}")
-            arrays[name], gaps = _array(name, values)
-            if gaps is not None:
-                self._gaps[name] = gaps
-        first, shape = next((name, array.shape) for name, array in arrays.items())
-        for name, array in arrays.items():
-            if array.shape != shape:
-                raise HistoryError(
-                    f"metrics must have one shape (runs, epochs): {first!r} has {shape}, {name!r} "
-                    f"has {array.shape}; say None where a metric was not reported, give `lengths` "
-                    "for runs of unequal length, or use History.from_runs"
-                )
-        if 0 in shape:
-            raise HistoryError(
-                f"a history needs runs and epochs, got shape (runs, epochs) = {shape}"
-            )
+        arrays, self._gaps = as_metrics(metrics)
+        shape = next(iter(arrays.values())).shape
         self.metrics = types.MappingProxyType(arrays)
-        self.lengths = _lengths(lengths, shape)
+        self.lengths = as_lengths(lengths, shape)
         self.lengths.flags.writeable = False
         self.coordinates = types.MappingProxyType(
-            {name: _coordinate(name, values, shape) for name, values in (coordinates or {}).items()}
+            {
+                name: as_coordinate(name, values, shape)
+                for name, values in (coordinates or {}).items()
+            }
         )
         self.report = None
-        self.given_names = None if names is None else _names(names, shape[0])
+        self.given_names = None if names is None else as_names(names, shape[0])
         self._names = self.given_names
         for name, gaps in list(self._gaps.items()):
-            for runs in self._few_runs():  # what lies beyond the end of a run is no gap
+            for runs in self._few_runs():  # cells beyond the end of a run are not gaps
                 gaps[runs] &= self._inside(runs)
             if not gaps.any():
                 del self._gaps[name]
@@ -120,35 +97,7 @@ class History:
         >>> History.from_runs([{"loss": [3, 2, 1]}, {"loss": [5, 4], "acc": [0.1, None]}]).lengths
         array([3, 2])
         """
-        columns: list[dict[str, tuple[Floats, Bools | None]]] = []
-        lengths: list[int] = []
-        for place, run in enumerate(runs):
-            if _columns_of(run) is None:
-                raise HistoryError(
-                    f"run {place} should be a mapping from metric name to values, "
-                    f"got {type(run).__name__}"
-                )
-            columns.append(_columns(run, place))
-            sizes = {name: array.shape[1] for name, (array, _) in columns[-1].items()}
-            if len(set(sizes.values())) > 1:
-                raise HistoryError(
-                    f"the metrics of run {place} differ in length: "
-                    + ", ".join(f"{name} {size}" for name, size in sizes.items())
-                    + "; say None where a metric was not reported"
-                )
-            lengths.append(next(iter(sizes.values()), 0))
-        if not columns:
-            raise HistoryError("a history needs at least one run, got none")
-        shape = (len(columns), max(lengths))
-        metrics: dict[str, Any] = {}
-        for name in dict.fromkeys(name for run in columns for name in run):
-            merged, missing = np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)
-            for place, run in enumerate(columns):
-                if name in run:
-                    array, gaps = run[name]
-                    merged[place, : lengths[place]] = array[0]
-                    missing[place, : lengths[place]] = False if gaps is None else gaps[0]
-            metrics[name] = np.ma.MaskedArray(merged, mask=missing)
+        metrics, lengths = stack_runs(runs)
         return cls(metrics, lengths=lengths, names=names)
 
     @property
@@ -159,8 +108,8 @@ class History:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the runs, all different."""
-        if self._names is None:  # not made before they are asked for: runs may be millions
-            self._names = tuple(f"run {place}" for place in range(self.runs))
+        if self._names is None:  # made when needed: there may be millions of runs
+            self._names = tuple(f"run {run}" for run in range(self.runs))
         return self._names
 
     @property
@@ -183,8 +132,8 @@ class History:
         return inside
 
     def _few_runs(self) -> Iterator[slice]:
-        """All runs, few at a time, for what would take memory for all at once."""
-        few = max(1, _LOOKED_THROUGH // self.epochs)
+        """All runs, few at a time, for work whose memory grows with the runs."""
+        few = max(1, _CELLS_AT_A_TIME // self.epochs)
         for first in range(0, self.runs, few):
             yield slice(first, first + few)
 
@@ -214,8 +163,8 @@ class History:
             arrays of shape (runs, epochs), and returns such an array. Coordinates may be used, too.
 
         An epoch reports it where it reports all the metrics it is made of. Expressions are parsed,
-        never executed as code. Raises MissingMetricError for a metric that there is not,
-        HistoryError for what is no expression, or another shape.
+        never executed as code. Raises MissingMetricError for an unknown metric, HistoryError
+        for what is not an expression, or has another shape.
 
         >>> from earlystop import History
         >>> history = History({"precision": [0.5, 1.0, None], "recall": [0.5, 1.0, 0.1]})
@@ -223,19 +172,11 @@ class History:
         >>> f1.metrics["f1"].tolist(), f1.reported("f1").tolist()
         ([[0.5, 1.0, nan]], [[True, True, False]])
         """
-        from .expressions import Reads, evaluate
-
         if name in self.metrics:
             raise HistoryError(f"there is a metric {name!r} already")
-        values = Reads({**self.coordinates, **self.metrics})
-        array = np.asarray(evaluate(how, values) if isinstance(how, str) else how(values))
-        if array.shape != (shape := (self.runs, self.epochs)):
-            raise HistoryError(
-                f"the values of {name!r} must have the shape (runs, epochs) = {shape}, as the "
-                f"metrics have that it is made of, got {array.shape}"
-            )
-        missing = np.zeros(shape, dtype=np.bool_)
-        for source in values.asked:
+        array, sources = derived_values(name, how, self.metrics, self.coordinates)
+        missing = np.zeros((self.runs, self.epochs), dtype=np.bool_)
+        for source in sources:
             if source in self._gaps:
                 missing |= self._gaps[source]
             elif source not in self.metrics:
@@ -259,7 +200,7 @@ class History:
 
     def _with(self, metrics: dict[str, Floats], gaps: dict[str, Bools]) -> History:
         coordinates = dict(self.coordinates)
-        return _made(metrics, gaps, self.lengths, self.given_names, coordinates, self.report)
+        return history_of(metrics, gaps, self.lengths, self.given_names, coordinates, self.report)
 
     def where_reported(self, name: str) -> History:
         """The epochs that report `name`, those alone: its series as it was logged, without gaps.
@@ -273,33 +214,31 @@ class History:
         [[3.0, 2.0]]
         """
         self.require([name], "where_reported")
-        there = self.reported(name)
-        runs = np.flatnonzero(there.any(axis=1))
-        lengths = there.sum(axis=1)[runs]
-        order = np.argsort(~there[runs], axis=1, kind="stable")[:, : lengths.max()]
-        made = {key: np.take_along_axis(a[runs], order, axis=1) for key, a in self.metrics.items()}
-        gaps = {key: np.take_along_axis(a[runs], order, axis=1) for key, a in self._gaps.items()}
-        coordinates = {
-            key: np.take_along_axis(a[runs], order, axis=1) for key, a in self.coordinates.items()
-        }
-        names = [self.names[run] for run in runs]
-        return _made(made, gaps, lengths, names, coordinates, self.report)
+        reported = self.reported(name)
+        runs = np.flatnonzero(reported.any(axis=1))
+        epochs = reported_epochs(reported[runs])
+        metrics, gaps, coordinates = (
+            {key: np.take_along_axis(array[runs], epochs, axis=1) for key, array in arrays.items()}
+            for arrays in (self.metrics, self._gaps, self.coordinates)
+        )
+        lengths, names = reported.sum(axis=1)[runs], [self.names[run] for run in runs]
+        return history_of(metrics, gaps, lengths, names, coordinates, self.report)
 
     def records(self, run: int | str) -> list[dict[str, float]]:
         """The epochs of one run, by number or name, each with the metrics it reported.
 
-        Raises HistoryError for a run that there is not.
+        Raises HistoryError for an unknown run.
         """
         return list(self.iter_records(run))
 
     def iter_records(self, run: int | str) -> Iterator[dict[str, float]]:
-        """`records`, one by one: what is not asked for is not read."""
+        """`records`, one by one; epochs that are not consumed are not read."""
         for columns, gaps in self.iter_columns(self.row(run)):
             names = tuple(columns)
-            for place, values in enumerate(zip(*columns.values(), strict=True)):
-                record = dict(zip(names, values))  # noqa: B905  # as many, and it is the fast way
+            for epoch, values in enumerate(zip(*columns.values(), strict=True)):
+                record = dict(zip(names, values))  # noqa: B905  # equal lengths; strict is slower
                 for name, missing in gaps.items():
-                    if missing[place]:
+                    if missing[epoch]:
                         del record[name]
                 yield record
 
@@ -311,8 +250,8 @@ class History:
         Names without gaps among these epochs are left out of the gaps.
         """
         length = int(self.lengths[row])
-        for first in range(0, length, _READ_AHEAD):
-            epochs = slice(first, min(first + _READ_AHEAD, length))
+        for first in range(0, length, _EPOCHS_READ_AHEAD):
+            epochs = slice(first, min(first + _EPOCHS_READ_AHEAD, length))
             columns = {
                 name: array[row, epochs].astype(np.float64).tolist()
                 for name, array in self.metrics.items()
@@ -338,7 +277,7 @@ class History:
         return self.runs
 
     def __getitem__(self, runs: slice | npt.NDArray[Any] | list[Any]) -> History:
-        """Some of the runs: a slice, their numbers, or a truth for each.
+        """Some of the runs: a slice, their numbers, or a boolean mask.
 
         >>> from earlystop import History
         >>> history = History({"loss": [[3.0, 2.0], [5.0, 4.0], [1.0, 0.0]]})
@@ -353,7 +292,7 @@ class History:
         if lengths.ndim != 1 or not len(lengths):
             raise HistoryError(f"a history needs runs: {runs!r} of {self.runs} gives none")
         names = [self.names[row] for row in np.arange(self.runs)[rows]]
-        return _made(
+        return history_of(
             {name: array[rows] for name, array in self.metrics.items()},
             {name: gaps[rows] for name, gaps in self._gaps.items()},
             lengths,
@@ -362,18 +301,18 @@ class History:
             self.report,
         )
 
-    __iter__: Any = None  # else Python would ask for one number after another
+    __iter__: Any = None  # else Python would index with 0, 1, ...
 
     def __reduce__(self) -> Any:
         arrays = dict(self.metrics), self._gaps, self.lengths, self.given_names
-        return _made, (*arrays, dict(self.coordinates), self.report)
+        return history_of, (*arrays, dict(self.coordinates), self.report)
 
     def __repr__(self) -> str:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"History({runs}, up to {self.epochs} epochs: {', '.join(self.metrics)})"
 
 
-def _made(
+def history_of(
     metrics: dict[str, Any],
     gaps: dict[str, Any],
     lengths: Any,
@@ -391,154 +330,9 @@ def _made(
     return history
 
 
-def unreported(name: str, owner: str, there: Iterable[str]) -> MissingMetricError:
-    """The error for a metric that `owner` asks for; there: the metrics that are reported."""
+def unreported(name: str, owner: str, reported: Iterable[str]) -> MissingMetricError:
+    """The error for a metric that `owner` needs, beside those that are reported."""
     return MissingMetricError(
         f"{owner} asks for {name!r}, but no epoch of this history reports {name!r}: "
-        f"{name_advice(name, there)}"
+        f"{name_advice(name, reported)}"
     )
-
-
-def _columns_of(table: Any) -> dict[Any, Any] | None:
-    """The columns of a mapping or a data frame, by name; None for anything else."""
-    if not hasattr(table, "__getitem__") or hasattr(table, "collect"):  # a frame yet to be made
-        return None
-    for names in ("keys", "column_names", "columns"):  # a mapping or pandas; pyarrow; polars
-        found = getattr(table, names, None)
-        if found is not None:
-            there = list(found() if callable(found) else found)
-            if len(set(there)) < len(there):
-                raise HistoryError(f"the names of metrics must differ, got {there!r}")
-            return {name: table[name] for name in there}
-    return None
-
-
-def _columns(run: Any, place: int) -> dict[str, tuple[Floats, Bools | None]]:
-    columns = {}
-    for name, values in (_columns_of(run) or {}).items():
-        if not isinstance(name, str):
-            raise HistoryError(f"the names of metrics must be strings, got {name!r} in run {place}")
-        columns[name] = _array(f"{name} of run {place}", values, of_one_run=True)
-    return columns
-
-
-def _array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bools | None]:
-    """The values as (runs, epochs) of a real dtype, and where they are gaps (None: nowhere)."""
-    gaps: Any = None
-    if isinstance(values, np.ma.MaskedArray):
-        gaps = np.ma.getmaskarray(values).copy()
-        array = np.asarray(values.data)
-    else:
-        array = _plain_array(name, values)
-    if array.dtype == object:
-        if any(isinstance(value, str) for value in array.flat):
-            raise HistoryError(f"the values of {name} must be real numbers, got text among them")
-        missing = np.array([value is None for value in array.flat]).reshape(array.shape)
-        gaps = missing if gaps is None else gaps | missing
-        array = _numbers(name, np.where(gaps, np.nan, array))
-    if array.dtype.kind not in "fiub":
-        raise HistoryError(f"the values of {name} must be real numbers, got {array.dtype}")
-    if array.ndim == 1:
-        array = array[None, :]
-        gaps = None if gaps is None else gaps[None, :]
-    elif array.ndim != 2 or of_one_run:
-        wanted = "(epochs,)" if of_one_run else "(runs, epochs) or (epochs,)"
-        raise HistoryError(f"{name} must have shape {wanted}, got {array.shape}")
-    return array, gaps if gaps is not None and gaps.any() else None
-
-
-def _plain_array(name: str, values: Any) -> Any:
-    if isinstance(values, (str, bytes)) or not isinstance(values, (Iterable, np.ndarray)):
-        raise HistoryError(f"the values of {name} must be a sequence, got {values!r:.80}")
-    try:
-        if isinstance(values, np.memmap):
-            return values
-        if type(getattr(getattr(values, "dtype", None), "na_value", None)).__name__ == "NAType":
-            column: Any = values  # pandas, with gaps of its own
-            values = column.astype(object).where(column.notna(), None)
-        if _has_nulls(values):
-            column = values
-            values = column.to_list() if hasattr(column, "to_list") else column.to_pylist()
-        if hasattr(values, "__array__"):
-            return np.asarray(values)
-        values = [_unmasked(value) for value in values]
-        if not _ragged(values):
-            return np.asarray(values)
-    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
-        raise HistoryError(f"the values of {name} do not form an array: {error}") from error
-    raise HistoryError(
-        f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
-        "run 0}, ...]), or one padded array with `lengths`"
-    )
-
-
-def _unmasked(value: Any) -> Any:
-    """A row, or a value, with None for what is masked."""
-    if value is np.ma.masked:
-        return None
-    if isinstance(value, np.ma.MaskedArray):
-        return value.astype(object).tolist()
-    if isinstance(value, (list, tuple)) and any(x is np.ma.masked for x in value):
-        return [_unmasked(x) for x in value]
-    return value
-
-
-def _has_nulls(values: Any) -> bool:
-    """Does a column of polars or pyarrow have gaps, which are not NaN there?"""
-    count = getattr(values, "null_count", 0)
-    return bool(count() if callable(count) else count)
-
-
-def _ragged(values: Sequence[Any]) -> bool:
-    rows = [isinstance(v, (Sequence, np.ndarray)) and not isinstance(v, str) for v in values]
-    return len({len(v) if row else -1 for v, row in zip(values, rows, strict=True)}) > 1
-
-
-def _numbers(name: str, array: Any) -> Any:
-    try:
-        return array.astype(np.float64)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise HistoryError(f"the values of {name} must be real numbers: {error}") from error
-
-
-def _coordinate(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
-    """A coordinate of the epochs, shape (runs, epochs), NaN where it is not known."""
-    array, gaps = _array(f"the coordinate {name!r}", values)
-    if array.shape != shape:
-        raise HistoryError(
-            f"the coordinate {name!r} must have the shape of the metrics, (runs, epochs) = "
-            f"{shape}, got {array.shape}"
-        )
-    if gaps is not None:
-        array = np.where(gaps, np.nan, array)
-    return array
-
-
-def _lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    runs, epochs = shape
-    if lengths is None:
-        return np.full(runs, epochs, dtype=np.int64)
-    array = np.asarray(list(lengths) if isinstance(lengths, Iterator) else lengths)
-    if array.dtype.kind == "f" and (array == np.floor(array)).all():
-        array = array.astype(np.int64)  # of a data frame, say
-    if array.shape != (runs,) or array.dtype.kind not in "iu":
-        raise HistoryError(
-            f"`lengths` must be {runs} whole numbers, one a run, got "
-            f"{array.dtype} of shape {array.shape}"
-        )
-    if array.min() < 0 or array.max() > epochs:
-        raise HistoryError(
-            f"`lengths` must lie between 0 and the {epochs} epochs there are, got "
-            f"{array.min()} to {array.max()}"
-        )
-    return np.array(array, dtype=np.int64)
-
-
-def _names(names: Iterable[str], runs: int) -> tuple[str, ...]:
-    result = tuple(map(str, [names] if isinstance(names, str) else names))
-    if len(result) != runs or len(set(result)) != runs:
-        raise HistoryError(
-            f"`names` must be {runs} different names, one a run, got {len(result)} "
-            f"({len(set(result))} different)"
-        )
-    return result

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engine.compiled import VectorProgram, compile_vectorized
-from ..history.history import Bools, History
+from ..history.arrays import Bools
+from ..history.history import History
 from ..language.rule import Rule, advance
 
 __all__ = [

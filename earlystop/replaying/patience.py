@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..history.history import Bools, History
+from ..history.arrays import Bools
+from ..history.history import History
 from ..language.rule import AnyOf, Rule
 from ..rules import Best, Never, Patience
 from . import batches as lanes_module

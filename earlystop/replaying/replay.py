@@ -23,7 +23,8 @@ from ..engine.compiled import Advance, compile_scalar
 from ..engine.decision import Decision
 from ..engine.stopper import Stopper
 from ..errors import MissingMetricError, RuleError, RuleTypeError, name_advice
-from ..history.history import Bools, History
+from ..history.arrays import Bools
+from ..history.history import History
 from ..language.rule import Rule
 from ..language.settings import Positive, validated
 from ..language.tracing import OnMissing, flatten

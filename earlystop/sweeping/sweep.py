@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from .._parallel import in_order, progress_bar
 from ..errors import HistoryError, RuleError, RuleTypeError
-from ..history.history import Bools, History, unreported
+from ..history.arrays import Bools
+from ..history.history import History, unreported
 from ..language.rule import AnyOf, Rule
 from ..language.settings import Count, Positive, validated
 from ..language.tracing import OnMissing

@@ -199,11 +199,11 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "lengths of another number": (
         lambda: es.History({"loss": [[1, 2]]}, lengths=[1, 2]),
-        "`lengths` must be 1 whole numbers, one a run, got int64 of shape (2,)",
+        "`lengths` must be 1 whole numbers, one per run, got int64 of shape (2,)",
     ),
     "lengths that are no whole numbers": (
         lambda: es.History({"loss": [[1, 2]]}, lengths=[1.5]),
-        "`lengths` must be 1 whole numbers, one a run, got float64 of shape (1,)",
+        "`lengths` must be 1 whole numbers, one per run, got float64 of shape (1,)",
     ),
     "lengths beyond the array": (
         lambda: es.History({"loss": [[1, 2]]}, lengths=[3]),
@@ -211,7 +211,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "names that repeat": (
         lambda: es.History({"loss": [[1], [2]]}, names=["a", "a"]),
-        "`names` must be 2 different names, one a run, got 2 (1 different)",
+        "`names` must be 2 different names, one per run, got 2 (1 different)",
     ),
     "no runs to join": (
         lambda: es.History.from_runs([]),

@@ -1,0 +1,245 @@
+"""The values of a history as arrays of shape (runs, epochs), and their gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import HistoryError
+
+__all__ = ["Bools", "Floats", "as_metrics", "stack_runs"]
+
+
+Floats: TypeAlias = npt.NDArray[Any]
+
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+
+def columns_of(table: Any) -> dict[Any, Any] | None:
+    """The columns of a mapping or a data frame, by name; None for anything else."""
+    if not hasattr(table, "__getitem__") or hasattr(table, "collect"):  # a lazy frame
+        return None
+    for names in ("keys", "column_names", "columns"):  # a mapping or pandas; pyarrow; polars
+        found = getattr(table, names, None)
+        if found is not None:
+            listed = list(found() if callable(found) else found)
+            if len(set(listed)) < len(listed):
+                raise HistoryError(f"the names of metrics must differ, got {listed!r}")
+            return {name: table[name] for name in listed}
+    return None
+
+
+def as_metrics(metrics: Any) -> tuple[dict[str, Floats], dict[str, Bools]]:
+    """The metrics of a history as arrays of one shape, and the gaps of those that have any.
+
+    Raises HistoryError, saying which metric and what was expected.
+    """
+    columns = columns_of(metrics)
+    if columns is None:
+        raise HistoryError(
+            "expected a mapping from metric name to values, such as "
+            f"{{'val_loss': [[0.9, 0.8]]}}, got {type(metrics).__name__}"
+        )
+    if not columns:
+        raise HistoryError("a history needs at least one metric, got none")
+    arrays: dict[str, Floats] = {}
+    gaps: dict[str, Bools] = {}
+    for name, values in columns.items():
+        if not isinstance(name, str):
+            raise HistoryError(f"the names of metrics must be strings, got {name!r}")
+        arrays[name], missing = as_array(name, values)
+        if missing is not None:
+            gaps[name] = missing
+    _check_shapes(arrays)
+    return arrays, gaps
+
+
+def _check_shapes(arrays: dict[str, Floats]) -> None:
+    first, shape = next((name, array.shape) for name, array in arrays.items())
+    for name, array in arrays.items():
+        if array.shape != shape:
+            raise HistoryError(
+                f"metrics must have one shape (runs, epochs): {first!r} has {shape}, {name!r} "
+                f"has {array.shape}; say None where a metric was not reported, give `lengths` "
+                "for runs of unequal length, or use History.from_runs"
+            )
+    if 0 in shape:
+        raise HistoryError(f"a history needs runs and epochs, got shape (runs, epochs) = {shape}")
+
+
+def stack_runs(runs: Iterable[Any]) -> tuple[dict[str, Any], list[int]]:
+    """Runs, each a mapping from metric to values, as masked arrays (runs, epochs); their lengths.
+
+    Raises HistoryError, saying which run and what was expected.
+    """
+    columns: list[dict[str, tuple[Floats, Bools | None]]] = []
+    lengths: list[int] = []
+    for number, run in enumerate(runs):
+        columns.append(_run_columns(run, number))
+        sizes = {name: array.shape[1] for name, (array, _) in columns[-1].items()}
+        if len(set(sizes.values())) > 1:
+            raise HistoryError(
+                f"the metrics of run {number} differ in length: "
+                + ", ".join(f"{name} {size}" for name, size in sizes.items())
+                + "; say None where a metric was not reported"
+            )
+        lengths.append(next(iter(sizes.values()), 0))
+    if not columns:
+        raise HistoryError("a history needs at least one run, got none")
+    names = dict.fromkeys(name for run in columns for name in run)
+    return {name: _stacked(name, columns, lengths) for name in names}, lengths
+
+
+def _stacked(
+    name: str, columns: list[dict[str, tuple[Floats, Bools | None]]], lengths: list[int]
+) -> Any:
+    shape = (len(columns), max(lengths))
+    values, missing = np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)
+    for number, (run, length) in enumerate(zip(columns, lengths, strict=True)):
+        if name in run:
+            array, gaps = run[name]
+            values[number, :length] = array[0]
+            missing[number, :length] = False if gaps is None else gaps[0]
+    return np.ma.MaskedArray(values, mask=missing)
+
+
+def _run_columns(run: Any, number: int) -> dict[str, tuple[Floats, Bools | None]]:
+    found = columns_of(run)
+    if found is None:
+        raise HistoryError(
+            f"run {number} should be a mapping from metric name to values, got {type(run).__name__}"
+        )
+    columns = {}
+    for name, values in found.items():
+        if not isinstance(name, str):
+            raise HistoryError(
+                f"the names of metrics must be strings, got {name!r} in run {number}"
+            )
+        columns[name] = as_array(f"{name} of run {number}", values, of_one_run=True)
+    return columns
+
+
+def as_array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bools | None]:
+    """Values as (runs, epochs) of a real dtype, and a mask of their gaps; None for no gaps."""
+    gaps: Any = None
+    if isinstance(values, np.ma.MaskedArray):
+        gaps = np.ma.getmaskarray(values).copy()
+        array = np.asarray(values.data)
+    else:
+        array = _plain_array(name, values)
+    if array.dtype == object:
+        if any(isinstance(value, str) for value in array.flat):
+            raise HistoryError(f"the values of {name} must be real numbers, got text among them")
+        missing = np.array([value is None for value in array.flat]).reshape(array.shape)
+        gaps = missing if gaps is None else gaps | missing
+        array = _numbers(name, np.where(gaps, np.nan, array))
+    if array.dtype.kind not in "fiub":
+        raise HistoryError(f"the values of {name} must be real numbers, got {array.dtype}")
+    if array.ndim == 1:
+        array = array[None, :]
+        gaps = None if gaps is None else gaps[None, :]
+    elif array.ndim != 2 or of_one_run:
+        wanted = "(epochs,)" if of_one_run else "(runs, epochs) or (epochs,)"
+        raise HistoryError(f"{name} must have shape {wanted}, got {array.shape}")
+    return array, gaps if gaps is not None and gaps.any() else None
+
+
+def _plain_array(name: str, values: Any) -> Any:
+    if isinstance(values, (str, bytes)) or not isinstance(values, (Iterable, np.ndarray)):
+        raise HistoryError(f"the values of {name} must be a sequence, got {values!r:.80}")
+    try:
+        if isinstance(values, np.memmap):
+            return values
+        if type(getattr(getattr(values, "dtype", None), "na_value", None)).__name__ == "NAType":
+            column: Any = values  # of pandas, with its own kind of gap
+            values = column.astype(object).where(column.notna(), None)
+        if _has_nulls(values):
+            column = values
+            values = column.to_list() if hasattr(column, "to_list") else column.to_pylist()
+        if hasattr(values, "__array__"):
+            return np.asarray(values)
+        values = [_unmasked(value) for value in values]
+        if not _ragged(values):
+            return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise HistoryError(f"the values of {name} do not form an array: {error}") from error
+    raise HistoryError(
+        f"the runs of {name} differ in length: use History.from_runs([{{{name!r}: values of "
+        "run 0}, ...]), or one padded array with `lengths`"
+    )
+
+
+def _unmasked(value: Any) -> Any:
+    """A row or a value, with None in place of what is masked."""
+    if value is np.ma.masked:
+        return None
+    if isinstance(value, np.ma.MaskedArray):
+        return value.astype(object).tolist()
+    if isinstance(value, (list, tuple)) and any(x is np.ma.masked for x in value):
+        return [_unmasked(x) for x in value]
+    return value
+
+
+def _has_nulls(values: Any) -> bool:
+    """Does a column of polars or pyarrow have gaps, which are not NaN there?"""
+    count = getattr(values, "null_count", 0)
+    return bool(count() if callable(count) else count)
+
+
+def _ragged(values: Sequence[Any]) -> bool:
+    rows = [isinstance(v, (Sequence, np.ndarray)) and not isinstance(v, str) for v in values]
+    return len({len(v) if row else -1 for v, row in zip(values, rows, strict=True)}) > 1
+
+
+def _numbers(name: str, array: Any) -> Any:
+    try:
+        return array.astype(np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise HistoryError(f"the values of {name} must be real numbers: {error}") from error
+
+
+def as_coordinate(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
+    """A coordinate of the epochs, shape (runs, epochs), NaN where unknown."""
+    array, gaps = as_array(f"the coordinate {name!r}", values)
+    if array.shape != shape:
+        raise HistoryError(
+            f"the coordinate {name!r} must have the shape of the metrics, (runs, epochs) = "
+            f"{shape}, got {array.shape}"
+        )
+    if gaps is not None:
+        array = np.where(gaps, np.nan, array)
+    return array
+
+
+def as_lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    runs, epochs = shape
+    if lengths is None:
+        return np.full(runs, epochs, dtype=np.int64)
+    array = np.asarray(list(lengths) if isinstance(lengths, Iterator) else lengths)
+    if array.dtype.kind == "f" and (array == np.floor(array)).all():
+        array = array.astype(np.int64)  # from a data frame, say
+    if array.shape != (runs,) or array.dtype.kind not in "iu":
+        raise HistoryError(
+            f"`lengths` must be {runs} whole numbers, one per run, got "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    if array.min() < 0 or array.max() > epochs:
+        raise HistoryError(
+            f"`lengths` must lie between 0 and the {epochs} epochs there are, got "
+            f"{array.min()} to {array.max()}"
+        )
+    return np.array(array, dtype=np.int64)
+
+
+def as_names(names: Iterable[str], runs: int) -> tuple[str, ...]:
+    result = tuple(map(str, [names] if isinstance(names, str) else names))
+    if len(result) != runs or len(set(result)) != runs:
+        raise HistoryError(
+            f"`names` must be {runs} different names, one per run, got {len(result)} "
+            f"({len(set(result))} different)"
+        )
+    return result
