@@ -32,11 +32,17 @@ from ..errors import (
     name_advice,
 )
 from ..language.direction import Mode
-from ..language.rule import Rule
-from ..language.state import decode_state, encode_state, number_from_json, number_to_json
-from ..language.tracing import OnMissing, flatten, unflatten
+from ..language.rule import OnMissing, Rule
+from ..language.state import (
+    decode_state,
+    encode_state,
+    flatten,
+    number_from_json,
+    number_to_json,
+    unflatten,
+)
 from ..rules import ELAPSED, Best, Never, Patience
-from .compiled import compile_scalar
+from .scalar import compile_scalar
 
 __all__ = ["Decision", "EarlyStopping", "Stopper", "as_floats"]
 
