@@ -65,9 +65,9 @@ class Computation:
 
 
 class WindowItem(NamedTuple):
-    """One value of a window, by its index."""
+    """One value of a window; negative positions count from the newest."""
 
-    index: int
+    position: int
 
 
 class MetricValue(NamedTuple):
