@@ -56,7 +56,7 @@ OnMissing = Literal["raise", "skip"]
 """What an epoch without a rule's metric means: an error, or nothing for that rule."""
 
 
-class Rule(Config):
+class Rule(Config, abstract=True):
     """Base of all rules; see the top of this module for how to write one.
 
     Raises RuleError (a ValueError) or RuleTypeError (a TypeError, too) for settings that make no
