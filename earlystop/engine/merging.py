@@ -13,7 +13,7 @@ from typing import Any
 
 from ..language.rule import Rule
 from ..language.tape import Trace, operand_key
-from ..language.tracing import TracedMetrics
+from ..language.traced_metrics import TracedMetrics
 from .recording import Recording, record
 
 __all__ = ["record_merged"]

@@ -14,7 +14,8 @@ from ..errors import RuleError
 from ..language.rule import Rule, advance
 from ..language.state import flatten, is_state, same_shape, unflatten
 from ..language.tape import Kind, Line, MetricPresent, MetricValue, Operand, Ref, Trace
-from ..language.tracing import Traced, TracedMetrics, kind_of, operand_of
+from ..language.traced_metrics import TracedMetrics
+from ..language.tracing import Traced, kind_of, operand_of
 
 __all__ = ["Recording", "metrics_read", "presence_read", "record"]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..language.rule import OnMissing, Rule
 from ..language.tape import Line, MetricValue, Trace, needed_lines, refs_in
-from ..language.tracing import TracedMetrics
+from ..language.traced_metrics import TracedMetrics
 from .recording import Recording, record
 from .source import Names, define, expression, operand_text, template_of
 

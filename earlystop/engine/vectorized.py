@@ -7,7 +7,7 @@ from typing import Any
 
 from ..language.rule import Rule
 from ..language.tape import Trace
-from ..language.tracing import TracedMetrics
+from ..language.traced_metrics import TracedMetrics
 from .merging import record_merged
 from .vector_source import VectorCode, write_vector_code
 

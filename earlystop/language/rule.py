@@ -30,7 +30,6 @@ counters: arrays hold them in 64 bits.
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,10 +37,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import RuleError, RuleTypeError
 from .codec import rule_from_dict, rule_to_dict
 from .config import Config
+from .contract import check_class
 from .ops import invert, reported, where
 from .parser import parse_rule
-from .registry import check_name, register
-from .tracing import TracedMetrics
+from .registry import register
+from .traced_metrics import TracedMetrics, traced_step
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -69,9 +69,7 @@ class Rule(Config, abstract=True):
     """
 
     def __init_subclass__(cls) -> None:
-        check_name(cls)
-        _check_fields(cls)
-        _check_methods(cls)
+        check_class(cls, Rule)
         super().__init_subclass__()
         register(cls)
 
@@ -198,59 +196,22 @@ class Rule(Config, abstract=True):
         )
 
 
-def _check_fields(cls: type[Rule]) -> None:
-    """Refuse a field that would hide what every rule has, such as `metrics` or `settings`."""
-    reserved = [name for name in dir(Rule) if not name.startswith("_")]
-    for name, annotation in vars(cls).get("__annotations__", {}).items():
-        if name in reserved and "ClassVar" not in str(annotation):
-            raise RuleError(
-                f"`{cls.__name__}.{name}` cannot be a field, because every rule has an attribute "
-                f"{name!r}: choose another name (reserved: {', '.join(reserved)})"
-            )
-
-
-def _check_methods(cls: type[Rule]) -> None:
-    """Refuse a class whose rules could not keep the contract."""
-    name = cls.__name__
-    if "__post_init__" in vars(cls):
-        raise RuleError(
-            f"`{name}` must not define `__post_init__`, which checks its settings: "
-            "put checks of its own into `validate`"
-        )
-    if cls.step is Rule.step:
-        raise RuleError(f"`{name}` must define `step(self, state, metrics, epoch)`")
-    if len(inspect.signature(cls.step).parameters) != 4:
-        raise RuleError(f"`{name}.step` must take (self, state, metrics, epoch)")
-
-
 def advance(rule: Rule, state: State, metrics: Any, epoch: Any) -> tuple[State, Any]:
     """One guarded step: without its metrics a rule keeps its state and does not fire.
 
-    Rules that are made of rules step all of them through this at every epoch: a rule that were
-    skipped because another has decided already would lose count.
+    A rule made of rules steps every one of them through this at every epoch: one that is skipped
+    because another has already decided would lose count.
     """
     present = reported(metrics, rule.metrics)
     if present is False:
         return state, False
     if isinstance(metrics, TracedMetrics):
-        after, fires = _traced_step(rule, state, metrics, epoch)
+        after, fires = traced_step(rule, state, metrics, epoch)
     else:
         after, fires = rule.step(state, metrics, epoch)
     if present is True:
         return after, fires
     return where(present, after, state), present & fires
-
-
-def _traced_step(rule: Rule, state: State, metrics: TracedMetrics, epoch: Any) -> tuple[State, Any]:
-    """A step on stand-ins, which may read the metrics of its rule and no others."""
-    trace, own = metrics.trace, metrics.for_rule()
-    own.reported(rule.metrics)
-    outer, trace.owner = trace.owner, type(rule).__name__
-    result: Any = rule.step(state, own, epoch)  # type: ignore[arg-type]  # stands for a mapping
-    trace.owner = outer
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise RuleError(f"`{type(rule).__name__}.step` must return (state, fires), got {result!r}")
-    return result
 
 
 class AnyOf(Rule):

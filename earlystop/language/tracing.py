@@ -11,27 +11,14 @@ with what to write instead.
 
 from __future__ import annotations
 
-import copy
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..errors import RuleError
-from .tape import (
-    AnyNonFinite,
-    Computation,
-    Kind,
-    MetricPresent,
-    MetricValue,
-    Operand,
-    Recorded,
-    Ref,
-    Trace,
-    WindowItem,
-)
+from .tape import Computation, Kind, Operand, Recorded, Ref, Trace, WindowItem
 
-__all__ = ["Traced", "TracedMetrics", "kind_of", "operand_of", "record_operation"]
+__all__ = ["Traced", "kind_of", "operand_of", "record_operation", "traced"]
 
 _INFIX = {
     symbol: Computation(function, inline=f"{{0}} {symbol} {{1}}", ufunc=ufunc)
@@ -122,7 +109,7 @@ class Traced:
             self.trace.refuse("takes an item of a number", "only a window has items")
         if isinstance(index, slice):
             self.trace.refuse("takes a slice of a window", "use `push` to move it on")
-        return _record(self.trace, WindowItem(operator.index(index)), "float", self)
+        return traced(self.trace, WindowItem(operator.index(index)), "float", self)
 
     def _arithmetic(self, symbol: str, a: Any, b: Any) -> Traced:
         kinds = [kind_of(self.trace, a), kind_of(self.trace, b)]
@@ -134,7 +121,7 @@ class Traced:
                 "multiplies whole numbers, which may overflow in an array", "use floats"
             )
         a, b = (int(x) if isinstance(x, bool) else x for x in (a, b))
-        return _record(self.trace, _INFIX[symbol], kind, a, b)
+        return traced(self.trace, _INFIX[symbol], kind, a, b)
 
     def _division(self, symbol: str, a: Any, b: Any) -> Traced:
         if isinstance(b, Traced) or b == 0:
@@ -150,14 +137,14 @@ class Traced:
             return True
         if "window" in (self.kind, kind_of(self.trace, other)):
             self.trace.refuse("compares a window", "compare its values")
-        return _record(self.trace, _INFIX[symbol], "bool", self, other)
+        return traced(self.trace, _INFIX[symbol], "bool", self, other)
 
     def _logic(self, symbol: str, other: Any) -> Any:
         if self.kind != "bool" or kind_of(self.trace, other) != "bool":
             self.trace.refuse("uses `&` or `|` on numbers", "compare first: `(a < b) & (c < d)`")
         if isinstance(other, bool):
             return self if other == (symbol == "and") else other
-        return _record(self.trace, _INFIX[symbol], "bool", self, other)
+        return traced(self.trace, _INFIX[symbol], "bool", self, other)
 
     def __add__(self, other: Any) -> Traced:
         return self._arithmetic("+", self, other)
@@ -187,7 +174,7 @@ class Traced:
         return self._division("%", self, other)
 
     def __abs__(self) -> Traced:
-        return _record(self.trace, _ABSOLUTE, self.kind, self)
+        return traced(self.trace, _ABSOLUTE, self.kind, self)
 
     def __neg__(self) -> Traced:
         if self.kind == "bool":
@@ -250,7 +237,8 @@ def operand_of(trace: Trace, value: Any) -> Operand:
     return python_type(value)
 
 
-def _record(trace: Trace, operation: Recorded, kind: Kind, *values: Any) -> Traced:
+def traced(trace: Trace, operation: Recorded, kind: Kind, *values: Any) -> Traced:
+    """Record an operation on values; the stand-in for its result."""
     operands = [operand_of(trace, value) for value in values]
     return Traced(trace, trace.emit(operation, kind, *operands))
 
@@ -268,7 +256,7 @@ def record_operation(trace: Trace, operation: Any, values: Sequence[Any]) -> Any
         kind = kind_of(trace, values[0])
     else:
         kind = operation.kind
-    return _record(trace, operation, kind, *values)
+    return traced(trace, operation, kind, *values)
 
 
 def _common_kind(trace: Trace, a: Any, b: Any) -> Kind:
@@ -278,83 +266,3 @@ def _common_kind(trace: Trace, a: Any, b: Any) -> Kind:
     if kinds != {"int", "float"}:
         trace.refuse(f"chooses between a {' and a '.join(sorted(kinds))}", "use one kind")
     return "float"
-
-
-class TracedMetrics:
-    """Stands for the metrics of a check.
-
-    names: all metrics that any check may report; None: not known in advance.
-    certain: those that every check reports.
-    """
-
-    def __init__(
-        self,
-        trace: Trace,
-        names: Sequence[str] | None = None,
-        certain: frozenset[str] = frozenset(),
-    ) -> None:
-        self.trace, self._names, self._certain = trace, names, certain
-        self._replaced: dict[str, Any] = {}
-        self._asked: set[str] = set()
-
-    def for_rule(self) -> TracedMetrics:
-        """The same metrics for another rule, which has not asked for any yet."""
-        other = copy.copy(self)
-        other._asked = set()
-        return other
-
-    def reported(self, names: tuple[str, ...]) -> Any:
-        self._asked.update(names)
-        present: Any = True
-        for name in names:
-            present = present & self._present(name)
-        return present
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._asked:
-            self.trace.refuse(
-                f"reads the metric {name!r}, which is not among its monitors",
-                "keep the name in a field called `monitor` or `..._monitor`, or ask "
-                "`reported(metrics, (name,))` first",
-            )
-        return self._replaced[name] if name in self._replaced else self._value(name)
-
-    def _refuse_dict_use(self, *_: Any, **__: Any) -> NoReturn:
-        self.trace.refuse(
-            "goes through the metrics, or asks whether one is there",
-            "read those you name, with `metrics[name]`; ask `reported(metrics, (name,))`",
-        )
-
-    __iter__ = __contains__ = __len__ = get = items = keys = values = _refuse_dict_use
-
-    def replaced(self, name: str, value: Any) -> TracedMetrics:
-        other = copy.copy(self)
-        other._replaced = {**self._replaced, name: value}
-        return other
-
-    def any_nonfinite(self) -> Any:
-        hidden = tuple(self._replaced)
-        if self._names is None:
-            found = _record(self.trace, AnyNonFinite(hidden), "bool")
-        else:
-            found = self._any_bad({n: self._value(n) for n in self._names if n not in hidden})
-        return found | self._any_bad(self._replaced)
-
-    def _any_bad(self, values: dict[str, Any]) -> Any:
-        found: Any = False
-        for name, value in values.items():
-            bad = _record(self.trace, _INFIX["!="], "bool", value - value, 0.0)
-            found = found | (self._present(name) & bad)
-        return found
-
-    def _present(self, name: str) -> Any:
-        if name in self._certain:
-            return True
-        if self._names is not None and name not in self._names:
-            return False
-        return _record(self.trace, MetricPresent(name), "bool")
-
-    def _value(self, name: str) -> Any:
-        if self._names is not None and name not in self._names:
-            return math.nan
-        return _record(self.trace, MetricValue(name, name in self._certain), "float")

@@ -18,7 +18,7 @@ from earlystop.engine.source import Names, define
 from earlystop.engine.vectorized import compile_vectorized
 from earlystop.language.ops import Operation
 from earlystop.language.tape import Ref, Trace, needed_lines
-from earlystop.language.tracing import TracedMetrics
+from earlystop.language.traced_metrics import TracedMetrics
 
 NAMES = ("loss", "val_loss")
 
