@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -82,3 +82,44 @@ def test_a_subclass_of_a_rule_may_change_its_fields() -> None:
 
     assert Patient("loss").patience == 50
     assert list(field_annotations(Patient)) == list(field_annotations(es.Patience))
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(es.RuleError, match="there is a rule called 'Patience' already"):
+
+        class Patience(es.Rule):
+            pass
+
+
+def test_classes_that_cannot_keep_the_contract_are_refused_when_they_are_written() -> None:
+    with pytest.raises(es.RuleError, match=r"must take \(self, state, metrics, epoch\)"):
+
+        class TwoArguments(es.Rule):
+            def step(self, state: Any, metrics: Any) -> Any:
+                return state, True
+
+    with pytest.raises(es.RuleError, match="put checks of its own into `validate`"):
+
+        class OwnChecks(es.Rule):
+            def __post_init__(self) -> None:
+                pass
+
+    with pytest.raises(es.RuleError, match="must define `step"):
+
+        class Stepless(es.Rule):
+            monitor: str
+
+
+def test_a_rule_in_a_function_may_be_defined_again() -> None:
+    def make() -> es.Rule:
+        class Mine(es.Rule):
+            class State(NamedTuple):
+                seen: int = 0
+
+            def step(self, state: State, metrics: Any, epoch: Any) -> tuple[State, Any]:
+                return self.State(state.seen + 1), state.seen >= 1
+
+        return Mine()
+
+    first, second = make(), make()
+    assert [es.Stopper(rule).step({}).stop for rule in (first, second)] == [False, False]
