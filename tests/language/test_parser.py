@@ -111,18 +111,18 @@ def test_text_is_asked_for() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "__import__('pathlib').Path(PLACE).touch()",
-        "open(PLACE, 'w')",
-        "Patience(open(PLACE, 'w'))",
-        "Patience(__import__('os').system('touch ' + PLACE))",
-        "Never().__class__.__init__.__globals__['__builtins__']['open'](PLACE, 'w')",
-        "[Never() for _ in [open(PLACE, 'w')]]",
-        "(lambda: open(PLACE, 'w'))()",
-        "Patience(f\"{open(PLACE, 'w')}\")",
-        "Never() if open(PLACE, 'w') else Never()",
-        "(x := open(PLACE, 'w'))",
-        "Never() | open(PLACE, 'w')",
-        "exec(\"open(PLACE, 'w')\")",
+        "__import__('pathlib').Path(PATH).touch()",
+        "open(PATH, 'w')",
+        "Patience(open(PATH, 'w'))",
+        "Patience(__import__('os').system('touch ' + PATH))",
+        "Never().__class__.__init__.__globals__['__builtins__']['open'](PATH, 'w')",
+        "[Never() for _ in [open(PATH, 'w')]]",
+        "(lambda: open(PATH, 'w'))()",
+        "Patience(f\"{open(PATH, 'w')}\")",
+        "Never() if open(PATH, 'w') else Never()",
+        "(x := open(PATH, 'w'))",
+        "Never() | open(PATH, 'w')",
+        "exec(\"open(PATH, 'w')\")",
         "Rule()",
         "Patience.__init__('loss')",
         "es.stopper.Stopper(Never())",
@@ -130,10 +130,10 @@ def test_text_is_asked_for() -> None:
     ],
 )
 def test_hostile_text_does_nothing(text: str, tmp_path: Path) -> None:
-    place = tmp_path / "touched"
+    path = tmp_path / "touched"
     with pytest.raises(es.RuleError):
-        parse_rule(text.replace("PLACE", repr(str(place))))
-    assert not place.exists()
+        parse_rule(text.replace("PATH", repr(str(path))))
+    assert not path.exists()
 
 
 WORDS = [cls.__name__ for cls in library_rules()]

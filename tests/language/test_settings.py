@@ -125,8 +125,8 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
         "`ProgressQuotient(monitor='val_accuracy', train_monitor='loss')` needs two metrics with "
         "the same direction, got 'max' and 'min': take the loss of both, or pass `mode`",
     ),
-    "no parts": (es.AnyOf, ValueError, "`AnyOf()` needs at least one rule"),
-    "parts that are none": (
+    "no rules": (es.AnyOf, ValueError, "`AnyOf()` needs at least one rule"),
+    "items that are no rules": (
         lambda: es.AllOf(es.MaxEpochs(3), 3),
         TypeError,
         "`AllOf(rules=...)` must be a Rule, got (MaxEpochs(3), 3)",
@@ -172,7 +172,7 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "`MaxEpochs(n=...)` must be a whole number of at least 1, got '3'",
     ),
-    "bad parts in JSON": (
+    "bad items in JSON": (
         lambda: es.Rule.from_dict({"AnyOf": {"rules": 3}}),
         ValueError,
         "expected a list in the settings of AnyOf, got 3",
@@ -193,7 +193,7 @@ class Name(str, enum.Enum):
     LOSS = "loss"
 
 
-def test_settings_are_brought_to_one_form() -> None:
+def test_settings_are_converted_to_one_form() -> None:
     rule = es.Patience(
         Name.LOSS,
         patience=np.int64(3),
@@ -207,7 +207,7 @@ def test_settings_are_brought_to_one_form() -> None:
     assert rule == es.Patience("loss", 3, mode="min", baseline=0.5)
 
 
-def test_replace_settles_the_mode_anew_only_where_it_was_left_to_the_name() -> None:
+def test_replace_resolves_the_mode_again_only_if_it_was_left_to_the_name() -> None:
     assert es.Best("loss").replace(monitor="accuracy").mode == "max"
     assert es.Best("loss", mode="min").replace(monitor="accuracy").mode == "min"
     assert (es.MaxEpochs(1) | es.MaxEpochs(2)).replace(rules=(es.MaxEpochs(3),)) == es.AnyOf(
@@ -269,7 +269,7 @@ class Undirected(es.Rule):
         return state, True
 
 
-def test_fields_that_cannot_be_settled_are_refused_when_a_rule_is_made() -> None:
+def test_fields_that_cannot_be_checked_are_refused_when_a_rule_is_made() -> None:
     with pytest.raises(
         es.RuleError, match=r"`Changeable\.values` must be a value: a tuple, not a l"
     ):

@@ -1,4 +1,4 @@
-"""The contract: what holds for every rule there is. New rules are found by themselves."""
+"""The contract: what holds for every rule. New rules are found automatically."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.engine.scalar import compile_scalar
 from earlystop.language.rule import advance
 from earlystop.language.state import flatten, unflatten
 from earlystop.replaying import replay as replaying
@@ -72,7 +73,7 @@ def test_replay_in_lanes_takes_the_decisions_of_stepping(cls: type[es.Rule], dat
 def test_compiled_steps_are_the_steps_of_the_rule(cls: type[es.Rule], data: Any) -> None:
     rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=1))
     on_missing = data.draw(st.sampled_from(["raise", "skip"]))
-    compiled = es.Stopper(rule, on_missing=on_missing)._advance
+    compiled = compile_scalar((rule, es.Never()), on_missing)
     state, epoch = rule.init(), 0
     for metrics in history.records(0):
         if on_missing == "raise" and set(metrics) != set(METRICS):
@@ -160,7 +161,7 @@ def test_an_epoch_without_the_rule_s_metrics_leaves_it_as_it_is(
     cls: type[es.Rule], data: Any
 ) -> None:
     rule = data.draw(rules_of(cls))
-    if has_parts(cls) or not rule.metrics:  # freezes its parts, or looks at no metric by name
+    if has_parts(cls) or not rule.metrics:  # freezes its inner rules, or names no metric
         return
     records = data.draw(histories(max_runs=1)).records(0)
     state = rule.init()
@@ -205,8 +206,8 @@ def test_or_and_and_not_are_those_of_logic_at_epochs_that_report_all(
         if set(metrics) != set(METRICS):
             continue
         fires = []
-        for place, rule in enumerate((a, b, *composed)):
-            states[place], answer = advance(rule, states[place], metrics, epoch)
+        for index, rule in enumerate((a, b, *composed)):
+            states[index], answer = advance(rule, states[index], metrics, epoch)
             fires.append(answer)
         in_a, in_b = fires[:2]
         assert fires[2:] == [in_a or in_b, in_a and in_b, not in_a]
