@@ -27,7 +27,9 @@ import numpy as np
 
 from earlystop._files.atomic import wait_for_room, write_whole
 from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints, filled, place
-from earlystop.engine.stopper import Decision, Stopper, as_floats
+from earlystop.engine.decision import Decision
+from earlystop.engine.metrics import as_floats
+from earlystop.engine.stopper import Stopper
 from earlystop.errors import (
     CheckpointError,
     MissingMetricError,

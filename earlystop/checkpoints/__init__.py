@@ -2,3 +2,4 @@
 
 from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import Checkpoints as Checkpoints
+from .checkpoints import read_ledger as read_ledger

@@ -42,7 +42,7 @@ from .._files.atomic import (
     write_whole,
 )
 from .._files.lock import HeldError, Lock
-from ..engine.stopper import as_floats
+from ..engine.metrics import as_floats
 from ..errors import (
     CheckpointError,
     MissingMetricError,

@@ -45,6 +45,10 @@ class SavedFormat:
         """The body in its envelope."""
         return {"format": self.name, "version": self.version, **body}
 
+    def matches(self, data: object) -> bool:
+        """Whether data claim to be of this kind, whatever their version."""
+        return isinstance(data, Mapping) and data.get("format") == self.name
+
     def unwrap(self, data: object, where: str = "") -> dict[str, Any]:
         """The body, brought up to the current version.
 
@@ -52,7 +56,7 @@ class SavedFormat:
 
         Raises StateError for data of another kind, of a newer version, or of no version.
         """
-        if not isinstance(data, Mapping) or data.get("format") != self.name:
+        if not isinstance(data, Mapping) or not self.matches(data):
             holder = f"{where}: " if where else ""
             raise StateError(
                 f'{holder}expected {self.source} ("format": "{self.name}"), got {shortened(data)}'

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._parallel import in_order, progress_bar
+from ..engine.decision import Decision
 from ..engine.scalar import Advance, compile_scalar
-from ..engine.stopper import Decision, Stopper
+from ..engine.stopper import Stopper
 from ..errors import MissingMetricError, RuleError, RuleTypeError, name_advice
 from ..history.history import Bools, History
 from ..language.rule import OnMissing, Rule

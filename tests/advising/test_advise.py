@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from agreement import random_history
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from earlystop.advising.evidence import Stake, alikeness, ended_by
 from earlystop.advising.guarantee import Promise, most_that_reject
 from earlystop.advising.selection import Study
 from earlystop.sweeping.sweep import Column
+from tests.support.random_rules import random_history
 from tests.support.strategies import histories
 
 nan, inf = math.nan, math.inf

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from agreement import library_rules
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ import earlystop as es
 from earlystop.language.config import field_annotations
 from earlystop.language.parser import parse_rule, rule_signature
 from tests.support import strategies
+from tests.support.random_rules import library_rules
 
 
 @given(strategies.rules(depth=3))

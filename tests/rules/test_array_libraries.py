@@ -18,13 +18,13 @@ import jax
 import numpy as np
 import pytest
 import torch
-from agreement import METRICS, library_rules, random_rule_of
 
 import earlystop as es
 from earlystop.language.namespaces import namespace_of
 from earlystop.language.rule import advance
 from earlystop.language.state import flatten
 from tests.support.own_rule import Leap
+from tests.support.random_rules import METRICS, library_rules, random_rule_of
 
 jax.config.update("jax_enable_x64", True)  # the decisions are those of float64
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import METRICS, has_parts, library_rules
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from earlystop.language.rule import advance
 from earlystop.language.state import flatten, unflatten
 from earlystop.replaying import replay as replaying
 from tests.support.own_rule import Leap
+from tests.support.random_rules import METRICS, has_parts, library_rules
 from tests.support.strategies import histories, rules, rules_of, stepped
 
 every_rule = pytest.mark.parametrize("cls", library_rules(), ids=lambda cls: cls.__name__)

@@ -18,7 +18,6 @@ import pandas
 import polars
 import pyarrow
 import pytest
-from agreement import METRICS, exact_mean, random_history, random_rule, sweep_disagreements
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,8 @@ import earlystop as es
 from earlystop.replaying import batches as lanes
 from earlystop.sweeping import sweep as sweeping
 from earlystop.sweeping.grid import apply_settings, axes_of
+from tests.support.agreement import exact_mean, sweep_disagreements
+from tests.support.random_rules import METRICS, random_history, random_rule
 from tests.support.strategies import histories, rules
 
 
