@@ -26,13 +26,13 @@ from ..errors import (
     StoppedError,
     name_advice,
 )
-from ..language.rule import Rule
+from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
-from ..language.tracing import OnMissing, flatten, unflatten
+from ..language.state import flatten, unflatten
 from ..rules import ELAPSED, Best, Never
-from .compiled import compile_scalar
 from .decision import Decision
 from .metrics import MissingAsNaN, as_floats, with_string_names
+from .scalar import compile_scalar
 from .stopper_state import Position, dump, load
 
 __all__ = ["Stopper"]
