@@ -3,8 +3,8 @@
     {"format": "earlystop.Stopper", "version": 1, ...the body...}
 
 A kind of saved data says its name, its current version and one migration from each older version
-to the next. Data of an older version are brought up to date before anybody looks at them; data of
-a newer version are refused. `tests/data/` holds a file of every version there has been.
+to the next. Data of an older version are brought up to date before they are read; data of a
+newer version are refused. `tests/data/` holds a file of every version there has been.
 """
 
 from __future__ import annotations
