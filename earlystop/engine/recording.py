@@ -8,7 +8,7 @@ in its `operands`. `scalar.py` writes Python for numbers, `vector_source.py` Num
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import RuleError
 from ..language.rule import Rule, advance
@@ -19,7 +19,7 @@ from ..language.tracing import Traced, TracedMetrics, kind_of, operand_of
 __all__ = ["Recording", "metrics_read", "presence_read", "record"]
 
 
-class Recording(NamedTuple):
+class Recording:
     """The steps of some rules.
 
     initial: the leaves of the rules' states before the first epoch.
@@ -29,14 +29,16 @@ class Recording(NamedTuple):
     answers: whether each rule fires.
     """
 
-    initial: list[Any]
-    inputs: list[Ref]
-    lines: list[Line]
-    outputs: list[Operand]
-    answers: list[Operand]
+    def __init__(self, lines: list[Line]) -> None:
+        self.initial: list[Any] = []
+        self.inputs: list[Ref] = []
+        self.lines = lines
+        self.outputs: list[Operand] = []
+        self.answers: list[Operand] = []
 
     @property
     def results(self) -> list[Operand]:
+        """The outputs, then the answers."""
         return [*self.outputs, *self.answers]
 
 
@@ -68,7 +70,7 @@ def record(
     trace = Trace()
     metrics = metrics_on(trace)
     epoch = Traced(trace, Ref("epoch", "int"))
-    recording = Recording([], [], trace.lines, [], [])
+    recording = Recording(trace.lines)
     for rule in rules:
         trace.owner = type(rule).__name__
         shape = rule.init()

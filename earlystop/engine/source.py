@@ -54,7 +54,7 @@ def template_of(line: Line, names: Names) -> str:
     if isinstance(operation, Computation):
         return operation.inline or _call(names.of(operation.scalar), len(line.operands))
     if isinstance(operation, WindowItem):
-        return f"{{0}}[{operation.index}]"
+        return f"{{0}}[{operation.position}]"
     if isinstance(operation, MetricValue):
         name = _literal(operation.name)
         return f"m[{name}]" if operation.certain else f"m.get({name}, nan)"
@@ -93,7 +93,7 @@ def define(source: str, names: Names, title: str) -> Any:
     """
     filename = f"<earlystop {next(_serial_numbers)}: {title}>"
     exec(compile(source, filename, "exec"), names.values)  # noqa: S102  # made from the rules alone
-    function = names.values["advance"]
+    function = names.values.pop("advance")  # no cycle: its lines are forgotten with it, at once
     function.__doc__ = source
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     weakref.finalize(function, linecache.cache.pop, filename, None).atexit = False

@@ -161,7 +161,7 @@ class _Writer:
         """
         moved: dict[int, int] = {}  # from the slot to the register that holds the change
         taken: set[int] = set()
-        for (name, slot), change in zip(self._slots.items(), self._outputs.values(), strict=True):
+        for slot, change in zip(self._slots.values(), self._outputs.values(), strict=True):
             kind = self._registers.kinds[slot]
             register = self._registers.register_of(change)
             if register is None or register in taken or self._registers.kinds[register] != kind:

@@ -32,11 +32,15 @@ __all__ = ["Config", "field_annotations"]
 
 @dataclass_transform(frozen_default=True)
 class Config:
-    """Base of frozen values whose fields are checked."""
+    """Base of frozen values whose fields are checked.
 
-    def __init_subclass__(cls) -> None:
+    A subclass that is `abstract` only serves others as their base.
+    """
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()
-        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+        if not abstract:
+            dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
 
     def __post_init__(self) -> None:
         name = type(self).__name__

@@ -149,7 +149,7 @@ sqrt = Operation(_sqrt, ufunc="sqrt")
 push = Operation(
     lambda window, value: (*window[1:], value), inline="(*{0}[1:], {1})", kind="window"
 )
-"""`push(window, value)`: the window one check later: without its oldest value, with `value` added."""
+"""`push(window, value)`: the window one check later: the oldest value leaves, `value` joins."""
 
 total = Operation(_total)
 """`total(window)`: the sum of a window, added up from the oldest value."""

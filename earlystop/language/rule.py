@@ -56,7 +56,7 @@ OnMissing = Literal["raise", "skip"]
 """What an epoch without a rule's metric means: an error, or nothing for that rule."""
 
 
-class Rule(Config):
+class Rule(Config, abstract=True):
     """Base of all rules; see the top of this module for how to write one.
 
     Raises RuleError (a ValueError) or RuleTypeError (a TypeError, too) for settings that make no
@@ -357,7 +357,7 @@ def _joined_repr(symbol: str, owner: AnyOf | AllOf) -> str:
 
 
 def _flattened(kind: type[AnyOf] | type[AllOf], rules: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The rules, with the rules of any `kind` among them taken out of it: `(a | b) | c` is `a | b | c`."""
+    """The rules, with those of this kind opened up: `(a | b) | c` is `a | b | c`."""
     return tuple(
         item for rule in rules for item in (rule.rules if isinstance(rule, kind) else (rule,))
     )

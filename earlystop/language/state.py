@@ -54,7 +54,7 @@ def is_state(tree: object) -> bool:
 
 def same_shape(a: object, b: object) -> bool:
     """Do two states have the same types and leaves in the same positions?"""
-    return _skeleton(a) == _skeleton(b)
+    return bool(_skeleton(a) == _skeleton(b))
 
 
 def _skeleton(tree: Any) -> Any:

@@ -6,7 +6,8 @@ been recorded once with the same operands is not recorded again. Lines are data:
 `earlystop.engine` turn them into code.
 
 Operations are of five kinds: `Computation` (a function of the operands), `WindowItem`, and three
-that ask for metrics: `MetricValue`, `MetricPresent`, `AnyNonFinite`.
+that ask for metrics: `MetricValue`, `MetricPresent`, `AnyNonFinite`. Equal operations have equal
+keys.
 """
 
 from __future__ import annotations
@@ -62,31 +63,39 @@ class Computation:
 
     def __init__(self, scalar: Callable[..., Any], *, inline: str = "", ufunc: str = "") -> None:
         self.scalar, self.inline, self.ufunc = scalar, inline, ufunc
+        self.key = (inline or scalar,)
 
 
-class WindowItem(NamedTuple):
-    """One value of a window, by its index."""
+class WindowItem:
+    """One value of a window; negative positions count from the newest."""
 
-    index: int
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.key = (WindowItem, position)
 
 
-class MetricValue(NamedTuple):
+class MetricValue:
     """The value of a metric. Unless it is `certain` to be reported, it may be missing: then NaN."""
 
-    name: str
-    certain: bool
+    def __init__(self, name: str, certain: bool) -> None:
+        self.name, self.certain = name, certain
+        self.key = (MetricValue, name, certain)
 
 
-class MetricPresent(NamedTuple):
+class MetricPresent:
     """Was the metric reported at this check?"""
 
-    name: str
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = (MetricPresent, name)
 
 
-class AnyNonFinite(NamedTuple):
+class AnyNonFinite:
     """Is any metric that was reported, other than the `hidden` ones, NaN or infinite?"""
 
-    hidden: tuple[str, ...]
+    def __init__(self, hidden: tuple[str, ...]) -> None:
+        self.hidden = hidden
+        self.key = (AnyNonFinite, hidden)
 
 
 Recorded = Computation | WindowItem | MetricValue | MetricPresent | AnyNonFinite
@@ -121,18 +130,12 @@ class Trace:
 
     def emit(self, operation: Recorded, kind: Kind, *operands: Operand) -> Ref:
         """Record an operation, unless it is known already, and return its result."""
-        key = (*_operation_key(operation), *map(operand_key, operands))
+        key = (operation.key, *map(operand_key, operands))
         result = self._known.get(key)
         if result is None:
             result = self._known[key] = Ref(f"t{len(self.lines)}", kind)
             self.lines.append(Line(result, operation, operands))
         return result
-
-
-def _operation_key(operation: Recorded) -> tuple[Any, ...]:
-    if isinstance(operation, Computation):
-        return (operation.inline or operation.scalar,)
-    return type(operation), operation
 
 
 def operand_key(operand: Operand) -> Any:
