@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..errors import RuleError, StateError
+from ..errors import RuleError, StateError, shortened
 from ..language.rule import Rule
 from ..language.state import (
     decode_state,
@@ -16,7 +16,7 @@ from ..language.state import (
     unflatten,
 )
 from ..rules import Best
-from .saved_state import SavedFormat, shortened
+from .saved_state import SavedFormat
 
 __all__ = ["Position", "dump", "load"]
 
