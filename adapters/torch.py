@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 import torch
 import torch.distributed as dist
 
-from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints, place
+from earlystop.checkpoints import Checkpoint, Checkpoints, write_atomically
 from earlystop.engine.stopper import Decision, Stopper, as_floats
 from earlystop.errors import CheckpointError, MetricError, RuleError, RuleTypeError, StateError
 from earlystop.language.settings import Positive, validated
@@ -275,7 +275,7 @@ class Training:
         Raises CheckpointError where the disk refuses.
         """
         write = self._writer(self._state(self.elapsed_seconds), with_best=True)
-        self._on_first(lambda: place(Path(path), write))
+        self._on_first(lambda: write_atomically(Path(path), write))
 
     def load(self, path: str | Path) -> None:
         """Go on from what `save` wrote: the decisions are those of a run never interrupted.

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import earlystop as es
-from earlystop.checkpoints.checkpoints import read_ledger
+from earlystop.checkpoints import read_ledger
 
 ROOT = Path(__file__).parents[2]
 LOSSES = [5.0, 3.0, 4.0, 4.0, 2.0, 1.0]
