@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Replacing or deleting a file does not wait for its space, and leaves no handle open."""
 
 from __future__ import annotations
 
@@ -13,49 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from earlystop._files import atomic as files
-from earlystop._files.atomic import remove, replace, wait_for_room, write_whole
-
-
-def test_a_file_is_replaced_by_the_new_one(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a", b"old")
-    assert write_whole(tmp_path / "a", b"new").read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-def test_a_failure_at_the_last_moment_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_whole(tmp_path / "a", b"old")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    for step in ("fsync", "replace"):
-        with monkeypatch.context() as patch:
-            patch.setattr(os, step, full)
-            with pytest.raises(OSError, match="No space left"):
-                write_whole(tmp_path / "a", b"new")
-        assert (tmp_path / "a").read_bytes() == b"old"
-        assert os.listdir(tmp_path) == ["a"]
-
-
-def test_a_file_may_be_read_by_others_as_the_umask_says(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        path = write_whole(tmp_path / "a", b"x")
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_a_folder_that_is_not_there_is_named_and_not_the_temporary_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
-        write_whole(tmp_path / "nowhere" / "a", b"new")
-    assert caught.value.filename == str(tmp_path / "nowhere")
-
-
-# Files that go ----------------------------------------------------------------------------------
+from earlystop._files.atomic import remove, replace, write_whole
+from earlystop._files.deferred_close import KEEP_OPEN, THREAD_NAME, keep_open, wait_for_room
 
 
 def handles() -> set[str]:
@@ -68,7 +27,7 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     event, close = threading.Event(), os.close
 
     def slow(handle: int) -> None:
-        if threading.current_thread().name == "earlystop._files.atomic":
+        if threading.current_thread().name == THREAD_NAME:
             event.wait()
         close(handle)
 
@@ -88,11 +47,11 @@ def test_who_replaces_or_removes_a_file_does_not_wait_for_its_room(
     remove(tmp_path / "a")
     assert os.listdir(tmp_path) == []
     assert len(handles() - before) == 3
-    assert sum(thread.name == "earlystop._files.atomic" for thread in threading.enumerate()) == 1
+    assert sum(thread.name == THREAD_NAME for thread in threading.enumerate()) == 1
     held_back.set()
     wait_for_room()
     assert handles() == before
-    assert all(thread.name != "earlystop._files.atomic" for thread in threading.enumerate())
+    assert all(thread.name != THREAD_NAME for thread in threading.enumerate())
 
 
 def test_room_is_given_back_at_once_where_no_thread_can_be_had(
@@ -143,7 +102,7 @@ def test_what_the_system_refuses_is_told_and_no_handle_is_left(tmp_path: Path) -
 
 
 def closing() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "earlystop._files.atomic"]
+    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
 def save_and_wait(path: Path) -> None:
@@ -161,7 +120,8 @@ def test_the_handler_of_a_signal_may_save_wherever_it_comes(tmp_path: Path) -> N
     script = """if True:
         import os, random, signal, sys, time
         from pathlib import Path
-        from earlystop._files.atomic import remove, wait_for_room
+        from earlystop._files.atomic import remove
+        from earlystop._files.deferred_close import wait_for_room
         folder, came = Path(sys.argv[1]), 0
 
         def save(path):
@@ -213,7 +173,7 @@ def test_a_finalizer_may_save_in_the_middle_of_a_save(
 
     def collecting_close(handle: int) -> None:
         close(handle)
-        if threading.current_thread().name == "earlystop._files.atomic" and ended:
+        if threading.current_thread().name == THREAD_NAME and ended:
             collect("close")
 
     monkeypatch.setattr(threading.Thread, "start", collecting_start)
@@ -232,18 +192,19 @@ def test_room_is_given_back_at_once_when_the_interpreter_goes(tmp_path: Path) ->
     # Python imports nothing by then, and clears its modules: what is used is kept.
     script = """if True:
         import builtins, os, sys
-        from earlystop import files
+        from earlystop._files.atomic import remove
+        from earlystop._files.deferred_close import wait_for_room
 
         class Last:
             def __init__(self):
-                self.kept = files, os, sys, sys.argv[1]
+                self.kept = remove, wait_for_room, os, sys, sys.argv[1]
 
             def __del__(self):
-                files, os, sys, path = self.kept
+                remove, wait_for_room, os, sys, path = self.kept
                 for _ in range(2):
                     os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
-                    files.wait_for_room()
-                    files.remove(path)
+                    wait_for_room()
+                    remove(path)
                 os.write(1, b"removed, finalizing" if sys.is_finalizing() else b"too early")
 
         builtins.last = Last()
@@ -282,7 +243,7 @@ def test_a_thread_that_died_is_followed_by_another(
 
     def failing(handle: int) -> None:
         close(handle)
-        if threading.current_thread().name == "earlystop._files.atomic":
+        if threading.current_thread().name == THREAD_NAME:
             raise MemoryError
 
     wait_for_room()
@@ -354,19 +315,18 @@ def test_a_process_forked_by_the_handler_of_a_signal_keeps_no_file_that_is_to_be
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs record locks")
-@pytest.mark.parametrize("only_kept", [files._ONLY_KEPT, os.O_RDONLY])
-def test_the_locks_on_a_file_outlive_a_link_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_kept: int
-) -> None:
+@pytest.mark.parametrize("flags", [KEEP_OPEN, os.O_RDONLY])  # the latter: as without O_PATH
+def test_the_locks_on_a_file_outlive_a_link_to_it(tmp_path: Path, flags: int) -> None:
     import fcntl
 
-    monkeypatch.setattr(files, "_ONLY_KEPT", only_kept)  # as where there is no O_PATH
-    path, link = tmp_path / "file", tmp_path / "link"
+    path, link, new = tmp_path / "file", tmp_path / "link", tmp_path / "new"
+    new.write_bytes(b"new")
     link.symlink_to(path)
     ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     with open(path, "w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
-        write_whole(link, b"new")
+        with keep_open(link, flags):
+            os.replace(new, link)
         wait_for_room()
         other = subprocess.run(
             [sys.executable, "-c", ask, str(path)], check=False, capture_output=True
