@@ -26,7 +26,7 @@ import keras
 import numpy as np
 
 from earlystop._files.atomic import write_whole
-from earlystop._files.deferred_close import wait_for_room
+from earlystop._files.deferred_close import wait_for_space
 from earlystop.checkpoints import Checkpoint, Checkpoints, format_name, write_atomically
 from earlystop.engine.stopper import Decision, Stopper, as_floats
 from earlystop.errors import (
@@ -718,7 +718,7 @@ class ModelCheckpoint(_Callback):
             self._backup.prune(keep_last=1)  # of which, if it is none of the best, only the state
             self._close()
         self._end_backup()
-        wait_for_room()
+        wait_for_space()
         self._check_seen()
 
     # One save --------------------------------------------------------------------------------

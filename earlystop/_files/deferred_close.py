@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["KEEP_OPEN", "THREAD_NAME", "keep_open", "wait_for_room"]
+__all__ = ["KEEP_OPEN", "THREAD_NAME", "keep_open", "wait_for_space"]
 
 THREAD_NAME = "earlystop._files.deferred_close"
 
@@ -36,7 +36,7 @@ def keep_open(path: str | os.PathLike[str], flags: int = KEEP_OPEN) -> Iterator[
     ...     path.touch()
     ...     with keep_open(path):
     ...         path.unlink()
-    ...     wait_for_room()
+    ...     wait_for_space()
     """
     handle = None
     if os.name != "nt":  # Windows keeps the name of a file that is open
@@ -49,7 +49,7 @@ def keep_open(path: str | os.PathLike[str], flags: int = KEEP_OPEN) -> Iterator[
             _closer.add(handle)
 
 
-def wait_for_room() -> None:
+def wait_for_space() -> None:
     """Wait until the space of all files replaced or deleted here is free again."""
     _closer.wait()
 

@@ -116,8 +116,13 @@ def read_ledger(folder: str | os.PathLike[str]) -> tuple[Checkpoint, ...]:
 
 
 def _entry_data(entry: Checkpoint) -> dict[str, Any]:
-    metrics = {name: number_to_json(value) for name, value in entry.metrics.items()}
-    return {**entry._asdict(), "metrics": metrics}
+    return {
+        "epoch": entry.epoch,
+        "file": entry.file,
+        "best": entry.best,
+        "metrics": {name: number_to_json(value) for name, value in entry.metrics.items()},
+        "state": entry.state,
+    }
 
 
 def _read_entry(data: Any, where: str) -> Checkpoint:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .._files.atomic import remove, sync_folder, write_whole
-from .._files.deferred_close import wait_for_room
+from .._files.deferred_close import wait_for_space
 from .._files.lock import HeldError, Lock
 from ..errors import CheckpointError
 from .ledger import Checkpoint, Ledger
@@ -50,6 +50,7 @@ class LockedFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ledger = Ledger()
+        self._ledger_path = path / LEDGER
         self._writing: str | None = None  # what was written last, listed or not
         with self._explain_unusable():
             path.mkdir(parents=True, exist_ok=True)
@@ -85,12 +86,12 @@ class LockedFolder:
         """
         ledger = self.ledger.followed_by(entries)
         data = ledger.to_bytes()
-        wait_for_room()  # the space of earlier files may be needed, if only for the ledger
+        wait_for_space()  # the space of earlier files may be needed, if only for the ledger
         try:
             if file is not None and write is not None:
                 self._write(file, write)
-            with explain_refusal(f"the ledger {str(self.path / LEDGER)!r} cannot be written"):
-                write_whole(self.path / LEDGER, data)
+            with explain_refusal(f"the ledger {str(self._ledger_path)!r} cannot be written"):
+                write_whole(self._ledger_path, data)
                 sync_folder(self.path)
         except BaseException:
             # The ledger on the disk may be the old one or, if the error came late, the new one.
@@ -109,7 +110,7 @@ class LockedFolder:
     def close(self) -> None:
         """Release the lock."""
         try:
-            wait_for_room()
+            wait_for_space()
         finally:  # also on KeyboardInterrupt
             self._lock.release()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .._files.atomic import replace, sync_file
-from .._files.deferred_close import wait_for_room
+from .._files.deferred_close import wait_for_space
 from ..errors import CheckpointError
 from .names import UNLISTED, unlisted_temporary_name
 
@@ -34,7 +34,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     ...     (Path(folder) / "a.txt").read_text()
     'all of it'
     """
-    wait_for_room()  # the space of earlier files may be needed
+    wait_for_space()  # the space of earlier files may be needed
     write_and_name(path, path.with_name(unlisted_temporary_name(path.name, os.getpid())), write)
     if path.parent not in _swept:
         _swept.add(path.parent)

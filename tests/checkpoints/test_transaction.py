@@ -198,11 +198,11 @@ def test_a_name_that_a_loss_of_power_undid_is_given_again(tmp_path: Path) -> Non
     assert names(tmp_path) == {"1.txt", "2.txt"}
 
 
-def test_a_save_of_no_more_than_state_waits_for_the_room_it_may_need(
+def test_a_save_of_no_more_than_state_waits_for_the_space_it_may_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    monkeypatch.setattr(transaction, "wait_for_room", lambda: events.append("waited"))
+    monkeypatch.setattr(transaction, "wait_for_space", lambda: events.append("waited"))
 
     def write(path: str | os.PathLike[str], data: bytes) -> Path:
         events.append("ledger")
@@ -216,7 +216,7 @@ def test_a_save_of_no_more_than_state_waits_for_the_room_it_may_need(
         assert events == ["waited", "ledger"] * 3
 
 
-def test_the_lock_is_released_where_the_wait_for_room_is_interrupted(
+def test_the_lock_is_released_where_the_wait_for_space_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted() -> None:
@@ -224,7 +224,7 @@ def test_the_lock_is_released_where_the_wait_for_room_is_interrupted(
 
     kept = Checkpoints(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(transaction, "wait_for_room", interrupted)
+        patch.setattr(transaction, "wait_for_space", interrupted)
         with pytest.raises(KeyboardInterrupt):
             kept.close()
     Checkpoints(tmp_path).close()
