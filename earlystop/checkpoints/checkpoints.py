@@ -228,10 +228,10 @@ class Checkpoints:
         if not self._disk.is_open:
             raise CheckpointError(f"the checkpoints in {str(self.folder)!r} are closed")
         epoch = validated(Count, epoch, "Checkpoints.save(epoch=...)")
-        last = self.last
-        if last is not None and epoch <= last.epoch:
+        entries = self.entries
+        if entries and epoch <= entries[-1].epoch:
             raise CheckpointError(
-                f"epoch {epoch} is not after epoch {last.epoch}, which is saved in "
+                f"epoch {epoch} is not after epoch {entries[-1].epoch}, which is saved in "
                 f"{str(self.folder)!r}: to do epochs again, call `rewind({epoch - 1})` first"
             )
         return epoch

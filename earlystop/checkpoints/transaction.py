@@ -137,8 +137,9 @@ class LockedFolder:
         write_and_name(self.path / file, self.path / temporary_name(file), write)
 
     def _remove_unwanted(self) -> None:
+        listed = {entry.file for entry in self.ledger.entries}
         for name in self.ledger.unwanted:
-            if not self.ledger.lists(name):
+            if name not in listed:
                 with contextlib.suppress(FileNotFoundError):
                     remove(self.path / name)
         self.ledger = Ledger(self.ledger.entries)
