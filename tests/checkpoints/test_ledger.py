@@ -12,6 +12,8 @@ import pytest
 
 import earlystop as es
 from earlystop import Checkpoints
+from earlystop.checkpoints import Checkpoint
+from earlystop.checkpoints.ledger import Ledger
 from earlystop.checkpoints.names import LEDGER
 
 from .runs import names, save_all, writer
@@ -59,3 +61,13 @@ def test_a_state_that_is_not_json_is_refused_before_anything_is_written(tmp_path
             with pytest.raises(es.StateError, match="must be plain JSON"):
                 checkpoints.save(writer(0), epoch=0, state=state)
     assert names(tmp_path) == set()
+
+
+def test_files_that_the_next_ledger_does_not_list_become_unwanted() -> None:
+    first, second, third = (Checkpoint(n, f"{n}.txt", False, {}) for n in range(3))
+    state_only = Checkpoint(3, None, False, {})
+    ledger = Ledger((first, second, state_only), ("old.txt", "2.txt"))
+    following = ledger.followed_by((second, third))
+    assert following == Ledger((second, third), ("old.txt", "0.txt"))
+    assert following.lists("2.txt")
+    assert not following.lists("0.txt")
