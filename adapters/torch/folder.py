@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints
+from earlystop.checkpoints import Checkpoint, Checkpoints
 from earlystop.engine.ranks import Ranks, on_first
 from earlystop.errors import CheckpointError
 

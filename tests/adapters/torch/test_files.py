@@ -14,7 +14,7 @@ from earlystop.adapters.loop import LoopError
 from earlystop.adapters.torch import Training
 
 import earlystop as es
-from earlystop.checkpoints.checkpoints import read_ledger
+from earlystop.checkpoints import read_ledger
 from tests.adapters.torch.runs import linear, stopper
 
 

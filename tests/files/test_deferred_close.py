@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Replacing or deleting a file does not wait for its space, and leaves no handle open."""
 
 from __future__ import annotations
 
@@ -13,49 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from earlystop._files import atomic as files
-from earlystop._files.atomic import remove, replace, wait_for_room, write_whole
-
-
-def test_a_file_is_replaced_by_the_new_one(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a", b"old")
-    assert write_whole(tmp_path / "a", b"new").read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-def test_a_failure_at_the_last_moment_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_whole(tmp_path / "a", b"old")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    for step in ("fsync", "replace"):
-        with monkeypatch.context() as patch:
-            patch.setattr(os, step, full)
-            with pytest.raises(OSError, match="No space left"):
-                write_whole(tmp_path / "a", b"new")
-        assert (tmp_path / "a").read_bytes() == b"old"
-        assert os.listdir(tmp_path) == ["a"]
-
-
-def test_a_file_may_be_read_by_others_as_the_umask_says(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        path = write_whole(tmp_path / "a", b"x")
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_a_folder_that_is_not_there_is_named_and_not_the_temporary_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
-        write_whole(tmp_path / "nowhere" / "a", b"new")
-    assert caught.value.filename == str(tmp_path / "nowhere")
-
-
-# Files that go ----------------------------------------------------------------------------------
+from earlystop._files.atomic import remove, replace, write_whole
+from earlystop._files.deferred_close import KEEP_OPEN, THREAD_NAME, keep_open, wait_for_space
 
 
 def handles() -> set[str]:
@@ -64,22 +23,22 @@ def handles() -> set[str]:
 
 @pytest.fixture
 def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Until this is set, no room is given back, as if the files were very large."""
+    """Until this is set, no space is freed, as if the files were very large."""
     event, close = threading.Event(), os.close
 
     def slow(handle: int) -> None:
-        if threading.current_thread().name == "earlystop._files.atomic":
+        if threading.current_thread().name == THREAD_NAME:
             event.wait()
         close(handle)
 
-    wait_for_room()
+    wait_for_space()
     monkeypatch.setattr(os, "close", slow)
     yield event
     event.set()
-    wait_for_room()
+    wait_for_space()
 
 
-def test_who_replaces_or_removes_a_file_does_not_wait_for_its_room(
+def test_who_replaces_or_removes_a_file_does_not_wait_for_its_space(
     tmp_path: Path, held_back: threading.Event
 ) -> None:
     before = handles()
@@ -88,20 +47,20 @@ def test_who_replaces_or_removes_a_file_does_not_wait_for_its_room(
     remove(tmp_path / "a")
     assert os.listdir(tmp_path) == []
     assert len(handles() - before) == 3
-    assert sum(thread.name == "earlystop._files.atomic" for thread in threading.enumerate()) == 1
+    assert sum(thread.name == THREAD_NAME for thread in threading.enumerate()) == 1
     held_back.set()
-    wait_for_room()
+    wait_for_space()
     assert handles() == before
-    assert all(thread.name != "earlystop._files.atomic" for thread in threading.enumerate())
+    assert all(thread.name != THREAD_NAME for thread in threading.enumerate())
 
 
-def test_room_is_given_back_at_once_where_no_thread_can_be_had(
+def test_space_is_freed_at_once_where_no_thread_can_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none_left(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    wait_for_room()
+    wait_for_space()
     before = handles()
     monkeypatch.setattr(threading.Thread, "start", none_left)
     for text in (b"old", b"new"):
@@ -129,7 +88,7 @@ def test_a_forked_process_keeps_no_file_that_was_replaced(
 def test_what_the_system_refuses_is_told_and_no_handle_is_left(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "folder").mkdir()
-    wait_for_room()
+    wait_for_space()
     before = handles()
     with pytest.raises(FileNotFoundError):
         remove(tmp_path / "b")
@@ -137,18 +96,18 @@ def test_what_the_system_refuses_is_told_and_no_handle_is_left(tmp_path: Path) -
         replace(tmp_path / "b", tmp_path / "a")
     with pytest.raises(OSError, match="directory"):
         replace(tmp_path / "a", tmp_path / "folder")
-    wait_for_room()
+    wait_for_space()
     assert handles() == before
     assert sorted(os.listdir(tmp_path)) == ["a", "folder"]
 
 
 def closing() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "earlystop._files.atomic"]
+    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
 def save_and_wait(path: Path) -> None:
     for text in (b"old", b"new"):
-        wait_for_room()
+        wait_for_space()
         write_whole(path, text)
     remove(path)
 
@@ -161,11 +120,12 @@ def test_the_handler_of_a_signal_may_save_wherever_it_comes(tmp_path: Path) -> N
     script = """if True:
         import os, random, signal, sys, time
         from pathlib import Path
-        from earlystop._files.atomic import remove, wait_for_room
+        from earlystop._files.atomic import remove
+        from earlystop._files.deferred_close import wait_for_space
         folder, came = Path(sys.argv[1]), 0
 
         def save(path):
-            wait_for_room()
+            wait_for_space()
             path.touch()
             remove(path)
 
@@ -182,7 +142,7 @@ def test_the_handler_of_a_signal_may_save_wherever_it_comes(tmp_path: Path) -> N
         while time.monotonic() < end:
             save(folder / "a")
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
-        wait_for_room()
+        wait_for_space()
         assert came and os.listdir("/dev/fd") == before, came
         """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)
@@ -191,7 +151,7 @@ def test_the_handler_of_a_signal_may_save_wherever_it_comes(tmp_path: Path) -> N
 def test_a_finalizer_may_save_in_the_middle_of_a_save(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for_room()
+    wait_for_space()
     before = handles()
     start, close = threading.Thread.start, os.close
     begun: list[str] = []
@@ -213,7 +173,7 @@ def test_a_finalizer_may_save_in_the_middle_of_a_save(
 
     def collecting_close(handle: int) -> None:
         close(handle)
-        if threading.current_thread().name == "earlystop._files.atomic" and ended:
+        if threading.current_thread().name == THREAD_NAME and ended:
             collect("close")
 
     monkeypatch.setattr(threading.Thread, "start", collecting_start)
@@ -223,27 +183,28 @@ def test_a_finalizer_may_save_in_the_middle_of_a_save(
     start(saving)
     saving.join(20)
     assert not saving.is_alive()
-    wait_for_room()
+    wait_for_space()
     assert ended == ["start", "close"]
     assert handles() == before
 
 
-def test_room_is_given_back_at_once_when_the_interpreter_goes(tmp_path: Path) -> None:
+def test_space_is_freed_at_once_when_the_interpreter_goes(tmp_path: Path) -> None:
     # Python imports nothing by then, and clears its modules: what is used is kept.
     script = """if True:
         import builtins, os, sys
-        from earlystop import files
+        from earlystop._files.atomic import remove
+        from earlystop._files.deferred_close import wait_for_space
 
         class Last:
             def __init__(self):
-                self.kept = files, os, sys, sys.argv[1]
+                self.kept = remove, wait_for_space, os, sys, sys.argv[1]
 
             def __del__(self):
-                files, os, sys, path = self.kept
+                remove, wait_for_space, os, sys, path = self.kept
                 for _ in range(2):
                     os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
-                    files.wait_for_room()
-                    files.remove(path)
+                    wait_for_space()
+                    remove(path)
                 os.write(1, b"removed, finalizing" if sys.is_finalizing() else b"too early")
 
         builtins.last = Last()
@@ -258,20 +219,20 @@ def test_room_is_given_back_at_once_when_the_interpreter_goes(tmp_path: Path) ->
     assert os.listdir(tmp_path) == []
 
 
-def test_room_is_given_back_where_the_start_of_the_thread_was_interrupted(
+def test_space_is_freed_where_the_start_of_the_thread_was_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_: threading.Thread) -> None:
         raise KeyboardInterrupt
 
-    wait_for_room()
+    wait_for_space()
     before = handles()
     (tmp_path / "a").touch()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", interrupted)
         with pytest.raises(KeyboardInterrupt):
             remove(tmp_path / "a")
-    wait_for_room()
+    wait_for_space()
     assert handles() == before
 
 
@@ -282,25 +243,25 @@ def test_a_thread_that_died_is_followed_by_another(
 
     def failing(handle: int) -> None:
         close(handle)
-        if threading.current_thread().name == "earlystop._files.atomic":
+        if threading.current_thread().name == THREAD_NAME:
             raise MemoryError
 
-    wait_for_room()
+    wait_for_space()
     before = handles()
     (tmp_path / "a").touch()
     with monkeypatch.context() as patch:
         patch.setattr(threading, "excepthook", errors.append)
         patch.setattr(os, "close", failing)
         remove(tmp_path / "a")
-        wait_for_room()
+        wait_for_space()
     assert [error.exc_type for error in errors] == [MemoryError]
     save_and_wait(tmp_path / "a")
-    wait_for_room()
+    wait_for_space()
     assert handles() == before
     assert closing() == []
 
 
-def test_many_files_that_go_take_few_of_the_handles_there_are(
+def test_many_files_to_be_closed_take_few_of_the_handles_a_process_may_have(
     tmp_path: Path, held_back: threading.Event
 ) -> None:
     before = handles()
@@ -311,12 +272,12 @@ def test_many_files_that_go_take_few_of_the_handles_there_are(
     assert 1 < len(handles() - before) < 64
     assert os.listdir(tmp_path) == []
     held_back.set()
-    wait_for_room()
+    wait_for_space()
     assert handles() == before
 
 
 def test_threads_that_save_at_once_leave_no_handle_and_no_thread(tmp_path: Path) -> None:
-    wait_for_room()
+    wait_for_space()
     before = handles()
 
     def save(name: str) -> None:
@@ -329,7 +290,7 @@ def test_threads_that_save_at_once_leave_no_handle_and_no_thread(tmp_path: Path)
         thread.start()
     for thread in threads:
         thread.join()
-    wait_for_room()
+    wait_for_space()
     assert handles() == before
     assert closing() == []
 
@@ -354,20 +315,19 @@ def test_a_process_forked_by_the_handler_of_a_signal_keeps_no_file_that_is_to_be
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs record locks")
-@pytest.mark.parametrize("only_kept", [files._ONLY_KEPT, os.O_RDONLY])
-def test_the_locks_on_a_file_outlive_a_link_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_kept: int
-) -> None:
+@pytest.mark.parametrize("flags", [KEEP_OPEN, os.O_RDONLY])  # the latter: as without O_PATH
+def test_the_locks_on_a_file_outlive_a_link_to_it(tmp_path: Path, flags: int) -> None:
     import fcntl
 
-    monkeypatch.setattr(files, "_ONLY_KEPT", only_kept)  # as where there is no O_PATH
-    path, link = tmp_path / "file", tmp_path / "link"
+    path, link, new = tmp_path / "file", tmp_path / "link", tmp_path / "new"
+    new.write_bytes(b"new")
     link.symlink_to(path)
     ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     with open(path, "w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
-        write_whole(link, b"new")
-        wait_for_room()
+        with keep_open(link, flags):
+            os.replace(new, link)
+        wait_for_space()
         other = subprocess.run(
             [sys.executable, "-c", ask, str(path)], check=False, capture_output=True
         )
