@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["plotter"]
+__all__ = ["Kind", "plotter"]
+
+Kind = Literal["auto", "curve", "rows", "distribution"]
+"""What a picture of replays shows: one run, a row for each run, or shares of runs."""
 
 
 def plotter(name: str) -> Callable[..., Any]:
