@@ -58,8 +58,8 @@ if _typing.TYPE_CHECKING:
     from .engine.session import Session as Session
     from .history.history import History as History
     from .logs import read_history as read_history
-    from .replaying.replay import Replay as Replay
-    from .replaying.replay import replay as replay
+    from ..replaying.replay import Replay as Replay
+    from ..replaying.replay import replay as replay
     from .sweeping.sweep import Sweep as Sweep
     from .sweeping.sweep import sweep as sweep
 

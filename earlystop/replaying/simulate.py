@@ -1,8 +1,8 @@
 """The epoch loop of replay and sweep: stop rules and a save rule, stepped over logged runs.
 
-`simulate_batch` steps many runs side by side; `simulate_runs` steps run by run, through the function
-that a live `Stopper` calls, which is faster for few runs. Both step the same rules and give the same
-answers. A replay has one stop rule, a sweep has many.
+`simulate_batch` steps many runs side by side; `simulate_runs` steps run by run, through the
+function that a live `Stopper` calls, which is faster for few runs. Both step the same rules and
+give the same answers. A replay has one stop rule, a sweep has many.
 """
 
 from __future__ import annotations
@@ -118,16 +118,13 @@ class _Going:
         if saves is not False:
             where = saves if epoch.inside is None else saves & epoch.inside
             np.copyto(self._saved, epoch.number, where=where)
-        for number, ends in enumerate(fires):
+        for number, (ends, running) in enumerate(zip(fires, self._running, strict=True)):
             if ends is False:
                 continue
-            running = self._running[number]
-            if running is not None:
-                ends = ends & running
-            if epoch.inside is not None:
-                ends = ends & epoch.inside
-            if np.count_nonzero(ends):
-                self._end(number, epoch.number, np.broadcast_to(ends, len(self._ids)))
+            going = _both(running, epoch.inside)
+            fired = ends if going is None else ends & going
+            if np.count_nonzero(fired):
+                self._end(number, epoch.number, np.broadcast_to(fired, len(self._ids)))
 
     def _end(self, number: int, epoch: int, ends: Bools) -> None:
         """A stop rule ends some lanes."""
@@ -162,6 +159,13 @@ class _Going:
 
     def simulation(self) -> Simulation:
         return Simulation(self._outcomes, self._last_saved, self._stepped)
+
+
+def _both(one: Any, other: Any) -> Any:
+    """Where both masks hold; None is a mask that holds everywhere."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
 
 
 # Run by run ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Sums of floats without rounding: the same whatever the order and the parts.
 
-A float64 is a whole number times 2**-1074, so it can be added up as one, in digits of 28 bits. int64
-has room for the sums of 2**34 such digits.
+A float64 is a whole number times 2**-1074, so it can be added up as one, in digits of 28 bits.
+int64 has room for the sums of 2**34 such digits.
 """
 
 from __future__ import annotations

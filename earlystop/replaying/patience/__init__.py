@@ -7,15 +7,15 @@ shorter way, which answers all values in one pass. It rests on three observation
 reference, and only an improvement moves the reference; the patience never enters. So the epochs
 t_1 < t_2 < ... that set the reference are the same for every patience, up to where a run stops.
 
-**2. Patience P stops at the first reference that is followed by P checks without improvement.** That
-is at t_j + P, for the first j with t_(j+1) - t_j > P (after the last reference: if the log has P
-more checks).
+**2. Patience P stops at the first reference that is followed by P checks without improvement.**
+That is at t_j + P, for the first j with t_(j+1) - t_j > P (after the last reference: if the log has
+P more checks).
 
 **3. So only record waits matter.** Call w_j the checks without improvement after t_j. If w_j is no
-longer than an earlier wait, every patience that it could end has ended earlier. If it is longer than
-all before, it ends exactly the values between the longest wait before and itself: an *interval* of
-patience values. A run has few of them (each is longer than the one before), and together they answer
-every patience.
+longer than an earlier wait, every patience that it could end has ended earlier. If it is longer
+than all before, it ends exactly the values between the longest wait before and itself: an
+*interval* of patience values. A run has few of them (each is longer than the one before), and
+together they answer every patience.
 
 An example, where lower is better:
 
@@ -24,8 +24,8 @@ An example, where lower is better:
     reference    *    *         *                   *
     wait         0    0    1    0    1    2    3    0    1    2
 
-The waits are 0, 1, 3 and 2. Records above 0 are 1 (after epoch 1) and 3 (after epoch 3); the 2 after
-epoch 7 is none. So there are two intervals:
+The waits are 0, 1, 3 and 2. Records above 0 are 1 (after epoch 1) and 3 (after epoch 3); the 2
+after epoch 7 is none. So there are two intervals:
 
     patience    reference   stops at epoch      best so far
     1           1           1 + 1 = 2           7.0 (epoch 1)
@@ -45,15 +45,15 @@ epoch 7 is none. So there are two intervals:
 [(1, 1, 1, 1, 7.0), (2, 3, 3, 3, 6.0)]
 
 **Another best.** What is kept is the best by plain comparison, which may come while the rule waits:
-`min_delta` lets a small gain pass by, and the best may even be of another metric. An interval is then
-divided where the best changes. With `min_delta=1.5` the references are epochs 0, 1 and 7, and the
-wait after epoch 1 is 5. Stopping before epoch 3 keeps 7.0, later 6.0:
+`min_delta` lets a small gain pass by, and the best may even be of another metric. An interval is
+then divided where the best changes. With `min_delta=1.5` the references are epochs 0, 1 and 7, and
+the wait after epoch 1 is 5. Stopping before epoch 3 keeps 7.0, later 6.0:
 
 >>> intervals(Patience("val_loss", min_delta=1.5))
 [(1, 1, 1, 1, 7.0), (2, 5, 1, 3, 6.0)]
 
-**Growth.** With `growth=g` the rule waits for max(P, g * t) checks after an improvement at epoch t. A
-wait counts only if it is at least as long as growth asks for, and the stop comes no earlier than
+**Growth.** With `growth=g` the rule waits for max(P, g * t) checks after an improvement at epoch t.
+A wait counts only if it is at least as long as growth asks for, and the stop comes no earlier than
 that; `Patience.required_wait` says how long.
 
 **Another rule beside it.** In `Patience(...) | rest`, whichever fires first stops. The scan steps
@@ -62,6 +62,6 @@ that; `Patience.required_wait` says how long.
 Improvements are found with the rule's own `improves`, waits are compared with its `required_wait`;
 properties hold the outcome to its `step`.
 
-`intervals.py` has the intervals as arrays, `references.py` follows what sets the reference, `scan.py`
-makes the pass.
+`intervals.py` has the intervals as arrays, `references.py` follows what sets the reference,
+`scan.py` makes the pass.
 """

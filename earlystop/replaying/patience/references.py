@@ -17,8 +17,8 @@ __all__ = ["ReferenceTracker"]
 class ReferenceTracker:
     """Follows the references of rules that differ only in `min_delta` and `baseline`.
 
-    A *track* is a rule on a lane. Arrays have shape (tracks,): all lanes of the first rule, then all
-    lanes of the second, and so on.
+    A *track* is a rule on a lane. Arrays have shape (tracks,): all lanes of the first rule, then
+    all lanes of the second, and so on.
 
     value, epoch: the reference of each track and the epoch that set it; before the first
         improvement, the epoch before the rule starts.

@@ -6,7 +6,6 @@ The theory, with an example, stands in `earlystop.replaying.patience`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +36,8 @@ def scan_patience(
 
     best: says which epoch is best.
     runs: the runs to scan; yields parts of them, smaller ones where there are many intervals.
-    waits: the shortest and the longest required wait of interest. With a longest one, a run that has
-        waited that long is not followed further, and the best of its whole log is not found.
+    waits: the shortest and the longest required wait of interest. With a longest one, a run that
+        has waited that long is not followed further, and the best of its whole log is not found.
     """
 
     def scan(part: Runs) -> PatienceScan:

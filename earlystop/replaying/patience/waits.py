@@ -170,7 +170,12 @@ class IntervalScan:
                 rules = tracker.numbers[rules]
             records.best[records.best_epoch < 0] = np.nan
             track = self._ids[lanes] + rules * np.int32(self._lanes)
-            columns = (records.before + 1, records.wait, records.reference_epoch, records.best_epoch)
+            columns = (
+                records.before + 1,
+                records.wait,
+                records.reference_epoch,
+                records.best_epoch,
+            )
             epochs = (column.astype(self._type) for column in columns)
             self._intervals.append(PatienceIntervals._make([track, *epochs, records.best]))
 
