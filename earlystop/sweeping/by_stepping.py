@@ -108,6 +108,8 @@ def _best_of_log(
     Runs that every rule had ended were not stepped to their ends: what is left of them is searched.
     """
     found = values_at(history, best.monitor, simulation.last_saved, numbers)
+    if best.monitor not in history.metrics:
+        return found
     rest = np.flatnonzero(simulation.epochs_stepped < history.lengths[numbers])
     size = max(1, tuning.cells_checked // max(history.epochs, 1))
     for part in slices(len(rest), size):
