@@ -47,7 +47,8 @@ class PatienceFamily:
     def waits(self) -> Ints:
         """The required wait of each value, without growth."""
         waits = self.rule.required_wait(-1, patience=self.values)
-        return np.minimum(np.ceil(waits), _LONGEST_WAIT).astype(np.int64)
+        limited: Ints = np.minimum(np.ceil(waits), _LONGEST_WAIT).astype(np.int64)
+        return limited
 
     def rules(self) -> Iterator[tuple[Rule, int]]:
         """The rule of each setting, and the number of the setting."""

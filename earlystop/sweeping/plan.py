@@ -168,9 +168,17 @@ def _by_patience(axes: Mapping[str, Axis], settings: int, axis: str | None) -> t
         return np.zeros(1, dtype=np.int64), np.arange(settings).reshape(-1, 1)
     sizes = [len(each.values) for each in axes.values()]
     numbers = np.arange(settings).reshape(sizes)
-    values = [validated(Count, value, "Patience(patience=...)") for value in axes[axis].values]
+    values = [_patience(value) for value in axes[axis].values]
     rows = np.moveaxis(numbers, list(axes).index(axis), -1).reshape(-1, len(values))
     return np.array(values, dtype=np.int64), rows
+
+
+def _patience(value: Any) -> int:
+    """A value of patience, validated; the usual ones quickly, since there may be thousands."""
+    if type(value) is int and 0 <= value < 2**31:
+        return value
+    checked: int = validated(Count, value, "Patience(patience=...)")
+    return checked
 
 
 def _family_groups(
