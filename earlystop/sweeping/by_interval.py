@@ -148,7 +148,7 @@ class IntervalOutcome:
         own = Totals(self.settings)
         covered = self._add_intervals(own)
         self._add_uncovered(own, covered)
-        own.judged += int(np.count_nonzero(~np.isnan(self._uncovered.regret)))
+        own.runs_with_best += int(np.count_nonzero(~np.isnan(self._uncovered.regret)))
         totals.merge(own, np.concatenate([family.settings for family in self._families]))
 
     def _add_intervals(self, totals: Totals) -> Ints:

@@ -24,7 +24,7 @@ def axes_of(rule: Rule, grid: Mapping[str, Iterable[Any]]) -> dict[str, Axis]:
     """The axes of a grid, by name.
 
     Raises RuleError for fields that the rule does not have, or that could be meant in several
-    places, and for axes of which one would undo the other.
+    children, and for axes of which one would undo the other.
     """
     axes = {
         name: Axis(*_axis(rule, name), _axis_values(name, values)) for name, values in grid.items()

@@ -25,13 +25,13 @@ def sums_over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
 class Totals:
     """Epochs used and regret of settings, summed over runs; arrays of shape (settings,).
 
-    epochs: epochs used. judged: runs whose log has a best. infinite: of these, runs that were
+    epochs: epochs used. runs_with_best: runs whose log has a best. infinite: of these, runs that were
         stopped before they had one. regret: exact sums of the finite regrets.
     """
 
     def __init__(self, settings: int) -> None:
         self.epochs = np.zeros(settings, dtype=np.int64)
-        self.judged = np.zeros(settings, dtype=np.int64)
+        self.runs_with_best = np.zeros(settings, dtype=np.int64)
         self.infinite = np.zeros(settings, dtype=np.int64)
         self.regret = ExactSums(settings)
 
@@ -40,12 +40,12 @@ class Totals:
         finite = regret[np.isfinite(regret)]
         infinite = int(np.count_nonzero(np.isinf(regret)))
         self.epochs[setting] += int(epochs.sum(dtype=np.int64))
-        self.judged[setting] += len(finite) + infinite
+        self.runs_with_best[setting] += len(finite) + infinite
         self.infinite[setting] += infinite
         self.regret.add(setting, finite)
 
     def add_ranges(self, begin: Any, end: Any, epochs: npt.NDArray[Any], regret: Floats) -> None:
-        """Add some runs, each to the settings from `begin` to before `end`; not to `judged`."""
+        """Add some runs, each to the settings from `begin` to before `end`; not to `runs_with_best`."""
         settings = len(self.epochs)
         self.epochs += sums_over_ranges(begin, end, epochs, settings)
         infinite = np.isinf(regret)
@@ -59,11 +59,11 @@ class Totals:
     def merge(self, other: Totals, settings: Ints) -> None:
         """Add the totals of others to these settings, all different."""
         self.epochs[settings] += other.epochs
-        self.judged[settings] += other.judged
+        self.runs_with_best[settings] += other.runs_with_best
         self.infinite[settings] += other.infinite
         self.regret.merge(other.regret, settings)
 
     def mean_regret(self) -> Floats:
         """The mean over the runs whose log has a best; NaN without any."""
-        means: Floats = np.where(self.infinite > 0, np.inf, self.regret.means(self.judged))
+        means: Floats = np.where(self.infinite > 0, np.inf, self.regret.means(self.runs_with_best))
         return means
