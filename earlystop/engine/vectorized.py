@@ -11,7 +11,7 @@ from ..language.traced_metrics import TracedMetrics
 from .merging import record_merged
 from .vector_source import VectorCode, write_vector_code
 
-__all__ = ["VectorProgram", "compile_vectorized"]
+__all__ = ["VectorProgram", "compile_vectorized", "vector_code"]
 
 
 class VectorProgram:
@@ -63,12 +63,12 @@ def compile_vectorized(
 
     names: the metrics, in the order of the rows. with_gaps: those that epochs may lack.
     """
-    code = _vector_code(rules, names, with_gaps)
+    code = vector_code(rules, names, with_gaps)
     return None if code is None else VectorProgram(code, names)
 
 
 @functools.lru_cache(maxsize=256)
-def _vector_code(
+def vector_code(
     rules: tuple[Rule, ...], names: tuple[str, ...], with_gaps: frozenset[str]
 ) -> VectorCode | None:
     def metrics_on(trace: Trace) -> TracedMetrics:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import earlystop as es
-from earlystop.replaying import replay as replaying
+from earlystop.replaying.decide import decide
+from earlystop.replaying.tuning import Tuning
 from tests.rules.firing import fires, firing
 
 nan, inf = math.nan, math.inf
@@ -326,7 +327,7 @@ def test_one_run_and_many_add_a_window_up_in_one_order() -> None:
     rule = es.Warmup(es.Smoothed(es.Threshold("loss", total / window), "loss", window=window), 0)
     history = es.History({"loss": [values] * 2})
     stopper = es.Stopper(es.Warmup(rule, 5) & es.MaxEpochs(window + 5))
-    lanes = replaying._in_blocks(stopper, history, workers=1, progress=False)
+    lanes = decide(stopper.stop, stopper.save, history, tuning=Tuning(few_runs=0))
     assert lanes[0].tolist() == [window + 5] * 2
     assert lanes[1].all()
     assert len(es.replay(stopper, history).decisions(0)) == window + 5

@@ -54,7 +54,7 @@ def library_rules() -> list[type[es.Rule]]:
 
 def random_rule(chance: random.Random, depth: int = 2) -> es.Rule:
     """Any rule, with parts nested at most `depth` deep."""
-    classes = [cls for cls in library_rules() if depth > 0 or not has_parts(cls)]
+    classes = [cls for cls in library_rules() if depth > 0 or not has_children(cls)]
     return random_rule_of(chance.choice(classes), chance, depth)
 
 
@@ -73,7 +73,7 @@ def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) ->
             continue
 
 
-def has_parts(cls: type[es.Rule]) -> bool:
+def has_children(cls: type[es.Rule]) -> bool:
     """Is it a rule made of rules?"""
     annotations = field_annotations(cls).values()
     return any(a is es.Rule or es.Rule in typing.get_args(a) for a in annotations)
