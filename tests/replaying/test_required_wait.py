@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import earlystop as es
+from earlystop.engine.scalar import compile_scalar
+from earlystop.engine.vectorized import vector_code
 from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.sweep import run_sweep
 from tests.support.random_rules import random_history
