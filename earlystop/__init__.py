@@ -54,7 +54,7 @@ if _typing.TYPE_CHECKING:
     from . import logs as logs
     from .advising import Advice as Advice
     from .advising import advise as advise
-    from .checkpoints.checkpoints import Checkpoints as Checkpoints
+    from .checkpoints import Checkpoints as Checkpoints
     from .engine.session import Session as Session
     from ..history.history import History as History
     from .logs import read_history as read_history

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from earlystop.checkpoints.checkpoints import Checkpoints, place
+from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
@@ -248,7 +248,7 @@ class Training:
         Raises CheckpointError where the disk refuses.
         """
         write = self._writer(self._session.state_dict(), with_best=True)
-        self._session.on_first(lambda: place(Path(path), write))
+        self._session.on_first(lambda: write_atomically(Path(path), write))
 
     def load(self, path: str | Path) -> None:
         """Go on from what `save` wrote: the decisions are those of a run never interrupted.

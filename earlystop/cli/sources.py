@@ -37,7 +37,7 @@ class Logs:
 
         Logs of many metrics take memory for those that are kept.
         """
-        from ..logs.reading import read_history
+        from ..logs.read import read_history
 
         sources: list[Any] = [
             sys.stdin.buffer if source == "-" else source for source in self.sources

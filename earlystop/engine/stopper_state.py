@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..errors import RuleError, StateError
+from ..errors import RuleError, StateError, shortened
 from ..language.rule import Rule
-from ..language.state import decode_state, encode_state, number_from_json, number_to_json
-from ..language.tracing import flatten, unflatten
+from ..language.state import (
+    decode_state,
+    encode_state,
+    flatten,
+    number_from_json,
+    number_to_json,
+    unflatten,
+)
 from ..rules import Best
-from .saved_state import SavedFormat, shortened
+from .saved_state import SavedFormat
 
 __all__ = ["Position", "dump", "load"]
 

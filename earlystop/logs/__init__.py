@@ -19,15 +19,15 @@ is said in `history.report`.
 
 from ..history.provenance import FileReport as FileReport
 from ..history.provenance import Report as Report
-from .format import LogFormat as LogFormat
-from .format import formats as formats
-from .format import register as register
 from .limits import Limits as Limits
-from .log import Log as Log
-from .reading import read_history as read_history
+from .log_format import LogFormat as LogFormat
+from .read import read_history as read_history
+from .registry import formats as formats
+from .registry import register as register
+from .rows import Rows as Rows
 from .run import Points as Points
-from .run import Rows as Rows
 from .run import Run as Run
+from .source import Log as Log
 
 __all__ = [
     "FileReport",

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .log import Log, Options
+from .options import Options
 from .run import Run
+from .source import Log
 
 __all__ = ["CLAIMS", "Claim", "Folder", "is_regular"]
 

@@ -1,7 +1,7 @@
-"""Records, one an epoch or a row: what JSON, tables and frames come down to.
+"""Records, one for each epoch or row: what JSON, tables and frames come down to.
 
-`runs_of` is where names are given their meaning: a column that tells runs apart, one that says
-which part of the data a row is about, and coordinates.
+`runs_of` gives names their meaning: a column that tells runs apart, one that says which part of the
+data a row is about, and coordinates.
 """
 
 from __future__ import annotations
@@ -9,28 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..errors import LogError
-from .format import LogFormat
-from .log import Log
-from .run import Rows, Run, is_coordinate, plain_number
+from .columns import _PART_COLUMNS, _PARTS, _RUN_COLUMNS, is_coordinate, plain_number
+from .rows import Rows
+from .run import Run
+from .source import Log
 
-__all__ = ["FORMAT", "few", "flat", "runs_of", "tells_apart"]
+__all__ = ["few", "flat", "runs_of"]
+
 
 _DEEPEST = 4  # records within records
-# Columns that tell runs apart, and those that say which data a row is about, in lower case.
-_RUN_COLUMNS = frozenset(
-    (
-        *("run", "run_id", "run_name", "run_uuid", "runid", "trial", "trial_id", "trial_name"),
-        *("fold", "seed", "experiment_id"),
-    )
-)
-_PART_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
-_PARTS = frozenset(
-    (
-        *("train", "training", "val", "valid", "validation", "test", "testing", "eval"),
-        *("evaluation", "dev"),
-    )
-)
 
 
 def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -46,11 +33,6 @@ def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator
                 yield from flat(value, f"{path}/", depth + 1)
         else:
             yield path, value
-
-
-def tells_apart(name: str) -> bool:
-    """Does a column of this name say which run, or which part of the data, a row is about?"""
-    return name.lower() in _RUN_COLUMNS or name.lower() in _PART_COLUMNS
 
 
 def few(names: Iterable[str]) -> str:
@@ -149,25 +131,3 @@ def runs_of(log: Log, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
         if len(runs) > 1:
             rows.name = "/".join(key)[:200] or "unnamed"
         yield rows.run(coordinates=further)
-
-
-def _recognise(log: Log) -> bool:
-    document = log.document
-    if isinstance(document, dict):  # an epoch alone
-        return any(plain_number(value) is not None for value in document.values())
-    return (
-        isinstance(document, list)
-        and bool(document)
-        and all(isinstance(record, dict) for record in document)
-    )
-
-
-def _read(log: Log) -> Iterator[Run]:
-    document = log.document
-    records = [document] if isinstance(document, dict) else document
-    if not isinstance(records, list) or not all(isinstance(r, Mapping) for r in records):
-        raise LogError("expected a list of records, one an epoch", log.name)
-    yield from runs_of(log, records)
-
-
-FORMAT = LogFormat("records", _recognise, _read, general=True)

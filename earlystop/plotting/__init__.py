@@ -5,7 +5,6 @@ apart (Okabe and Ito's), each with dashes and a marker of its own, so that it re
 Figures are made without pyplot: nothing is shown, kept or changed globally.
 """
 
-from .replays import Kind as Kind
 from .replays import plot_replays as plot_replays
 from .style import LOOKS as LOOKS
 from .style import Look as Look

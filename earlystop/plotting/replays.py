@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._plots import Kind
 from .._text import count, number
 from ..errors import RuleError
 from ..rules import Best
@@ -37,9 +38,8 @@ if TYPE_CHECKING:
     from ..history.history import History
     from ..replaying.replay import Replay
 
-__all__ = ["Kind", "plot_replays"]
+__all__ = ["plot_replays"]
 
-Kind = Literal["auto", "curve", "rows", "distribution"]
 
 _MOST_ROWS = 25
 

@@ -159,6 +159,14 @@ def test_a_resumed_run_does_not_ask_again_whether_a_metric_was_reported() -> Non
     session.finish()
 
 
+def test_an_unknown_on_missing_is_refused() -> None:
+    with pytest.raises(es.RuleError) as caught:
+        es.Session(es.EarlyStopping("loss"), "Callback", on_missing="ignore")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "`Callback(on_missing=...)` must be one of 'auto', 'raise', 'skip', got 'ignore'"
+    )
+
+
 # One decision per check -------------------------------------------------------------------------
 
 

@@ -167,3 +167,8 @@ def test_the_arguments_of_early_stopping_are_those_of_keras() -> None:
     )
     assert stopper.save == es.Best("val_acc", mode="max")
     assert es.EarlyStopping().stop == es.Patience("val_loss", 0)
+
+
+def test_a_setting_that_early_stopping_cannot_have_is_refused_in_its_name() -> None:
+    with pytest.raises(es.RuleError, match=r"`EarlyStopping\(patience=...\)` must be a whole numb"):
+        es.EarlyStopping("loss", patience=-1)

@@ -6,51 +6,44 @@ its blocks, which are larger than these histories.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import random
-import unittest.mock
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 import earlystop as es
-from earlystop.replaying import batches as lanes
-from earlystop.replaying import patience as waiting
-from earlystop.replaying import replay as replaying
-from earlystop.sweeping import sweep as sweeping
+from earlystop.replaying.decide import decide
+from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.grid import apply_settings, axes_of
+from earlystop.sweeping.sweep import run_sweep
 
 from .random_rules import random_history, random_pair, random_patience, random_rule_of
 
 
-@contextlib.contextmanager
-def blocks_of_all_sizes(chance: random.Random) -> Iterator[None]:
-    """Lets work cross the borders of its blocks, which are larger than these histories."""
-    sizes: dict[str, Any] = {
-        name: chance.choice([1, 2, 3, 7, 1000]) for name in ("LANES", "BLOCK", "TILE")
-    }
-    sizes["_MOST_KEPT"] = chance.choice([0, 100, 1000, 10**6])
-    room: dict[str, Any] = {
-        "_MOST_PIECES": chance.choice([1, 5, 50, 10**6]),
-        "_MOST_TRACKS": chance.choice([10, 10**6]),
-        "_MOST_NOTES": chance.choice([1, 10, 10**6]),
-    }
-    together: dict[str, Any] = {
-        name: chance.choice([1, 2, 3, 10**5])
-        for name in ("_TOGETHER", "_FAMILIES_TOGETHER", "_PIECES_AT_A_TIME", "_LARGEST_TABLE")
-    }
-    with (
-        unittest.mock.patch.multiple(lanes, **sizes),
-        unittest.mock.patch.multiple(waiting, **room),
-        unittest.mock.patch.multiple(sweeping, **together),
-        unittest.mock.patch.object(sweeping, "_KEEP", chance.choice([0, 10**8])),
-        unittest.mock.patch.object(sweeping, "_FEW", chance.choice([0, 0, 0, 100])),
-    ):
-        yield
+def random_tuning(chance: random.Random) -> Tuning:
+    """Sizes so small that work crosses the borders of its blocks even in these histories."""
+    together = [1, 2, 3, 10**5]
+    return Tuning(
+        runs_per_batch=chance.choice([1, 2, 3, 7, 1000]),
+        epochs_per_block=chance.choice([1, 2, 3, 7, 1000]),
+        runs_per_tile=chance.choice([1, 2, 3, 7, 1000]),
+        dense_share=chance.choice([0.6, 0.6, 1.0]),
+        window_bytes=chance.choice([0, 100, 1000, 10**6]),
+        intervals=chance.choice([1, 5, 50, 10**6]),
+        references=chance.choice([10, 10**6]),
+        notes=chance.choice([1, 10, 10**6]),
+        few_runs=0,
+        few_steps=chance.choice([0, 0, 0, 100]),
+        rules_together=chance.choice(together),
+        families_together=chance.choice(together),
+        kept_bytes=chance.choice([0, 10**8]),
+        intervals_at_a_time=chance.choice(together),
+        table_entries=chance.choice(together),
+        cells_checked=chance.choice([1, 10, 10**6]),
+    )
 
 
 def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list[str]:
@@ -64,9 +57,9 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
         records = [history.records(run) for run in range(runs)]
         for _ in range(rules_per_history):
             stopper = es.Stopper(*random_pair(chance), on_missing="skip")
-            with blocks_of_all_sizes(chance):
-                workers = chance.choice([1, 1, 1, 3])
-                arrays = replaying._in_blocks(stopper, history, workers, progress=False)
+            tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])
+            stop, save = stopper.stop, stopper.save
+            arrays = decide(stop, save, history, workers=workers, tuning=tuning)
             for run in range(runs):
                 live = _live(stopper, records[run])
                 cut = chance.randint(0, len(live[0]))
@@ -87,28 +80,27 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
         records = [history.records(run) for run in range(len(history))]
         rule = random_patience(chance)
-        judge = random_rule_of(es.Best, chance).replace(min_delta=0.0)
-        assert isinstance(judge, es.Best)
-        place = [type(part) for part in rule.children].index(es.Patience) if rule.children else None
+        best_rule = random_rule_of(es.Best, chance).replace(min_delta=0.0)
+        assert isinstance(best_rule, es.Best)
+        kinds = [type(child) for child in rule.children]
         grid: dict[str, Any] = {"patience": [chance.randint(0, 12) for _ in range(4)]}
         if chance.random() < 0.6:
             grid["min_delta"] = [chance.choice([0.0, 0.1, 0.5, 1.0, 1e-310]) for _ in range(2)]
         if chance.random() < 0.2:
             grid["baseline"] = [None, chance.choice([-1.0, 0.0, 1.0])]
-        if place is not None:
-            grid = {f"{place}.{name}": values for name, values in grid.items()}
-        with blocks_of_all_sizes(chance):
-            workers = chance.choice([1, 1, 1, 3])
-            table = es.sweep(rule, history, save=judge, workers=workers, **grid)
-            arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
-            means = table.mean_regret
+        if kinds:
+            grid = {f"{kinds.index(es.Patience)}.{name}": grid[name] for name in grid}
+        tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])
+        table = run_sweep(rule, history, grid, save=best_rule, workers=workers, tuning=tuning)
+        arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
+        means = table.mean_regret
         for number, setting in enumerate(table.settings):
             stop = apply_settings(rule, axes_of(rule, grid), setting)
-            stopper = es.Stopper(stop, judge, on_missing="skip")
+            stopper = es.Stopper(stop, best_rule, on_missing="skip")
             for run, record in enumerate(records):
                 live = _live(stopper, record)[1]
                 best = math.nan if stopper.best is None else stopper.best
-                regret = _regret(best, _best_of(record, judge), judge.mode)
+                regret = _regret(best, _best_of(record, best_rule), best_rule.mode)
                 swept = tuple(array[number, run].item() for array in arrays)
                 if live != swept[:3] or not same(best, swept[3]) or not same(regret, swept[4]):
                     found.append(f"seed {seed}, after {done} pairs: {stopper!r} on run {run}")
@@ -119,9 +111,9 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
     return found
 
 
-def _best_of(record: list[dict[str, float]], judge: es.Best) -> float:
-    values = [x for m in record if not math.isnan(x := m.get(judge.monitor, math.nan))]
-    if judge.mode == "min":
+def _best_of(record: list[dict[str, float]], best_rule: es.Best) -> float:
+    values = [x for m in record if not math.isnan(x := m.get(best_rule.monitor, math.nan))]
+    if best_rule.mode == "min":
         return min((x for x in values if x < math.inf), default=math.nan)
     return max((x for x in values if x > -math.inf), default=math.nan)
 

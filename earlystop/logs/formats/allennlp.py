@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..folders import CLAIMS, Claim, Folder
-from ..format import LogFormat
-from ..log import Log
+from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

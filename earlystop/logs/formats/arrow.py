@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..format import LogFormat
-from ..log import Log
-from ..records import few, runs_of, tells_apart
+from ..columns import tells_apart
+from ..log_format import LogFormat
+from ..records import few, runs_of
 from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

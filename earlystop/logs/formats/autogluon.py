@@ -12,9 +12,9 @@ from typing import Any
 
 from ...errors import RuleError
 from ...language.direction import direction
-from ..format import LogFormat
-from ..log import Log
+from ..log_format import LogFormat
 from ..run import Run
+from ..source import Log
 from .run_lines import points_of
 
 __all__ = ["FORMAT"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..columns import plain_number
 from ..folders import CLAIMS, Claim, Folder
-from ..format import LogFormat
-from ..log import Log
-from ..run import Run, plain_number
+from ..log_format import LogFormat
+from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..format import LogFormat
-from ..log import Log
-from ..run import Run, plain_number
+from ..columns import plain_number
+from ..log_format import LogFormat
+from ..run import Run
+from ..source import Log
 from .keras_history import columns_run, is_series
 
 __all__ = ["FORMAT"]

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ..log import Log
 from ..records import runs_of
 from ..run import Run
+from ..source import Log
 
 __all__ = ["is_frame", "runs_of_frame"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..format import LogFormat
-from ..log import Log
+from ..columns import is_coordinate, plain_number
+from ..log_format import LogFormat
 from ..records import few
-from ..run import Run, is_coordinate, plain_number
+from ..run import Run
+from ..source import Log
 from .run_lines import points_of
 
 __all__ = ["FORMAT", "columns_run"]

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..columns import number
 from ..folders import CLAIMS, Claim, Folder
-from ..format import LogFormat
-from ..log import Log
-from ..run import Run, number
+from ..log_format import LogFormat
+from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

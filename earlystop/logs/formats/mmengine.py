@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..format import LogFormat
-from ..log import Log
+from ..columns import is_coordinate
+from ..log_format import LogFormat
 from ..records import runs_of
-from ..run import Run, is_coordinate
+from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

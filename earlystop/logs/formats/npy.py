@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..format import LogFormat
-from ..log import Log
-from ..run import Points, Run, is_coordinate
+from ..columns import is_coordinate
+from ..log_format import LogFormat
+from ..run import Points, Run
+from ..source import Log
 
 __all__ = ["FORMAT", "runs_of_array"]
 

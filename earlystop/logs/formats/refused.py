@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..format import LogFormat
-from ..log import Log
+from ..log_format import LogFormat
 from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

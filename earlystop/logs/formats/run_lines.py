@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..format import LogFormat
-from ..log import Log
+from ..log_format import LogFormat
 from ..run import Points, Run
+from ..source import Log
 
 __all__ = ["FORMAT", "points_of"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..format import LogFormat
-from ..log import Log
+from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

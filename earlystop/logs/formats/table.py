@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..format import LogFormat
-from ..log import Log
+from ..columns import is_coordinate, number
+from ..log_format import LogFormat
 from ..records import runs_of
-from ..run import Run, is_coordinate, number
+from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT", "cells", "plain_rows", "separator_of"]
 

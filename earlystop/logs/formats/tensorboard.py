@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..folders import CLAIMS, Claim, Folder
-from ..format import LogFormat
-from ..log import Log, Options
+from ..log_format import LogFormat
+from ..options import Options
 from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..folders import CLAIMS, Claim, Folder
-from ..format import LogFormat
-from ..log import Log
+from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
+from ..source import Log
 
 __all__ = ["FORMAT"]
 

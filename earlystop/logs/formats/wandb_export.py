@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..format import LogFormat
-from ..log import Log
-from ..run import Rows, Run
+from ..log_format import LogFormat
+from ..rows import Rows
+from ..run import Run
+from ..source import Log
 from .table import cells, plain_rows, separator_of
 
 __all__ = ["FORMAT"]

@@ -1,0 +1,99 @@
+"""Names of columns and what is in their cells: which count rows, which tell runs or parts apart."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+__all__ = ["EPOCHS", "STEPS", "is_coordinate", "number", "plain_number"]
+
+
+# What rows are counted by, the one to go by first. Names are compared in lower case.
+STEPS = (
+    *("global_step", "trainer/global_step", "step", "_step", "iteration", "iterations"),
+    *("iter", "num_iterations", "boosting_round", "round", "generation", "update", "updates"),
+)
+
+
+EPOCHS = ("epoch", "epochs", "epoch_id", "epoch_num", "trainer/epoch")
+
+
+_OTHERS = ("index", "wall_time", "walltime", "timestamp", "_timestamp", "_runtime")
+
+
+_COORDINATES = frozenset((*STEPS, *EPOCHS, *_OTHERS))
+
+
+_NOT_REPORTED = frozenset(("", "none", "null", "na", "n/a", "<na>"))
+
+
+def is_coordinate(name: str) -> bool:
+    """Does a column of this name say where a row lies, rather than how the run fares?"""
+    return name.lower() in _COORDINATES
+
+
+def number(text: str) -> float | None:
+    """The number that a cell holds; None where it says that there is none.
+
+    Raises ValueError for other text.
+
+    >>> number(" 1.5 "), number("nan"), number(""), number("None")
+    (1.5, nan, None, None)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        text = text.strip()
+        if text.lower() in _NOT_REPORTED:
+            return None
+        raise
+    if "_" in text:  # Python's own, in no log
+        raise ValueError(f"could not convert string to float: {text!r}")
+    return value
+
+
+def plain_number(value: Any) -> float | None:
+    """A number of JSON or of a record as a float; None for anything else, and for truths."""
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return None
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        try:
+            return float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            return math.inf if value > 0 else -math.inf
+    if isinstance(value, str):
+        return _NON_FINITE.get(value.strip().lower())
+    return None
+
+
+_NON_FINITE = {
+    **dict.fromkeys(("nan", "+nan", "-nan"), math.nan),
+    **dict.fromkeys(("inf", "+inf", "infinity", "+infinity"), math.inf),
+    **dict.fromkeys(("-inf", "-infinity"), -math.inf),
+}
+
+
+_RUN_COLUMNS = frozenset(
+    (
+        *("run", "run_id", "run_name", "run_uuid", "runid", "trial", "trial_id", "trial_name"),
+        *("fold", "seed", "experiment_id"),
+    )
+)
+
+
+_PART_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
+
+
+_PARTS = frozenset(
+    (
+        *("train", "training", "val", "valid", "validation", "test", "testing", "eval"),
+        *("evaluation", "dev"),
+    )
+)
+
+
+def tells_apart(name: str) -> bool:
+    """Does a column of this name say which run, or which part of the data, a row is about?"""
+    return name.lower() in _RUN_COLUMNS or name.lower() in _PART_COLUMNS

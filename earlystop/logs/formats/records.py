@@ -1,0 +1,36 @@
+"""Records in one JSON document, one for each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ...errors import LogError
+from ..columns import plain_number
+from ..log_format import LogFormat
+from ..records import runs_of
+from ..run import Run
+from ..source import Log
+
+__all__ = ["FORMAT"]
+
+
+def _recognise(log: Log) -> bool:
+    document = log.document
+    if isinstance(document, dict):  # an epoch alone
+        return any(plain_number(value) is not None for value in document.values())
+    return (
+        isinstance(document, list)
+        and bool(document)
+        and all(isinstance(record, dict) for record in document)
+    )
+
+
+def _read(log: Log) -> Iterator[Run]:
+    document = log.document
+    records = [document] if isinstance(document, dict) else document
+    if not isinstance(records, list) or not all(isinstance(r, Mapping) for r in records):
+        raise LogError("expected a list of records, one an epoch", log.name)
+    yield from runs_of(log, records)
+
+
+FORMAT = LogFormat("records", _recognise, _read, general=True)

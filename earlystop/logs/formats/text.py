@@ -1,0 +1,57 @@
+"""Plain text, through a pattern that the user gives."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from ..columns import is_coordinate, number
+from ..log_format import LogFormat
+from ..run import Run
+from ..source import Log
+
+__all__ = ["FORMAT"]
+
+
+_LONGEST = 2000  # characters of a line that a pattern is tried on: some take their square in time
+
+
+def _found(log: Log, line: str, place: int) -> Iterator[tuple[str, float]]:
+    # A progress bar writes its states over each other, without beginning a new line.
+    for part, pattern in itertools.product(line.split("\r"), log.options.pattern):
+        for match in pattern.finditer(part[:_LONGEST]):
+            groups = match.groupdict()
+            if groups.keys() >= {"name", "value"}:
+                groups = {str(groups["name"]).strip(): groups["value"]}
+            for name, text in groups.items():
+                if text is None:
+                    continue
+                try:
+                    value = number(text.strip().rstrip(",;"))
+                except ValueError:
+                    raise log.wrong(
+                        f"expected a number for {name!r}, where the pattern found {text[:40]!r}",
+                        f"line {place}",
+                    ) from None
+                if value is not None:
+                    yield name, value
+
+
+def _read(log: Log) -> Iterator[Run]:
+    if log.options.pattern is None:
+        raise log.wrong("the format of plain text needs pattern=..., a regular expression")
+    rows, row = log.rows(), dict[str, float]()
+    for place, line in log.lines():
+        for name, value in _found(log, line, place):
+            if name in row and not (is_coordinate(name) and row[name] == value):
+                rows.add(row)
+                row = {}
+            row[name] = value
+    if any(not is_coordinate(name) for name in row):
+        rows.add(row)
+    if not rows.length:
+        raise log.wrong("no line matches the pattern")
+    yield rows.run()
+
+
+FORMAT = LogFormat("text", lambda log: log.options.pattern is not None and bool(log.text), _read)

@@ -1,0 +1,25 @@
+"""`Options`: what the caller of `read_history` asks for, for all sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .limits import Limits
+
+__all__ = ["Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of `read_history` settled for all sources."""
+
+    coordinate: str | None = None
+    repeats: str = "replace"
+    skip: bool = False
+    separator: str | None = None
+    pattern: Any = None
+    encoding: str = "utf-8"
+    value_name: str = "value"
+    nan_is_gap: bool | None = None
+    limits: Limits = field(default_factory=Limits)

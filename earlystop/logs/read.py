@@ -1,0 +1,194 @@
+"""`read_history`: from what tools have logged to a `History`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from ..errors import HistoryError, LogError, LogWarning
+from ..history.history import History
+from .assemble import Read, assembled
+from .discover import Source, sources_of
+from .limits import Limits
+from .log_format import LogFormat
+from .options import Options
+from .patterns import compiled
+from .registry import find_format, recognised
+from .resume import settled_runs
+from .run import Run
+from .source import Log
+
+__all__ = ["read_history"]
+
+
+def read_history(
+    source: Any,
+    *,
+    format: str | None = None,
+    metrics: str | Iterable[str] | None = None,
+    derived: Mapping[str, str | Callable[..., Any]] | None = None,
+    coordinate: str | None = None,
+    repeats: Literal["replace", "keep"] = "replace",
+    on_error: Literal["raise", "skip"] = "raise",
+    separator: str | None = None,
+    pattern: Any = None,
+    encoding: str = "utf-8",
+    value_name: str = "value",
+    nan_is_gap: bool | None = None,
+    limits: Limits | None = None,
+    progress: bool = False,
+) -> History:
+    r"""The history in what tools have logged, whatever the tool: the format is told by the content.
+
+    source: a file, a folder, a glob pattern, an open file (of text or bytes), a list of records
+        (dicts, one an epoch), a data frame (pandas, polars, pyarrow), a NumPy array of shape
+        (epochs,) or (runs, epochs), or a list of any of these. Files may be packed with gzip.
+    format: the name of the format, instead of telling it by the content (`es.logs.formats()`).
+    metrics: the names of those to keep; all of them if left out.
+    derived: further metrics, by name: an expression or a function of others, see
+        `History.derive`.
+    coordinate: the name of the column that counts the rows, where it has an unusual name.
+    repeats: what becomes of rows that a resumed run reports again. "replace": the later report of
+        an epoch replaces the earlier, and what came after it is dropped. "keep": all rows stay. In
+        both cases a run that starts anew is a run of its own; see `es.logs` for the whole rule.
+    on_error: "raise", or "skip" what cannot be read, with a warning; of a file that is damaged in
+        the middle, what stands before is kept where it can be.
+    separator: of the columns of a table of text; told from its first line if left out.
+    pattern: for plain text: a regular expression, or several, looked for in every line. Its named
+        groups are the metrics; or two groups called `name` and `value`. An epoch ends where one of
+        them is found again (or where `epoch` or `step`, if there is such a group, changes).
+    encoding: of text without a byte order mark.
+    value_name: what to call values that have no name: those of a plain array.
+    nan_is_gap: whether a NaN of a data frame says "not reported"; if left out, it does so in the
+        columns of pandas that know no other gap, and nowhere else.
+    limits: how much a log may hold (`es.logs.Limits`).
+    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+
+    The order of epochs is that of the log. Steps, epochs and times are kept in
+    `history.coordinates`; what was read, from where, and what was left out or replaced, in
+    `history.report`. A value that was not logged is a gap, a logged NaN is a value.
+
+    Raises LogError (a HistoryError and ValueError), naming the file, the place in it and what was
+    expected; OSError where a file cannot be opened; MissingMetricError for a metric that no run
+    has; ImportError, naming what to install, for Parquet, Arrow and data frames.
+
+    >>> import earlystop as es, io
+    >>> file = io.StringIO("epoch,loss,val_loss\n0,0.9,1.0\n1,0.5,\n2,0.3,0.7\n")
+    >>> history = es.read_history(file)
+    >>> history
+    History(1 run, up to 3 epochs: loss, val_loss)
+    >>> history.reported("val_loss").tolist(), history.coordinates["epoch"].tolist()
+    ([[True, False, True]], [[0.0, 1.0, 2.0]])
+
+    >>> lines = io.StringIO("epoch 1: train 0.9 | valid 1.2\nepoch 2: train 0.5 | valid 0.8\n")
+    >>> pattern = r"epoch (?P<epoch>\d+): train (?P<loss>\S+) \| valid (?P<val_loss>\S+)"
+    >>> es.read_history(lines, pattern=pattern).metrics["val_loss"].tolist()
+    [[1.2, 0.8]]
+    """
+    _one_of("repeats", repeats, ("replace", "keep"))
+    _one_of("on_error", on_error, ("raise", "skip"))
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise HistoryError(
+            f"`read_history(separator=...)` must be one character, got {separator!r}"
+        )
+    options = Options(
+        coordinate=coordinate,
+        repeats=repeats,
+        skip=on_error == "skip",
+        separator=separator,
+        pattern=pattern if pattern is None else compiled(pattern),
+        encoding=_encoding(encoding),
+        value_name=value_name,
+        nan_is_gap=nan_is_gap,
+        limits=limits or Limits(),
+    )
+    wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
+    reading = _Reading(options, None if format is None else find_format(format), options.skip)
+    reads = []
+    for one in _shown(sources_of(source, options), progress):
+        read = reading.read(one)
+        if read.error is not None and not read.error.not_a_log:
+            warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=2)
+        reads.append(read)
+    return assembled(reads, options.limits, wanted, derived or {})
+
+
+def _shown(found: Iterable[Source], progress: bool) -> Iterator[Source]:
+    if not progress:
+        yield from found
+        return
+    from .._parallel import progress_bar
+
+    listed = list(found)
+    with progress_bar("read_history", desc="read_history", total=len(listed), unit="file") as bar:
+        for one in listed:
+            yield one
+            bar.update()
+
+
+class _Reading:
+    """The settings of one call of `read_history`."""
+
+    def __init__(self, options: Options, forced: LogFormat | None, may_skip: bool) -> None:
+        self._options, self._forced, self._skip = options, forced, may_skip
+
+    def read(self, source: Source) -> Read:
+        """The runs of one source; where errors are skipped, why there are none."""
+        read = Read(source.name, source.parts)
+        try:
+            read.format, read.runs = self._runs(source)
+        except LogError as error:
+            if not (self._skip or (source.found and error.not_a_log)):
+                raise
+            read.error = error
+        except OSError as error:
+            if not self._skip:
+                raise
+            read.error = LogError(f"cannot be read: {error}", source.name)
+        read.error = read.error or source.log.damage
+        read.notes += [*source.notes, *source.log.notes]
+        return read
+
+    def _runs(self, source: Source) -> tuple[str, list[Run]]:
+        log = source.log
+        if source.read is not None:
+            name, runs = source.read()
+        else:
+            format = self._forced or recognised(log)
+            name, runs = format.name, format.read(log)
+            if source.found and format.general and self._forced is None:
+                runs = self._counted(log, runs)
+        settled = []
+        for run in runs:
+            if run.length and run.metrics:
+                settled += settled_runs(run, self._options.coordinate, self._options.repeats)
+        if not settled:
+            raise log.damage or log.wrong("there is no metric in it", not_a_log=source.found)
+        return name, settled
+
+    def _counted(self, log: Log, runs: Iterable[Run]) -> Iterator[Run]:
+        """The runs, where any counts epochs or steps: other tables in a folder are no logs."""
+        listed = list(runs)
+        if not any(run.coordinates for run in listed):
+            raise log.wrong(
+                "a table without an epoch or a step: not taken for a log in a folder; name the "
+                "file to read it",
+                not_a_log=True,
+            )
+        return iter(listed)
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        expected = " or ".join(map(repr, allowed))
+        raise HistoryError(f"`read_history({name}=...)` must be {expected}, got {value!r}")
+
+
+def _encoding(name: str) -> str:
+    import codecs
+
+    try:
+        return codecs.lookup(name).name
+    except (LookupError, TypeError):
+        raise HistoryError(f"`read_history(encoding=...)`: no encoding {name!r}") from None

@@ -1,0 +1,246 @@
+"""Runs that were restarted or resumed, and epochs that were reported more than once.
+
+The rule is stated in `earlystop.logs`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from .row_counter import _key
+from .run import Points, Run
+
+__all__ = ["settled_runs"]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """An epoch in the making."""
+
+    key: float
+    highest: float  # of the keys so far, this one included
+    metrics: dict[str, float]
+    rows: list[int]
+
+
+@dataclass
+class _Entries:
+    """The epochs of one run in the making."""
+
+    keep: bool
+    entries: list[_Entry] = field(default_factory=list)
+    reported: dict[str, list[float]] = field(default_factory=dict)  # keys, rising, by metric
+    late: int | None = None  # the first of the last entries that fell back without a repeat
+    replaced: int = 0
+    dropped: int = 0
+    resumed: list[float] = field(default_factory=list)
+
+    def add(self, key: float, metrics: dict[str, float], row: int) -> bool:
+        """Take a row; False: it begins a new run."""
+        last = self.entries[-1] if self.entries else None
+        if last is None or math.isnan(key):
+            self._append(key, metrics, row)
+            return True
+        if key == last.key and self._goes_with(last, metrics):
+            self._merge(last, metrics, row)
+            return True
+        if key > last.highest:
+            self.late = None
+        elif self._repeats(key, metrics):
+            if key <= self.entries[0].highest and key < last.highest:
+                return False
+            self.resumed.append(key)
+            if not self.keep:
+                self._take_back(key)
+                last = self.entries[-1] if self.entries else None
+                if last is not None and last.key == key:
+                    self._merge(last, metrics, row)
+                    return True
+        elif self.late is None:
+            self.late = len(self.entries)
+        self._append(key, metrics, row)
+        return True
+
+    def _goes_with(self, last: _Entry, metrics: dict[str, float]) -> bool:
+        """Is this row, of the same step, part of the last entry?"""
+        if self.keep and metrics.keys() & last.metrics.keys():
+            return False
+        late = last.key < last.highest  # then it may be the resumption that shows only now
+        return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
+
+    def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
+        """Was any of these reported at this place already, or beyond?"""
+        reported = self.reported
+        return any((keys := reported.get(name)) and keys[-1] >= key for name in metrics)
+
+    def _append(self, key: float, metrics: dict[str, float], row: int) -> None:
+        before = self.entries[-1].highest if self.entries else -math.inf
+        highest = before if math.isnan(key) else max(before, key)
+        self.entries.append(_Entry(key, highest, metrics, [row]))
+        if not math.isnan(key):
+            for name in metrics:
+                self.reported.setdefault(name, []).append(key)
+
+    def _merge(self, entry: _Entry, metrics: dict[str, float], row: int) -> None:
+        for name in metrics:
+            if name in entry.metrics:
+                self.replaced += 1
+            else:
+                self.reported.setdefault(name, []).append(entry.key)
+        entry.metrics.update(metrics)
+        entry.rows.append(row)
+
+    def _take_back(self, key: float) -> None:
+        """Drop what was reported from `key` on, but not what already came after the fall-back."""
+        after = [] if self.late is None else self.entries[self.late :]
+        if self.late is not None:
+            for entry in reversed(after):
+                self._forget(entry)
+            del self.entries[self.late :]
+        while self.entries and self.entries[-1].highest >= key:
+            self._forget(self.entries.pop())
+            self.dropped += 1
+        for entry in after:
+            self._append(entry.key, entry.metrics, entry.rows[0])
+            self.entries[-1].rows = entry.rows
+        self.late = None
+
+    def _forget(self, entry: _Entry) -> None:
+        if not math.isnan(entry.key):
+            for name in entry.metrics:
+                self.reported[name].pop()
+
+
+def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
+    """The runs that the rows of one log make, by the rules above."""
+    key = _key(run, coordinate)
+    if key is None:
+        return [_by_repeats(run)] if run.joined else [run]
+    known = key[~np.isnan(key)]
+    if (np.diff(known) > 0).all() and not run.joined:
+        return [run]
+    made = [_Entries(repeats == "keep")]
+    for row, (place, metrics) in enumerate(zip(key.tolist(), _by_row(run), strict=True)):
+        if not made[-1].add(place, metrics, row):
+            made.append(_Entries(repeats == "keep"))
+            made[-1].add(place, metrics, row)
+    runs, dense = [], _all_dense(run)
+    for entries in made:
+        if run.joined and repeats != "keep":
+            _join(entries)
+        runs.append(_rebuilt(run, entries, dense))
+        runs[-1].notes += _notes(entries)
+    if len(runs) > 1:
+        for number, part in enumerate(runs, 1):
+            part.name = f"{run.name} #{number}" if run.name else f"#{number}"
+        runs[0].notes.insert(0, f"{len(runs)} runs, one after the other: told apart")
+    return runs
+
+
+def _by_repeats(run: Run) -> Run:
+    """Where nothing counts the rows, an epoch ends where a metric is reported again."""
+    made = _Entries(keep=False)
+    for row, metrics in enumerate(_by_row(run)):
+        last = made.entries[-1] if made.entries else None
+        if last is None or metrics.keys() & last.metrics.keys():
+            made.entries.append(_Entry(math.nan, math.nan, metrics, [row]))
+        else:
+            last.metrics.update(metrics)
+            last.rows.append(row)
+    return _rebuilt(run, made, _all_dense(run))
+
+
+def _join(entries: _Entries) -> None:
+    """Bring together what was logged at the same step, in the order of the steps."""
+    by_key: dict[float, _Entry] = {}
+    without: list[tuple[float, _Entry]] = []  # such as a final value: it stays behind its place
+    for entry in entries.entries:
+        if math.isnan(entry.key):
+            without.append((entry.highest, entry))
+        elif entry.key in by_key:
+            by_key[entry.key].metrics.update(entry.metrics)
+            by_key[entry.key].rows += entry.rows
+        else:
+            by_key[entry.key] = entry
+    placed = [(key, 0, entry) for key, entry in by_key.items()]
+    placed += [(key, 1, entry) for key, entry in without]
+    placed.sort(key=lambda item: item[:2])
+    entries.entries = [entry for *_, entry in placed if entry.metrics]
+
+
+def _notes(entries: _Entries) -> list[str]:
+    notes = []
+    if entries.resumed:
+        places = ", ".join(f"{place:.12g}" for place in entries.resumed[:5])
+        more = ", ..." if len(entries.resumed) > 5 else ""
+        what = "kept" if entries.keep else f"{entries.dropped:,} rows replaced by later ones"
+        times = "1 time" if len(entries.resumed) == 1 else f"{len(entries.resumed):,} times"
+        notes.append(f"resumed {times}, at {places}{more}: {what}")
+    if entries.replaced:
+        values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
+        notes.append(f"{values} reported again at the same step: the last counts")
+    return notes
+
+
+def _is_one_epoch(run: Run) -> bool:
+    """Is no metric reported twice?"""
+    return all(len(points.rows) < 2 for points in run.metrics.values())
+
+
+def _by_row(run: Run) -> Iterator[dict[str, float]]:
+    """The metrics of each row."""
+    names = list(run.metrics)
+    if not names:
+        yield from ({} for _ in range(run.length))
+        return
+    rows = np.concatenate([run.metrics[name].rows for name in names])
+    which = np.repeat(np.arange(len(names)), [len(run.metrics[name].rows) for name in names])
+    values = np.concatenate([run.metrics[name].values for name in names])
+    order = np.argsort(rows, kind="stable")
+    ends = np.searchsorted(rows[order], np.arange(run.length), side="right").tolist()
+    which_of, value_of = which[order].tolist(), values[order].tolist()
+    start = 0
+    for end in ends:
+        yield {names[which_of[i]]: value_of[i] for i in range(start, end)}
+        start = end
+
+
+def _rebuilt(run: Run, made: _Entries, dense: dict[str, npt.NDArray[np.float64]]) -> Run:
+    """The run of these epochs; of a coordinate, an epoch has what the last of its rows said.
+
+    dense: the coordinates of all rows of the log, NaN where a row has none.
+    """
+    columns: dict[str, tuple[list[int], list[float]]] = {}
+    for place, entry in enumerate(made.entries):
+        for name, value in entry.metrics.items():
+            rows, values = columns.setdefault(name, ([], []))
+            rows.append(place)
+            values.append(value)
+    rows_of = np.array([row for entry in made.entries for row in entry.rows], dtype=np.int64)
+    places = np.repeat(np.arange(len(made.entries)), [len(entry.rows) for entry in made.entries])
+    coordinates = {}
+    for name, all_rows in dense.items():
+        there = ~np.isnan(all_rows[rows_of])
+        found = np.full(len(made.entries), np.nan)
+        found[places[there]] = all_rows[rows_of[there]]
+        known = np.flatnonzero(~np.isnan(found))
+        if len(known):
+            coordinates[name] = Points(known, found[known])
+    metrics = {
+        name: Points(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64))
+        for name, (rows, values) in columns.items()
+    }
+    return Run(run.name, len(made.entries), metrics, coordinates, run.modes, run.joined)
+
+
+def _all_dense(run: Run) -> dict[str, npt.NDArray[np.float64]]:
+    dense = {}
+    for name, points in run.coordinates.items():
+        dense[name] = np.full(run.length, np.nan)
+        dense[name][points.rows] = points.values
+    return dense

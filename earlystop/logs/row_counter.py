@@ -1,0 +1,56 @@
+"""What counts the rows of a log: its step, its epoch, or both."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .columns import EPOCHS, STEPS
+from .resume import _is_one_epoch
+from .run import Points, Run
+
+__all__ = []
+
+
+def _key(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None:
+    """What counts the rows, NaN in a row that does not say; None: nothing does."""
+    if coordinate is not None:
+        points = run.coordinates.get(coordinate)
+        return None if points is None else _dense(points, run.length)
+    step, epoch = _first(run, STEPS), _first(run, EPOCHS)
+    if step is not None and epoch is not None:
+        both = ~np.isnan(step) & ~np.isnan(epoch)
+        falls = np.diff(step[both]) < 0
+        if falls.any() and 2 * (np.diff(epoch[both])[falls] > 0).sum() > falls.sum():
+            return _ranks(epoch, step, both)
+    return epoch if step is None else step
+
+
+def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
+    """The first of these coordinates that the run has and that tells its rows apart."""
+    there = {name.lower(): points for name, points in reversed(run.coordinates.items())}
+    for name in names:
+        points = there.get(name)
+        if points is None:
+            continue
+        finite = points.values[np.isfinite(points.values)]
+        if len(finite) and ((finite != finite[0]).any() or _is_one_epoch(run)):
+            return _dense(points, run.length)
+    return None
+
+
+def _ranks(
+    epoch: npt.NDArray[np.float64], step: npt.NDArray[np.float64], both: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """The place of each pair (epoch, step) among the pairs that there are."""
+    key = np.full(len(step), np.nan)
+    pairs = np.stack([epoch[both], step[both]], axis=1)
+    key[both] = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    return key
+
+
+def _dense(points: Points, length: int) -> npt.NDArray[np.float64]:
+    dense = np.full(length, np.nan)
+    dense[points.rows] = points.values
+    dense[~np.isfinite(dense)] = np.nan
+    return dense

@@ -1,0 +1,70 @@
+"""`Rows`: a run that is collected row by row."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .columns import is_coordinate
+from .run import Points, Run
+
+if TYPE_CHECKING:
+    from .source import Log
+
+__all__ = ["Rows"]
+
+
+class _Column:
+    __slots__ = ("rows", "values")
+
+    def __init__(self) -> None:
+        self.rows, self.values = array("q"), array("d")
+
+
+class Rows:
+    """A run that is collected row by row; a coordinate is told by its name."""
+
+    def __init__(self, name: str | None, *, log: Log) -> None:
+        self.name, self.length = name, 0
+        self.notes: list[str] = []
+        self._log = log
+        self._columns: dict[str, _Column] = {}
+
+    def add(self, values: Mapping[str, float] | Sequence[tuple[str, float]]) -> None:
+        """The next row: the values it has, by name."""
+        pairs = values.items() if isinstance(values, Mapping) else values
+        self._log.count(len(values) + 1)
+        columns = self._columns
+        for name, value in pairs:
+            column = columns.get(name)
+            if column is None:
+                column = self._column(name)
+            column.rows.append(self.length)
+            column.values.append(value)
+        self.length += 1
+
+    def _column(self, name: str) -> _Column:
+        if len(self._columns) >= (most := self._log.limits.names):
+            raise self._log.wrong(
+                f"more than {most:,} different names: this does not look like a log of metrics "
+                "(see `limits`)",
+                f"row {self.length + 1}",
+            )
+        column = self._columns[name] = _Column()
+        return column
+
+    def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
+        """The run of the rows so far; coordinates: names of further ones."""
+        further = frozenset(coordinates)
+        run = Run(self.name, self.length, {}, joined=joined, notes=self.notes)
+        for name, column in self._columns.items():
+            points = Points(
+                np.frombuffer(column.rows, dtype=np.int64),
+                np.frombuffer(column.values, dtype=np.float64),
+            )
+            where = run.coordinates if is_coordinate(name) or name in further else run.metrics
+            where[name] = points
+        return run

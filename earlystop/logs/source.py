@@ -1,0 +1,317 @@
+"""`Source`: one source while it is read: its bytes, lines or JSON, within the limits."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import io
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import LogError
+from .bounded import _Bounded
+from .json_text import parsed
+from .options import Options
+from .rows import Rows
+
+__all__ = ["Log"]
+
+
+_HEAD = 2**16
+
+
+_BINARY = 1024  # characters, of which none is a NUL in a text
+
+
+_CHUNK = 2**20
+
+
+class Log:
+    """One source: a file, an open file, or a value in memory.
+
+    name: what it is called in errors. path: None if it is no file. notes: what a reader has to tell
+    about it. value: what was given, if it is neither a path nor an open file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: Options,
+        *,
+        path: Path | None = None,
+        content: bytes | None = None,
+        value: Any = None,
+    ) -> None:
+        self.name, self.path, self.options, self.value = name, path, options, value
+        self.limits = options.limits
+        self.notes: list[str] = []
+        self.damage: LogError | None = None
+        self._content = content
+        self._values = 0
+
+    def __repr__(self) -> str:
+        return f"Log({self.name!r})"
+
+    def wrong(self, message: str, place: str = "", *, not_a_log: bool = False) -> LogError:
+        """The error that says what is wrong with this source, and where."""
+        return LogError(message, self.name, place, not_a_log=not_a_log)
+
+    def damaged(self, message: str, place: str = "") -> None:
+        """Raise an error; or, where errors are skipped, take note of it: the reader ends there."""
+        error = self.wrong(message, place)
+        if not self.options.skip:
+            raise error
+        self.damage = error
+
+    def rows(self, name: str | None = None) -> Rows:
+        """A run of this log, yet without rows."""
+        return Rows(name, log=self)
+
+    def whole(self) -> bytes:
+        """All bytes. Raises LogError where there are too many."""
+        most = self.limits.whole
+        with self.open() as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise self.wrong(f"larger than {most:,} bytes (see `limits`)")
+        return data
+
+    def count(self, values: int) -> None:
+        """Take note of this many values. Raises LogError where they are too many."""
+        self._values += values
+        if self._values > self.limits.values:
+            raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many bytes there are, as they are stored."""
+        if self.path is not None:
+            return self.path.stat().st_size
+        return len(self._content or b"")
+
+    def open(self) -> BinaryIO:
+        """The bytes from their start, unpacked where they are packed.
+
+        Raises OSError where the file cannot be read, LogError where it is no regular file.
+        """
+        if self.value is not None:
+            raise self.wrong("expected a file, got a value in memory")
+        if self.path is None:
+            raw: BinaryIO = io.BytesIO(self._content or b"")
+        else:
+            # Without O_NONBLOCK a named pipe would wait for a writer.
+            handle = os.open(
+                self.path,
+                os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),
+            )
+            raw = os.fdopen(handle, "rb")
+            if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+                raw.close()
+                raise self.wrong("expected a regular file", not_a_log=True)
+        magic = raw.read(2)
+        raw.seek(0)
+        packed = magic == b"\x1f\x8b"
+        return _Bounded(raw, self, packed)  # type: ignore[return-value]
+
+    @functools.cached_property
+    def head(self) -> bytes:
+        """The first 64 KiB; nothing of a value in memory."""
+        if self.value is not None:
+            return b""
+        with self.open() as file:
+            return file.read(_HEAD)
+
+    @functools.cached_property
+    def encoding(self) -> str:
+        """How the text is written: by its byte order mark, else as the caller says."""
+        for mark, name in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF32_LE, "utf-32"),
+            (codecs.BOM_UTF32_BE, "utf-32"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
+            if self.head.startswith(mark):
+                return name
+        return self.options.encoding
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The text of the first 64 KiB, up to bytes that are none, for recognising it.
+
+        "" where it is no text from the start: `text_error` says why.
+        """
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        try:
+            text = decoder.decode(self.head, len(self.head) < _HEAD)
+        except UnicodeError as error:
+            self.text_error = (
+                f"expected text in {self.encoding}, got bytes that are none ({_shown(error)}); "
+                "pass encoding=... if it is another one"
+            )
+            text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
+            if "\n" not in text:
+                return ""
+        if "\0" in text[:_BINARY]:
+            self.text_error = "expected a log, got binary data of no known format"
+            return ""
+        return text
+
+    text_error: str = ""
+
+    @functools.cached_property
+    def first_lines(self) -> list[str]:
+        """The first whole lines, without their ends, blank ones left out."""
+        lines = [line.rstrip("\r") for line in self.text.split("\n")]
+        if len(lines) > 1 and len(self.head) == _HEAD:
+            lines.pop()
+        return [line for line in lines if line.strip()]
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """The lines with their numbers, from 1, blank ones left out.
+
+        Raises LogError for one that is too long, and for bytes that are no text.
+        """
+        if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
+            yield from self._wide_lines()
+            return
+        for place, line in self._lines_of_bytes():
+            try:
+                text = line.decode(self.encoding if place == 1 else self._codec)
+            except UnicodeError as error:
+                raise self.wrong(
+                    f"expected text in {self.encoding}, got bytes that are none "
+                    f"({_shown(error)}); pass encoding=... if it is another one",
+                    f"line {place}",
+                ) from None
+            yield place, text
+
+    def _lines_of_bytes(self) -> Iterator[tuple[int, bytes]]:
+        longest = self.limits.line
+        with self.open() as file:
+            place, rest = 0, b""
+            while chunk := file.read(min(_CHUNK, longest)):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    place += 1
+                    if line and line != b"\r":
+                        self._within(line, place)
+                        yield place, line + b"\n"
+                self._within(rest, place + 1)
+            if rest.strip():
+                yield place + 1, rest
+
+    def _within(self, line: bytes, place: int) -> None:
+        if len(line) > self.limits.line:
+            raise self.wrong(
+                f"the line is longer than {self.limits.line:,} bytes (see `limits`)",
+                f"line {place}",
+            )
+
+    @property
+    def _codec(self) -> str:
+        return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
+
+    def _wide_lines(self) -> Iterator[tuple[int, str]]:
+        try:
+            text = self.whole().decode(self.encoding)
+        except UnicodeError as error:
+            raise self.wrong(f"expected text in {self.encoding}: {_shown(error)}") from None
+        for place, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield place, line + "\n"
+
+    @functools.cached_property
+    def document(self) -> Any:
+        """The whole source as one JSON document; the class `Log` where it is none.
+
+        `json_error` says why not.
+        """
+        if not self.text.lstrip().startswith(("{", "[")):
+            return Log
+        largest = self.limits.document
+        with self.open() as file:
+            data = file.read(largest + 1)
+        if len(data) > largest:
+            self.json_error = f"larger than {largest:,} bytes (see `limits`)", ""
+            return Log
+        try:
+            return parsed(data.decode(self.encoding))
+        except json.JSONDecodeError as error:
+            self.json_error = error.msg, f"line {error.lineno} column {error.colno}"
+        except UnicodeError as error:
+            self.json_error = f"expected text in {self.encoding}: {_shown(error)}", ""
+        except ValueError as error:
+            self.json_error = str(error), ""
+        return Log
+
+    json_error: tuple[str, str] = ("", "")
+
+    @functools.cached_property
+    def first_records(self) -> list[dict[str, Any]]:
+        """The objects on the first lines (at most 20), up to a line that is none."""
+        found: list[dict[str, Any]] = []
+        if not self.text.lstrip().startswith("{"):
+            return found
+        for _, line in self.lines():
+            if not line.strip():
+                continue
+            try:
+                record = parsed(line)
+            except ValueError:
+                break
+            if not isinstance(record, dict):
+                break
+            found.append(record)
+            if len(found) == 20:
+                break
+        return found
+
+    @functools.cached_property
+    def has_lines(self) -> bool:
+        """Is there more than one line that begins like a JSON object?"""
+        if self.value is not None:
+            return False
+        begun = 0
+        for _, line in self.lines():
+            begun += line.lstrip().startswith("{")
+            if begun == 2 or (line.strip() and not begun):
+                break
+        return begun == 2
+
+    def records(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """The objects of JSON lines, with the numbers of their lines.
+
+        Raises LogError for a line that is no object.
+        """
+        for place, line in self.lines():
+            if not line.strip():
+                continue
+            try:
+                record = parsed(line)
+            except json.JSONDecodeError as error:
+                self.damaged(
+                    f"expected a JSON object, got {_short(line)}: {error.msg}", f"line {place}"
+                )
+                return
+            except ValueError as error:
+                self.damaged(f"expected a JSON object: {error}", f"line {place}")
+                return
+            if not isinstance(record, dict):
+                self.damaged(f"expected a JSON object, got {_short(line)}", f"line {place}")
+                return
+            yield place, record
+
+
+def _shown(error: UnicodeError) -> str:
+    start = getattr(error, "start", None)
+    return str(error) if start is None else f"byte {start}: {getattr(error, 'reason', '')}"
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 60 else text[:57] + "...")
