@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import earlystop
 from earlystop.language import registry
-from earlystop.logs import format as format_module
+from earlystop.logs import registry as log_formats
 
 # A bare checkout has `earlystop.adapters` beside the package; an installed one has it inside.
 earlystop.__path__.append(str(Path(__file__).parents[1]))
@@ -34,7 +34,5 @@ settings.load_profile("default")
 @pytest.fixture(autouse=True)
 def _forget_what_this_test_registers() -> Iterator[None]:
     """Rules and formats of logs that a test or an example defines do not stay registered."""
-    formats = list(format_module._own)
-    with registry.preserved():
+    with registry.preserved(), log_formats.preserved():
         yield
-    format_module._own[:] = formats

@@ -27,18 +27,20 @@ from .registry import register as register
 from .rows import Rows as Rows
 from .run import Points as Points
 from .run import Run as Run
-from .source import Log as Log
+from .source import Source as Source
 
 __all__ = [
     "FileReport",
     "Limits",
-    "Log",
     "LogFormat",
     "Points",
     "Report",
     "Rows",
     "Run",
+    "Source",
     "formats",
     "read_history",
     "register",
 ]
+
+Log = Source  # the name that formats of users know

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..errors import LogError, MissingMetricError, name_advice
+from ..history.expressions import names_in
 from ..history.history import History
 from ..history.provenance import FileReport, Report
 from .limits import Limits
-from .naming import _names
+from .naming import run_names
+from .read_source import ReadSource
 from .run import Run
 
-__all__ = ["Read", "assembled"]
+__all__ = ["assemble"]
 
 
-@dataclass
-class Read:
-    """What one source gave."""
-
-    source: str
-    parts: tuple[str, ...]
-    format: str = ""
-    runs: list[Run] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    error: LogError | None = None
-
-
-def assembled(
-    reads: Sequence[Read],
+def assemble(
+    reads: Sequence[ReadSource],
     limits: Limits,
     wanted: set[str] | None,
     derived: Mapping[str, str | Callable[..., Any]],
@@ -42,27 +31,27 @@ def assembled(
     Raises LogError where there is no run at all, or more than the limits allow; MissingMetricError
     for a metric that is wanted and that no run has.
     """
-    from ..history.expressions import names_in
-
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)
     there = list(dict.fromkeys(name for run in runs for name in run.metrics))
-    places = list(dict.fromkeys(name for run in runs for name in run.coordinates))
+    coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
     kept = there
     if wanted is not None:
         for name in sorted(wanted - set(there) - set(derived)):
             raise MissingMetricError(f"no run has {name!r}: {name_advice(name, there)}")
         if not any(callable(how) for how in derived.values()):
-            needed = {n for how in derived.values() for n in names_in(str(how), [*there, *places])}
+            needed = {
+                n for how in derived.values() for n in names_in(str(how), [*there, *coordinates])
+            }
             kept = [name for name in there if name in wanted | needed] or there[:1]
     shape = (len(runs), max(run.length for run in runs))
-    _within(limits, shape, kept, places, reads)
+    _within(limits, shape, kept, coordinates, reads)
     history = History(
         _arrays(runs, shape, kept),
         lengths=[run.length for run in runs],
-        names=_names(reads),
-        coordinates=_coordinates(runs, shape, places),
+        names=run_names(reads),
+        coordinates=_coordinates(runs, shape, coordinates),
     )
     for name, how in derived.items():
         history = history.derive(name, how)
@@ -72,7 +61,7 @@ def assembled(
     return history
 
 
-def _nothing(reads: Sequence[Read]) -> LogError:
+def _nothing(reads: Sequence[ReadSource]) -> LogError:
     errors = [read.error for read in reads if read.error]
     if len(errors) == 1 and len(reads) == 1:
         return errors[0]
@@ -90,14 +79,14 @@ def _within(
     limits: Limits,
     shape: tuple[int, int],
     kept: Sequence[str],
-    places: Sequence[str],
-    reads: Sequence[Read],
+    coordinates: Sequence[str],
+    reads: Sequence[ReadSource],
 ) -> None:
-    values = shape[0] * shape[1] * (len(kept) + len(places))
+    values = shape[0] * shape[1] * (len(kept) + len(coordinates))
     if values > limits.values:
         raise LogError(
             f"{shape[0]:,} runs of up to {shape[1]:,} epochs with {len(kept):,} metrics and "
-            f"{len(places):,} coordinates make arrays of {values:,} values, more than the "
+            f"{len(coordinates):,} coordinates make arrays of {values:,} values, more than the "
             f"{limits.values:,} that `limits` allows: read fewer files at a time, or name the "
             "metrics to keep (metrics=...)",
             reads[0].source if len(reads) == 1 else "",
@@ -126,14 +115,14 @@ def _coordinates(
     return arrays
 
 
-def _told(error: LogError, source: str) -> str:
+def _without_source(error: LogError, source: str) -> str:
     """What an error says, without the source where it stands beside it."""
     if error.source != source:
         return str(error)
     return f"{error.place}: {error.message}" if error.place else error.message
 
 
-def _report(reads: Sequence[Read], names: Sequence[str]) -> Report:
+def _report(reads: Sequence[ReadSource], names: Sequence[str]) -> Report:
     files, first = [], 0
     modes: dict[str, set[str]] = collections.defaultdict(set)
     for read in reads:
@@ -144,7 +133,7 @@ def _report(reads: Sequence[Read], names: Sequence[str]) -> Report:
             notes += [f"{name}: {note}" if len(given) > 1 else note for note in run.notes]
             for metric, mode in run.modes.items():
                 modes[metric].add(mode)
-        error = _told(read.error, read.source) if read.error else ""
+        error = _without_source(read.error, read.source) if read.error else ""
         files.append(FileReport(read.source, read.format, given, tuple(notes), error))
     agreed = {metric: next(iter(said)) for metric, said in modes.items() if len(said) == 1}
     return Report(tuple(files), agreed)

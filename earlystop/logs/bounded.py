@@ -8,18 +8,18 @@ import sys
 import zlib
 from typing import IO, Any, BinaryIO
 
-from .source import Log
+from .limits import Limited
 
-__all__ = []
+__all__ = ["BoundedBytes"]
 
 
 _UNBOUND = 16 * 2**20  # bytes that may be unpacked whatever the size of the packed file
 
 
-class _Bounded(io.RawIOBase):
+class BoundedBytes(io.RawIOBase):
     """Bytes that end in an error where a packed file grows out of all proportion."""
 
-    def __init__(self, raw: BinaryIO, log: Log, packed: bool) -> None:
+    def __init__(self, raw: BinaryIO, log: Limited, packed: bool) -> None:
         self._raw, self._log = raw, log
         self._file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
         limits = log.limits

@@ -14,34 +14,37 @@ from typing import Any
 import numpy as np
 
 from ..errors import LogError
-from .folders import CLAIMS, Claim, Folder, is_regular
+from .folders import Claim, Folder, is_regular
 from .formats import frames, npy
 from .options import Options
 from .registry import formats
 from .run import Run
-from .source import Log
+from .source import Source
 
-__all__ = ["Source", "natural", "sources_of"]
+__all__ = ["Discovered", "discover"]
 
 
 @dataclass
-class Source:
+class Discovered:
     """One thing to read: a log, or several files that are one log.
 
-    name: what it is called in errors and reports. parts: of its path, for naming its runs.
-    read: the name of its format and the runs in it; None: as the log's content says.
+    name: what it is called in errors and reports.
+    parts: of its path, for naming its runs.
+    log: where its bytes or values are.
+    read: returns the name of its format and its runs; None: by the log's content.
     found: it was met in a folder, where not all files are logs.
+    notes: what the report says of it.
     """
 
     name: str
     parts: tuple[str, ...]
-    log: Log
+    log: Source
     read: Callable[[], tuple[str, Iterable[Run]]] | None = None
     found: bool = False
     notes: list[str] = field(default_factory=list)
 
 
-def sources_of(source: Any, options: Options) -> Iterator[Source]:
+def discover(source: Any, options: Options) -> Iterator[Discovered]:
     """The sources in what the caller gave.
 
     Raises LogError for what cannot hold a log, FileNotFoundError where there is nothing.
@@ -67,7 +70,7 @@ def sources_of(source: Any, options: Options) -> Iterator[Source]:
         )
 
 
-def _of_list(items: list[Any], options: Options) -> Iterator[Source]:
+def _of_list(items: list[Any], options: Options) -> Iterator[Discovered]:
     if not items:
         raise LogError("expected at least one source to read, got an empty list")
     if all(isinstance(item, Mapping) for item in items) and not all(map(_of_columns, items)):
@@ -75,12 +78,12 @@ def _of_list(items: list[Any], options: Options) -> Iterator[Source]:
     elif all(isinstance(item, (int, float, np.number, type(None))) for item in items):
         yield _of_document({options.value_name: items}, options)
     else:
-        for place, item in enumerate(items):
-            for source in sources_of(item, options):
-                if source.log.path is None and not source.parts:
-                    source.parts = (str(place),)
-                    source.name = source.log.name = f"{source.name} {place}"
-                yield source
+        for number, item in enumerate(items):
+            for found in discover(item, options):
+                if found.log.path is None and not found.parts:
+                    found.parts = (str(number),)
+                    found.name = found.log.name = f"{found.name} {number}"
+                yield found
 
 
 def _of_columns(item: Mapping[str, Any]) -> bool:
@@ -89,11 +92,11 @@ def _of_columns(item: Mapping[str, Any]) -> bool:
     return bool(values) and all(isinstance(value, (list, tuple, np.ndarray)) for value in values)
 
 
-def _of_document(value: Any, options: Options) -> Source:
+def _of_document(value: Any, options: Options) -> Discovered:
     name = "records" if isinstance(value, list) else "mapping"
-    log = Log(name, options, value=value)
+    log = Source(name, options, value=value)
     log.document = _listed(value)
-    return Source(name, (), log)
+    return Discovered(name, (), log)
 
 
 def _listed(value: Any) -> Any:
@@ -108,14 +111,14 @@ def _listed(value: Any) -> Any:
 
 
 def _of_value(
-    value: Any, options: Options, read: Callable[[Log], tuple[str, Iterable[Run]]]
-) -> Source:
+    value: Any, options: Options, read: Callable[[Source], tuple[str, Iterable[Run]]]
+) -> Discovered:
     name = f"{type(value).__module__.split('.')[0]} {type(value).__name__}"
-    log = Log(name, options, value=value)
-    return Source(name, (), log, lambda: read(log))
+    log = Source(name, options, value=value)
+    return Discovered(name, (), log, lambda: read(log))
 
 
-def _of_file(file: Any, options: Options) -> Source:
+def _of_file(file: Any, options: Options) -> Discovered:
     name = getattr(file, "name", None)
     name = name if isinstance(name, str) else "open file"
     most = options.limits.whole
@@ -127,10 +130,10 @@ def _of_file(file: Any, options: Options) -> Source:
         options = dataclasses.replace(options, encoding="utf-8")
     if not isinstance(content, bytes):
         raise LogError(f"expected a file of text or bytes, got {type(content).__name__}", name)
-    return Source(name, Path(name).parts, Log(name, options, content=content))
+    return Discovered(name, Path(name).parts, Source(name, options, content=content))
 
 
-def _of_path(text: str, options: Options) -> Iterator[Source]:
+def _of_path(text: str, options: Options) -> Iterator[Discovered]:
     if isinstance(text, bytes):
         text = os.fsdecode(text)
     text = os.path.expanduser(text)
@@ -141,7 +144,7 @@ def _of_path(text: str, options: Options) -> Iterator[Source]:
     elif os.path.exists(text):
         yield _of_one(Path(text), options)
     elif glob.has_magic(text):
-        paths = sorted(glob.glob(text, recursive=True), key=natural)
+        paths = sorted(glob.glob(text, recursive=True), key=_natural)
         if not paths:
             raise FileNotFoundError(f"no file matches {text!r}")
         for path in paths:
@@ -150,49 +153,60 @@ def _of_path(text: str, options: Options) -> Iterator[Source]:
         raise FileNotFoundError(f"there is no file or folder {text!r}")
 
 
-def _of_one(path: Path, options: Options) -> Source:
-    return Source(str(path), path.parts, Log(str(path), options, path=path))
+def _of_one(path: Path, options: Options) -> Discovered:
+    return Discovered(str(path), path.parts, Source(str(path), options, path=path))
 
 
-def natural(path: str) -> list[tuple[int, int, str]]:
+def _natural(path: str) -> list[tuple[int, int, str]]:
     """A key that sorts version_2 before version_10."""
     parts = re.split(r"(\d+)", path)
     return [(1, int(p[:400]), p) if p.isdecimal() else (0, 0, p) for p in parts]
 
 
-def _of_folder(root: Path, options: Options) -> Iterator[Source]:
-    """The logs below a folder, links left out: nothing outside it is read, nothing twice."""
-    formats()  # which know the folders of theirs
+def _of_folder(root: Path, options: Options) -> Iterator[Discovered]:
+    """The logs below a folder. Links are left out: nothing outside is read, nothing twice."""
     claimed: set[Path] = set()
-    seen = found = 0
-    for here, folders, files in os.walk(root):
-        folders[:] = sorted(
-            (f for f in folders if not f.startswith(".") and f != "__pycache__"), key=natural
-        )
-        there = [Path(here, name) for name in sorted(files, key=natural)]
-        seen += len(there)
-        if seen > options.limits.files:
-            raise LogError(f"more than {options.limits.files:,} files (see `limits`)", str(root))
-        paths = [p for p in there if p not in claimed and is_regular(p)]
-        folder = Folder(Path(here), root, paths, options)
-        for claims in CLAIMS:
-            for claim in claims(folder):
-                claimed.update(claim.files)
-                found += 1
-                yield _of_claim(claim, options)
+    count = 0
+    for folder in _walk(root, options, claimed):
+        for claim in _claims(folder):
+            claimed.update(claim.files)
             folder.files = [path for path in folder.files if path not in claimed]
+            count += 1
+            yield _of_claim(claim, options)
         for path in folder.files:
-            found += 1
-            source = _of_one(path, options)
-            source.found = True
-            yield source
-    if not found:
+            count += 1
+            found = _of_one(path, options)
+            found.found = True
+            yield found
+    if not count:
         raise LogError("there is no file in this folder", str(root))
 
 
-def _of_claim(claim: Claim, options: Options) -> Source:
-    log = Log(str(claim.path), options, path=claim.path)
-    return Source(
+def _walk(root: Path, options: Options, claimed: set[Path]) -> Iterator[Folder]:
+    """A folder and those below it, each with its regular files that have not been claimed."""
+    seen = 0
+    for here, folders, names in os.walk(root):
+        folders[:] = sorted(
+            (f for f in folders if not f.startswith(".") and f != "__pycache__"), key=_natural
+        )
+        paths = [Path(here, name) for name in sorted(names, key=_natural)]
+        seen += len(paths)
+        if seen > options.limits.files:
+            raise LogError(f"more than {options.limits.files:,} files (see `limits`)", str(root))
+        files = [path for path in paths if path not in claimed and is_regular(path)]
+        yield Folder(Path(here), root, files, options)
+
+
+def _claims(folder: Folder) -> Iterator[Claim]:
+    """The files of a folder that are one log together, by the formats that know such folders."""
+    for format in formats():
+        if format.claim_folder is not None:
+            yield from format.claim_folder(folder)
+
+
+def _of_claim(claim: Claim, options: Options) -> Discovered:
+    log = Source(str(claim.path), options, path=claim.path)
+    return Discovered(
         str(claim.path),
         claim.path.parts,
         log,

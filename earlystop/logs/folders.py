@@ -10,9 +10,9 @@ from pathlib import Path
 
 from .options import Options
 from .run import Run
-from .source import Log
+from .source import Source
 
-__all__ = ["CLAIMS", "Claim", "Folder", "is_regular"]
+__all__ = ["Claim", "Folder", "is_regular"]
 
 
 def is_regular(path: Path) -> bool:
@@ -65,9 +65,5 @@ class Claim:
     path: Path
     files: list[Path]
     format: str
-    read: Callable[[Log], Iterable[Run]]
+    read: Callable[[Source], Iterable[Run]]
     notes: list[str] = field(default_factory=list)
-
-
-# Each looks at a folder and claims files in and below it that are one log; formats add theirs.
-CLAIMS: list[Callable[[Folder], Iterable[Claim]]] = []

@@ -1,12 +1,13 @@
-"""`LogFormat`: a format is a recogniser and a reader."""
+"""`LogFormat`: a format of logs is a recogniser and a reader."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .folders import Claim, Folder
 from .run import Run
-from .source import Log
+from .source import Source
 
 __all__ = ["LogFormat"]
 
@@ -15,13 +16,19 @@ __all__ = ["LogFormat"]
 class LogFormat:
     """A format of logs.
 
-    name: what `format=` calls it. recognise: is a `Log` of this format, by its content? read: the
-    runs in it; raises LogError where it is damaged. general: other files than logs look like it,
-    too (any CSV), so that it is tried last, and in a folder only files with an epoch or a step
-    count as logs.
+    name: what `format=` calls it.
+    recognise: is a source of this format, by its content?
+    read: the runs in a source; raises LogError where it is damaged.
+    general: files that are not logs look like it, too (any CSV), so in a folder only files that
+        count epochs or steps are taken for logs.
+    order: formats are tried in rising order. Those that are told by a signature or by keys of one
+        tool come first, those that accept more come later.
+    claim_folder: finds files of a folder that are one log together.
     """
 
     name: str
-    recognise: Callable[[Log], bool]
-    read: Callable[[Log], Iterable[Run]]
+    recognise: Callable[[Source], bool]
+    read: Callable[[Source], Iterable[Run]]
     general: bool = False
+    order: int = 0
+    claim_folder: Callable[[Folder], Iterable[Claim]] | None = None

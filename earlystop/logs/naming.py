@@ -6,12 +6,12 @@ import collections
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from .assemble import Read
+from .read_source import ReadSource
 
-__all__ = []
+__all__ = ["run_names"]
 
 
-def _names(reads: Sequence[Read]) -> list[str]:
+def run_names(reads: Sequence[ReadSource]) -> list[str]:
     """A name for each run: its own where it has one, else that of its file; all different."""
     with_runs = [read for read in reads if read.runs]
     shorts = _shortest([read.parts for read in with_runs])
@@ -30,19 +30,19 @@ def _names(reads: Sequence[Read]) -> list[str]:
     counts = collections.Counter(names)
     taken = {name for name, count in counts.items() if count == 1}
     numbers: dict[str, int] = collections.defaultdict(int)
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if counts[name] > 1:
             candidate = name
             while candidate in taken:
                 numbers[name] += 1
                 candidate = f"{name} ({numbers[name]})"
             taken.add(candidate)
-            names[place] = candidate
+            names[index] = candidate
     return names
 
 
 def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """What tells these paths apart: without the parts at their start and end that all share."""
+    """What tells paths apart: without the parts at their start and end that all of them share."""
     if not paths:
         return []
     stems = [_stems(parts) for parts in paths]
@@ -59,7 +59,7 @@ def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _stems(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts of a path that say something: event files are named by time and machine."""
+    """The telling parts of a path; names of event files only have a time and a machine."""
     if len(parts) > 1 and ".tfevents." in parts[-1]:
         return parts[:-1]
     return (*parts[:-1], _stem(parts[-1])) if parts else ("run",)

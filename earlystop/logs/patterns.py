@@ -8,10 +8,10 @@ from typing import Any
 
 from ..errors import LogError
 
-__all__ = ["compiled"]
+__all__ = ["compile_patterns"]
 
 
-def compiled(pattern: Any) -> tuple[re.Pattern[str], ...]:
+def compile_patterns(pattern: Any) -> tuple[re.Pattern[str], ...]:
     """The regular expressions of a pattern, or of several.
 
     Raises LogError for one that is none, or that names no group.

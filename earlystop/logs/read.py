@@ -6,20 +6,25 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from ..errors import HistoryError, LogError, LogWarning
+from ..errors import HistoryError, LogError, LogWarning, RuleError
 from ..history.history import History
-from .assemble import Read, assembled
-from .discover import Source, sources_of
+from ..language.settings import validated
+from .assemble import assemble
+from .discover import Discovered, discover
 from .limits import Limits
 from .log_format import LogFormat
 from .options import Options
-from .patterns import compiled
-from .registry import find_format, recognised
-from .resume import settled_runs
+from .patterns import compile_patterns
+from .read_source import ReadSource
+from .registry import find_format, recognised_format
+from .resume import split_runs
 from .run import Run
-from .source import Log
+from .source import Source
 
 __all__ = ["read_history"]
+
+Repeats = Literal["replace", "keep"]
+OnError = Literal["raise", "skip"]
 
 
 def read_history(
@@ -29,8 +34,8 @@ def read_history(
     metrics: str | Iterable[str] | None = None,
     derived: Mapping[str, str | Callable[..., Any]] | None = None,
     coordinate: str | None = None,
-    repeats: Literal["replace", "keep"] = "replace",
-    on_error: Literal["raise", "skip"] = "raise",
+    repeats: Repeats = "replace",
+    on_error: OnError = "raise",
     separator: str | None = None,
     pattern: Any = None,
     encoding: str = "utf-8",
@@ -86,8 +91,8 @@ def read_history(
     >>> es.read_history(lines, pattern=pattern).metrics["val_loss"].tolist()
     [[1.2, 0.8]]
     """
-    _one_of("repeats", repeats, ("replace", "keep"))
-    _one_of("on_error", on_error, ("raise", "skip"))
+    repeats = _choice(Repeats, repeats, "repeats")
+    on_error = _choice(OnError, on_error, "on_error")
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
         raise HistoryError(
             f"`read_history(separator=...)` must be one character, got {separator!r}"
@@ -97,7 +102,7 @@ def read_history(
         repeats=repeats,
         skip=on_error == "skip",
         separator=separator,
-        pattern=pattern if pattern is None else compiled(pattern),
+        pattern=pattern if pattern is None else compile_patterns(pattern),
         encoding=_encoding(encoding),
         value_name=value_name,
         nan_is_gap=nan_is_gap,
@@ -106,15 +111,15 @@ def read_history(
     wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     reading = _Reading(options, None if format is None else find_format(format), options.skip)
     reads = []
-    for one in _shown(sources_of(source, options), progress):
+    for one in _with_bar(discover(source, options), progress):
         read = reading.read(one)
         if read.error is not None and not read.error.not_a_log:
             warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=2)
         reads.append(read)
-    return assembled(reads, options.limits, wanted, derived or {})
+    return assemble(reads, options.limits, wanted, derived or {})
 
 
-def _shown(found: Iterable[Source], progress: bool) -> Iterator[Source]:
+def _with_bar(found: Iterable[Discovered], progress: bool) -> Iterator[Discovered]:
     if not progress:
         yield from found
         return
@@ -133,9 +138,9 @@ class _Reading:
     def __init__(self, options: Options, forced: LogFormat | None, may_skip: bool) -> None:
         self._options, self._forced, self._skip = options, forced, may_skip
 
-    def read(self, source: Source) -> Read:
+    def read(self, source: Discovered) -> ReadSource:
         """The runs of one source; where errors are skipped, why there are none."""
-        read = Read(source.name, source.parts)
+        read = ReadSource(source.name, source.parts)
         try:
             read.format, read.runs = self._runs(source)
         except LogError as error:
@@ -150,24 +155,24 @@ class _Reading:
         read.notes += [*source.notes, *source.log.notes]
         return read
 
-    def _runs(self, source: Source) -> tuple[str, list[Run]]:
+    def _runs(self, source: Discovered) -> tuple[str, list[Run]]:
         log = source.log
         if source.read is not None:
             name, runs = source.read()
         else:
-            format = self._forced or recognised(log)
+            format = self._forced or recognised_format(log)
             name, runs = format.name, format.read(log)
             if source.found and format.general and self._forced is None:
                 runs = self._counted(log, runs)
-        settled = []
+        runs_found = []
         for run in runs:
             if run.length and run.metrics:
-                settled += settled_runs(run, self._options.coordinate, self._options.repeats)
-        if not settled:
+                runs_found += split_runs(run, self._options.coordinate, self._options.repeats)
+        if not runs_found:
             raise log.damage or log.wrong("there is no metric in it", not_a_log=source.found)
-        return name, settled
+        return name, runs_found
 
-    def _counted(self, log: Log, runs: Iterable[Run]) -> Iterator[Run]:
+    def _counted(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
         """The runs, where any counts epochs or steps: other tables in a folder are no logs."""
         listed = list(runs)
         if not any(run.coordinates for run in listed):
@@ -179,10 +184,11 @@ class _Reading:
         return iter(listed)
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        expected = " or ".join(map(repr, allowed))
-        raise HistoryError(f"`read_history({name}=...)` must be {expected}, got {value!r}")
+def _choice(allowed: Any, value: Any, name: str) -> Any:
+    try:
+        return validated(allowed, value, f"read_history({name}=...)")
+    except RuleError as error:
+        raise HistoryError(str(error)) from None
 
 
 def _encoding(name: str) -> str:

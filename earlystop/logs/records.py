@@ -12,7 +12,7 @@ from typing import Any
 from .columns import _PART_COLUMNS, _PARTS, _RUN_COLUMNS, is_coordinate, plain_number
 from .rows import Rows
 from .run import Run
-from .source import Log
+from .source import Source
 
 __all__ = ["few", "flat", "runs_of"]
 
@@ -44,7 +44,7 @@ def few(names: Iterable[str]) -> str:
 _COORDINATE, _METRIC, _RUN, _PART = range(4)
 
 
-def _meaning(log: Log, raw: Any) -> tuple[str, int]:
+def _meaning(log: Source, raw: Any) -> tuple[str, int]:
     """The name of a column, stripped, and what it is."""
     name = str(raw).strip()
     if is_coordinate(name) or name == log.options.coordinate:
@@ -74,7 +74,7 @@ class _Row:
 class _Reader:
     """The columns met so far: what they are, the run that the rows are of, and texts left out."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Source) -> None:
         self._log = log
         self._columns: dict[Any, tuple[str, int]] = {}
         self.labels: dict[str, str] = {}
@@ -109,7 +109,7 @@ class _Reader:
         return self._columns[raw]
 
 
-def runs_of(log: Log, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
+def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
     """The runs of these rows; what is no number is left out, and rows that name no metric are."""
     runs: dict[tuple[str, ...], Rows] = {}
     reader = _Reader(log)

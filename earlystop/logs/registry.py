@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
+import pkgutil
+from collections.abc import Iterator
 
 from ..errors import LogError, name_advice
+from . import formats as formats_package
 from .log_format import LogFormat
-from .source import Log
+from .source import NoDocument, Source
 
-__all__ = ["find_format", "formats", "recognised", "register"]
-
-
-# One module a format, each with its FORMAT; the first that recognises a log reads it.
-_MODULES = (
-    "formats.refused",
-    "formats.npy",
-    "formats.arrow",
-    "text",
-    "formats.tensorboard",
-    "formats.trainer_state",
-    "formats.skorch",
-    "formats.autogluon",
-    "formats.catboost",
-    "formats.allennlp",
-    "formats.run_lines",
-    "formats.mmengine",
-    "formats.json_lines",
-    "formats.keras_history",
-    "formats.evals_result",
-    "records",
-    "formats.mlflow",
-    "formats.wandb_export",
-    "formats.table",
-)
+__all__ = ["find_format", "formats", "preserved", "recognised_format", "register"]
 
 
-_own: list[LogFormat] = []
+_own: list[LogFormat] = []  # of users: the latest is tried last, all before ours
 
 
-_known: list[LogFormat] = []
+@functools.cache
+def _library_formats() -> tuple[LogFormat, ...]:
+    """The FORMAT of every module in `formats/`, in the order in which they are tried."""
+    names = (module.name for module in pkgutil.iter_modules(formats_package.__path__))
+    modules = (importlib.import_module(f"{formats_package.__name__}.{name}") for name in names)
+    found = (module.FORMAT for module in modules if hasattr(module, "FORMAT"))
+    return tuple(sorted(found, key=lambda format: format.order))
 
 
 def formats() -> list[LogFormat]:
@@ -47,10 +34,17 @@ def formats() -> list[LogFormat]:
     >>> "keras_history" in [format.name for format in formats()]
     True
     """
-    if not _known:
-        for name in _MODULES:
-            _known.append(importlib.import_module(f".{name}", __package__).FORMAT)
-    return [*_own, *_known]
+    return [*_own, *_library_formats()]
+
+
+@contextlib.contextmanager
+def preserved() -> Iterator[None]:
+    """Within it, formats may be registered; at its end, those are forgotten. For tests."""
+    before = list(_own)
+    try:
+        yield
+    finally:
+        _own[:] = before
 
 
 def register(format: LogFormat) -> LogFormat:
@@ -86,19 +80,19 @@ def find_format(name: str) -> LogFormat:
     raise LogError(f"no format {name!r}: {name_advice(name, names, 'formats')}")
 
 
-def recognised(log: Log) -> LogFormat:
-    """The format of a log, by its content. Raises LogError where it is of none."""
+def recognised_format(log: Source) -> LogFormat:
+    """The format of a log, by its content. Raises LogError for an unknown format."""
     for known in formats():
         if known.recognise(log):
             return known
-    message, place = log.json_error
-    if message:
-        raise log.wrong(f"expected JSON: {message}", place)
-    if log.document is not Log:
+    document = log.document
+    if not isinstance(document, NoDocument):
         raise log.wrong(
             "JSON of no known format: expected lists of numbers by metric, or one record an epoch",
             not_a_log=True,
         )
+    if document.error:
+        raise log.wrong(f"expected JSON: {document.error}", document.position)
     if not log.text:
         message = log.text_error or "expected a log, got a file of no known format"
         raise log.wrong(message, not_a_log=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .row_counter import _key
+from .row_counter import row_keys
 from .run import Points, Run
 
-__all__ = ["settled_runs"]
+__all__ = ["split_runs"]
 
 
 @dataclass(slots=True)
@@ -116,9 +116,9 @@ class _Entries:
                 self.reported[name].pop()
 
 
-def settled_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
+def split_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     """The runs that the rows of one log make, by the rules above."""
-    key = _key(run, coordinate)
+    key = row_keys(run, coordinate)
     if key is None:
         return [_by_repeats(run)] if run.joined else [run]
     known = key[~np.isnan(key)]
@@ -185,11 +185,6 @@ def _notes(entries: _Entries) -> list[str]:
         values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
         notes.append(f"{values} reported again at the same step: the last counts")
     return notes
-
-
-def _is_one_epoch(run: Run) -> bool:
-    """Is no metric reported twice?"""
-    return all(len(points.rows) < 2 for points in run.metrics.values())
 
 
 def _by_row(run: Run) -> Iterator[dict[str, float]]:

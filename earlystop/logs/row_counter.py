@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .columns import EPOCHS, STEPS
-from .resume import _is_one_epoch
 from .run import Points, Run
 
-__all__ = []
+__all__ = ["row_keys"]
 
 
-def _key(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None:
+def row_keys(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None:
     """What counts the rows, NaN in a row that does not say; None: nothing does."""
     if coordinate is not None:
         points = run.coordinates.get(coordinate)
@@ -54,3 +53,8 @@ def _dense(points: Points, length: int) -> npt.NDArray[np.float64]:
     dense[points.rows] = points.values
     dense[~np.isfinite(dense)] = np.nan
     return dense
+
+
+def _is_one_epoch(run: Run) -> bool:
+    """Is no metric reported twice?"""
+    return all(len(points.rows) < 2 for points in run.metrics.values())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .columns import is_coordinate
+from .limits import Limited
 from .run import Points, Run
-
-if TYPE_CHECKING:
-    from .source import Log
 
 __all__ = ["Rows"]
 
@@ -27,7 +24,7 @@ class _Column:
 class Rows:
     """A run that is collected row by row; a coordinate is told by its name."""
 
-    def __init__(self, name: str | None, *, log: Log) -> None:
+    def __init__(self, name: str | None, *, log: Limited) -> None:
         self.name, self.length = name, 0
         self.notes: list[str] = []
         self._log = log

@@ -10,15 +10,15 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import LogError
-from .bounded import _Bounded
+from .bounded import BoundedBytes
 from .json_text import parsed
 from .options import Options
 from .rows import Rows
 
-__all__ = ["Log"]
+__all__ = ["Source"]
 
 
 _HEAD = 2**16
@@ -30,7 +30,17 @@ _BINARY = 1024  # characters, of which none is a NUL in a text
 _CHUNK = 2**20
 
 
-class Log:
+class NoDocument(NamedTuple):
+    """What stands for the document of a source that is not one JSON document.
+
+    error: why it is not; "" if it does not begin like one. position: of the error.
+    """
+
+    error: str = ""
+    position: str = ""
+
+
+class Source:
     """One source: a file, an open file, or a value in memory.
 
     name: what it is called in errors. path: None if it is no file. notes: what a reader has to tell
@@ -115,7 +125,7 @@ class Log:
         magic = raw.read(2)
         raw.seek(0)
         packed = magic == b"\x1f\x8b"
-        return _Bounded(raw, self, packed)  # type: ignore[return-value]
+        return BoundedBytes(raw, self, packed)  # type: ignore[return-value]
 
     @functools.cached_property
     def head(self) -> bytes:
@@ -150,7 +160,7 @@ class Log:
             text = decoder.decode(self.head, len(self.head) < _HEAD)
         except UnicodeError as error:
             self.text_error = (
-                f"expected text in {self.encoding}, got bytes that are none ({_shown(error)}); "
+                f"expected text in {self.encoding}, got bytes that are none ({_described(error)}); "
                 "pass encoding=... if it is another one"
             )
             text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
@@ -185,7 +195,7 @@ class Log:
             except UnicodeError as error:
                 raise self.wrong(
                     f"expected text in {self.encoding}, got bytes that are none "
-                    f"({_shown(error)}); pass encoding=... if it is another one",
+                    f"({_described(error)}); pass encoding=... if it is another one",
                     f"line {place}",
                 ) from None
             yield place, text
@@ -220,36 +230,29 @@ class Log:
         try:
             text = self.whole().decode(self.encoding)
         except UnicodeError as error:
-            raise self.wrong(f"expected text in {self.encoding}: {_shown(error)}") from None
+            raise self.wrong(f"expected text in {self.encoding}: {_described(error)}") from None
         for place, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield place, line + "\n"
 
     @functools.cached_property
     def document(self) -> Any:
-        """The whole source as one JSON document; the class `Log` where it is none.
-
-        `json_error` says why not.
-        """
+        """The whole source as one JSON document, or a `NoDocument` that says why it is not one."""
         if not self.text.lstrip().startswith(("{", "[")):
-            return Log
+            return NoDocument()
         largest = self.limits.document
         with self.open() as file:
             data = file.read(largest + 1)
         if len(data) > largest:
-            self.json_error = f"larger than {largest:,} bytes (see `limits`)", ""
-            return Log
+            return NoDocument(f"larger than {largest:,} bytes (see `limits`)")
         try:
             return parsed(data.decode(self.encoding))
         except json.JSONDecodeError as error:
-            self.json_error = error.msg, f"line {error.lineno} column {error.colno}"
+            return NoDocument(error.msg, f"line {error.lineno} column {error.colno}")
         except UnicodeError as error:
-            self.json_error = f"expected text in {self.encoding}: {_shown(error)}", ""
+            return NoDocument(f"expected text in {self.encoding}: {_described(error)}")
         except ValueError as error:
-            self.json_error = str(error), ""
-        return Log
-
-    json_error: tuple[str, str] = ("", "")
+            return NoDocument(str(error))
 
     @functools.cached_property
     def first_records(self) -> list[dict[str, Any]]:
@@ -307,7 +310,7 @@ class Log:
             yield place, record
 
 
-def _shown(error: UnicodeError) -> str:
+def _described(error: UnicodeError) -> str:
     start = getattr(error, "start", None)
     return str(error) if start is None else f"byte {start}: {getattr(error, 'reason', '')}"
 

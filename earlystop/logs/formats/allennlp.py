@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..folders import CLAIMS, Claim, Folder
+from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     if not isinstance(document, dict) or "epoch" not in document:
         return False
@@ -24,17 +24,14 @@ def _recognise(log: Log) -> bool:
     return any(name.startswith("training_") for name in names)
 
 
-def _record(log: Log) -> dict[str, Any]:
+def _record(log: Source) -> dict[str, Any]:
     if not _recognise(log):
         raise log.wrong("expected a JSON object with epoch and training_... in it")
     return {name: value for name, value in log.document.items() if not name.startswith("best_")}
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     yield from runs_of(log, [_record(log)])
-
-
-FORMAT = LogFormat("allennlp", _recognise, _read)
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:
@@ -47,12 +44,12 @@ def _claims(folder: Folder) -> Iterator[Claim]:
         return
     files = [path for _, path in sorted(found)]
 
-    def read(log: Log) -> Iterator[Run]:
-        yield from runs_of(log, (_record(Log(str(p), folder.options, path=p)) for p in files))
+    def read(log: Source) -> Iterator[Run]:
+        yield from runs_of(log, (_record(Source(str(p), folder.options, path=p)) for p in files))
 
     # metrics.json repeats the best epoch.
     aside = [path for path in folder.files if path.name == "metrics.json"]
     yield Claim(folder.path, [*files, *aside], FORMAT.name, read)
 
 
-CLAIMS.append(_claims)
+FORMAT = LogFormat("allennlp", _recognise, _read, order=100, claim_folder=_claims)

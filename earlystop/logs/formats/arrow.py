@@ -9,18 +9,18 @@ from ..columns import tells_apart
 from ..log_format import LogFormat
 from ..records import few, runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 _AT_ONCE = 4096
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     return log.head.startswith((b"PAR1", b"ARROW1"))
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     try:
         import pyarrow
     except ImportError as error:
@@ -36,7 +36,7 @@ def _read(log: Log) -> Iterator[Run]:
         raise log.wrong(f"expected a table of Parquet or Arrow: {str(error)[:300]}") from None
 
 
-def _records(log: Log, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
+def _records(log: Source, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
     if parquet:
         import pyarrow.parquet
 
@@ -60,7 +60,7 @@ def _records(log: Log, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _columns(log: Log, schema: Any) -> list[str]:
+def _columns(log: Source, schema: Any) -> list[str]:
     """The columns of numbers, and the texts that tell runs apart: others may be of any size."""
     import pyarrow.types as kinds
 
@@ -80,7 +80,7 @@ def _columns(log: Log, schema: Any) -> list[str]:
     return taken
 
 
-def _within(log: Log, rows: int, columns: int) -> None:
+def _within(log: Source, rows: int, columns: int) -> None:
     if rows * columns > log.limits.values:
         raise log.wrong(
             f"{rows:,} rows of {columns:,} columns are more than `limits` allows "
@@ -88,4 +88,4 @@ def _within(log: Log, rows: int, columns: int) -> None:
         )
 
 
-FORMAT = LogFormat("arrow", _recognise, _read)
+FORMAT = LogFormat("arrow", _recognise, _read, order=30)

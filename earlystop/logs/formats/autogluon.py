@@ -14,7 +14,7 @@ from ...errors import RuleError
 from ...language.direction import direction
 from ..log_format import LogFormat
 from ..run import Run
-from ..source import Log
+from ..source import Source
 from .run_lines import points_of
 
 __all__ = ["FORMAT"]
@@ -22,7 +22,7 @@ __all__ = ["FORMAT"]
 _SPLITS = {1: ("train",), 2: ("train", "val"), 3: ("train", "val", "test")}
 
 
-def _models(log: Log) -> dict[str, Any] | None:
+def _models(log: Source) -> dict[str, Any] | None:
     document = log.document
     if not (isinstance(document, list) and len(document) == 2 and isinstance(document[0], dict)):
         return None
@@ -41,7 +41,7 @@ def _models(log: Log) -> dict[str, Any] | None:
     return None
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     models = _models(log)
     if models is None:
         raise log.wrong("expected JSON as [about, {model: [metrics, data]}]")
@@ -49,7 +49,7 @@ def _read(log: Log) -> Iterator[Run]:
         yield _run(log, model, entry)
 
 
-def _run(log: Log, model: str, entry: list[Any]) -> Run:
+def _run(log: Source, model: str, entry: list[Any]) -> Run:
     metrics, data = entry[-2], entry[-1]
     run = Run(model, 0, {})
     lengths = set()
@@ -84,4 +84,4 @@ def _falls(values: Any) -> bool:
     return len(values) > 1 and bool(values[-1] < values[0])
 
 
-FORMAT = LogFormat("autogluon", lambda log: _models(log) is not None, _read)
+FORMAT = LogFormat("autogluon", lambda log: _models(log) is not None, _read, order=80)

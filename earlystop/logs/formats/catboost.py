@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..columns import plain_number
-from ..folders import CLAIMS, Claim, Folder
+from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     return (
         isinstance(document, dict)
@@ -23,7 +23,7 @@ def _recognise(log: Log) -> bool:
     )
 
 
-def _sets(log: Log, meta: Mapping[str, Any]) -> dict[str, list[str]]:
+def _sets(log: Source, meta: Mapping[str, Any]) -> dict[str, list[str]]:
     """From the sets of the data to the names of their metrics, in the order of their values."""
     sets: dict[str, list[str]] = {}
     for kind in ("learn", "test"):
@@ -46,36 +46,40 @@ def _modes(meta: Mapping[str, Any]) -> dict[str, str]:
     return modes
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _row(
+    log: Source, record: Mapping[str, Any], sets: Mapping[str, Sequence[str]], number: int
+) -> dict[str, float]:
+    """The values of one iteration."""
+    row: dict[str, float] = {}
+    for name, metrics in sets.items():
+        values = record.get(name)
+        if values is None:
+            continue
+        if not isinstance(values, list) or len(values) != len(metrics):
+            raise log.wrong(f"expected {len(metrics)} values of {name!r}", f"iteration {number}")
+        for metric, value in zip(metrics, map(plain_number, values), strict=True):
+            if value is not None:
+                row[f"{name}/{metric}"] = value
+    for name in ("iteration", "passed_time"):
+        value = plain_number(record.get(name))
+        if value is not None:
+            row[name] = value
+    return row
+
+
+def _read(log: Source) -> Iterator[Run]:
     if not _recognise(log):
         raise log.wrong("expected a JSON object with meta and iterations")
     meta = log.document["meta"]
     sets, rows = _sets(log, meta), log.rows()
-    for place, record in enumerate(log.document["iterations"]):
+    for number, record in enumerate(log.document["iterations"]):
         if not isinstance(record, dict):
-            raise log.wrong("expected an object", f"iteration {place}")
-        row: dict[str, float] = {}
-        for name, metrics in sets.items():
-            values = record.get(name)
-            if values is None:
-                continue
-            if not isinstance(values, list) or len(values) != len(metrics):
-                raise log.wrong(f"expected {len(metrics)} values of {name!r}", f"iteration {place}")
-            for metric, value in zip(metrics, map(plain_number, values), strict=True):
-                if value is not None:
-                    row[f"{name}/{metric}"] = value
-        for name in ("iteration", "passed_time"):
-            value = plain_number(record.get(name))
-            if value is not None:
-                row[name] = value
-        rows.add(row)
+            raise log.wrong("expected an object", f"iteration {number}")
+        rows.add(_row(log, record, sets, number))
     run = rows.run()
     modes = _modes(meta)
     run.modes = {f"{s}/{m}": modes[m] for s, ms in sets.items() for m in ms if m in modes}
     yield run
-
-
-FORMAT = LogFormat("catboost", _recognise, _read)
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:
@@ -96,18 +100,18 @@ def _claims(folder: Folder) -> Iterator[Claim]:
     files = [*parts.values(), *aside]
     if document is not None:
 
-        def read_document(log: Log) -> Iterator[Run]:
-            return _read(Log(str(document), folder.options, path=document))
+        def read_document(log: Source) -> Iterator[Run]:
+            return _read(Source(str(document), folder.options, path=document))
 
         yield Claim(folder.path, [document, *files], FORMAT.name, read_document, notes)
         return
 
-    def read_tables(log: Log) -> Iterator[Run]:
+    def read_tables(log: Source) -> Iterator[Run]:
         from . import table
 
         whole = Run(None, 0, {})
         for part, path in parts.items():
-            part_log = Log(str(path), folder.options, path=path)
+            part_log = Source(str(path), folder.options, path=path)
             for run in table.FORMAT.read(part_log):
                 whole.length = max(whole.length, run.length)
                 whole.coordinates.update(run.coordinates)
@@ -118,4 +122,4 @@ def _claims(folder: Folder) -> Iterator[Claim]:
     yield Claim(folder.path, files, FORMAT.name, read_tables, notes)
 
 
-CLAIMS.append(_claims)
+FORMAT = LogFormat("catboost", _recognise, _read, order=90, claim_folder=_claims)

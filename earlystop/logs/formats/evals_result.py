@@ -11,7 +11,7 @@ from typing import Any
 from ..columns import plain_number
 from ..log_format import LogFormat
 from ..run import Run
-from ..source import Log
+from ..source import Source
 from .keras_history import columns_run, is_series
 
 __all__ = ["FORMAT"]
@@ -33,14 +33,14 @@ def _is_frame(document: Any) -> bool:
     )
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     if not isinstance(document, dict) or not document:
         return False
     return all(map(_is_set, document.values())) or _is_frame(document)
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     if not _recognise(log):
         raise log.wrong("expected JSON as {set: {metric: [...]}}")
     document = log.document
@@ -63,4 +63,4 @@ def _columns(document: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-FORMAT = LogFormat("evals_result", _recognise, _read)
+FORMAT = LogFormat("evals_result", _recognise, _read, order=150)

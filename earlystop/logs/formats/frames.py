@@ -8,7 +8,7 @@ from typing import Any
 
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["is_frame", "runs_of_frame"]
 
@@ -21,7 +21,7 @@ def is_frame(source: Any) -> bool:
     )
 
 
-def runs_of_frame(log: Log, frame: Any) -> Iterator[Run]:
+def runs_of_frame(log: Source, frame: Any) -> Iterator[Run]:
     """The runs of a frame, a row an epoch.
 
     Raises ImportError, naming what to install, without narwhals.
@@ -30,6 +30,19 @@ def runs_of_frame(log: Log, frame: Any) -> Iterator[Run]:
         import narwhals as nw
     except ImportError as error:
         raise ImportError('data frames need narwhals: pip install "earlystop[frames]"') from error
+    table = _table(log, frame, nw)
+    nan_gaps = _columns_whose_nan_is_a_gap(log, frame, table)
+    replaced: dict[str, None] = {}
+    yield from runs_of(log, _records(table, nan_gaps, replaced))
+    if replaced:
+        log.notes.append(
+            f"NaN taken for a gap, which pandas writes so, in {', '.join(map(str, replaced))}; "
+            "pass nan_is_gap=False if they were logged"
+        )
+
+
+def _table(log: Source, frame: Any, nw: Any) -> Any:
+    """The frame as narwhals has it."""
     index = getattr(frame, "index", None)
     if getattr(index, "name", None) is not None:  # that of pandas, which may be the epoch
         frame = frame.reset_index()
@@ -37,34 +50,32 @@ def runs_of_frame(log: Log, frame: Any) -> Iterator[Run]:
         table = nw.from_native(frame)
         if isinstance(table, nw.LazyFrame):
             table = table.collect()
-        schema = table.schema
+        table.schema  # noqa: B018  # fails for what is only nearly a frame
     except (TypeError, ValueError, nw.exceptions.NarwhalsError) as error:
         raise log.wrong(f"expected a data frame: {str(error)[:200]}") from None
-    pandas_like = table.implementation.is_pandas_like()
-    gaps = set()
-    for name, kind in schema.items():
-        if kind.is_float() and (
-            log.options.nan_is_gap
-            or (log.options.nan_is_gap is None and pandas_like and _knows_no_gap(frame, name))
-        ):
-            gaps.add(name)
-    taken = dict[str, None]()
+    return table
 
-    def records() -> Iterator[dict[str, Any]]:
-        for row in table.iter_rows(named=True):
-            for name in gaps:
-                value = row[name]
-                if value is not None and math.isnan(value):
-                    row[name] = None
-                    taken[name] = None
-            yield {name: None if _is_null(value) else value for name, value in row.items()}
 
-    yield from runs_of(log, records())
-    if taken:
-        log.notes.append(
-            f"NaN taken for a gap, which pandas writes so, in {', '.join(map(str, taken))}; pass "
-            "nan_is_gap=False if they were logged"
-        )
+def _columns_whose_nan_is_a_gap(log: Source, frame: Any, table: Any) -> set[str]:
+    if log.options.nan_is_gap is False:
+        return set()
+    floats = {name for name, kind in table.schema.items() if kind.is_float()}
+    if log.options.nan_is_gap:
+        return floats
+    if not table.implementation.is_pandas_like():
+        return set()
+    return {name for name in floats if _knows_no_gap(frame, name)}
+
+
+def _records(table: Any, nan_gaps: set[str], replaced: dict[str, None]) -> Iterator[dict[str, Any]]:
+    """The rows, with None for a gap; notes in `replaced` the columns where that was a NaN."""
+    for row in table.iter_rows(named=True):
+        for name in nan_gaps:
+            value = row[name]
+            if value is not None and math.isnan(value):
+                row[name] = None
+                replaced[name] = None
+        yield {name: None if _is_null(value) else value for name, value in row.items()}
 
 
 def _knows_no_gap(frame: Any, name: Any) -> bool:

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     return len(log.first_records) > 0 and log.has_lines
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     yield from runs_of(log, (record for _, record in log.records()))
 
 
-FORMAT = LogFormat("json_lines", _recognise, _read, general=True)
+FORMAT = LogFormat("json_lines", _recognise, _read, general=True, order=130)

@@ -9,7 +9,7 @@ from ..columns import is_coordinate, plain_number
 from ..log_format import LogFormat
 from ..records import few
 from ..run import Run
-from ..source import Log
+from ..source import Source
 from .run_lines import points_of
 
 __all__ = ["FORMAT", "columns_run"]
@@ -24,7 +24,7 @@ def is_series(value: Any) -> bool:
     )
 
 
-def columns_run(log: Log, columns: Mapping[str, Any], name: str | None = None) -> Run:
+def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None) -> Run:
     """The run whose metrics are these lists.
 
     Raises LogError where they differ in length.
@@ -54,15 +54,15 @@ def columns_run(log: Log, columns: Mapping[str, Any], name: str | None = None) -
     return run
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     return isinstance(document, dict) and any(map(is_series, document.values()))
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     if not isinstance(log.document, dict):
         raise log.wrong("expected a JSON object of lists of numbers")
     yield columns_run(log, log.document)
 
 
-FORMAT = LogFormat("keras_history", _recognise, _read)
+FORMAT = LogFormat("keras_history", _recognise, _read, order=140)

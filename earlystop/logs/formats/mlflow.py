@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..columns import number
-from ..folders import CLAIMS, Claim, Folder
+from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
@@ -25,7 +25,7 @@ _LINE = re.compile(r"(\d{9,19}) (\S+)(?: (-?\d{1,18}))?(?: .*)?")
 Value = tuple[float, float, float | None]  # time, value, step
 
 
-def _values(log: Log) -> list[Value]:
+def _values(log: Source) -> list[Value]:
     values: list[Value] = []
     for place, line in log.lines():
         if not line.strip():
@@ -45,7 +45,7 @@ def _values(log: Log) -> list[Value]:
     return values
 
 
-def _run(log: Log, metrics: dict[str, list[Value]], name: str | None) -> Run:
+def _run(log: Source, metrics: dict[str, list[Value]], name: str | None) -> Run:
     """The run of these metrics, in the order in which they were logged."""
     rows = log.rows(name)
     stepped = any(len({step for *_, step in values}) > 1 for values in metrics.values())
@@ -77,16 +77,13 @@ def _name_of(path: Path | None) -> str:
     return path.name
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     lines = log.first_lines[:3]
     return bool(lines) and all(_LINE.fullmatch(line.strip()) for line in lines)
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     yield _run(log, {_name_of(log.path) or log.options.value_name: _values(log)}, None)
-
-
-FORMAT = LogFormat("mlflow", _recognise, _read)
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:
@@ -99,14 +96,14 @@ def _claims(folder: Folder) -> Iterator[Claim]:
         return
     top = folder.path if own else folder.path / "metrics"
     files = folder.files_below(None if own else "metrics")
-    if not files or not all(_recognise(Log(str(f), folder.options, path=f)) for f in files[:1]):
+    if not files or not all(_recognise(Source(str(f), folder.options, path=f)) for f in files[:1]):
         return
     name, notes = _described(folder)
 
-    def read(log: Log) -> Iterator[Run]:
+    def read(log: Source) -> Iterator[Run]:
         metrics = {}
         for path in files:
-            part = Log(str(path), folder.options, path=path)
+            part = Source(str(path), folder.options, path=path)
             metrics["/".join(path.relative_to(top).parts)] = _values(part)
             log.damage = log.damage or part.damage
         yield _run(log, {key: values for key, values in metrics.items() if values}, name)
@@ -120,7 +117,7 @@ def _described(folder: Folder) -> tuple[str | None, list[str]]:
     name, notes = None, []
     for path in folder.files:
         if path.name == "meta.yaml":
-            for line in Log(str(path), folder.options, path=path).first_lines:
+            for line in Source(str(path), folder.options, path=path).first_lines:
                 key, _, value = line.partition(":")
                 if key == "run_name" and value.strip(" '\"") not in ("", "null"):
                     name = value.strip(" '\"")[:200]
@@ -129,4 +126,4 @@ def _described(folder: Folder) -> tuple[str | None, list[str]]:
     return name, notes
 
 
-CLAIMS.append(_claims)
+FORMAT = LogFormat("mlflow", _recognise, _read, order=170, claim_folder=_claims)

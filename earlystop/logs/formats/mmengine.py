@@ -15,7 +15,7 @@ from ..columns import is_coordinate
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
@@ -32,15 +32,15 @@ def _is_training(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     return any(map(_is_training, log.first_records)) and log.has_lines
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     yield from runs_of(log, _records(log))
 
 
-def _records(log: Log) -> Iterator[dict[str, Any]]:
+def _records(log: Source) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
     epoch = step = None
     missing: dict[str, None] = {}
@@ -76,4 +76,4 @@ def _is_missing(name: str, value: Any, missing: dict[str, None]) -> bool:
     return False
 
 
-FORMAT = LogFormat("mmengine", _recognise, _read)
+FORMAT = LogFormat("mmengine", _recognise, _read, order=120)

@@ -12,14 +12,14 @@ import numpy as np
 from ..columns import is_coordinate
 from ..log_format import LogFormat
 from ..run import Points, Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT", "runs_of_array"]
 
 _LONGEST_HEADER = 2**16
 
 
-def runs_of_array(log: Log, array: Any) -> Iterator[Run]:
+def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
     """The runs of an array: its last axis is that of the epochs.
 
     Raises LogError for another shape, and for what is no number.
@@ -49,7 +49,7 @@ def runs_of_array(log: Log, array: Any) -> Iterator[Run]:
         yield run
 
 
-def _header(log: Log, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
+def _header(log: Source, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
     """Shape, type and order of the values, and where they begin.
 
     A dictionary as a Python literal, of which nothing is executed, behind its length: see the
@@ -71,7 +71,7 @@ def _header(log: Log, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
     return tuple(shape), kind, bool(in_columns), begin + size
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     data = log.whole()
     shape, kind, in_columns, begin = _header(log, data)
     if kind.hasobject:
@@ -87,4 +87,4 @@ def _read(log: Log) -> Iterator[Run]:
     yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
 
 
-FORMAT = LogFormat("npy", lambda log: log.head.startswith(b"\x93NUMPY"), _read)
+FORMAT = LogFormat("npy", lambda log: log.head.startswith(b"\x93NUMPY"), _read, order=20)

@@ -9,12 +9,12 @@ from ..columns import plain_number
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     if isinstance(document, dict):  # an epoch alone
         return any(plain_number(value) is not None for value in document.values())
@@ -25,7 +25,7 @@ def _recognise(log: Log) -> bool:
     )
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     document = log.document
     records = [document] if isinstance(document, dict) else document
     if not isinstance(records, list) or not all(isinstance(r, Mapping) for r in records):
@@ -33,4 +33,4 @@ def _read(log: Log) -> Iterator[Run]:
     yield from runs_of(log, records)
 
 
-FORMAT = LogFormat("records", _recognise, _read, general=True)
+FORMAT = LogFormat("records", _recognise, _read, general=True, order=160)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..log_format import LogFormat
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
@@ -30,7 +30,7 @@ _MAGIC = (
 )  # fmt: skip
 
 
-def _reason(log: Log) -> str | None:
+def _reason(log: Source) -> str | None:
     if log.value is not None:
         return None
     head = log.head
@@ -47,7 +47,7 @@ def _reason(log: Log) -> str | None:
     return _reason_of_text(log)
 
 
-def _reason_of_text(log: Log) -> str | None:
+def _reason_of_text(log: Source) -> str | None:
     lines = log.first_lines
     if lines and _is_mlflow_meta(lines):
         return "a description (meta.yaml) of MLflow: the metrics stand in the folder beside it"
@@ -89,8 +89,8 @@ def _is_summary(record: Any) -> bool:
     return len(own) > 1 and not any(isinstance(value, list) for value in record.values())
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     raise log.wrong(f"expected a log of metrics, got {_reason(log)}", not_a_log=True)
 
 
-FORMAT = LogFormat("refused", lambda log: _reason(log) is not None, _read)
+FORMAT = LogFormat("refused", lambda log: _reason(log) is not None, _read, order=10)

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..log_format import LogFormat
 from ..run import Points, Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT", "points_of"]
 
 
-def points_of(log: Log, name: str, series: Any, place: str) -> Points:
+def points_of(log: Source, name: str, series: Any, place: str) -> Points:
     """The points of a list of numbers; None is a gap.
 
     Raises LogError for anything else in it.
@@ -53,7 +53,7 @@ def _is_run(record: Any) -> bool:
     )
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     if log.first_records:
         return _is_run(log.first_records[0])
     document = log.document
@@ -62,7 +62,7 @@ def _recognise(log: Log) -> bool:
     return _is_run(document)
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     if log.first_records:
         for place, record in log.records():
             yield _run(log, record, f"line {place}")
@@ -72,7 +72,7 @@ def _read(log: Log) -> Iterator[Run]:
         yield _run(log, record, f"run {place}")
 
 
-def _run(log: Log, record: Mapping[str, Any], place: str) -> Run:
+def _run(log: Source, record: Mapping[str, Any], place: str) -> Run:
     if not _is_run(record):
         raise log.wrong('expected a run, {"metrics": {name: {"y": [...]}}}', place)
     if len(record["metrics"]) > log.limits.names:
@@ -100,4 +100,4 @@ def _run(log: Log, record: Mapping[str, Any], place: str) -> Run:
     return run
 
 
-FORMAT = LogFormat("run_lines", _recognise, _read)
+FORMAT = LogFormat("run_lines", _recognise, _read, order=110)

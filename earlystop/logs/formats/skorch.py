@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     return (
         isinstance(document, list)
@@ -21,10 +21,10 @@ def _recognise(log: Log) -> bool:
     )
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     if not _recognise(log):
         raise log.wrong("expected a JSON list of epochs, each with its batches")
     yield from runs_of(log, log.document)
 
 
-FORMAT = LogFormat("skorch", _recognise, _read)
+FORMAT = LogFormat("skorch", _recognise, _read, order=70)

@@ -17,7 +17,7 @@ from ..columns import is_coordinate, number
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT", "cells", "plain_rows", "separator_of"]
 
@@ -36,7 +36,7 @@ def cells(line: str, separator: str) -> list[str]:
     return [cell.strip() for cell in row]
 
 
-def separator_of(log: Log) -> str | None:
+def separator_of(log: Source) -> str | None:
     """What stands between the columns: it must give the first rows as many cells as the header."""
     lines = log.first_lines[:3]
     if not lines:
@@ -57,7 +57,7 @@ def _is_number(cell: str) -> bool:
         return _DECIMAL_COMMA.fullmatch(cell) is not None
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     lines = log.first_lines
     if not lines or lines[0].startswith(("{", "[")):
         return False
@@ -72,7 +72,7 @@ def _recognise(log: Log) -> bool:
     return len(row) >= len(header) > 0 and enough(map(_is_number, row))
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     tables = itertools.groupby(_numbered(log), key=lambda item: item[0])
     for place, rows in tables:
         for run in runs_of(log, (row for _, row in rows)):
@@ -81,13 +81,13 @@ def _read(log: Log) -> Iterator[Run]:
             yield run
 
 
-def plain_rows(log: Log) -> Iterator[dict[str, Any]]:
+def plain_rows(log: Source) -> Iterator[dict[str, Any]]:
     """The rows by the names of their columns: numbers, or text, or None in a gap."""
     for _, row in _numbered(log):
         yield row
 
 
-def _numbered(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
+def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows, each with the number of its table: a further header begins a further one."""
     separator = separator_of(log) or ","
     header: list[str] = []
@@ -114,7 +114,7 @@ def _numbered(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
         raise log.wrong(f"there is no row below the header ({', '.join(header)[:200]})")
 
 
-def _rows(log: Log, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(log: Source, separator: str) -> Iterator[tuple[int, list[str]]]:
     places = [0]
 
     def texts() -> Iterator[str]:
@@ -150,7 +150,7 @@ def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
     )
 
 
-def _header(log: Log, row: list[str], place: int) -> list[str]:
+def _header(log: Source, row: list[str], place: int) -> list[str]:
     if row and not row[-1]:
         row = row[:-1]  # a separator at the end of each line
     if row and (not row[0] or row[0] == "Unnamed: 0"):
@@ -168,7 +168,7 @@ def _header(log: Log, row: list[str], place: int) -> list[str]:
 
 
 def _record(
-    log: Log,
+    log: Source,
     header: list[str],
     row: list[str],
     numeric: dict[str, bool],
@@ -202,4 +202,4 @@ def _record(
     return record
 
 
-FORMAT = LogFormat("table", _recognise, _read, general=True)
+FORMAT = LogFormat("table", _recognise, _read, general=True, order=190)

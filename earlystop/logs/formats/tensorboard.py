@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ..folders import CLAIMS, Claim, Folder
+from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..options import Options
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
@@ -51,7 +51,7 @@ def masked_crc(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _records(log: Log) -> Iterator[tuple[int, bytes]]:
+def _records(log: Source) -> Iterator[tuple[int, bytes]]:
     """Where the records begin, and their data with the checksum behind them."""
     with log.open() as file:
         place = 0
@@ -179,7 +179,7 @@ def _scalar(data: bytes) -> list[tuple[str, float]]:
 Event = tuple[float, int, list[tuple[str, float]]]
 
 
-def _events(log: Log) -> Iterator[Event]:
+def _events(log: Source) -> Iterator[Event]:
     for place, data in _records(log):
         try:
             event = _event(data[:-4])
@@ -197,7 +197,7 @@ def _events(log: Log) -> Iterator[Event]:
         yield event
 
 
-def _run(log: Log, events: Iterable[tuple[str, Event]]) -> Run:
+def _run(log: Source, events: Iterable[tuple[str, Event]]) -> Run:
     """One run of events, each with the prefix of its tags."""
     rows = log.rows()
     for prefix, (wall_time, step, scalars) in events:
@@ -212,11 +212,11 @@ def _run(log: Log, events: Iterable[tuple[str, Event]]) -> Run:
     return run
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     yield _run(log, (("", event) for event in _events(log)))
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     head = log.head
     if b"brain.Event:" in head[:64]:
         return True
@@ -251,18 +251,18 @@ def _claims(folder: Folder) -> Iterator[Claim]:
     files = _parts(folder)
     if len(files) > 1 and folder.path.name.lower() not in _PARTS:
 
-        def read(log: Log) -> Iterator[Run]:
+        def read(log: Source) -> Iterator[Run]:
             yield from _read_together(log, files, folder.options)
 
         yield Claim(folder.path, list(files), FORMAT.name, read)
 
 
-def _read_together(log: Log, files: dict[Path, str], options: Options) -> Iterator[Run]:
+def _read_together(log: Source, files: dict[Path, str], options: Options) -> Iterator[Run]:
     """The files of one run, the one that was begun first in front."""
     parts: list[tuple[float, str, Iterator[Event]]] = []
     logs = []
     for path, prefix in files.items():
-        part = Log(str(path), options, path=path)
+        part = Source(str(path), options, path=path)
         if not _recognise(part):
             log.notes.append(f"{path.name}: no event file, left out")
             continue
@@ -279,4 +279,4 @@ def _read_together(log: Log, files: dict[Path, str], options: Options) -> Iterat
     yield run
 
 
-CLAIMS.append(_claims)
+FORMAT = LogFormat("tensorboard", _recognise, _read, order=50, claim_folder=_claims)

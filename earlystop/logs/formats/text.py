@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..columns import is_coordinate, number
 from ..log_format import LogFormat
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
@@ -16,7 +16,7 @@ __all__ = ["FORMAT"]
 _LONGEST = 2000  # characters of a line that a pattern is tried on: some take their square in time
 
 
-def _found(log: Log, line: str, place: int) -> Iterator[tuple[str, float]]:
+def _found(log: Source, line: str, place: int) -> Iterator[tuple[str, float]]:
     # A progress bar writes its states over each other, without beginning a new line.
     for part, pattern in itertools.product(line.split("\r"), log.options.pattern):
         for match in pattern.finditer(part[:_LONGEST]):
@@ -37,7 +37,7 @@ def _found(log: Log, line: str, place: int) -> Iterator[tuple[str, float]]:
                     yield name, value
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     if log.options.pattern is None:
         raise log.wrong("the format of plain text needs pattern=..., a regular expression")
     rows, row = log.rows(), dict[str, float]()
@@ -54,4 +54,6 @@ def _read(log: Log) -> Iterator[Run]:
     yield rows.run()
 
 
-FORMAT = LogFormat("text", lambda log: log.options.pattern is not None and bool(log.text), _read)
+FORMAT = LogFormat(
+    "text", lambda log: log.options.pattern is not None and bool(log.text), _read, order=40
+)

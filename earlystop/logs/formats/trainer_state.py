@@ -12,21 +12,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..folders import CLAIMS, Claim, Folder
+from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
-from ..source import Log
+from ..source import Source
 
 __all__ = ["FORMAT"]
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     document = log.document
     return isinstance(document, dict) and isinstance(document.get("log_history"), list)
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _read(log: Source) -> Iterator[Run]:
     if not _recognise(log):
         raise log.wrong("expected a JSON object with the list log_history")
     history = log.document["log_history"]
@@ -35,9 +35,6 @@ def _read(log: Log) -> Iterator[Run]:
     if not history:
         raise log.wrong("log_history is empty: nothing was logged yet", not_a_log=True)
     yield from runs_of(log, history)
-
-
-FORMAT = LogFormat("trainer_state", _recognise, _read)
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:
@@ -54,13 +51,13 @@ def _claims(folder: Folder) -> Iterator[Claim]:
     paths += [path for path in folder.files if path.name == "trainer_state.json"]
     if len(paths) < 2:
         return
-    last = Log(str(paths[-1]), folder.options, path=paths[-1])
+    last = Source(str(paths[-1]), folder.options, path=paths[-1])
     if not _recognise(last):
         return
     whole = [json.dumps(record) for record in last.document["log_history"]]
     same = []
     for path in paths[:-1]:
-        log = Log(str(path), folder.options, path=path)
+        log = Source(str(path), folder.options, path=path)
         if _recognise(log):
             start = [json.dumps(record) for record in log.document["log_history"]]
             if start == whole[: len(start)]:
@@ -70,4 +67,4 @@ def _claims(folder: Folder) -> Iterator[Claim]:
         yield Claim(paths[-1], [paths[-1], *same], FORMAT.name, _read, notes)
 
 
-CLAIMS.append(_claims)
+FORMAT = LogFormat("trainer_state", _recognise, _read, order=60, claim_folder=_claims)

@@ -6,18 +6,19 @@ that others have and it has not. The table of runs, one row a run, is no history
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..log_format import LogFormat
 from ..rows import Rows
 from ..run import Run
-from ..source import Log
+from ..source import Source
 from .table import cells, plain_rows, separator_of
 
 __all__ = ["FORMAT"]
 
 
-def _header(log: Log) -> list[str]:
+def _header(log: Source) -> list[str]:
     lines = log.first_lines
     return cells(lines[0], separator_of(log) or ",") if lines else []
 
@@ -37,12 +38,24 @@ def _is_list_of_runs(header: list[str]) -> bool:
     return "Name" in known and len(known & {"State", "Created", "Runtime", "User", "Sweep"}) >= 2
 
 
-def _recognise(log: Log) -> bool:
+def _recognise(log: Source) -> bool:
     header = _header(log)
     return _is_chart(header) or _is_list_of_runs(header)
 
 
-def _read(log: Log) -> Iterator[Run]:
+def _rows_by_run(
+    record: Mapping[str, Any], columns: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, float]]:
+    """The values in a row of the table, by run and metric."""
+    rows: dict[str, dict[str, float]] = {}
+    for name, (run, metric) in columns.items():
+        value = record.get(name)
+        if isinstance(value, float):
+            rows.setdefault(run, {})[metric] = value
+    return rows
+
+
+def _read(log: Source) -> Iterator[Run]:
     header = _header(log)
     if not _is_chart(header):
         raise log.wrong(
@@ -50,26 +63,20 @@ def _read(log: Log) -> Iterator[Run]:
             "export the chart of a metric, or the history",
             not_a_log=True,
         )
-    split = {}
-    for name in header[1:]:
-        if not name.endswith(("__MIN", "__MAX")):
-            split[name] = name.rsplit(" - ", 1)
-    runs: dict[str, Rows] = {run: log.rows(run) for run, _ in split.values()}
+    columns = {
+        name: name.rsplit(" - ", 1) for name in header[1:] if not name.endswith(("__MIN", "__MAX"))
+    }
+    runs: dict[str, Rows] = {run: log.rows(run) for run, _ in columns.values()}
     counter = header[0]
     for record in plain_rows(log):
-        rows: dict[str, dict[str, float]] = {}
-        for name, (run, metric) in split.items():
-            value = record.get(name)
-            if isinstance(value, float):
-                rows.setdefault(run, {})[metric] = value
-        place = record.get(counter)
-        for run, row in rows.items():
-            if isinstance(place, float):
-                row[counter] = place
+        step = record.get(counter)
+        for run, row in _rows_by_run(record, columns).items():
+            if isinstance(step, float):
+                row[counter] = step
             runs[run].add(row)
     for collected in runs.values():
         if collected.length:
             yield collected.run(coordinates=[counter])
 
 
-FORMAT = LogFormat("wandb_export", _recognise, _read)
+FORMAT = LogFormat("wandb_export", _recognise, _read, order=180)

@@ -1,0 +1,26 @@
+"""`ReadSource`: what one source gave when it was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..errors import LogError
+from .run import Run
+
+__all__ = ["ReadSource"]
+
+
+@dataclass
+class ReadSource:
+    """What one source gave.
+
+    source: its name. parts: of its path. format: the name of its format.
+    runs, notes: what was read. error: why it, or the rest of it, was skipped.
+    """
+
+    source: str
+    parts: tuple[str, ...]
+    format: str = ""
+    runs: list[Run] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    error: LogError | None = None
