@@ -12,6 +12,7 @@ import re
 from typing import Literal
 
 from ..errors import RuleError, RuleTypeError
+from .splits import SPLITS
 
 __all__ = ["Direction", "Mode", "direction"]
 
@@ -63,9 +64,8 @@ _ALONE = """
 
 # Where or how a metric was measured: says nothing about its direction.
 _DECORATION = """
-    val valid validation train training test testing eval evaluation dev holdout heldout metrics
-    metric epoch step batch iter mean avg average running final total macro micro weighted samples
-    online offline student teacher ema ovr ovo
+    metrics metric epoch step batch iter mean avg average running final total macro micro weighted
+    samples online offline student teacher ema ovr ovo
 """
 # What makes another quantity of a metric: its spread, its change, its opposite, ...
 _DOUBT = """
@@ -82,7 +82,7 @@ def _phrases(table: str) -> frozenset[tuple[str, ...]]:
 
 
 _MIN, _MAX = _phrases(_LOWER_IS_BETTER), _phrases(_HIGHER_IS_BETTER)
-_DECORATING, _DOUBTFUL = frozenset(_DECORATION.split()), frozenset(_DOUBT.split())
+_DECORATING, _DOUBTFUL = SPLITS.union(_DECORATION.split()), frozenset(_DOUBT.split())
 _STANDING_ALONE = frozenset(_ALONE.split())
 _LONGEST = max(map(len, _MIN | _MAX))
 

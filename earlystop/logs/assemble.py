@@ -34,17 +34,17 @@ def assemble(
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)
-    there = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    reported = list(dict.fromkeys(name for run in runs for name in run.metrics))
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
-    kept = there
+    kept = reported
     if wanted is not None:
-        for name in sorted(wanted - set(there) - set(derived)):
-            raise MissingMetricError(f"no run has {name!r}: {name_advice(name, there)}")
+        for name in sorted(wanted - set(reported) - set(derived)):
+            raise MissingMetricError(f"no run has {name!r}: {name_advice(name, reported)}")
         if not any(callable(how) for how in derived.values()):
             needed = {
-                n for how in derived.values() for n in names_in(str(how), [*there, *coordinates])
+                n for how in derived.values() for n in names_in(str(how), [*reported, *coordinates])
             }
-            kept = [name for name in there if name in wanted | needed] or there[:1]
+            kept = [name for name in reported if name in wanted | needed] or reported[:1]
     shape = (len(runs), max(run.length for run in runs))
     _within(limits, shape, kept, coordinates, reads)
     history = History(

@@ -75,7 +75,7 @@ _NON_FINITE = {
 }
 
 
-_RUN_COLUMNS = frozenset(
+RUN_COLUMNS = frozenset(
     (
         *("run", "run_id", "run_name", "run_uuid", "runid", "trial", "trial_id", "trial_name"),
         *("fold", "seed", "experiment_id"),
@@ -83,17 +83,9 @@ _RUN_COLUMNS = frozenset(
 )
 
 
-_PART_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
-
-
-_PARTS = frozenset(
-    (
-        *("train", "training", "val", "valid", "validation", "test", "testing", "eval"),
-        *("evaluation", "dev"),
-    )
-)
+SPLIT_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
 
 
 def tells_apart(name: str) -> bool:
     """Does a column of this name say which run, or which part of the data, a row is about?"""
-    return name.lower() in _RUN_COLUMNS or name.lower() in _PART_COLUMNS
+    return name.lower() in RUN_COLUMNS or name.lower() in SPLIT_COLUMNS

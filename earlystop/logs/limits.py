@@ -55,5 +55,5 @@ class Limited(Protocol):
     def count(self, values: int) -> None:
         """Count values; raises LogError where they are too many."""
 
-    def wrong(self, message: str, place: str = "", *, not_a_log: bool = False) -> LogError:
+    def wrong(self, message: str, position: str = "", *, not_a_log: bool = False) -> LogError:
         """The error that says what is wrong, and where."""

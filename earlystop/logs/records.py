@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .columns import _PART_COLUMNS, _PARTS, _RUN_COLUMNS, is_coordinate, plain_number
+from ..language.splits import SPLITS
+from .columns import RUN_COLUMNS, SPLIT_COLUMNS, is_coordinate, plain_number
 from .rows import Rows
 from .run import Run
 from .source import Source
@@ -41,7 +42,7 @@ def few(names: Iterable[str]) -> str:
     return ", ".join(name[:80] for name in listed[:20]) + (", ..." if len(listed) > 20 else "")
 
 
-_COORDINATE, _METRIC, _RUN, _PART = range(4)
+_COORDINATE, _METRIC, _RUN, _SPLIT = range(4)
 
 
 def _meaning(log: Source, raw: Any) -> tuple[str, int]:
@@ -49,9 +50,9 @@ def _meaning(log: Source, raw: Any) -> tuple[str, int]:
     name = str(raw).strip()
     if is_coordinate(name) or name == log.options.coordinate:
         return name, _COORDINATE
-    if name.lower() in _RUN_COLUMNS:
+    if name.lower() in RUN_COLUMNS:
         return name, _RUN
-    return name, _PART if name.lower() in _PART_COLUMNS else _METRIC
+    return name, _SPLIT if name.lower() in SPLIT_COLUMNS else _METRIC
 
 
 def _entries(record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
@@ -93,7 +94,7 @@ class _Reader:
             elif value is None:
                 row.names_a_metric |= kind != _COORDINATE
             elif isinstance(value, str):
-                if kind == _PART and value.strip().lower() in _PARTS:
+                if kind == _SPLIT and value.strip().lower() in SPLITS:
                     row.part = f"{value.strip()}/"
                 elif value:
                     self.texts[name] = None

@@ -74,7 +74,7 @@ class _Entries:
         return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
 
     def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
-        """Was any of these reported at this place already, or beyond?"""
+        """Was any of these reported at this key already, or beyond it?"""
         reported = self.reported
         return any((keys := reported.get(name)) and keys[-1] >= key for name in metrics)
 
@@ -125,10 +125,10 @@ def split_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     if (np.diff(known) > 0).all() and not run.joined:
         return [run]
     made = [_Entries(repeats == "keep")]
-    for row, (place, metrics) in enumerate(zip(key.tolist(), _by_row(run), strict=True)):
-        if not made[-1].add(place, metrics, row):
+    for row, (counter, metrics) in enumerate(zip(key.tolist(), _by_row(run), strict=True)):
+        if not made[-1].add(counter, metrics, row):
             made.append(_Entries(repeats == "keep"))
-            made[-1].add(place, metrics, row)
+            made[-1].add(counter, metrics, row)
     runs, dense = [], _all_dense(run)
     for entries in made:
         if run.joined and repeats != "keep":
@@ -158,7 +158,7 @@ def _by_repeats(run: Run) -> Run:
 def _join(entries: _Entries) -> None:
     """Bring together what was logged at the same step, in the order of the steps."""
     by_key: dict[float, _Entry] = {}
-    without: list[tuple[float, _Entry]] = []  # such as a final value: it stays behind its place
+    without: list[tuple[float, _Entry]] = []  # a final value, say: it stays where it was
     for entry in entries.entries:
         if math.isnan(entry.key):
             without.append((entry.highest, entry))
@@ -176,11 +176,11 @@ def _join(entries: _Entries) -> None:
 def _notes(entries: _Entries) -> list[str]:
     notes = []
     if entries.resumed:
-        places = ", ".join(f"{place:.12g}" for place in entries.resumed[:5])
+        keys = ", ".join(f"{key:.12g}" for key in entries.resumed[:5])
         more = ", ..." if len(entries.resumed) > 5 else ""
         what = "kept" if entries.keep else f"{entries.dropped:,} rows replaced by later ones"
         times = "1 time" if len(entries.resumed) == 1 else f"{len(entries.resumed):,} times"
-        notes.append(f"resumed {times}, at {places}{more}: {what}")
+        notes.append(f"resumed {times}, at {keys}{more}: {what}")
     if entries.replaced:
         values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
         notes.append(f"{values} reported again at the same step: the last counts")
@@ -211,18 +211,18 @@ def _rebuilt(run: Run, made: _Entries, dense: dict[str, npt.NDArray[np.float64]]
     dense: the coordinates of all rows of the log, NaN where a row has none.
     """
     columns: dict[str, tuple[list[int], list[float]]] = {}
-    for place, entry in enumerate(made.entries):
+    for index, entry in enumerate(made.entries):
         for name, value in entry.metrics.items():
             rows, values = columns.setdefault(name, ([], []))
-            rows.append(place)
+            rows.append(index)
             values.append(value)
     rows_of = np.array([row for entry in made.entries for row in entry.rows], dtype=np.int64)
-    places = np.repeat(np.arange(len(made.entries)), [len(entry.rows) for entry in made.entries])
+    indices = np.repeat(np.arange(len(made.entries)), [len(entry.rows) for entry in made.entries])
     coordinates = {}
     for name, all_rows in dense.items():
-        there = ~np.isnan(all_rows[rows_of])
+        known_rows = ~np.isnan(all_rows[rows_of])
         found = np.full(len(made.entries), np.nan)
-        found[places[there]] = all_rows[rows_of[there]]
+        found[indices[known_rows]] = all_rows[rows_of[known_rows]]
         known = np.flatnonzero(~np.isnan(found))
         if len(known):
             coordinates[name] = Points(known, found[known])

@@ -27,9 +27,9 @@ def row_keys(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None
 
 def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
     """The first of these coordinates that the run has and that tells its rows apart."""
-    there = {name.lower(): points for name, points in reversed(run.coordinates.items())}
+    by_name = {name.lower(): points for name, points in reversed(run.coordinates.items())}
     for name in names:
-        points = there.get(name)
+        points = by_name.get(name)
         if points is None:
             continue
         finite = points.values[np.isfinite(points.values)]
@@ -41,7 +41,7 @@ def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
 def _ranks(
     epoch: npt.NDArray[np.float64], step: npt.NDArray[np.float64], both: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
-    """The place of each pair (epoch, step) among the pairs that there are."""
+    """The rank of each pair (epoch, step) among all pairs."""
     key = np.full(len(step), np.nan)
     pairs = np.stack([epoch[both], step[both]], axis=1)
     key[both] = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)

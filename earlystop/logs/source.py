@@ -66,13 +66,13 @@ class Source:
     def __repr__(self) -> str:
         return f"Log({self.name!r})"
 
-    def wrong(self, message: str, place: str = "", *, not_a_log: bool = False) -> LogError:
+    def wrong(self, message: str, position: str = "", *, not_a_log: bool = False) -> LogError:
         """The error that says what is wrong with this source, and where."""
-        return LogError(message, self.name, place, not_a_log=not_a_log)
+        return LogError(message, self.name, position, not_a_log=not_a_log)
 
-    def damaged(self, message: str, place: str = "") -> None:
+    def damaged(self, message: str, position: str = "") -> None:
         """Raise an error; or, where errors are skipped, take note of it: the reader ends there."""
-        error = self.wrong(message, place)
+        error = self.wrong(message, position)
         if not self.options.skip:
             raise error
         self.damage = error
@@ -189,37 +189,37 @@ class Source:
         if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
             yield from self._wide_lines()
             return
-        for place, line in self._lines_of_bytes():
+        for line_number, line in self._lines_of_bytes():
             try:
-                text = line.decode(self.encoding if place == 1 else self._codec)
+                text = line.decode(self.encoding if line_number == 1 else self._codec)
             except UnicodeError as error:
                 raise self.wrong(
                     f"expected text in {self.encoding}, got bytes that are none "
                     f"({_described(error)}); pass encoding=... if it is another one",
-                    f"line {place}",
+                    f"line {line_number}",
                 ) from None
-            yield place, text
+            yield line_number, text
 
     def _lines_of_bytes(self) -> Iterator[tuple[int, bytes]]:
         longest = self.limits.line
         with self.open() as file:
-            place, rest = 0, b""
+            line_number, rest = 0, b""
             while chunk := file.read(min(_CHUNK, longest)):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
-                    place += 1
+                    line_number += 1
                     if line and line != b"\r":
-                        self._within(line, place)
-                        yield place, line + b"\n"
-                self._within(rest, place + 1)
+                        self._within(line, line_number)
+                        yield line_number, line + b"\n"
+                self._within(rest, line_number + 1)
             if rest.strip():
-                yield place + 1, rest
+                yield line_number + 1, rest
 
-    def _within(self, line: bytes, place: int) -> None:
+    def _within(self, line: bytes, line_number: int) -> None:
         if len(line) > self.limits.line:
             raise self.wrong(
                 f"the line is longer than {self.limits.line:,} bytes (see `limits`)",
-                f"line {place}",
+                f"line {line_number}",
             )
 
     @property
@@ -231,9 +231,9 @@ class Source:
             text = self.whole().decode(self.encoding)
         except UnicodeError as error:
             raise self.wrong(f"expected text in {self.encoding}: {_described(error)}") from None
-        for place, line in enumerate(text.split("\n"), 1):
+        for line_number, line in enumerate(text.split("\n"), 1):
             if line.strip():
-                yield place, line + "\n"
+                yield line_number, line + "\n"
 
     @functools.cached_property
     def document(self) -> Any:
@@ -291,23 +291,24 @@ class Source:
 
         Raises LogError for a line that is no object.
         """
-        for place, line in self.lines():
+        for line_number, line in self.lines():
             if not line.strip():
                 continue
             try:
                 record = parsed(line)
             except json.JSONDecodeError as error:
                 self.damaged(
-                    f"expected a JSON object, got {_short(line)}: {error.msg}", f"line {place}"
+                    f"expected a JSON object, got {_short(line)}: {error.msg}",
+                    f"line {line_number}",
                 )
                 return
             except ValueError as error:
-                self.damaged(f"expected a JSON object: {error}", f"line {place}")
+                self.damaged(f"expected a JSON object: {error}", f"line {line_number}")
                 return
             if not isinstance(record, dict):
-                self.damaged(f"expected a JSON object, got {_short(line)}", f"line {place}")
+                self.damaged(f"expected a JSON object, got {_short(line)}", f"line {line_number}")
                 return
-            yield place, record
+            yield line_number, record
 
 
 def _described(error: UnicodeError) -> str:

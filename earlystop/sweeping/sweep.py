@@ -50,8 +50,8 @@ def sweep(
     workers: threads to work on blocks of some 16,000 runs. The numbers do not depend on it.
         Whether they pay depends on the machine and the rule: `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
-    grid: fields of the rule, each with its values. A field of a child rule is named likewise where only
-        one child has it, else with the number of the child: `**{"0.patience": [5, 10]}`.
+    grid: fields of the rule, each with its values. A field of a child rule is named likewise if
+        only one child has it, else with the number of the child: `**{"0.patience": [5, 10]}`.
 
     Above the histories and the result it takes at most 64 MB with one worker, and about as much
     more for each other. (A single run is not taken in parts.)

@@ -25,8 +25,10 @@ def sums_over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
 class Totals:
     """Epochs used and regret of settings, summed over runs; arrays of shape (settings,).
 
-    epochs: epochs used. runs_with_best: runs whose log has a best. infinite: of these, runs that were
-        stopped before they had one. regret: exact sums of the finite regrets.
+    epochs: epochs used.
+    runs_with_best: runs whose log has a best.
+    infinite: of these, runs that were stopped before they had one.
+    regret: exact sums of the finite regrets.
     """
 
     def __init__(self, settings: int) -> None:
@@ -45,7 +47,10 @@ class Totals:
         self.regret.add(setting, finite)
 
     def add_ranges(self, begin: Any, end: Any, epochs: npt.NDArray[Any], regret: Floats) -> None:
-        """Add some runs, each to the settings from `begin` to before `end`; not to `runs_with_best`."""
+        """Add some runs, each to the settings from `begin` to before `end`.
+
+        `runs_with_best` does not change.
+        """
         settings = len(self.epochs)
         self.epochs += sums_over_ranges(begin, end, epochs, settings)
         infinite = np.isinf(regret)

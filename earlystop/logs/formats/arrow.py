@@ -50,7 +50,7 @@ def _records(log: Source, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
         reader = pyarrow.ipc.open_file(data)
         columns = _columns(log, reader.schema)
         batches = (
-            reader.get_batch(place).select(columns) for place in range(reader.num_record_batches)
+            reader.get_batch(number).select(columns) for number in range(reader.num_record_batches)
         )
     rows = 0
     for batch in batches:
@@ -69,10 +69,10 @@ def _columns(log: Source, schema: Any) -> list[str]:
     for field in schema:
         kind = field.type
         numbers = kinds.is_integer(kind) or kinds.is_floating(kind)
-        told = tells_apart(field.name) and (
+        is_label = tells_apart(field.name) and (
             kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind)
         )
-        (taken if numbers or told else others).append(field.name)
+        (taken if numbers or is_label else others).append(field.name)
     if len(set(taken)) < len(taken):
         raise log.wrong(f"expected columns of different names, got {sorted(taken)[:10]}")
     if others:

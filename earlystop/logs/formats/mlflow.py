@@ -27,7 +27,7 @@ Value = tuple[float, float, float | None]  # time, value, step
 
 def _values(log: Source) -> list[Value]:
     values: list[Value] = []
-    for place, line in log.lines():
+    for line_number, line in log.lines():
         if not line.strip():
             continue
         match = _LINE.fullmatch(line.strip())
@@ -38,7 +38,7 @@ def _values(log: Source) -> list[Value]:
         if match is None or value is None:
             log.damaged(
                 f"expected a line `timestamp value step`, got {line.strip()[:60]!r}",
-                f"line {place}",
+                f"line {line_number}",
             )
             break
         values.append((float(match[1]), value, float(match[3]) if match[3] else None))
@@ -50,8 +50,8 @@ def _run(log: Source, metrics: dict[str, list[Value]], name: str | None) -> Run:
     rows = log.rows(name)
     stepped = any(len({step for *_, step in values}) > 1 for values in metrics.values())
     lists = [
-        [(time, place, metric, value) for time, value in zip(_rising(values), values, strict=True)]
-        for place, (metric, values) in enumerate(metrics.items())
+        [(time, index, metric, value) for time, value in zip(_rising(values), values, strict=True)]
+        for index, (metric, values) in enumerate(metrics.items())
     ]
     for time, _, metric, (_, value, step) in heapq.merge(*lists, key=lambda item: item[:2]):
         row = {metric: value, "timestamp": time}

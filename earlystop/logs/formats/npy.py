@@ -40,10 +40,10 @@ def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
     if not first.size:
         raise log.wrong(f"there is no value in it: its shape is {array.shape}")
     rows = np.arange(first.shape[-1])
-    for place in range(1 if first.ndim == 1 else len(first)):
-        run = Run(None if first.ndim == 1 else f"#{place}", len(rows), {})
+    for number in range(1 if first.ndim == 1 else len(first)):
+        run = Run(None if first.ndim == 1 else f"#{number}", len(rows), {})
         for name, column in columns.items():
-            values = column if column.ndim == 1 else column[place]
+            values = column if column.ndim == 1 else column[number]
             where = run.coordinates if is_coordinate(name) else run.metrics
             where[name] = Points(rows, values.astype(np.float64))
         yield run

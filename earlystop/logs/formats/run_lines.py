@@ -18,13 +18,13 @@ from ..source import Source
 __all__ = ["FORMAT", "points_of"]
 
 
-def points_of(log: Source, name: str, series: Any, place: str) -> Points:
+def points_of(log: Source, name: str, series: Any, position: str) -> Points:
     """The points of a list of numbers; None is a gap.
 
     Raises LogError for anything else in it.
     """
     if not isinstance(series, list):
-        raise log.wrong(f"expected a list of numbers for {name!r}", place)
+        raise log.wrong(f"expected a list of numbers for {name!r}", position)
     try:
         if None not in series:
             values = np.array(series, dtype=np.float64)
@@ -34,10 +34,10 @@ def points_of(log: Source, name: str, series: Any, place: str) -> Points:
             values = np.array([v for v in series if v is not None], dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
         raise log.wrong(
-            f"expected a list of numbers for {name!r}, got other values", place
+            f"expected a list of numbers for {name!r}, got other values", position
         ) from None
     if values.ndim != 1:
-        raise log.wrong(f"expected a list of numbers for {name!r}, got lists in it", place)
+        raise log.wrong(f"expected a list of numbers for {name!r}, got lists in it", position)
     return Points(rows, values)
 
 
@@ -64,19 +64,19 @@ def _recognise(log: Source) -> bool:
 
 def _read(log: Source) -> Iterator[Run]:
     if log.first_records:
-        for place, record in log.records():
-            yield _run(log, record, f"line {place}")
+        for line_number, record in log.records():
+            yield _run(log, record, f"line {line_number}")
         return
     document = log.document
-    for place, record in enumerate(document if isinstance(document, list) else [document]):
-        yield _run(log, record, f"run {place}")
+    for number, record in enumerate(document if isinstance(document, list) else [document]):
+        yield _run(log, record, f"run {number}")
 
 
-def _run(log: Source, record: Mapping[str, Any], place: str) -> Run:
+def _run(log: Source, record: Mapping[str, Any], position: str) -> Run:
     if not _is_run(record):
-        raise log.wrong('expected a run, {"metrics": {name: {"y": [...]}}}', place)
+        raise log.wrong('expected a run, {"metrics": {name: {"y": [...]}}}', position)
     if len(record["metrics"]) > log.limits.names:
-        raise log.wrong(f"more than {log.limits.names:,} metrics (see `limits`)", place)
+        raise log.wrong(f"more than {log.limits.names:,} metrics (see `limits`)", position)
     given = next((record[key] for key in ("id", "name", "run") if key in record), None)
     run = Run(None if given is None else str(given), 0, {})
     lengths = {}
@@ -86,15 +86,15 @@ def _run(log: Source, record: Mapping[str, Any], place: str) -> Run:
             y = series["y"]
             if series.get("mode") in ("min", "max"):
                 run.modes[name] = series["mode"]
-        run.metrics[name] = points_of(log, name, y, place)
+        run.metrics[name] = points_of(log, name, y, position)
         lengths[name] = len(y)
     if record.get("x") is not None:
         name = str(record.get("x_name") or "x")
-        run.coordinates[name] = points_of(log, "x", record["x"], place)
+        run.coordinates[name] = points_of(log, "x", record["x"], position)
         lengths["x"] = len(record["x"])
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise log.wrong(f"expected lists of one length, got {said}", place)
+        raise log.wrong(f"expected lists of one length, got {said}", position)
     run.length = next(iter(lengths.values()))
     run.metrics = {name: points for name, points in run.metrics.items() if len(points.rows)}
     return run

@@ -74,10 +74,10 @@ def _recognise(log: Source) -> bool:
 
 def _read(log: Source) -> Iterator[Run]:
     tables = itertools.groupby(_numbered(log), key=lambda item: item[0])
-    for place, rows in tables:
+    for table_number, rows in tables:
         for run in runs_of(log, (row for _, row in rows)):
-            if place > 1:
-                run.name = f"#{place}" if run.name is None else f"#{place} {run.name}"
+            if table_number > 1:
+                run.name = f"#{table_number}" if run.name is None else f"#{table_number} {run.name}"
             yield run
 
 
@@ -93,19 +93,20 @@ def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     header: list[str] = []
     numeric: dict[str, bool] = {}
     table = rows = 0
-    for place, found in _rows(log, separator):
+    for line_number, found in _rows(log, separator):
         if not header or _is_header(found, header):
-            header, numeric = _header(log, found, place), {}
+            header, numeric = _header(log, found, line_number), {}
             table += 1
             continue
         blank = len(found) > len(header) and not any(found[len(header) :])
         row = found[: len(header)] if blank else found
         if len(row) != len(header):
             log.damaged(
-                f"expected {len(header)} cells, as in the header, got {len(row)}", f"line {place}"
+                f"expected {len(header)} cells, as in the header, got {len(row)}",
+                f"line {line_number}",
             )
             return
-        record = _record(log, header, row, numeric, separator, place)
+        record = _record(log, header, row, numeric, separator, line_number)
         if record is None:
             return
         rows += 1
@@ -115,27 +116,27 @@ def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _rows(log: Source, separator: str) -> Iterator[tuple[int, list[str]]]:
-    places = [0]
+    last_line = [0]
 
     def texts() -> Iterator[str]:
-        for place, line in log.lines():
-            places[0] = place
+        for line_number, line in log.lines():
+            last_line[0] = line_number
             if line.strip():
-                yield line.lstrip("#") if place == 1 else line
+                yield line.lstrip("#") if line_number == 1 else line
 
     if separator == " ":
         for line in texts():
-            yield places[0], line.split()
+            yield last_line[0], line.split()
         return
     reader = csv.reader(texts(), delimiter=separator, skipinitialspace=True)
     while True:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise log.wrong(f"expected cells of a table: {error}", f"line {places[0]}") from None
+            raise log.wrong(f"expected cells of a table: {error}", f"line {last_line[0]}") from None
         if row is None:
             return
-        yield places[0], [cell.strip() for cell in row]
+        yield last_line[0], [cell.strip() for cell in row]
 
 
 def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
@@ -150,20 +151,24 @@ def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
     )
 
 
-def _header(log: Source, row: list[str], place: int) -> list[str]:
+def _header(log: Source, row: list[str], line_number: int) -> list[str]:
     if row and not row[-1]:
         row = row[:-1]  # a separator at the end of each line
     if row and (not row[0] or row[0] == "Unnamed: 0"):
         row = ["index", *row[1:]]  # that of a data frame
     if not row or all(map(_is_number, row)):
         raise log.wrong(
-            "expected a header with the names of the columns, got numbers", f"line {place}"
+            "expected a header with the names of the columns, got numbers", f"line {line_number}"
         )
     if len(row) > log.limits.names:
-        raise log.wrong(f"more than {log.limits.names:,} columns (see `limits`)", f"line {place}")
+        raise log.wrong(
+            f"more than {log.limits.names:,} columns (see `limits`)", f"line {line_number}"
+        )
     twice = [name for name in dict.fromkeys(row) if name and row.count(name) > 1][:3]
     if twice:
-        raise log.wrong(f"expected columns of different names, got twice {twice}", f"line {place}")
+        raise log.wrong(
+            f"expected columns of different names, got twice {twice}", f"line {line_number}"
+        )
     return row
 
 
@@ -173,7 +178,7 @@ def _record(
     row: list[str],
     numeric: dict[str, bool],
     separator: str,
-    place: int,
+    line_number: int,
 ) -> dict[str, Any] | None:
     """The cells of a row by name, numbers as such; None where one is wrong and skipped."""
     record: dict[str, Any] = {}
@@ -188,7 +193,8 @@ def _record(
                 value = number(cell.replace(",", "."))
             elif numeric.get(name):
                 log.damaged(
-                    f"expected a number in the column {name!r}, got {cell[:40]!r}", f"line {place}"
+                    f"expected a number in the column {name!r}, got {cell[:40]!r}",
+                    f"line {line_number}",
                 )
                 return None
             else:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ...language.splits import SPLITS
 from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..options import Options
@@ -54,12 +55,12 @@ def masked_crc(data: bytes) -> int:
 def _records(log: Source) -> Iterator[tuple[int, bytes]]:
     """Where the records begin, and their data with the checksum behind them."""
     with log.open() as file:
-        place = 0
+        offset = 0
         while True:
             head = file.read(12)
             if not head:
                 return
-            at = f"byte {place}"
+            at = f"byte {offset}"
             if len(head) < 12:
                 return log.damaged("the file is cut off in the midst of a record", at)
             (length,) = struct.unpack("<Q", head[:8])
@@ -70,44 +71,44 @@ def _records(log: Source) -> Iterator[tuple[int, bytes]]:
             data = file.read(length + 4)
             if len(data) < length + 4:
                 return log.damaged("the file is cut off in the midst of a record", at)
-            place += 16 + length
-            yield place - 16 - length, data
+            offset += 16 + length
+            yield offset - 16 - length, data
 
 
 class _MalformedError(ValueError):
     """Bytes that are no protocol buffer."""
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        if place >= len(data) or shift > 63:
+        if offset >= len(data) or shift > 63:
             raise _MalformedError
-        byte = data[place]
-        place += 1
+        byte = data[offset]
+        offset += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value, offset
         shift += 7
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
     """The fields of a protocol buffer: numbers as they are packed, the rest as bytes."""
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
+    offset = 0
+    while offset < len(data):
+        key, offset = _varint(data, offset)
         kind = key & 7
         if kind == 0:
-            value, place = _varint(data, place)
+            value, offset = _varint(data, offset)
             yield key >> 3, value
             continue
         size = {1: 8, 5: 4}.get(kind)
         if kind == 2:
-            size, place = _varint(data, place)
-        if size is None or place + size > len(data):
+            size, offset = _varint(data, offset)
+        if size is None or offset + size > len(data):
             raise _MalformedError
-        yield key >> 3, data[place : place + size]
-        place += size
+        yield key >> 3, data[offset : offset + size]
+        offset += size
 
 
 # The types of a TensorProto: its number, the field of its values, and how they are packed.
@@ -180,7 +181,7 @@ Event = tuple[float, int, list[tuple[str, float]]]
 
 
 def _events(log: Source) -> Iterator[Event]:
-    for place, data in _records(log):
+    for offset, data in _records(log):
         try:
             event = _event(data[:-4])
         except (_MalformedError, struct.error):
@@ -190,10 +191,10 @@ def _events(log: Source) -> Iterator[Event]:
             continue
         if masked_crc(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
             return log.damaged(
-                "expected a record, got data that fail its checksum", f"byte {place}"
+                "expected a record, got data that fail its checksum", f"byte {offset}"
             )
         if event is None:
-            return log.damaged("expected an event, got a record that is none", f"byte {place}")
+            return log.damaged("expected an event, got a record that is none", f"byte {offset}")
         yield event
 
 
@@ -225,10 +226,6 @@ def _recognise(log: Source) -> bool:
 
 FORMAT = LogFormat("tensorboard", _recognise, _read)
 
-_PARTS = frozenset(
-    ["train", "training", "val", "valid", "validation", "eval", "evaluation", "test"]
-)
-
 
 def _event_files(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if ".tfevents." in path.name]
@@ -241,7 +238,7 @@ def _parts(folder: Folder) -> dict[Path, str]:
     """
     files = dict.fromkeys(_event_files(folder.files), "")
     for name in folder.folders():
-        if name.lower() in _PARTS:
+        if name.lower() in SPLITS:
             below = folder.files_in(name)
             files.update(dict.fromkeys(_event_files(below), f"{name}/"))
     return files
@@ -249,7 +246,7 @@ def _parts(folder: Folder) -> dict[Path, str]:
 
 def _claims(folder: Folder) -> Iterator[Claim]:
     files = _parts(folder)
-    if len(files) > 1 and folder.path.name.lower() not in _PARTS:
+    if len(files) > 1 and folder.path.name.lower() not in SPLITS:
 
         def read(log: Source) -> Iterator[Run]:
             yield from _read_together(log, files, folder.options)

@@ -16,7 +16,7 @@ __all__ = ["FORMAT"]
 _LONGEST = 2000  # characters of a line that a pattern is tried on: some take their square in time
 
 
-def _found(log: Source, line: str, place: int) -> Iterator[tuple[str, float]]:
+def _found(log: Source, line: str, line_number: int) -> Iterator[tuple[str, float]]:
     # A progress bar writes its states over each other, without beginning a new line.
     for part, pattern in itertools.product(line.split("\r"), log.options.pattern):
         for match in pattern.finditer(part[:_LONGEST]):
@@ -31,7 +31,7 @@ def _found(log: Source, line: str, place: int) -> Iterator[tuple[str, float]]:
                 except ValueError:
                     raise log.wrong(
                         f"expected a number for {name!r}, where the pattern found {text[:40]!r}",
-                        f"line {place}",
+                        f"line {line_number}",
                     ) from None
                 if value is not None:
                     yield name, value
@@ -41,8 +41,8 @@ def _read(log: Source) -> Iterator[Run]:
     if log.options.pattern is None:
         raise log.wrong("the format of plain text needs pattern=..., a regular expression")
     rows, row = log.rows(), dict[str, float]()
-    for place, line in log.lines():
-        for name, value in _found(log, line, place):
+    for line_number, line in log.lines():
+        for name, value in _found(log, line, line_number):
             if name in row and not (is_coordinate(name) and row[name] == value):
                 rows.add(row)
                 row = {}

@@ -1,0 +1,12 @@
+"""What the parts of a data set are called, in all spellings: training, validation, test."""
+
+from __future__ import annotations
+
+__all__ = ["SPLITS", "TEST", "TRAINING", "VALIDATION"]
+
+TRAINING = frozenset(["train", "training"])
+VALIDATION = frozenset(
+    ["val", "valid", "validation", "eval", "evaluation", "dev", "holdout", "heldout"]
+)
+TEST = frozenset(["test", "testing"])
+SPLITS = TRAINING | VALIDATION | TEST
