@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..history.history import Bools, History
+from ..language.ops import Dtype
 from ..language.rule import AnyOf, Rule
 from ..rules import Best, Never, Patience
 from . import batches as lanes_module
@@ -104,9 +105,10 @@ class _Tracks:
 
     A track is a rule on a lane; arrays have the lanes of one rule after those of another.
 
-    plain: the tracks of the rule without `min_delta` and `baseline`. An epoch that improves on the
-    reference of one of the rules is better than all epochs before it: had one of them been as good,
-    it would have improved on the reference of its time, which was no harder to improve on. So only
+    plain: the tracks of the rule without `min_delta` and `baseline`, in float64. An epoch that
+    improves on the reference of one of the rules is better than all epochs before it: had one of
+    them been as good, it would have improved on the reference of its time, which was no harder to
+    improve on (rounded to float32 or not: rounding keeps the order). So only
     where the plain reference improves the others have to be asked. None: everywhere (for a margin
     relative to the reference, rounding might have it otherwise).
     """
@@ -215,18 +217,24 @@ class _Waits:
     def __init__(
         self, rules: Sequence[Patience], judge: Best, lanes: RunBatch, shortest: int
     ) -> None:
-        judging = Patience(judge.monitor, mode=judge.mode, min_delta=judge.min_delta)
+        judging = Patience(
+            judge.monitor,
+            mode=judge.mode,
+            min_delta=judge.min_delta,
+            baseline=judge.baseline,
+            dtype=judge.dtype,
+        )
         self._judge = _Tracks([judging], None, lanes)
         plains = {judging: self._judge}
-        alike: dict[tuple[Patience, bool], list[int]] = {}
+        alike: dict[tuple[Patience, bool, Dtype], list[int]] = {}
         self._waits = []
         for number, rule in enumerate(rules):
             if rule.replace(patience=0) == judging:
                 self._waits.append(_Wait(self._judge, [number], shortest))
                 continue
             plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
-            alike.setdefault((plain, rule.relative), []).append(number)
-        for (plain, relative), numbers in alike.items():
+            alike.setdefault((plain, rule.relative, rule.dtype), []).append(number)
+        for (plain, relative, _), numbers in alike.items():
             if not relative and plain not in plains:
                 plains[plain] = _Tracks([plain], None, lanes)
             ours = [rules[number] for number in numbers]
