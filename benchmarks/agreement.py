@@ -43,6 +43,7 @@ from earlystop.sweeping.grid import apply_settings, axes_of
 METRICS = ("loss", "val_loss", "elapsed_seconds")
 TELLING = [0.0, -0.0, 1.0, 2.0, 3.0, 0.1, 0.3, 0.1 + 0.2, -1.0, -0.5, 1e308, 1e-310, 5e-324]
 TELLING += [-5e-324, math.nextafter(1, 2), math.nextafter(1, 0), math.nan, math.inf, -math.inf]
+TELLING += [1 + 1e-9, 1 - 1e-9, 0.1 + 1e-9, 1e39, 3.4028235677973366e38]  # as float32 sees them
 
 
 def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.History:
@@ -106,6 +107,8 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
         return random_rule(chance, depth - 1)
     if annotation == Mode:
         return chance.choice(["min", "max"])
+    if origin is typing.Literal:
+        return chance.choice(arguments)
     if origin is typing.Annotated:
         bounds = [bound for bound in arguments[1:] if isinstance(bound, AtLeast)]
         while True:
@@ -205,14 +208,17 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
         records = [history.records(run) for run in range(len(history))]
         rule = random_patience(chance)
-        judge = random_rule_of(es.Best, chance).replace(min_delta=0.0)
+        judge = random_rule_of(es.Best, chance)
         assert isinstance(judge, es.Best)
+        judge = es.Best(judge.monitor, mode=judge.mode)
         place = [type(part) for part in rule.children].index(es.Patience) if rule.children else None
         grid: dict[str, Any] = {"patience": [chance.randint(0, 12) for _ in range(4)]}
         if chance.random() < 0.6:
             grid["min_delta"] = [chance.choice([0.0, 0.1, 0.5, 1.0, 1e-310]) for _ in range(2)]
         if chance.random() < 0.2:
             grid["baseline"] = [None, chance.choice([-1.0, 0.0, 1.0])]
+        if chance.random() < 0.2:
+            grid["dtype"] = ["float64", "float32"]
         if place is not None:
             grid = {f"{place}.{name}": values for name, values in grid.items()}
         with blocks_of_all_sizes(chance):
