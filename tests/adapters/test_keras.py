@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from earlystop.adapters.keras import EarlyStopping, KerasBest, KerasPatience, ModelCheckpoint
+from earlystop.adapters.keras import EarlyStopping, ModelCheckpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
