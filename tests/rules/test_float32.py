@@ -19,6 +19,18 @@ values = steps.map(lambda step: step[0] / 10 + step[1])
 curves = st.lists(
     values | st.sampled_from([nan, inf, -inf, 1e39, -1e39, 1e-46]), min_size=1, max_size=25
 )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> es.History:
+    """Many runs, so that at most epochs few of them improve, which is worked out differently."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = 30, 20
+    curves = rng.integers(-3, 4, shape) / 10 + rng.integers(-3, 4, shape) * 3e-8
+    rare = rng.choice([nan, inf, -inf, 1e39, -1e39], shape)
+    return es.History({"m": np.where(rng.random(shape) < 0.03, rare, curves)})
+
+
 modes = st.sampled_from(["min", "max"])
 dtypes = st.sampled_from(["float64", "float32"])
 baselines = st.none() | values
@@ -59,7 +71,7 @@ def test_the_first_best_must_beat_the_baseline(
 
 
 @given(
-    curves=st.lists(curves, min_size=1, max_size=4),
+    history=histories(),
     stop=st.builds(
         es.Patience,
         st.just("m"),
@@ -78,37 +90,46 @@ def test_the_first_best_must_beat_the_baseline(
     limit=st.none() | st.integers(1, 20),
 )
 def test_replay_takes_the_decisions_of_stepping(
-    curves: list[list[float]], stop: es.Rule, save: es.Rule, limit: int | None
+    history: es.History, stop: es.Rule, save: es.Rule, limit: int | None
 ) -> None:
     if limit is not None:
         stop = stop | es.MaxEpochs(limit)
-    history = es.History.from_runs([{"m": curve} for curve in curves * 10])
-    with np.errstate(all="ignore"):
-        replayed = es.replay(es.Stopper(stop, save), history)
-    for run, curve in enumerate(curves):
+    replayed = es.replay(es.Stopper(stop, save), history)
+    for run in range(history.runs):
         stopper, decisions = es.Stopper(stop, save), []
-        for value in curve:
-            decisions.append(stopper.step({"m": value}))
+        for metrics in history.records(run):
+            decisions.append(stopper.step(metrics))
             if decisions[-1].stop:
                 break
-        assert replayed.decisions(run) == decisions
         saved = [decision.epoch for decision in decisions if decision.save]
-        for same in (run, run + len(curves) * 9):
-            assert replayed.epochs[same] == len(decisions)
-            assert replayed.stopped[same] == decisions[-1].stop
-            assert replayed.saved_epoch[same] == (saved[-1] if saved else -1)
+        assert replayed.epochs[run] == len(decisions)
+        assert replayed.stopped[run] == decisions[-1].stop
+        assert replayed.saved_epoch[run] == (saved[-1] if saved else -1)
+    assert replayed.decisions(history.runs - 1) == decisions
+
+
+def test_float32_may_see_a_gain_over_the_reference_and_none_over_the_epoch_before() -> None:
+    before, after = 0.399999986, 0.399999985
+    assert np.float32(before) == np.float32(after)
+    flat = [0.5] * 8
+    history = es.History({"m": [flat] * 39 + [[0.5, before, after, 0.5, 0.5, 0.5, 0.5, 0.5]]})
+    rule = es.Patience("m", 4, min_delta=0.1, mode="min", dtype="float32")
+    table = es.sweep(rule.replace(patience=0), history, patience=[4])
+    assert table.epochs[0].tolist() == es.replay(rule, history).epochs.tolist() == [5] * 39 + [7]
+    stopper = es.Stopper(rule)
+    stops = [stopper.step(metrics).stop for metrics in history.records(39)[:7]]
+    assert stops == [False] * 6 + [True]
 
 
 @given(
-    curves=st.lists(curves, min_size=1, max_size=3),
+    history=histories(),
     mode=modes,
     baseline=baselines,
     start=st.integers(0, 2),
 )
 def test_a_sweep_over_types_and_margins_is_the_replay_of_each_setting(
-    curves: list[list[float]], mode: Any, baseline: float | None, start: int
+    history: es.History, mode: Any, baseline: float | None, start: int
 ) -> None:
-    history = es.History.from_runs([{"m": curve} for curve in curves])
     rule = es.Patience("m", mode=mode, baseline=baseline, start_from_epoch=start)
     grid: dict[str, Any] = {"dtype": ["float64", "float32"], "min_delta": [0.0, 1e-9, 0.1]}
     table = es.sweep(rule, history, patience=range(1, 6), **grid)
