@@ -176,7 +176,7 @@ class EarlyStopping(RuleCallback):
         session = self._session
         if session is None:
             session = self._begin_session(epoch)
-        if id(self.model) in resumed_after_stop:
+        if resumed_after_stop and id(self.model) in resumed_after_stop:
             if self._backup is not None:  # keep up with BackupAndRestore
                 self._backup.save(None, epoch, self._state(session))
             return

@@ -243,7 +243,7 @@ class ModelCheckpoint(RuleCallback):
     # One save --------------------------------------------------------------------------------
 
     def _consider(self, epoch: int, logs: Any, batch: int = 0) -> None:
-        if id(self.model) in resumed_after_stop:
+        if resumed_after_stop and id(self.model) in resumed_after_stop:
             return
         session = self._session
         if session is None:
