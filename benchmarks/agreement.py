@@ -31,8 +31,9 @@ from typing import Any
 import numpy as np
 
 import earlystop as es
-from earlystop.language import rule as rule_module
+from earlystop.language.config import field_annotations
 from earlystop.language.direction import Mode
+from earlystop.language.registry import registered
 from earlystop.language.settings import AtLeast
 from earlystop.replaying import batches as lanes
 from earlystop.replaying import patience as waiting
@@ -69,7 +70,7 @@ def library_rules() -> list[type[es.Rule]]:
     packages = "earlystop.language.rule", "earlystop.rules"
     return [
         cls
-        for cls in rule_module._registry.values()
+        for cls in registered()
         if cls.__module__ in packages or cls.__module__.startswith("earlystop.rules.")
     ]
 
@@ -83,21 +84,21 @@ def random_rule(chance: random.Random, depth: int = 2) -> es.Rule:
 def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) -> es.Rule:
     """A rule of one class, with settings made from the annotations of its fields."""
     while True:
-        fields = rule_module._annotations(cls)
+        fields = field_annotations(cls)
         settings = {name: _setting(chance, a, depth) for name, a in fields.items()}
         if "window" in settings and "alpha" in settings:  # either of the two
             settings[chance.choice(["window", "alpha"])] = None
         if "growth" in settings and chance.random() < 0.5:
             settings["growth"] = 0.0  # most rules have none
         try:
-            return cls._made(settings)
+            return cls.from_settings(settings)
         except es.RuleError:
             continue
 
 
 def has_parts(cls: type[es.Rule]) -> bool:
     """Is it a rule made of rules?"""
-    annotations = rule_module._annotations(cls).values()
+    annotations = field_annotations(cls).values()
     return any(a is es.Rule or es.Rule in typing.get_args(a) for a in annotations)
 
 

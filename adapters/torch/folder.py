@@ -59,13 +59,13 @@ class RunFolder:
     def read(self, checkpoint: Checkpoint, entries: tuple[str, ...]) -> dict[str, Any]:
         """These entries of the file of a checkpoint.
 
-        Raises CheckpointError if the file is gone, and what `files.read` raises.
+        Raises CheckpointError for a checkpoint without a file, and what `files.read` raises.
         """
 
         def read() -> dict[str, Any]:
             path = self._opened().path(checkpoint)
             if path is None:
-                raise CheckpointError(f"the file of epoch {checkpoint.epoch} is gone")
+                raise CheckpointError(f"epoch {checkpoint.epoch} has no file")
             return files.read(path, entries)
 
         return read_on_first(self._ranks, read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import RuleError
 from ..language.direction import Mode
-from ..language.tracing import OnMissing
+from ..language.rule import OnMissing
 from ..rules import Best, Patience
 from .stopper import Stopper
 

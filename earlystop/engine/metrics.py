@@ -7,8 +7,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MetricError
-from .saved_state import shortened
+from ..errors import MetricError, shortened
 
 __all__ = ["MissingAsNaN", "as_floats", "with_string_names"]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from ..errors import MissingMetricError, name_advice
+from ..language.settings import validated
 from ..rules import ELAPSED
 
 __all__ = ["MissingMetrics", "OnMissingMetric"]
@@ -45,7 +46,8 @@ loss, val_los; did you mean 'val_los'?
         advice: str = "report it in some epochs",
     ) -> None:
         self.needed = frozenset(needed)
-        self._owner, self._on_missing, self._advice = owner, on_missing, advice
+        self._owner, self._advice = owner, advice
+        self._on_missing = validated(OnMissingMetric, on_missing, f"{owner}(on_missing=...)")
         self._seen: set[str] = set()
         self._warned = False
 

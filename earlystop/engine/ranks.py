@@ -80,6 +80,8 @@ def agree(
 ) -> dict[str, float]:
     """The metrics that all ranks decide on: those of rank 0, or the mean over all ranks.
 
+    The elapsed time is rank 0's in either case.
+
     collect: gives the metrics of this rank; not called where they are ignored.
 
     Raises MetricError on every rank if `collect` does on any, or if the names differ.
@@ -98,13 +100,15 @@ def agree(
     for rank, report in enumerate(reports):
         if report.keys() != first.keys():
             raise MetricError(
-                f"rank {rank} reports {_listed(report)}, rank 0 {_listed(first)}: with "
-                'ranks="mean" all report the same'
+                f"rank {rank} reports {_listed(report)}, rank 0 {_listed(first)}: to decide on "
+                "the mean, all ranks must report the same metrics"
             )
     if not average:
         return dict(first)
     means = {name: sum(report[name] for report in reports) / len(reports) for name in first}
-    return {**means, ELAPSED: first[ELAPSED]}
+    if ELAPSED in first:
+        means[ELAPSED] = first[ELAPSED]
+    return means
 
 
 def _listed(names: Any) -> str:

@@ -20,24 +20,19 @@ import operator
 from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
-from ..errors import (
-    MissingMetricError,
-    RuleTypeError,
-    StoppedError,
-    name_advice,
-)
-from ..language.rule import Rule
+from ..errors import MissingMetricError, RuleTypeError, StoppedError, name_advice
+from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
-from ..language.tracing import OnMissing, flatten, unflatten
+from ..language.state import flatten, unflatten
 from ..rules import ELAPSED, Best, Never
-from .compiled import compile_scalar
 from .decision import Decision
 from .metrics import MissingAsNaN, as_floats, with_string_names
-from .stopper_state import Position, dump, load
+from .scalar import compile_scalar
 
 __all__ = ["Stopper"]
 
-_CHANGES = tuple(f"_{name}" for name in Position._fields)
+# What a step changes, in the order of `stopper_state.Position`.
+_CHANGES = ("_state", "_epoch", "_stopped", "_reason", "_best_epoch", "_best_metrics")
 _position_of = operator.attrgetter(*_CHANGES)
 _new_tuple = tuple.__new__  # Decision(...) without the call that a NamedTuple adds
 
@@ -65,7 +60,7 @@ class Stopper:
 
     __slots__ = ("__weakref__", "_advance", "_on_missing", "_save", "_stop", *_CHANGES)
 
-    _state: tuple[Any, ...]  # see `Position`
+    _state: tuple[Any, ...]  # the leaves of both rules' states
     _epoch: int
     _stopped: bool
     _reason: str
@@ -241,6 +236,8 @@ class Stopper:
         >>> second.epoch, second.best
         (1, 0.5)
         """
+        from .stopper_state import Position, dump
+
         return dump(Position(*self.snapshot()), self._stop, self._save)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -249,6 +246,8 @@ class Stopper:
         Raises StateError, and changes nothing, for a state of other rules (both are named), of a
         newer version, or one that is damaged.
         """
+        from .stopper_state import load
+
         self.restore(load(state, self._stop, self._save))
 
     def __reduce__(self) -> tuple[Any, ...]:

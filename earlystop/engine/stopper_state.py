@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..errors import RuleError, StateError
+from ..errors import RuleError, StateError, shortened
 from ..language.rule import Rule
-from ..language.state import decode_state, encode_state, number_from_json, number_to_json
-from ..language.tracing import flatten, unflatten
+from ..language.state import (
+    decode_state,
+    encode_state,
+    flatten,
+    number_from_json,
+    number_to_json,
+    unflatten,
+)
 from ..rules import Best
-from .saved_state import SavedFormat, shortened
+from .saved_state import SavedFormat
 
 __all__ = ["Position", "dump", "load"]
 
@@ -48,9 +54,9 @@ class Position(NamedTuple):
 def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
     """The position of a stopper with these rules as plain JSON data."""
     stop_state, save_state = unflatten((stop.init(), save.init()), iter(position.state))
-    metrics = position.best_metrics
-    if metrics is not None:
-        metrics = {name: number_to_json(value) for name, value in metrics.items()}
+    best: dict[str, Any] | None = None
+    if position.best_metrics is not None:
+        best = {name: number_to_json(value) for name, value in position.best_metrics.items()}
     return _SAVED.wrap(
         {
             "stop": stop.to_dict(),
@@ -59,7 +65,7 @@ def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
             "stopped": position.stopped,
             "reason": position.reason,
             "best_epoch": position.best_epoch,
-            "best_metrics": metrics,
+            "best_metrics": best,
             "stop_state": encode_state(stop_state),
             "save_state": encode_state(save_state),
         }

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.compiled import VectorProgram, compile_vectorized
+from ..engine.vectorized import VectorProgram, compile_vectorized
 from ..history.history import Bools, History
 from ..language.rule import Rule, advance
 

@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .._parallel import in_order, progress_bar
-from ..engine.compiled import Advance, compile_scalar
 from ..engine.decision import Decision
+from ..engine.scalar import Advance, compile_scalar
 from ..engine.stopper import Stopper
 from ..errors import MissingMetricError, RuleError, RuleTypeError, name_advice
 from ..history.history import Bools, History
-from ..language.rule import Rule
+from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
-from ..language.tracing import OnMissing, flatten
+from ..language.state import flatten
 from ..rules import Best, Never, Patience
 from . import batches as lanes_module
 from .batches import (

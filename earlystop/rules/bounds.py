@@ -65,7 +65,7 @@ class NonFinite(Rule):
     monitors: tuple[str, ...]
 
     def __init__(self, *monitors: str) -> None:
-        self._settle_items(monitors)
+        self._set_items(monitors)
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         if not self.monitors:

@@ -88,7 +88,7 @@ class Smoothed(Rule):
             )
 
     @functools.cached_property
-    def needs(self) -> tuple[str, ...]:
+    def metrics(self) -> tuple[str, ...]:
         # An epoch without the monitor must still reach the inner rule's other parts.
         return ()
 

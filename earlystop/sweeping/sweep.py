@@ -19,9 +19,8 @@ import numpy.typing as npt
 from .._parallel import in_order, progress_bar
 from ..errors import HistoryError, RuleError, RuleTypeError
 from ..history.history import Bools, History, unreported
-from ..language.rule import AnyOf, Rule
+from ..language.rule import AnyOf, OnMissing, Rule
 from ..language.settings import Count, Positive, validated
-from ..language.tracing import OnMissing
 from ..replaying.batches import (
     RunBatch,
     Runs,

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.language import rule as rule_module
+from earlystop.language.config import field_annotations
 from earlystop.language.parser import parse_rule, rule_signature
 from tests.support import strategies
 
@@ -167,7 +167,7 @@ def test_a_signature_names_every_argument() -> None:
     for cls in library_rules():
         signature = rule_signature(cls)
         assert signature.startswith(f"{cls.__name__}(")
-        assert all(name in signature for name in rule_module._annotations(cls))
+        assert all(name in signature for name in field_annotations(cls))
 
 
 def test_the_parser_leaves_no_warning(recwarn: pytest.WarningsRecorder) -> None:

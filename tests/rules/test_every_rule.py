@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.language.rule import advance
-from earlystop.language.tracing import flatten, unflatten
+from earlystop.language.state import flatten, unflatten
 from earlystop.replaying import replay as replaying
 from tests.support.own_rule import Leap
 from tests.support.strategies import histories, rules, rules_of, stepped

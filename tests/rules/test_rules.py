@@ -777,3 +777,13 @@ def test_one_run_and_many_add_a_window_up_in_one_order() -> None:
     assert lanes[0].tolist() == [window + 5] * 2
     assert lanes[1].all()
     assert len(es.replay(stopper, history).decisions(0)) == window + 5
+
+
+def test_a_smoothed_rule_steps_its_other_parts_where_the_smoothed_metric_is_missing() -> None:
+    rule = es.Smoothed(es.Threshold("loss", 0.1) | es.MaxEpochs(3), "loss", window=2)
+    stopper = es.Stopper(rule, on_missing="skip")
+    assert [stopper.step(metrics).stop for metrics in ({}, {"loss": 1.0}, {})] == [
+        False,
+        False,
+        True,
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,13 @@ def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
         checkpoints.save(lambda path: torch.save(saved, path), epoch=0)
     with pytest.raises(es.StateError, match="by something else"):
         Training(stopper(), linear(), folder=tmp_path, resume=True)
+
+
+def test_before_the_first_best_a_file_holds_none(tmp_path: Path) -> None:
+    training = Training(stopper(), linear(), folder=tmp_path / "run")
+    training.step(loss=math.nan)
+    training.save(tmp_path / "state.pt")
+    other = Training(stopper(), linear())
+    other.load(tmp_path / "state.pt")
+    assert other.epoch == 1
+    assert other.restore_best() is None

@@ -68,3 +68,8 @@ def test_what_is_not_one_real_number_is_refused(bad: Any) -> None:
     with pytest.raises(es.MetricError, match="as a mapping"):
         training.step(0.5)
     assert training.step({"loss": 1.0}, acc=np.float32(0.5)).save
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):
+        Training(stopper(), linear()).step({3: 1.0, "loss": 1.0})

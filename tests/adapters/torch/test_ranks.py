@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from earlystop.adapters.torch.ranks import TorchRanks
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,3 +67,8 @@ def test_an_error_of_one_rank_is_raised_on_all_and_none_waits(ranks: list[Any]) 
 def test_ranks_that_are_interrupted_go_on_with_their_own_random_numbers(ranks: list[Any]) -> None:
     for told in ranks:
         assert told["resumed"] == [EXPECTED, True, 1, 1.0]
+
+
+def test_without_a_process_group_there_is_one_rank_that_agrees_with_itself() -> None:
+    ranks = TorchRanks()
+    assert (ranks.size, ranks.rank, ranks.share("x"), ranks.gather("x")) == (1, 0, "x", ["x"])

@@ -174,3 +174,20 @@ def test_a_sharded_model_is_refused() -> None:
     model.weight.full_tensor = lambda: None
     with pytest.raises(es.RuleError, match="weight is sharded over the ranks"):
         Training(stopper(), model)
+
+
+def test_a_best_deleted_while_the_run_goes_on_is_an_error(tmp_path: Path) -> None:
+    model = linear()
+    with Training(stopper(9), model, folder=tmp_path) as training:
+        train(training, model, LOSSES[:3])
+        content = (tmp_path / "0001.pt").read_bytes()
+        (tmp_path / "0001.pt").unlink()
+        with pytest.raises(es.CheckpointError, match="0001.pt' cannot be read"):
+            training.restore_best()
+        (tmp_path / "0001.pt").write_bytes(content)
+    assert model.weight.item() == 1.0
+
+
+def test_repr_says_what_is_trained() -> None:
+    training = Training(es.Stopper(es.MaxEpochs(3)), linear())
+    assert repr(training) == "Training(Stopper(MaxEpochs(3)), Linear)"
