@@ -88,7 +88,7 @@ def _patience_sweep(logs: Logs, result: Replay, workers: int) -> Sweep | None:
     return es.sweep(
         result.stop,
         result.history,
-        save=result.save,
+        save=save,
         on_missing=result.on_missing,
         workers=workers,
         progress=logs.progress,
