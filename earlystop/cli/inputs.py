@@ -166,8 +166,10 @@ class Asked:
         if self.save_text is None and self.monitor is None:
             return None
         save = self.save(es.Never())
-        if not isinstance(save, es.Best) or save.min_delta:
-            raise click.UsageError(f"--save must be a Best without min_delta here, got {save!r}")
+        if not isinstance(save, es.Best) or save != es.Best(save.monitor, mode=save.mode):
+            raise click.UsageError(
+                f"--save must be a Best without min_delta, baseline or dtype here, got {save!r}"
+            )
         return save
 
 

@@ -78,7 +78,8 @@ def _patience_sweep(logs: Logs, result: Replay, workers: int) -> Sweep | None:
     longest = int(result.history.lengths.max())
     values = range(1, max(2, min(longest, _LARGEST_PATIENCE)) + 1)
     grid: dict[str, Any] = {"patience": values}
-    if not isinstance(result.save, es.Best) or result.save.min_delta:
+    save = result.save
+    if not isinstance(save, es.Best) or save != es.Best(save.monitor, mode=save.mode):
         return None
     try:
         axes_of(result.stop, grid)
@@ -87,7 +88,7 @@ def _patience_sweep(logs: Logs, result: Replay, workers: int) -> Sweep | None:
     return es.sweep(
         result.stop,
         result.history,
-        save=result.save,
+        save=save,
         on_missing=result.on_missing,
         workers=workers,
         progress=logs.progress,

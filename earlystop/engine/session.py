@@ -225,6 +225,8 @@ class Session:
 
 
 def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
+    if type(metrics) is dict and not more:  # in most cases
+        return metrics
     if not isinstance(metrics, Mapping):
         return as_floats(metrics)  # says what is wrong
     twice = sorted(set(metrics) & set(more))

@@ -134,7 +134,7 @@ def field_annotations(cls: type[Config]) -> dict[str, Any]:
 
     >>> from earlystop import Best
     >>> list(field_annotations(Best))
-    ['monitor', 'mode', 'min_delta']
+    ['monitor', 'mode', 'min_delta', 'baseline', 'dtype']
     """
     if cls not in _annotations:
         _annotations[cls] = _resolved_annotations(cls)

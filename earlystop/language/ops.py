@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import math
 import operator
+import struct
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from .direction import Mode
-from .namespaces import array_function
+from .namespaces import array_function, namespace_of
 from .tape import Computation
 from .tracing import Traced, record_operation
 
 __all__ = [
+    "Dtype",
     "Operation",
     "absolute",
     "any_nonfinite",
+    "as_float32",
     "better",
     "deviation",
     "divide",
@@ -45,6 +48,11 @@ __all__ = [
 
 # A number or truth value, an array of them with one item per run, or a traced value.
 Value = Any
+
+Dtype = Literal["float64", "float32"]
+"""The type of number in which values are compared."""
+
+_FLOAT32 = struct.Struct("f")  # in native format, which packs what is too large as infinity
 
 
 class Operation(Computation):
@@ -122,6 +130,16 @@ def _squared(value: Value) -> Value:
     return value * value
 
 
+def _as_float32(value: Value) -> Value:
+    if isinstance(value, (float, int)):
+        return _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+    import numpy
+
+    namespace = namespace_of(value)
+    with numpy.errstate(over="ignore", under="ignore"):
+        return namespace.asarray(value, dtype=namespace.float32)
+
+
 _choose = Operation(
     lambda condition, a, b: a if condition else b,
     inline="{1} if {0} else {2}",
@@ -142,6 +160,9 @@ absolute = Operation(abs, inline="abs({0})", ufunc="abs", kind="same")
 
 divide = Operation(_divide, ufunc="divide")
 """`divide(a, b)`: as in IEEE 754: by zero is infinite, 0 by 0 is NaN."""
+
+as_float32 = Operation(_as_float32)
+"""`as_float32(value)`: rounded to float32, to nearest; infinite beyond its range."""
 
 sqrt = Operation(_sqrt, ufunc="sqrt")
 """`sqrt(value)`: the square root, NaN below 0."""
@@ -187,15 +208,24 @@ def better(value: Value, reference: Value, mode: Mode) -> Value:
     return value < reference if mode == "min" else value > reference
 
 
-def improves(value: Value, reference: Value, mode: Mode, min_delta: Value) -> Value:
+def improves(
+    value: Value, reference: Value, mode: Mode, min_delta: Value, dtype: Dtype = "float64"
+) -> Value:
     """Is `value` better than `reference` by more than `min_delta`? The definition of improvement.
+
+    dtype: the type in which the two sides are compared. The sum is taken in float64, and then
+        rounded.
 
     >>> improves(0.5, 0.625, "min", 0.125), improves(0.49, 0.625, "min", 0.125)
     (False, True)
+    >>> improves(1 - 1e-9, 1.0, "min", 0.0), improves(1 - 1e-9, 1.0, "min", 0.0, "float32")
+    (True, False)
     """
-    if isinstance(min_delta, float) and min_delta == 0:  # the same, without the sum
-        return better(value, reference, mode)
-    return value + min_delta < reference if mode == "min" else value - min_delta > reference
+    if not isinstance(min_delta, float) or min_delta != 0:  # without a margin, the sum is the value
+        value = value + min_delta if mode == "min" else value - min_delta
+    if dtype == "float32":
+        value, reference = as_float32(value), as_float32(reference)
+    return better(value, reference, mode)
 
 
 def reported(metrics: Any, names: tuple[str, ...]) -> Value:

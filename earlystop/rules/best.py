@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..language.direction import Mode
-from ..language.ops import improves, where, worst
+from ..language.ops import Dtype, improves, where, worst
 from ..language.rule import Rule
 from ..language.settings import NonNegative
 
@@ -15,7 +15,10 @@ class Best(Rule):
     """Fires when a metric is better than at every epoch it fired on before; ties keep the earlier.
 
     An improvement is what it is for `Patience`: strictly better by more than `min_delta` (in units
-    of the metric), and never a NaN. Meant for saving:
+    of the metric), and never a NaN. Meant for saving.
+
+    baseline: the value that the first best has to beat.
+    dtype: the type in which values are compared, "float64" or "float32".
 
     >>> from earlystop import Best, Never, Stopper
     >>> stopper = Stopper(Never(), save=Best("val_accuracy"))
@@ -28,16 +31,18 @@ class Best(Rule):
     monitor: str
     mode: Mode = "auto"
     min_delta: NonNegative = 0.0
+    baseline: float | None = None
+    dtype: Dtype = "float64"
 
     class State(NamedTuple):
         best: float
 
     def init(self) -> State:
-        return self.State(best=worst(self.mode))
+        return self.State(best=worst(self.mode) if self.baseline is None else self.baseline)
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         value = metrics[self.monitor]
-        improved = improves(value, state.best, self.mode, self.min_delta)
+        improved = improves(value, state.best, self.mode, self.min_delta, self.dtype)
         return self.State(best=where(improved, value, state.best)), improved
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..language.direction import Mode
-from ..language.ops import absolute, improves, isfinite, where, worst
+from ..language.ops import Dtype, absolute, improves, isfinite, where, worst
 from ..language.rule import Rule
 from ..language.settings import Count, NonNegative
 
@@ -36,6 +36,9 @@ class Patience(Rule):
     growth: patience that grows with the run: after an improvement at epoch t (counted from 0) the
         rule waits for `max(patience, growth * t)` epochs. At 0 it does not grow.
 
+    dtype: the type in which value and reference are compared, "float64" or "float32". A framework
+        that compares metrics in float32 does not see gains below that precision.
+
     The arguments are those of Keras's `EarlyStopping`; where the decisions differ, the README says.
 
     >>> from earlystop import Stopper, Patience
@@ -56,6 +59,7 @@ class Patience(Rule):
     start_from_epoch: Count = 0
     relative: bool = False
     growth: NonNegative = 0.0
+    dtype: Dtype = "float64"
 
     class State(NamedTuple):
         reference: float
@@ -102,7 +106,7 @@ class Patience(Rule):
         margin: Any = self.min_delta if min_delta is None else min_delta
         if self.relative:
             margin = where(isfinite(reference), margin * absolute(reference), 0.0)
-        return improves(value, reference, self.mode, margin)
+        return improves(value, reference, self.mode, margin, self.dtype)
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         for_epochs = f"for {state.wait} epoch{'s' if state.wait != 1 else ''}"

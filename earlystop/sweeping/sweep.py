@@ -100,8 +100,10 @@ def run_sweep(
     axes = axes_of(rule, grid)
     values = [axis.values for axis in axes.values()]
     settings = [dict(zip(axes, each, strict=True)) for each in itertools.product(*values)]
-    if save is not None and (type(save) is not Best or save.min_delta):  # a plain comparison
-        raise RuleTypeError(f"`sweep(save=...)` must be a Best without min_delta, got {save!r}")
+    if save is not None and (type(save) is not Best or save != Best(save.monitor, mode=save.mode)):
+        raise RuleTypeError(
+            f"`sweep(save=...)` must be a Best without min_delta, baseline or dtype, got {save!r}"
+        )
     on_missing = validated(OnMissing, on_missing, "sweep(on_missing=...)")
     workers = validated(Positive, workers, "sweep(workers=...)")
     progress = validated(bool, progress, "sweep(progress=...)")

@@ -115,6 +115,39 @@ def test_patience_stops_where_keras_stops(
     assert ours(rule, curve)[0] == keras(callback, curve)[0]
 
 
+@given(
+    curve=curves(any_float),
+    n=st.integers(0, 12),
+    mode=modes,
+    min_delta=st.sampled_from([0.0, 0.1, 1e-4, 1e-9]),
+    start=st.integers(0, 5),
+)
+def test_patience_in_float32_stops_where_keras_stops_on_any_curve(
+    curve: list[float], n: int, mode: str, min_delta: float, start: int
+) -> None:
+    callback = KerasEarlyStopping(
+        "loss", min_delta=min_delta, patience=n, mode=mode, start_from_epoch=start
+    )
+    rule = patience(n, mode, min_delta=min_delta, start_from_epoch=start, dtype="float32")
+    assert ours(rule, curve)[0] == keras(callback, curve)[0]
+
+
+@given(curve=curves(any_float), mode=modes, baseline=st.none() | any_float)
+def test_best_in_float32_saves_where_keras_saves_on_any_curve(
+    curve: list[float], mode: str, baseline: float | None
+) -> None:
+    callback = KerasModelCheckpoint(
+        "unused.keras",
+        monitor="loss",
+        mode=mode,
+        save_best_only=True,
+        initial_value_threshold=baseline,
+    )
+    _, model = keras(callback, list(curve))
+    best = es.Best("loss", mode=mode, baseline=baseline, dtype="float32")
+    assert ours(es.Never(), curve, best)[1] == model.saved
+
+
 @given(curve=curves(), n=st.integers(0, 12), mode=modes)
 def test_best_is_the_epoch_that_keras_restores(curve: list[float], n: int, mode: str) -> None:
     callback = KerasEarlyStopping("loss", patience=n, mode=mode, restore_best_weights=True)
@@ -163,6 +196,7 @@ def test_differs_from_keras_gains_that_float32_cannot_see_count() -> None:
     curve = [1.0 - 1e-9 * epoch for epoch in range(6)]
     assert keras(KerasEarlyStopping("loss", patience=2, mode="min"), list(curve))[0] == 2
     assert ours(patience(2), curve)[0] == -1
+    assert ours(patience(2, dtype="float32"), curve)[0] == 2
 
 
 def test_differs_from_keras_the_best_of_the_first_epochs_is_kept() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.engine.source import Names, define, expression, operand_text
@@ -18,6 +21,11 @@ from earlystop.language.tracing import Traced, kind_of, operand_of
 
 nan, inf = math.nan, math.inf
 VALUES = [0.0, -0.0, 1.0, -1.0, 2.5, 5e-324, 1e308, nan, inf, -inf]
+# The largest float32, where rounding turns infinite, the smallest of each kind, and ties.
+_LARGEST, _SMALLEST = (2 - 2**-23) * 2.0**127, 2.0**-149
+NEAR_FLOAT32 = [_LARGEST, _LARGEST + 2.0**102, _LARGEST + 2.0**103, -_LARGEST - 2.0**103, 1e39]
+NEAR_FLOAT32 += [_SMALLEST, _SMALLEST / 2, _SMALLEST * 0.75, 2.0**-126, 2.0**-126 * (1 - 2**-24)]
+NEAR_FLOAT32 += [1 + 2**-24, 1 + 3 * 2**-24, 1 - 1e-9, 0.1, 2**24 + 1.0]
 WINDOWS = list(itertools.product([0.0, -1.0, 0.1, nan, inf], repeat=3))
 
 OPERATIONS: dict[str, tuple[Callable[..., Any], list[tuple[Any, ...]]]] = {
@@ -27,11 +35,16 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], list[tuple[Any, ...]]]] = {
     "isnan": (ops.isnan, [(a,) for a in VALUES]),
     "absolute": (ops.absolute, [(a,) for a in VALUES]),
     "divide": (ops.divide, list(itertools.product(VALUES, VALUES))),
+    "as_float32": (ops.as_float32, [(a,) for a in [*VALUES, *NEAR_FLOAT32]]),
     "sqrt": (ops.sqrt, [(a,) for a in VALUES]),
     "better": (lambda a, b: ops.better(a, b, "min"), list(itertools.product(VALUES, VALUES))),
     "improves": (
         lambda a, b: ops.improves(a, b, "max", 0.5),
         list(itertools.product(VALUES, VALUES)),
+    ),
+    "improves in float32": (
+        lambda a, b: ops.improves(a, b, "min", 0.0, "float32"),
+        list(itertools.product([*VALUES, *NEAR_FLOAT32], repeat=2)),
     ),
     "push": (lambda *w: ops.push(w[:3], w[3])[2], [(*w, 7.0) for w in WINDOWS]),
     "total": (lambda *w: ops.total(w), WINDOWS),
@@ -60,6 +73,41 @@ def test_numbers_lanes_and_written_out_agree_to_the_last_bit(name: str) -> None:
     end = f"return {operand_text(operand_of(trace, result), {})}"
     written = define("\n    ".join([f"def advance({arguments}):", *lines, end]), names, "a test")
     assert [bits(written(*case)) for case in cases] == numbers
+
+
+@given(st.floats())
+def test_rounding_to_float32_is_that_of_numpy(value: float) -> None:
+    with np.errstate(all="ignore"):
+        expected = bits(np.float32(value))
+    assert bits(ops.as_float32(value)) == expected
+    assert bits(ops.as_float32(np.array([value]))[0]) == expected
+
+
+@given(st.floats(), st.floats())
+def test_rounding_to_float32_keeps_the_order(a: float, b: float) -> None:
+    if a <= b:
+        assert ops.as_float32(a) <= ops.as_float32(b)
+
+
+@given(st.floats(width=32))
+def test_a_float32_is_rounded_to_itself(value: float) -> None:
+    assert bits(ops.as_float32(value)) == bits(value)
+
+
+def test_rounding_beyond_float32_is_infinite_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ops.as_float32(np.array([1e39, -1e39, 1e-60])).tolist() == [inf, -inf, 0.0]
+    assert [ops.as_float32(value) for value in (1e39, -1e39, 1e-60)] == [inf, -inf, 0.0]
+
+
+@pytest.mark.parametrize("rule", [es.Patience("loss", 3), es.Best("loss")])
+def test_a_comparison_in_float64_rounds_nothing(rule: es.Rule) -> None:
+    called = [
+        " ".join(es.Stopper(each)._advance.__code__.co_names)
+        for each in (rule, rule.replace(dtype="float32"))
+    ]
+    assert ["float32" in names for names in called] == [False, True]
 
 
 def test_division_by_zero_is_that_of_ieee() -> None:

@@ -68,7 +68,10 @@ def test_other_ways_to_write_a_rule(text: str, rule: es.Rule) -> None:
         ("Patiense('val_loss')", "did you mean 'Patience'"),
         ("Patience('val_loss', patients=3)", "did you mean 'patience'"),
         ("Patience()", "missing a required argument"),
-        ("Patience('a', 1, 0.0, 'min', None, 0, False, 1, 2)", "too many positional arguments"),
+        (
+            "Patience('a', 1, 0.0, 'min', None, 0, False, 1, 'float64', 2)",
+            "too many positional arguments",
+        ),
         ("Patience('loss', patience=1, patience=2)", "patience twice"),
         ("Patience('loss', patience=-1)", "at least 0, got -1"),
         ("Patience('loss', patience='3')", "must be a whole number"),

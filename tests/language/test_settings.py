@@ -144,8 +144,8 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda: es.Patience("loss").replace(patients=3),
         TypeError,
-        "`Patience` has no field 'patients': the fields there are: baseline, growth, min_delta, "
-        "mode, monitor, patience, relative, start_from_epoch; did you mean 'patience'?",
+        "`Patience` has no field 'patients': the fields there are: baseline, dtype, growth, "
+        "min_delta, mode, monitor, patience, relative, start_from_epoch; did you mean 'patience'?",
     ),
     "an unknown rule in JSON": (
         lambda: es.Rule.from_dict({"Patients": {}}),

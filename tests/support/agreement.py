@@ -80,14 +80,17 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
         records = [history.records(run) for run in range(len(history))]
         rule = random_patience(chance)
-        best_rule = random_rule_of(es.Best, chance).replace(min_delta=0.0)
-        assert isinstance(best_rule, es.Best)
+        drawn = random_rule_of(es.Best, chance)
+        assert isinstance(drawn, es.Best)
+        best_rule = es.Best(drawn.monitor, mode=drawn.mode)
         kinds = [type(child) for child in rule.children]
         grid: dict[str, Any] = {"patience": [chance.randint(0, 12) for _ in range(4)]}
         if chance.random() < 0.6:
             grid["min_delta"] = [chance.choice([0.0, 0.1, 0.5, 1.0, 1e-310]) for _ in range(2)]
         if chance.random() < 0.2:
             grid["baseline"] = [None, chance.choice([-1.0, 0.0, 1.0])]
+        if chance.random() < 0.2:
+            grid["dtype"] = ["float64", "float32"]
         if kinds:
             grid = {f"{kinds.index(es.Patience)}.{name}": grid[name] for name in grid}
         tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])

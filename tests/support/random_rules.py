@@ -22,6 +22,7 @@ from earlystop.language.settings import AtLeast
 METRICS = ("loss", "val_loss", "elapsed_seconds")
 TELLING = [0.0, -0.0, 1.0, 2.0, 3.0, 0.1, 0.3, 0.1 + 0.2, -1.0, -0.5, 1e308, 1e-310, 5e-324]
 TELLING += [-5e-324, math.nextafter(1, 2), math.nextafter(1, 0), math.nan, math.inf, -math.inf]
+TELLING += [1 + 1e-9, 1 - 1e-9, 0.1 + 1e-9, 1e39, 3.4028235677973366e38]  # edges of float32
 
 
 def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.History:
@@ -85,6 +86,8 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
         return random_rule(chance, depth - 1)
     if annotation == Mode:
         return chance.choice(["min", "max"])
+    if origin is typing.Literal:
+        return chance.choice(arguments)
     if origin is typing.Annotated:
         bounds = [bound for bound in arguments[1:] if isinstance(bound, AtLeast)]
         while True:

@@ -24,11 +24,12 @@ class ReferenceTracker:
         improvement, the epoch before the rule starts.
     improved: the tracks that improve at the current epoch: their numbers or, if they are many, a
         boolean mask.
-    plain: a tracker of the same rule without `min_delta` and `baseline`, or None. An epoch that
-        improves on the reference of one of these rules is better than all epochs before it: had one
-        of them been as good, it would have improved on the reference of its time, which was no
-        harder to beat. So only tracks whose plain reference improves have to be compared. (For a
-        relative margin rounding might break this, so there `plain` is None.)
+    plain: a tracker of the same rule in float64, without `min_delta` and `baseline`, or None. An
+        epoch that improves on the reference of one of these rules is better than all epochs before
+        it: had one of them been as good, it would have improved on the reference of its time, which
+        was no harder to beat; rounding to float32 keeps the order. So only tracks whose plain
+        reference improves have to be compared. (For a relative margin rounding might break this, so
+        there `plain` is None.)
     """
 
     def __init__(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...history import Bools
+from ...language.ops import Dtype
 from ...rules import Best, Patience
 from ..batches import Epoch, RunBatch, TooManyLanesError
 from ..tuning import DEFAULT, Tuning
@@ -227,18 +228,24 @@ def _trackers(
     rules: Sequence[Patience], best: Best, batch: RunBatch, shortest: int, tuning: Tuning
 ) -> tuple[ReferenceTracker, list[_WaitTracker]]:
     """A tracker for the best, and those for the rules: rules that can share one do."""
-    as_rule = Patience(best.monitor, mode=best.mode, min_delta=best.min_delta)
+    as_rule = Patience(
+        best.monitor,
+        mode=best.mode,
+        min_delta=best.min_delta,
+        baseline=best.baseline,
+        dtype=best.dtype,
+    )
     best_tracker = ReferenceTracker([as_rule], None, batch, tuning)
     plains = {as_rule: best_tracker}
-    sharing: dict[tuple[Patience, bool], list[int]] = {}
+    sharing: dict[tuple[Patience, bool, Dtype], list[int]] = {}
     trackers = []
     for number, rule in enumerate(rules):
         if rule.replace(patience=0) == as_rule:
             trackers.append(_WaitTracker(best_tracker, [number], shortest))
             continue
         plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
-        sharing.setdefault((plain, rule.relative), []).append(number)
-    for (plain, relative), numbers in sharing.items():
+        sharing.setdefault((plain, rule.relative, rule.dtype), []).append(number)
+    for (plain, relative, _), numbers in sharing.items():
         if not relative and plain not in plains:
             plains[plain] = ReferenceTracker([plain], None, batch, tuning)
         shared = [rules[number] for number in numbers]

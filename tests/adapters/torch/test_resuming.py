@@ -211,8 +211,10 @@ def test_a_run_with_a_folder_can_be_taken_elsewhere_with_its_best(tmp_path: Path
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_killed_again_and_again_a_run_loses_nothing_and_ends_as_if_left_alone() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "benchmarks" / "kill.py"), "--kills", "20"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.crash.kills", "--kills", "20"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "    20 kills\n" in done.stdout
     assert "runs that ended as if left alone" in done.stdout

@@ -1,0 +1,12 @@
+"""Keras's `EarlyStopping` and `ModelCheckpoint`, by this library's rules, on every backend.
+
+Change the import and a script runs as before, except for the differences that each class lists; or
+give the callbacks rules of this library.
+
+Inside this package `import keras` is Keras: imports are absolute unless they begin with a dot.
+"""
+
+from .early_stopping import EarlyStopping as EarlyStopping
+from .model_checkpoint import ModelCheckpoint as ModelCheckpoint
+
+__all__ = ["EarlyStopping", "ModelCheckpoint"]

@@ -1,0 +1,206 @@
+"""Going on after BackupAndRestore: what a callback keeps of a fit, and which fit it belongs to.
+
+BackupAndRestore saves the model after every epoch, and nothing of the callbacks. So a callback
+keeps its own state beside it, one checkpoint per epoch:
+
+    fit begins --> epoch 0 --> epoch 1 --> ... --> fit ends --> process ends
+                      |           |                   |              |
+                    save        save         note the process   delete all
+
+A process may be killed at any of these points. The next fit says which case it is by the epoch it
+begins with: one later than the last that was saved (between two epochs), that epoch again (killed
+before BackupAndRestore had saved it, too), or any other (another run).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from earlystop._files.atomic import write_whole
+from earlystop.checkpoints import Checkpoint, Checkpoints
+from earlystop.engine.saved_state import SavedFormat
+from earlystop.errors import CheckpointError, StateError
+from earlystop.language.state import decode_state
+
+__all__ = ["Backup", "SavedRun"]
+
+_THIS_PROCESS = uuid.uuid4().hex
+_NOTE = "ended.json"
+_RENAMED = {"KerasPatience": "Patience", "KerasBest": "Best"}
+
+
+def _with_current_rules(data: Any) -> Any:
+    """Rules as JSON data, in the names and settings they have today."""
+    if isinstance(data, list):
+        return [_with_current_rules(item) for item in data]
+    if not isinstance(data, Mapping):
+        return data
+    current = {}
+    for name, value in data.items():
+        settings = _with_current_rules(value)
+        if name in _RENAMED and isinstance(settings, dict):
+            settings["dtype"] = "float32" if settings.pop("float32", True) else "float64"
+            if "threshold" in settings:
+                settings["baseline"] = settings.pop("threshold")
+        current[_RENAMED.get(name, name)] = settings
+    return current
+
+
+def _from_version_1(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had rules of its own for comparisons in float32."""
+    stopper = body.get("stopper")
+    if isinstance(stopper, Mapping):
+        rules = {role: _with_current_rules(stopper.get(role)) for role in ("stop", "save")}
+        body["stopper"] = {**stopper, **rules}
+    return body
+
+
+_SAVED_STATE = SavedFormat(
+    "earlystop.KerasCallback", 2, "the state of a Keras callback", {1: _from_version_1}
+)
+_SAVED_NOTE = SavedFormat(
+    "earlystop.KerasFitEnded", 2, "the note that a fit has ended", {1: lambda body: body}
+)
+
+
+def _unwrapped(saved: SavedFormat, data: Any, where: str) -> dict[str, Any]:
+    if isinstance(data, Mapping) and "format" not in data:  # version 1 had no envelope
+        data = {"format": saved.name, "version": 1, **data}
+    return saved.unwrap(data, where)
+
+
+class SavedRun(NamedTuple):
+    """What was saved of a run.
+
+    offset: the epoch of the fit that the stopper counts as 0.
+    session: the state for `Session.load_state_dict`.
+    """
+
+    offset: int
+    session: dict[str, Any]
+
+
+class Backup:
+    """The checkpoints of a callback, and whether a fit goes on with them.
+
+    folder, name, settings: as for `Checkpoints`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], name: str, **settings: Any) -> None:
+        self.checkpoints = Checkpoints(folder, name, **{"keep_last": 2, "resume": True, **settings})
+
+    @property
+    def last_epoch(self) -> int | None:
+        """The last epoch that was saved; None before the first."""
+        last = self.checkpoints.last
+        return None if last is None else last.epoch
+
+    def save(
+        self,
+        write: Callable[[Path], None] | None,
+        epoch: int,
+        state: Mapping[str, Any],
+        metrics: Mapping[str, float] | None = None,
+        best: bool = False,
+    ) -> Path | None:
+        """See `Checkpoints.save`. state: of the callback, with the entries of a `SavedRun`."""
+        state = _SAVED_STATE.wrap(state)
+        return self.checkpoints.save(write, epoch=epoch, metrics=metrics, best=best, state=state)
+
+    # A fit begins ----------------------------------------------------------------------------
+
+    def was_stopped(self, epoch: int) -> bool:
+        """Had the run that a fit goes on with at this epoch been stopped?"""
+        last = self.checkpoints.last
+        if last is None or last.epoch != epoch - 1:
+            return False
+        if _ended_in(self.checkpoints.folder) == _process():  # this is another run
+            return False
+        return bool(_saved_run(last).session["stopper"]["stopped"])
+
+    def go_on(self, epoch: int) -> SavedRun | None:
+        """What was saved of the run that a fit goes on with at this epoch; None for a new run.
+
+        Raises CheckpointError if what was saved is of a run that does not fit.
+        """
+        folder, last = self.checkpoints.folder, self.checkpoints.last
+        ended_in = _ended_in(folder)
+        if ended_in is not None:
+            if ended_in == _process() or last is None or last.epoch != epoch - 1:
+                self.checkpoints.rewind(-1)  # this is another run
+                last = None
+            (folder / _NOTE).unlink()
+        if last is not None and last.epoch > epoch:
+            raise CheckpointError(
+                f"the folder {str(folder)!r} holds a run of {last.epoch + 1} epochs, and this "
+                f"fit begins with epoch {epoch + 1}: choose another folder, or go on with that run "
+                "(BackupAndRestore does, or initial_epoch=...)"
+            )
+        self.checkpoints.rewind(epoch - 1)  # saved here, but not by BackupAndRestore
+        last = self.checkpoints.last
+        if last is not None and last.epoch < epoch - 1:
+            raise CheckpointError(
+                f"the folder {str(folder)!r} holds a run of {last.epoch + 1} epochs, and this "
+                f"fit begins with epoch {epoch + 1}: list this callback before BackupAndRestore, "
+                "and choose another folder"
+            )
+        return None if last is None else _saved_run(last)
+
+    # A fit ends ------------------------------------------------------------------------------
+
+    def end(self, owner: object) -> None:
+        """Note that the run has ended; what was saved is deleted with the owner, or at exit.
+
+        BackupAndRestore deletes its own backup after this. If the process is killed in between, the
+        fit is resumed where it had ended, and what was saved must still be there.
+        """
+        folder, name = self.checkpoints.folder, self.checkpoints.name
+        note = _SAVED_NOTE.wrap({"process": _process()})
+        write_whole(folder / _NOTE, json.dumps(note).encode())
+        weakref.finalize(owner, _delete, folder, name)
+        self.close()
+
+    def close(self) -> None:
+        """Release the lock on the folder."""
+        self.checkpoints.close()
+
+
+def _process() -> str:
+    return f"{_THIS_PROCESS}-{os.getpid()}"  # a forked process is another
+
+
+def _ended_in(folder: Path) -> str | None:
+    """The process in which the run in a folder ended; None if it has not ended."""
+    path = folder / _NOTE
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        note = _unwrapped(_SAVED_NOTE, json.loads(path.read_bytes()), f"the file {str(path)!r}")
+        return str(note["process"])
+    return None
+
+
+def _delete(folder: Path, name: str) -> None:
+    """Delete what was saved of a run that ended in this process, unless another has begun."""
+    if _ended_in(folder) != _process():
+        return
+    with (
+        contextlib.suppress(CheckpointError),  # another run has the folder: it will delete it
+        Checkpoints(folder, name, keep_last=2, resume=True) as checkpoints,
+    ):
+        checkpoints.rewind(-1)
+        (folder / _NOTE).unlink(missing_ok=True)
+
+
+def _saved_run(checkpoint: Checkpoint) -> SavedRun:
+    where = f"the state of epoch {checkpoint.epoch}"
+    body = _unwrapped(_SAVED_STATE, checkpoint.state, where)
+    for entry in ("offset", "stopper", "elapsed_seconds"):
+        if entry not in body:
+            raise StateError(f"{where} is not of a callback: no {entry!r}")
+    return SavedRun(decode_state(body.pop("offset"), 0, "offset"), body)

@@ -1,0 +1,132 @@
+"""What both callbacks share: Keras's events become calls of a `Session`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+
+from earlystop.engine.decision import Decision
+from earlystop.engine.missing import OnMissingMetric
+from earlystop.engine.session import Session, forget_decision
+from earlystop.engine.stopper import Stopper
+from earlystop.engine.stopwatch import Stopwatch
+from earlystop.errors import RuleError
+
+from .backup import Backup
+from .metrics import LogReader
+
+__all__ = ["RuleCallback", "resumed_after_stop"]
+
+# The ids of models in a fit that was resumed although its run had been stopped: Keras then trains
+# one more epoch all the same, and all callbacks ignore it.
+resumed_after_stop: set[int] = set()
+
+
+class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Steps a stopper once per epoch, and keeps its state in `backup_dir`.
+
+    A fit that BackupAndRestore resumes tells its first epoch only when that epoch begins. So the
+    session begins with the first epoch, not with the fit.
+
+    given: the stopper that the user made, perhaps for several callbacks; None if there is none.
+    template: a file name with metrics in it.
+    """
+
+    def __init__(
+        self,
+        on_missing: OnMissingMetric,
+        backup_dir: str | os.PathLike[str] | None,
+        given: Stopper | None,
+        template: str = "",
+    ) -> None:
+        super().__init__()
+        if on_missing not in ("auto", "raise", "skip"):
+            raise RuleError(
+                f'`{type(self).__name__}(on_missing=...)` must be "auto", "raise" or "skip", '
+                f"got {on_missing!r}"
+            )
+        self._on_missing, self._backup_dir = on_missing, backup_dir
+        self._given, self._template = given, template
+        self._backup: Backup | None = None
+        self._stopper: Stopper | None = None
+        self._session: Session | None = None  # None before the first epoch of a fit
+        self._stopwatch = Stopwatch()
+        self._offset = 0  # the epoch that the stopper counts as 0
+
+    def close(self) -> None:
+        """Release the lock on the backup of a fit that was interrupted."""
+        if self._backup is not None:
+            self._backup.close()
+            self._backup = None
+
+    # To be defined by each callback ----------------------------------------------------------
+
+    def _new_stopper(self) -> Stopper:
+        """The stopper for a run whose first epoch is `_offset`."""
+        raise NotImplementedError
+
+    def _take_up(self, stopper: Stopper) -> None:
+        """Set the callback's attributes to what the stopper of a resumed run knows."""
+        raise NotImplementedError
+
+    # One run ---------------------------------------------------------------------------------
+
+    def _begin_run(self) -> None:
+        self._session = None
+        self._stopwatch = Stopwatch()
+        self._stopwatch.start()
+        resumed_after_stop.discard(id(self.model))
+        if self._given is not None:
+            forget_decision(self._given)
+
+    def _begin_session(self, epoch: int) -> Session:
+        """Begin with this epoch, or go on with the run that was saved before it."""
+        saved = None if self._backup is None else self._backup.go_on(epoch)
+        self._offset = epoch if saved is None else saved.offset
+        if self._stopper is None:
+            self._stopper = self._new_stopper()
+        stopper = self._stopper
+        needed = {*stopper.stop.all_metrics, *stopper.save.all_metrics}
+        session = Session(
+            stopper,
+            type(self).__name__,
+            on_missing=None if stopper is self._given else self._on_missing,
+            advice="pass validation_data to `fit`",
+            to_floats=LogReader(needed, self._template),
+            stopwatch=self._stopwatch,
+        )
+        if saved is not None:
+            session.load_state_dict(saved.session)
+            self._take_up(stopper)
+        self._session = session
+        return session
+
+    def _decide(self, session: Session, epoch: int, values: dict[str, float]) -> Decision | None:
+        """The decision on an epoch; None if the run had stopped before."""
+        is_given = session.stopper is self._given
+        decision = session.decision_at(epoch) if is_given else None
+        if decision is not None:  # another callback has stepped the stopper
+            return decision
+        if session.stopper.stopped:  # and yet the fit goes on
+            self.model.stop_training = True
+            return None
+        decision = session.step(values, at=epoch if is_given else None)
+        if decision.stop:
+            self.model.stop_training = True
+        return decision
+
+    def _state(self, session: Session) -> dict[str, Any]:
+        state = session.state_dict()
+        return {"callback": type(self).__name__, "offset": self._offset, **state}
+
+    def _end_backup(self) -> None:
+        if self._backup is not None:
+            self._backup.end(self)
+            self._backup = None
+
+    def _finish(self) -> None:
+        """At the end of a fit: refuse a metric that no epoch reported."""
+        if self._session is not None:
+            self._session.finish()

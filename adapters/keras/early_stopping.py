@@ -1,0 +1,235 @@
+"""`EarlyStopping` with Keras's arguments and decisions, or by any rule."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from earlystop.engine.missing import OnMissingMetric
+from earlystop.engine.stopper import Stopper
+from earlystop.errors import RuleError
+from earlystop.language.rule import Rule
+from earlystop.language.settings import Count, validated
+from earlystop.rules import Best, Never, Patience, Warmup
+
+from .backup import Backup
+from .callback import RuleCallback, resumed_after_stop
+from .files import read_weights, write_weights
+from .messages import count_from_1, say
+from .metrics import backend_dtype, metric_direction, monitored
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping(RuleCallback):
+    """Keras's `EarlyStopping`, and one by any rule.
+
+    The first eight arguments are Keras's, with its defaults. Instead of those that decide:
+
+    stop: a rule that ends the run, or a `Stopper`, whose two rules are used; a Stopper that is
+        also given to a `ModelCheckpoint` decides once for both.
+    save: beside a `stop` rule, the rule that says which epoch is the best.
+    on_missing: what an epoch without a rule's metric means. "auto": an error that lists the
+        metrics there are, unless the whole epoch had no validation and others have it. "raise":
+        always an error. "skip": never one.
+    backup_dir: a folder, not that of BackupAndRestore, for the state and the best weights during
+        `fit`. A fit that BackupAndRestore resumes then goes on counting, and knows its best epoch.
+        List this callback before BackupAndRestore. After the fit, what was saved is deleted with
+        the callback, or when the process ends.
+
+    The attributes of Keras's callback are here, too: `best`, `best_epoch`, `wait`, `stopped_epoch`,
+    `best_weights`; and `stopped_reason`. Epochs count from 0 in all of them.
+
+    Decisions are Keras's, comparisons in the backend's float32 included. They differ on purpose in
+    this:
+
+    - A NaN, or an infinity on the wrong side, is no improvement, not even in the first epoch.
+      (Keras makes it the best, and nothing ever improves on it.)
+    - Until a `baseline` is beaten, `patience` epochs end the run, even the first, whether or not
+      the metric creeps towards it. (Keras goes on while every epoch is better than the best.)
+    - A missing metric is an error. (Keras warns, and never stops.)
+    - An unknown mode is an error (Keras: a warning), and so is a negative patience (Keras: 0).
+    - mode="auto" goes by the name of a metric whose direction Keras cannot tell (Keras: an error).
+    - If no epoch is the best, nothing is restored. (Keras restores the first.)
+
+    >>> import keras, numpy as np
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> callback = EarlyStopping("loss", patience=3, restore_best_weights=True)
+    >>> x, y = np.ones((4, 2)), np.full((4, 1), np.nan)
+    >>> history = model.fit(x, y, epochs=9, callbacks=[callback], verbose=0)
+    >>> len(history.epoch), callback.stopped_reason
+    (3, 'loss has had no value to improve on for 3 epochs')
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+        *,
+        stop: Rule | Stopper | None = None,
+        save: Rule | None = None,
+        on_missing: OnMissingMetric = "auto",
+        backup_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        given = stop if isinstance(stop, Stopper) else None
+        super().__init__(on_missing, backup_dir, given)
+        self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
+        self.verbose, self.mode, self.baseline = verbose, mode, baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._stop, self._save = stop, save
+        if stop is not None:
+            of_keras = (monitor, min_delta, patience, mode, baseline, start_from_epoch)
+            self._check_rules(stop, is_alone=of_keras == ("val_loss", 0, 0, "auto", None, 0))
+        elif save is not None:
+            raise RuleError("`EarlyStopping(save=...)` goes with `stop=...`: give that, too")
+        else:
+            self._stopper_as_keras("min" if mode == "auto" else mode, 0)  # refuses what is wrong
+        self._forget()
+
+    def _check_rules(self, stop: Rule | Stopper, is_alone: bool) -> None:
+        if not is_alone:
+            raise RuleError(
+                "`EarlyStopping(stop=...)` takes the place of monitor, min_delta, patience, "
+                "mode, baseline and start_from_epoch: leave those out"
+            )
+        stopper = stop if isinstance(stop, Stopper) else Stopper(stop, self._save)
+        if stopper is stop and self._save is not None:
+            raise RuleError("`EarlyStopping(stop=..., save=...)`: a Stopper has its own save")
+        if self.restore_best_weights and isinstance(stopper.save, Never):
+            raise RuleError(
+                "`EarlyStopping(stop=..., restore_best_weights=True)` needs to know which are "
+                "the best: pass save=Best('val_loss'), or whichever it is"
+            )
+
+    def _forget(self) -> None:
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.best_weights: list[Any] | None = None
+        self.stopped_epoch = 0
+        self._weights_after_stop: list[Any] | None = None  # where a resumed run had been stopped
+
+    # The stopper -----------------------------------------------------------------------------
+
+    def _new_stopper(self) -> Stopper:
+        if self._given is not None:
+            return self._given
+        if isinstance(self._stop, Rule):
+            return Stopper(self._stop, self._save, on_missing="skip")
+        mode = metric_direction(self.model, self.monitor, self.mode, "EarlyStopping")
+        return self._stopper_as_keras(mode, self._offset)
+
+    def _stopper_as_keras(self, mode: Any, offset: int) -> Stopper:
+        start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
+        start = max(start - offset, 0)
+        shared = {"mode": mode, "min_delta": self.min_delta, "dtype": backend_dtype()}
+        try:
+            stop = Patience(
+                self.monitor,
+                patience=self.patience,
+                baseline=self.baseline,
+                start_from_epoch=start,
+                **shared,
+            )
+            save: Rule = Best(self.monitor, **shared)
+        except RuleError as error:  # name what was called
+            text = re.sub(r"`(Patience|Best)\(", "`EarlyStopping(", str(error))
+            raise type(error)(text) from None
+        return Stopper(stop, Warmup(save, start) if start else save, on_missing="skip")
+
+    def _take_up(self, stopper: Stopper) -> None:
+        if stopper.best_epoch is not None:
+            self.best_epoch = stopper.best_epoch + self._offset
+            self.best = (stopper.best_metrics or {}).get(monitored(stopper.save))
+        if stopper.stopped:
+            self.stopped_epoch = stopper.epoch - 1 + self._offset
+
+    # Keras's events --------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._begin_run()
+        self._forget()
+        self._stopper = None
+        if self._given is not None:
+            self._given.reset()
+        if self._backup_dir is not None:
+            self.close()
+            self._backup = Backup(Path(self._backup_dir) / "early_stopping", "best-{epoch:04d}.npz")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._backup is not None and self._session is None and self._backup.was_stopped(epoch):
+            self.model.stop_training = True
+            self._weights_after_stop = self.model.get_weights()
+            resumed_after_stop.add(id(self.model))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        session = self._session
+        if session is None:
+            session = self._begin_session(epoch)
+        if resumed_after_stop and id(self.model) in resumed_after_stop:
+            if self._backup is not None:  # keep up with BackupAndRestore
+                self._backup.save(None, epoch, self._state(session))
+            return
+        values = session.collect(logs)
+        decision = self._decide(session, epoch, values)
+        if decision is None:
+            return
+        if decision.save:
+            self.best_epoch, self.best = epoch, values.get(monitored(session.stopper.save))
+        keeps_weights = decision.save and self.restore_best_weights
+        if self._backup is not None:
+            write = functools.partial(write_weights, model=self.model) if keeps_weights else None
+            self._backup.save(write, epoch, self._state(session), best=decision.save)
+        elif keeps_weights:
+            self.best_weights = self.model.get_weights()
+        if decision.stop:
+            self.stopped_epoch = epoch
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self._backup is not None:
+            self._read_backup(self._backup)
+        if self._weights_after_stop is not None:
+            self.model.set_weights(self._weights_after_stop)
+            resumed_after_stop.discard(id(self.model))
+        if self.stopped_reason and self.verbose > 0:
+            reason = count_from_1(self.stopped_reason, self._offset)
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping: {reason}")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose > 0:
+                say(
+                    "Restoring model weights from the end of the best epoch: "
+                    f"{self.best_epoch + 1}."
+                )
+            self.model.set_weights(self.best_weights)
+        self._end_backup()
+        self._finish()
+
+    def _read_backup(self, backup: Backup) -> None:
+        if backup.last_epoch is not None and self._session is None:  # resumed with nothing left
+            self._begin_session(backup.last_epoch + 1)
+        path = backup.checkpoints.best_path
+        self.best_weights = None if path is None else read_weights(path, self.model)
+
+    # What it knows ---------------------------------------------------------------------------
+
+    @property
+    def wait(self) -> int:
+        """How many epochs there have been without improvement; 0 with rules that do not wait."""
+        if self._stopper is None or not isinstance(self._stopper.stop, Patience):
+            return 0
+        return int(self._stopper.state_dict()["stop_state"]["wait"])
+
+    @property
+    def stopped_reason(self) -> str:
+        """Why it stopped the run; empty while it has not. Epochs count from 0."""
+        return "" if self._stopper is None else self._stopper.reason
