@@ -52,8 +52,8 @@ from .rules import Warmup as Warmup
 
 if _typing.TYPE_CHECKING:
     from . import logs as logs
-    from .advising import Advice as Advice
-    from .advising import advise as advise
+    from .advising.advise import advise as advise
+    from .advising.result import Advice as Advice
     from .checkpoints.checkpoints import Checkpoints as Checkpoints
     from .history.history import History as History
     from .logs import read_history as read_history
@@ -112,12 +112,12 @@ __version__ = "0.1.0"
 
 # What needs NumPy, or the disk, is imported when it is first used: a loop may do without.
 _LAZY = {
-    "Advice": ".advising",
+    "Advice": ".advising.result",
     "Checkpoints": ".checkpoints",
     "History": ".history",
     "Replay": ".replaying.replay",
     "Sweep": ".sweeping.sweep",
-    "advise": ".advising",
+    "advise": ".advising.advise",
     "read_history": ".logs",
     "replay": ".replaying.replay",
     "sweep": ".sweeping.sweep",

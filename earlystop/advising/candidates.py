@@ -14,7 +14,7 @@ from ..language.rule import AllOf, AnyOf, Rule
 from ..rules import Best, Patience, Smoothed, Warmup
 from ..sweeping.grid import Axis, apply_settings, axes_of, part_at
 from ..sweeping.sweep import Sweep, sweep
-from .presmooth import Shown
+from .presmooth import PresmoothedHistory
 
 __all__ = ["Family", "default_families", "families_of", "patience_values"]
 
@@ -60,7 +60,7 @@ class Family:
 
     def swept(self, history: History, judge: Best, **options: Any) -> Sweep:
         """What all of them would have done."""
-        shown = Shown.of(self.rule, history, judge)
+        shown = PresmoothedHistory.of(self.rule, history, judge)
         if shown is not None:
             return sweep(shown.rule, shown, save=judge, **options, patience=self.values)
         name = ".".join([*map(str, self.place), "patience"])

@@ -18,11 +18,11 @@ from ..language.rule import Rule
 from ..replaying.batches import LaneMetrics, RunBatch, blocks_of
 from ..rules import Best, Patience, Smoothed
 
-__all__ = ["Shown"]
+__all__ = ["PresmoothedHistory"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class PresmoothedHistory:
     """A history with a metric more, in parts, as often as it is iterated over.
 
     rule: the patience inside the smoothed rule, on that metric.
@@ -34,7 +34,7 @@ class Shown:
     judge: Best
 
     @classmethod
-    def of(cls, rule: Rule, history: History, judge: Best) -> Shown | None:
+    def of(cls, rule: Rule, history: History, judge: Best) -> PresmoothedHistory | None:
         """For a smoothed patience; None for any other rule."""
         if type(rule) is not Smoothed or type(rule.rule) is not Patience:
             return None

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from ..history.history import Bools, History
 from ..rules import Best
 from .candidates import Family
-from .evidence import Stake
-from .guarantee import Promise
+from .guarantee import Guarantee
+from .regret_scale import RegretScale
 from .result import Line
 
-__all__ = ["Study"]
+__all__ = ["Calibration"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def _first(kept: Bools) -> int | None:
     return int(kept.argmax()) if kept.any() else None
 
 
-class Study:
+class Calibration:
     """The families on the logged runs.
 
     runs: those that can tell; chose: how many of them choose the family. logged: their epochs.
@@ -77,15 +77,15 @@ class Study:
         self,
         history: History,
         judge: Best,
-        stake: Stake,
-        promise: Promise,
+        scale: RegretScale,
+        promise: Guarantee,
         families: list[Family],
         seed: int,
         options: dict[str, Any],
     ) -> None:
-        self._history, self._judge, self._stake = history, judge, stake
+        self._history, self._judge, self._scale = history, judge, scale
         self._promise, self._options, self.families = promise, options, families
-        self.usable = stake.usable
+        self.usable = scale.usable
         self.runs = int(np.count_nonzero(self.usable))
         self.logged = float(history.lengths[self.usable].sum())
         self._choosing = np.zeros(history.runs, dtype=np.bool_)
@@ -107,7 +107,7 @@ class Study:
         groups = np.column_stack([self._choosing, self._calibrating]).astype(np.float64)
         table = family.swept(self._history, self._judge, **self._options)
         for place, runs, column in table.columns(range(settings)):
-            lost = self._stake.lost(column.regret, runs)
+            lost = self._scale.lost(column.regret, runs)
             if family is self.families[0]:
                 self.scores[runs] += lost
             over = lost > self._promise.max_regret
@@ -127,7 +127,7 @@ class Study:
         table = family.swept(self._history, self._judge, **self._options)
         every = slice(0, self._history.runs)
         for regret, epochs in zip(table.regret, table.epochs, strict=True):
-            yield self._stake.lost(regret, every)[self.usable], epochs[self.usable].astype(float)
+            yield self._scale.lost(regret, every)[self.usable], epochs[self.usable].astype(float)
 
     def lines(self) -> Iterator[Line]:
         """The trade-off along each family."""

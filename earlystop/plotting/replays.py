@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._plots import Kind
 from .._text import count, number
 from ..errors import RuleError
 from ..rules import Best
@@ -17,11 +18,11 @@ from .style import (
     LARGEST,
     LOGGED,
     LOOKS,
-    Look,
+    LineStyle,
     axes_for,
-    below,
     brief,
     drawn,
+    legend_below,
     linear_to,
     mark_stop,
     plain,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "plot_replays"]
 
-Kind = Literal["auto", "curve", "rows", "distribution"]
 
 _MOST_ROWS = 25
 
@@ -136,7 +136,7 @@ def _curve(
     ax.set_ylabel(plain(", ".join(shown), 50))
     title = f"{plain(history.names[row])}: {count(length, 'epoch')} logged"
     ax.set_title(title, loc="left", pad=10 + 9 * stops)
-    below(ax)
+    legend_below(ax)
 
 
 def _logged(history: History, name: str, row: int) -> tuple[Any, Any]:
@@ -161,7 +161,7 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
 
 
 def _what_it_did(
-    ax: Axes, result: Replay, name: str, look: Look, row: int, level: int, place: int
+    ax: Axes, result: Replay, name: str, look: LineStyle, row: int, level: int, place: int
 ) -> None:
     """Where a rule stops, and what it keeps; told in one line of the legend."""
     kept, last = int(result.saved_epoch[row]), int(result.epochs[row]) - 1
@@ -253,7 +253,7 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
         ax.set_xscale("symlog", linthresh=max(int(np.median(history.lengths)), 1))
     ax.set_xlim(0, max(longest, 1) * 1.03)
     ax.set_title(f"{count(history.runs, 'run')}: epochs used", loc="left")
-    below(ax)
+    legend_below(ax)
     if len(axes) > 1:
         right, monitor = axes[1], _monitor(results[0])
         right.grid(axis="y", visible=False)
@@ -310,10 +310,10 @@ def _distribution(axes: list[Axes], results: Sequence[Replay], names: list[str])
         right.set_xticks([])
         right.text(0.5, 0.5, "nothing says\nwhich epoch is best", ha="center")
     right.set_title("What is given up", loc="left")
-    below(left)
+    legend_below(left)
 
 
-def _cumulative(ax: Axes, values: Any, look: Look, label: str) -> None:
+def _cumulative(ax: Axes, values: Any, look: LineStyle, label: str) -> None:
     """The share of values that are at most x, with markers at the tenths."""
     values = np.sort(np.clip(values, 0, None))
     finite = values[np.isfinite(values)]

@@ -14,10 +14,10 @@ from .style import (
     LARGEST,
     LOGGED,
     LOOKS,
-    Look,
+    LineStyle,
     axes_for,
-    below,
     brief,
+    legend_below,
     linear_to,
     plain,
     star,
@@ -71,7 +71,7 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
     settings, runs = count(len(table), "setting"), count(table.runs, "run")
     ax.set_title(f"{rule}: {settings} on {runs}{note}", loc="left", pad=10)
     _share_axis(ax, table)
-    below(ax)
+    legend_below(ax)
 
 
 def _along(table: Sweep) -> str:
@@ -104,7 +104,7 @@ def _front(epochs: Any, regret: Any) -> list[int]:
     return front
 
 
-def _line(ax: Axes, table: Sweep, places: list[int], look: Look, name: str) -> None:
+def _line(ax: Axes, table: Sweep, places: list[int], look: LineStyle, name: str) -> None:
     """One line of settings."""
     ax.plot(
         table.mean_epochs[places],
@@ -122,7 +122,7 @@ def _band(
     ax: Axes,
     table: Sweep,
     places: list[int],
-    look: Look,
+    look: LineStyle,
     band: tuple[float, float],
     edges: Any,
     alone: bool,

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.advising.candidates import default_families, families_of, patience_values
-from earlystop.advising.evidence import Stake, alikeness, ended_by
-from earlystop.advising.guarantee import Promise, most_that_reject
-from earlystop.advising.selection import Study
+from earlystop.advising.exchangeability import serial_dependence
+from earlystop.advising.guarantee import Guarantee, most_that_reject
+from earlystop.advising.regret_scale import RegretScale
+from earlystop.advising.selection import Calibration
+from earlystop.advising.truncation import detect_truncation
 from earlystop.sweeping.sweep import Column
 from tests.support.strategies import histories
 
@@ -59,12 +61,12 @@ def test_the_binomial_test_is_the_exact_one(runs: int, share: float, error: floa
 
 @pytest.mark.parametrize(
     "promise",
-    [Promise(r, 1.0, None, 0.9) for r in (0.5, 0.1, 0.05, 0.03, 0.01, 0.007, 1 / 3)]
-    + [Promise(0.01, inf, q, c) for q in (0.5, 0.1, 0.01) for c in (0.5, 0.9, 0.99)],
+    [Guarantee(r, 1.0, None, 0.9) for r in (0.5, 0.1, 0.05, 0.03, 0.01, 0.007, 1 / 3)]
+    + [Guarantee(0.01, inf, q, c) for q in (0.5, 0.1, 0.01) for c in (0.5, 0.9, 0.99)],
 )
 @pytest.mark.parametrize("paths", [1, 7])
 def test_as_many_runs_are_needed_as_suffice_if_none_loses_anything(
-    promise: Promise, paths: int
+    promise: Guarantee, paths: int
 ) -> None:
     nothing = np.zeros(1)
     needed = promise.needed(paths)
@@ -76,14 +78,14 @@ def test_as_many_runs_are_needed_as_suffice_if_none_loses_anything(
 
 
 def test_the_known_numbers_of_runs() -> None:
-    assert [Promise(r, 1.0, None, 0.9).needed() for r in (0.1, 0.01, 0.005)] == [9, 99, 199]
-    assert Promise(0.01, inf, 0.1, 0.9).needed() == 22
-    assert Promise(0.01, inf, 0.05, 0.95).needed() == 59
+    assert [Guarantee(r, 1.0, None, 0.9).needed() for r in (0.1, 0.01, 0.005)] == [9, 99, 199]
+    assert Guarantee(0.01, inf, 0.1, 0.9).needed() == 22
+    assert Guarantee(0.01, inf, 0.05, 0.95).needed() == 59
 
 
 def test_a_tiny_level_takes_many_runs_and_no_time_to_tell_or_is_refused() -> None:
-    assert Promise(1e-9, 1.0, None, 0.9).needed() == 999_999_999
-    assert Promise(0.01, inf, 1e-10, 0.9).needed() == 23_025_850_929
+    assert Guarantee(1e-9, 1.0, None, 0.9).needed() == 999_999_999
+    assert Guarantee(0.01, inf, 1e-10, 0.9).needed() == 23_025_850_929
     history, several = noisy(5), {"min_delta": [0.0, 0.1], "patience": [3]}
     advice = es.advise(history, "loss", max_regret=1e-9, candidates=several)
     short = [n - n // 3 for n in (advice.needed, advice.needed - 1)]
@@ -98,14 +100,14 @@ def test_the_least_that_runs_could_promise_for_several_paths_is_what_they_do_pro
     runs: int,
 ) -> None:
     nothing = np.zeros(1)
-    least = Promise(0.01, inf, 0.5, 0.9).least(runs, paths=3)
+    least = Guarantee(0.01, inf, 0.5, 0.9).least(runs, paths=3)
     for share, kept in ((least * 1.001, True), (least * 0.999, False)):
-        promise = Promise(0.01, inf, share, 0.9)
+        promise = Guarantee(0.01, inf, share, 0.9)
         assert promise.kept(runs, nothing, nothing, paths=3).tolist() == [kept]
 
 
 def test_a_setting_counts_only_if_all_with_more_patience_do() -> None:
-    promise = Promise(0.3, 1.0, None, 0.9)
+    promise = Guarantee(0.3, 1.0, None, 0.9)
     kept = promise.kept(9, np.array([5.0, 1.0, 2.5, 1.0, 0.0]), np.zeros(5))
     assert kept.tolist() == [False, False, False, True, True]
 
@@ -116,7 +118,7 @@ def test_the_expected_loss_of_a_new_run_stays_within_the_promise() -> None:
     needs = np.minimum(rng.geometric(0.05, size=(repeats, runs)), 120)
     patience = np.arange(1, 121)
     truth = np.where(patience < 120, 0.95**patience, 0.0)
-    promise = Promise(alpha, 1.0, None, 0.9)
+    promise = Guarantee(alpha, 1.0, None, 0.9)
     risks, naive = [], []
     for row in needs:
         total = (row[:, None] > patience).sum(axis=0)
@@ -159,14 +161,14 @@ def test_to_choose_among_families_does_not_break_the_promise_in_expectation() ->
     rng, alpha, runs, families, repeats = np.random.default_rng(2), 0.3, 24, 20, 200
     truth = np.linspace(0.6, 0.0, 25)
     history = es.History({"loss": np.tile(np.linspace(1.0, 0.0, 30), (runs, 1))})
-    stake = Stake(history, LOSS, "improvement")
-    promise = Promise(alpha, 1.0, None, 0.9)
+    stake = RegretScale(history, LOSS, "improvement")
+    promise = Guarantee(alpha, 1.0, None, 0.9)
     epochs = np.tile(np.arange(2, 27)[:, None], runs)
     risks, naive = [], []
     for seed in range(repeats):
         lost = (rng.random((families, 1, runs)) < truth[:, None]).astype(float)
         there: Any = [Known(number, epochs, lost[number]) for number in range(families)]
-        study = Study(history, LOSS, stake, promise, there, seed, {})
+        study = Calibration(history, LOSS, stake, promise, there, seed, {})
         assert study.chose == 8
         chosen: Any = study.choose().family
         risks.append(truth[chosen.member])
@@ -181,7 +183,7 @@ def test_to_choose_among_families_does_not_break_the_promise_in_expectation() ->
 def test_with_confidence_the_share_of_bad_runs_stays_within_the_promise() -> None:
     # At most 20 % of runs, on several paths whose only settings are all a little worse.
     rng, runs, paths, repeats = np.random.default_rng(5), 60, 12, 4000
-    promise = Promise(0.01, inf, 0.2, 0.9)
+    promise = Guarantee(0.01, inf, 0.2, 0.9)
     bad = rng.binomial(runs, 0.2001, size=(repeats, paths))
     failed = np.mean(
         [promise.kept(runs, row, row, paths).any() for row in bad[:, :, None][:, ::-1]]
@@ -251,7 +253,7 @@ def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.Hi
         assert family.values == tuple(range(1, 8))
         families.append(family)
     for unit in ("improvement", "best", "metric"):
-        stake = Stake(history, LOSS, unit)
+        stake = RegretScale(history, LOSS, unit)
         for family in families:
             table = family.swept(history, LOSS)
             lost = np.array([stake.lost(row, slice(0, history.runs)) for row in table.regret])
@@ -353,7 +355,7 @@ def test_what_a_run_loses_as_a_share_of_its_improvement(what: str, mode: Any) ->
     history = es.History.from_runs([{"m": [None if v is None else sign * v for v in values]}])
     judge = es.Best("m", mode=mode)
     done = es.replay(es.Patience("m", patience, mode=mode), history, save=judge)
-    stake = Stake(history, judge, "improvement")
+    stake = RegretScale(history, judge, "improvement")
     assert stake.lost(done.regret, slice(0, 1)).tolist() == [share]
     assert stake.usable.tolist() == [what != "no number at all"]
     assert stake.end.tolist() == [len(values)]
@@ -363,8 +365,8 @@ def test_other_units_count_in_the_metric_or_against_the_best_value() -> None:
     history = es.History({"loss": [[4.0, 3.0, 3.5, 2.0], [4.0, 1.0, 2.0, -2.0]]})
     done = es.replay(es.Patience("loss", 1), history, save=LOSS)
     runs = slice(0, 2)
-    assert Stake(history, LOSS, "metric").lost(done.regret, runs).tolist() == [1.0, 3.0]
-    assert Stake(history, LOSS, "best").lost(done.regret, runs).tolist() == [0.5, 1.5]
+    assert RegretScale(history, LOSS, "metric").lost(done.regret, runs).tolist() == [1.0, 3.0]
+    assert RegretScale(history, LOSS, "best").lost(done.regret, runs).tolist() == [0.5, 1.5]
 
 
 def test_an_expected_regret_in_units_without_a_bound_is_refused_or_capped() -> None:
@@ -559,7 +561,7 @@ def test_a_patience_that_many_runs_outlived_did_not_stop_them() -> None:
 
     def found(runs: list[list[float]]) -> Any:
         history = es.History.from_runs([{"loss": run} for run in [*runs, longest]])
-        return ended_by(history, LOSS, Stake(history, LOSS, "improvement"))
+        return detect_truncation(history, LOSS, RegretScale(history, LOSS, "improvement"))
 
     assert found(ends).rule == es.Patience("loss", 2)
     assert found(ends + goes_on) is None
@@ -572,13 +574,15 @@ def test_complete_logs_of_unequal_length_are_hardly_ever_taken_for_stopped(runs:
     for seed in range(40):
         history = noisy(runs, 40, seed)
         history = es.History(history.metrics, lengths=rng.integers(8, 41, size=runs))
-        found += ended_by(history, LOSS, Stake(history, LOSS, "improvement")) is not None
+        found += (
+            detect_truncation(history, LOSS, RegretScale(history, LOSS, "improvement")) is not None
+        )
     assert found <= 1
 
 
 def test_runs_in_groups_are_noticed_and_exchangeable_ones_hardly_ever() -> None:
     rng = np.random.default_rng(4)
-    alarms = sum(alikeness(rng.exponential(size=80).round(1)) > 3 for _ in range(1000))
+    alarms = sum(serial_dependence(rng.exponential(size=80).round(1)) > 3 for _ in range(1000))
     assert alarms <= 8  # one in 700 is due
     easy, hard = noisy(30, 60).metrics["loss"], late(rng, 30, 60)
     mixed = es.History({"loss": np.concatenate([easy, hard])})
