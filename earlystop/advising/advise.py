@@ -222,6 +222,6 @@ def _needed(calibration: Calibration, promise: Guarantee) -> int:
         return promise.needed(max(len(calibration.families), 1))
     runs = carrying = promise.needed()
     # At most so many more carry it, as there are more: this comes to the fewest.
-    while (short := carrying - (runs - calibration.choosing(runs))) > 0:
+    while (short := carrying - (runs - calibration.runs_to_select(runs))) > 0:
         runs += short
     return runs

@@ -1,7 +1,7 @@
 """What candidates did on the logged runs, and which of them is chosen.
 
 Rules of one family differ in one patience, and along it a promise needs no correction (see
-`promises.py`). But to pick the best of several families by the same runs that the promise rests on
+`guarantee.py`). But to pick the best of several families by the same runs that the promise rests on
 would break it: the picked one looks better than it is. So, for a promise in expectation, a random
 third of the runs picks the family, by what is the cheapest there, and the others, which had no say
 in it, carry the promise. A promise with confidence is tested for every family, each with its part
@@ -49,7 +49,7 @@ class _Tally(NamedTuple):
 class _Tallies(NamedTuple):
     """On the runs that choose, on those that carry the promise, and on all (where not capped)."""
 
-    choosing: _Tally
+    selecting: _Tally
     calibrating: _Tally
     all: _Tally
 
@@ -88,15 +88,15 @@ class Calibration:
         self.usable = scale.usable
         self.runs = int(np.count_nonzero(self.usable))
         self.logged = float(history.lengths[self.usable].sum())
-        self._choosing = np.zeros(history.runs, dtype=np.bool_)
+        self._selecting = np.zeros(history.runs, dtype=np.bool_)
         order = np.random.default_rng(seed).permutation(np.flatnonzero(self.usable))
-        self._choosing[order[: self.choosing(self.runs)]] = True
-        self.chose = int(np.count_nonzero(self._choosing))
-        self._calibrating = self.usable & ~self._choosing
+        self._selecting[order[: self.runs_to_select(self.runs)]] = True
+        self.chose = int(np.count_nonzero(self._selecting))
+        self._calibrating = self.usable & ~self._selecting
         self.scores = np.zeros(history.runs)
         self._tallies = [self._measured(family) for family in families]
 
-    def choosing(self, runs: int) -> int:
+    def runs_to_select(self, runs: int) -> int:
         """Of so many runs, how many choose the family."""
         several = len(self.families) > 1 and self._promise.at_most is None
         return int(runs * _CHOOSING) if several else 0
@@ -104,21 +104,21 @@ class Calibration:
     def _measured(self, family: Family) -> _Tallies:
         settings = len(family.values)
         made = _Tallies(*(_Tally.of(settings) for _ in _Tallies._fields))
-        groups = np.column_stack([self._choosing, self._calibrating]).astype(np.float64)
+        groups = np.column_stack([self._selecting, self._calibrating]).astype(np.float64)
         table = family.swept(self._history, self._judge, **self._options)
-        for place, runs, column in table.columns(range(settings)):
+        for index, runs, column in table.columns(range(settings)):
             lost = self._scale.lost(column.regret, runs)
             if family is self.families[0]:
                 self.scores[runs] += lost
             over = lost > self._promise.max_regret
             capped = np.minimum(lost, self._promise.cap)
             sums = np.array([column.epochs, capped, over], dtype=np.float64) @ groups[runs]
-            for tally, ours in zip((made.choosing, made.calibrating), sums.T, strict=True):
+            for tally, ours in zip((made.selecting, made.calibrating), sums.T, strict=True):
                 for array, amount in zip(tally, ours, strict=True):
-                    array[place] += amount
-            made.all.total[place] += lost.sum()
+                    array[index] += amount
+            made.all.total[index] += lost.sum()
         for name in ("over", "epochs"):
-            two = (getattr(made.choosing, name), getattr(made.calibrating, name))
+            two = (getattr(made.selecting, name), getattr(made.calibrating, name))
             getattr(made.all, name)[:] = sum(two)
         return made
 
@@ -179,8 +179,8 @@ class Calibration:
         if not self.chose:
             return 0
         cost = []
-        for choosing in (tallies.choosing for tallies in self._tallies):
-            small = choosing.total <= self._promise.max_regret * self.chose
+        for selecting in (tallies.selecting for tallies in self._tallies):
+            small = selecting.total <= self._promise.max_regret * self.chose
             member = _first(np.logical_and.accumulate(small[::-1])[::-1])
-            cost.append(np.inf if member is None else choosing.epochs[member])
+            cost.append(np.inf if member is None else selecting.epochs[member])
         return int(np.argmin(cost))

@@ -119,10 +119,10 @@ def _curve(
         drawn(ax, *_logged(history, name, row), label=name, color=color, ls=dashes)
     _best_of_log(ax, results, row)
     stops = 0
-    for place, (result, name, look) in enumerate(
+    for index, (result, name, look) in enumerate(
         zip(results, names, itertools.cycle(LOOKS), strict=False)
     ):
-        _what_it_did(ax, result, name, look, row, stops, place)
+        _what_it_did(ax, result, name, look, row, stops, index)
         stops += int(result.stopped[row])
     if len(results) == 1 and results[0].epochs[row] < length:
         ax.axvspan(results[0].epochs[row] - 1, length - 1, color="#eeeeee", lw=0, label="not run")
@@ -161,7 +161,7 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
 
 
 def _what_it_did(
-    ax: Axes, result: Replay, name: str, look: LineStyle, row: int, level: int, place: int
+    ax: Axes, result: Replay, name: str, look: LineStyle, row: int, level: int, index: int
 ) -> None:
     """Where a rule stops, and what it keeps; told in one line of the legend."""
     kept, last = int(result.saved_epoch[row]), int(result.epochs[row]) - 1
@@ -188,7 +188,7 @@ def _what_it_did(
             color=look.color,
             mfc="none",
             mew=1.6,
-            ms=9 + 4 * place,  # rules that keep the same epoch stand around one another
+            ms=9 + 4 * index,  # rules that keep the same epoch stand around one another
             zorder=5,
             label="_kept",
         )
@@ -320,7 +320,7 @@ def _cumulative(ax: Axes, values: Any, look: LineStyle, label: str) -> None:
     shares = np.arange(1, len(finite) + 1) / len(values)
     finite = np.clip(finite, 0, LARGEST)
     tenths = np.searchsorted(shares, np.arange(1, 11) / 10 - 1e-9)
-    marked = {float(finite[place]): int(place) + 1 for place in tenths if place < len(finite)}
+    marked = {float(finite[index]): int(index) + 1 for index in tenths if index < len(finite)}
     ax.step(
         np.r_[0.0, finite],
         np.r_[0.0, shares],

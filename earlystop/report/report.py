@@ -187,12 +187,12 @@ def _settings_table(sweep: Sweep) -> _Table:
     shown = sorted({*range(0, len(sweep), step), len(sweep) - 1, *_knee(sweep)})
     rows = [
         [
-            *(str(value) for value in sweep.settings[place].values()),
-            f"{sweep.mean_epochs[place]:.1f}",
-            f"{sweep.share_saved[place]:.1%}",
-            number(float(sweep.mean_regret[place])),
+            *(str(value) for value in sweep.settings[index].values()),
+            f"{sweep.mean_epochs[index]:.1f}",
+            f"{sweep.share_saved[index]:.1%}",
+            number(float(sweep.mean_regret[index])),
         ]
-        for place in shown
+        for index in shown
     ]
     note = "" if len(shown) == len(sweep) else f"{len(shown)} of {len(sweep):,} settings. "
     marked = None if sweep.knee is None else shown.index(sweep.knee)
@@ -209,8 +209,8 @@ def _knee(sweep: Sweep) -> list[int]:
 def _runs_table(replays: tuple[Replay, ...], history: History, most: int) -> _Table:
     several = len(replays) > 1
     headings = ["run", "epochs logged"]
-    for place, result in enumerate(replays, start=1):
-        which = f"rule {place}: " if several else ""
+    for index, result in enumerate(replays, start=1):
+        which = f"rule {index}: " if several else ""
         headings += [f"{which}epochs used", "ended by", "epoch kept"]
         if isinstance(result.save, Best):
             headings += [f"{result.save.monitor} kept", "regret"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import math
@@ -495,10 +496,18 @@ def test_a_pipe_that_is_closed_ends_it_quietly(tmp_path: Path) -> None:
     assert process.wait() == 141
 
 
+# The tests may have been started with SIGINT ignored, which child processes inherit.
+INTERRUPTIBLE: dict[str, Any] = {
+    "preexec_fn": functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+}
+
+
 def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / "values.npy", np.random.default_rng(1).random((500, 2000)))
     rule = ("--rule", "Plateau('value', 2, 0.0)", "--grid", "window=2:400", "--monitor", "value")
-    process = start("sweep", tmp_path / "values.npy", *rule, "--mode", "min", "--progress")
+    process = start(
+        "sweep", tmp_path / "values.npy", *rule, "--mode", "min", "--progress", **INTERRUPTIBLE
+    )
     assert process.stderr is not None
     assert process.stderr.read(1)  # it shows a bar, so it is at work
     process.send_signal(signal.SIGINT)
