@@ -77,7 +77,8 @@ def _answer(advice: Advice) -> list[str]:
         )
         how = "train to the end" if advice.complete else "stop as these logs were"
         answer = [
-            f"Better {how}: {advice.rule!r}. No candidate that stops earlier can promise {requested}."
+            f"Better {how}: {advice.rule!r}. "
+            f"No candidate that stops earlier can promise {requested}."
         ]
         if advice.unpromised is not None:
             guess = advice.unpromised

@@ -30,7 +30,8 @@ def warnings_of_logs(
     runs = int(np.count_nonzero(usable))
     if ends is not None:
         yield (
-            f"these logs were stopped early themselves, as it seems: {ends.runs} of {ends.examined} "
+            f"these logs were stopped early themselves, as it seems: {ends.runs} of "
+            f"{ends.examined} "
             f"that end before the longest end just where {ends.rule!r} stops. What a longer "
             "patience would have found cannot be seen. So regret counts from the best that was "
             "found by then, not from that of complete runs, epochs to the end of the log at most, "
@@ -79,7 +80,8 @@ def warnings_of_losses(
         mean = float(np.minimum(lost, promise.bound).mean())
         as_text = f"{mean:.4g}" if unit == "metric" else percent(mean)
         yield (
-            f"{count(int(capped.sum()), 'run')} of {calibration.runs:,} would lose more than the bound, "
+            f"{count(int(capped.sum()), 'run')} of {calibration.runs:,} would lose more than "
+            "the bound, "
             "and count as losing just that: the promise is about losses so counted, of which the "
             f"mean is {as_text} on these runs"
         )
@@ -101,6 +103,7 @@ def too_few_runs(calibration: Calibration, promise: Guarantee, needed: int, unit
     what = "an expected regret" if promise.at_most is None else "a share of runs"
     return (
         f"{count(calibration.runs, 'run')} cannot carry a promise of {what} of at most "
-        f"{as_text(requested)}, whatever they show: it takes at least {needed:,}; so few could promise "
+        f"{as_text(requested)}, whatever they show: it takes at least {needed:,}; "
+        "so few could promise "
         f"{as_text(least)} at the least"
     )

@@ -12,6 +12,7 @@ import numpy as np
 from .._plots import Kind
 from .._text import count, number
 from ..errors import RuleError
+from ..language.settings import validated
 from ..rules import Best
 from .style import (
     FAINT,
@@ -57,10 +58,7 @@ def plot_replays(
     history = results[0].history
     if any(result.history is not history for result in results):
         raise RuleError("`plot`: the replays must be of one history, these are of several")
-    if kind not in ("auto", "curve", "rows", "distribution"):
-        raise RuleError(
-            f'`plot(kind=...)` must be "auto", "curve", "rows" or "distribution", got {kind!r}'
-        )
+    kind = validated(Kind, kind, "plot(kind=...)")
     names = _labels(results, labels)
     if kind == "auto":
         kind = "curve" if run is not None or history.runs == 1 else "rows"
