@@ -25,8 +25,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from earlystop._files.atomic import wait_for_room, write_whole
-from earlystop.checkpoints.checkpoints import Checkpoint, Checkpoints, filled, place
+from earlystop._files.atomic import write_whole
+from earlystop._files.deferred_close import wait_for_space
+from earlystop.checkpoints import Checkpoint, Checkpoints, format_name, write_atomically
 from earlystop.engine.stopper import Decision, Stopper, as_floats
 from earlystop.errors import (
     CheckpointError,
@@ -717,7 +718,7 @@ class ModelCheckpoint(_Callback):
             self._backup.prune(keep_last=1)  # of which, if it is none of the best, only the state
             self._close()
         self._end_backup()
-        wait_for_room()
+        wait_for_space()
         self._check_seen()
 
     # One save --------------------------------------------------------------------------------
@@ -748,7 +749,7 @@ class ModelCheckpoint(_Callback):
             what = f"{monitor} improved from {before} to {now}, "
         if self.verbose > 0:
             _say(f"\nEpoch {epoch + 1}: {what}saving model to {path}")
-        place(path, self._write)
+        write_atomically(path, self._write)
         if self.verbose > 0:
             _say(f"\nEpoch {epoch + 1}: finished saving model to {path}")
         self.best = self.best if value is None else value
@@ -816,7 +817,7 @@ def _monitor(rule: Rule) -> str:
 
 def _path(filepath: str, values: Mapping[str, Any]) -> Path:
     """The path with its fields filled in; each part that has one remains one name."""
-    return Path("".join(filled(p, values) if "{" in p else p for p in _parts(filepath)))
+    return Path("".join(format_name(p, values) if "{" in p else p for p in _parts(filepath)))
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""For training loops written by hand: the epochs, the clock, saving and restoring around a stopper.
+"""For training loops written by hand: epochs, time, saving and restoring around a stopper.
 
 with EpochLoop(es.EarlyStopping("val_loss", patience=20), max_epochs=3000) as loop:
     for epoch in loop:
@@ -8,17 +8,19 @@ print(loop.reason)
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 from earlystop._parallel import progress_bar
-from earlystop.engine.stopper import Decision, Stopper, as_floats
-from earlystop.errors import EarlystopError, MetricError, RuleError, RuleTypeError, StateError
+from earlystop.engine.decision import Decision
+from earlystop.engine.saved_state import SavedFormat
+from earlystop.engine.session import Session
+from earlystop.engine.stopper import Stopper
+from earlystop.engine.stopwatch import Stopwatch
+from earlystop.errors import EarlystopError, RuleError
 from earlystop.language.settings import Positive, validated
-from earlystop.language.state import number_from_json
 from earlystop.rules import ELAPSED, Never
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ else:
 
 __all__ = ["EpochLoop", "LoopError"]
 
-_FORMAT, _VERSION = "earlystop.EpochLoop", 1
+OnInterrupt = Literal["raise", "stop"]
+
+_SAVED = SavedFormat("earlystop.EpochLoop", 1, "a state from `EpochLoop.state_dict()`")
 _NOTHING: Any = object()  # nothing has been kept; None may have been
 
 
@@ -40,7 +44,7 @@ class EpochLoop:
     """The epochs of a run: ends when its stopper does, and leaves with the best model.
 
     stopper: decides; a stopper with a state loaded goes on with the epoch it had reached.
-    max_epochs: the run is at most so long, whatever the stopper says; counted from epoch 0.
+    max_epochs: the most epochs of the run, whatever the stopper says; counted from epoch 0.
     save: `save(epoch, metrics)` is called when the stopper says save. What it returns (a copy of
         the weights, a path, nothing) is kept for `restore`.
     restore: `restore(kept)` is called once at the end, however the run ends: stopped, run out,
@@ -52,11 +56,11 @@ class EpochLoop:
         "stop": it ends the `with` block like a stop (and needs that block).
     clock: gives seconds; the time since the loop began is reported as "elapsed_seconds".
 
-    Iterate over it inside `with`: then restoring does not depend on the interpreter, and an error
-    in it is raised. (A plain `for` restores as well; where it is left early, that happens when the
+    Iterate over it inside `with`: then the best is restored at a defined moment, and an error in
+    `restore` is raised. (A plain `for` restores as well; if it is left early, that happens when the
     iterator is destroyed, which in CPython is at once.)
 
-    Raises RuleTypeError for what is not a Stopper, RuleError for a `save` or `restore` next to a
+    Raises RuleTypeError for anything but a Stopper, RuleError for a `save` or `restore` next to a
     stopper that never saves; when the loop begins, LoopError for a stopper that has stopped, and
     for one that has saved before when `kept` is missing.
 
@@ -86,48 +90,37 @@ class EpochLoop:
         restore: Callable[[Any], object] | None = None,
         kept: Any = _NOTHING,
         progress: bool = False,
-        on_interrupt: Literal["raise", "stop"] = "raise",
+        on_interrupt: OnInterrupt = "raise",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not isinstance(stopper, Stopper):
-            raise RuleTypeError(
-                "`EpochLoop(stopper)` must be a Stopper, such as EarlyStopping('val_loss'), "
-                f"got {stopper!r}"
-            )
+        self._session = Session(stopper, "EpochLoop", stopwatch=Stopwatch(clock))
         if (save or restore) and isinstance(stopper.save, Never):
             raise RuleError(
                 "`EpochLoop(save=..., restore=...)`: this stopper never saves; make it one that "
                 "does, such as Stopper(rule, save=Best('val_loss'))"
             )
-        if on_interrupt not in ("raise", "stop"):
-            raise RuleError(
-                f'`EpochLoop(on_interrupt=...)` must be "raise" or "stop", got {on_interrupt!r}'
-            )
-        self.stopper = stopper
+        self._on_interrupt = validated(OnInterrupt, on_interrupt, "EpochLoop(on_interrupt=...)")
         self.max_epochs = validated(Positive | None, max_epochs, "EpochLoop(max_epochs=...)")
-        self._kept = kept
+        self.stopper = stopper
         self.restored = False
         self.interrupted = False
         self.decision: Decision | None = None
-        self._save, self._restore = save, restore
-        self._on_interrupt, self._clock = on_interrupt, clock
+        self._save, self._restore, self._kept = save, restore, kept
         self._columns: dict[str, list[float | None]] = {}
         self._recorded = 0
-        self._elapsed_before = 0.0
-        self._began: float | None = None
+        self._epoch = stopper.epoch  # the current one
+        self._has_begun = False
+        self._awaits_report = False
+        self._closed = False
+        self._in_block = False
         self._bar: Any = None
         if progress:
             self._bar = progress_bar(
                 "EpochLoop", total=max_epochs, initial=stopper.epoch, unit="epoch"
             )
-        self._epoch = stopper.epoch  # the one that is on
-        self._awaits_report = False
-        self._closed = False
-        self._in_block = False
-        self._seconds: float | None = None  # once closed
 
     def __iter__(self) -> Iterator[int]:
-        if self._closed or self._began is not None:
+        if self._closed or self._has_begun:
             raise LoopError("this loop has been run: make a new EpochLoop for another run")
         if self.stopper.stopped:
             raise LoopError(
@@ -139,7 +132,8 @@ class EpochLoop:
                 f"the run that goes on here saved epoch {self.stopper.best_epoch}: pass what its "
                 "`save` returned as `EpochLoop(kept=...)`, to restore it at the end"
             )
-        self._began = self._clock()
+        self._has_begun = True
+        self._session.stopwatch.start()
         try:
             while not self.stopper.stopped and not self._is_full():
                 self._awaits_report = True
@@ -151,7 +145,7 @@ class EpochLoop:
                         "`loop.report(val_loss=...)` once in every epoch"
                     )
         except BaseException:
-            if not self._in_block:  # else the block's end does it, where an error can be raised
+            if not self._in_block:  # else __exit__ does it, where an error can be raised
                 self.close()
             raise
         self.close()
@@ -168,13 +162,8 @@ class EpochLoop:
         """
         if not self._awaits_report:
             raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
-        given = {} if metrics is None else as_floats(metrics)
-        twice = sorted(set(given) & set(more))
-        if twice:
-            raise MetricError(f"reported twice in one call: {', '.join(twice)}")
-        values = {**given, **as_floats(more)}
-        values.setdefault(ELAPSED, self.elapsed_seconds)
-        decision = self.stopper.step(values)
+        values = self._session.collect(metrics, more)
+        decision = self._session.step(values)
         self._awaits_report = False
         self.decision = decision
         self._record(values)
@@ -191,18 +180,15 @@ class EpochLoop:
 
     @property
     def elapsed_seconds(self) -> float:
-        """The time since the run began, in seconds, an earlier part of it included."""
-        if self._seconds is not None:
-            return self._seconds
-        since = 0.0 if self._began is None else self._clock() - self._began
-        return self._elapsed_before + since
+        """The time since the run began, in seconds, its parts before a resumption included."""
+        return self._session.elapsed_seconds
 
     @property
     def history(self) -> dict[str, list[float | None]]:
-        """What this loop was reported, name by name; None where an epoch lacked a metric.
+        """What was reported to this loop, name by name; None where an epoch lacked a metric.
 
         `earlystop.History.from_runs([loop.history])` makes it ready for a replay. The loop of a
-        resumed run holds its own part alone: put the parts together first.
+        resumed run holds only its own part: join the parts first.
         """
         return {name: list(column) for name, column in self._columns.items()}
 
@@ -218,15 +204,15 @@ class EpochLoop:
         return f"left in epoch {self._epoch}" if self._closed else ""
 
     def close(self) -> None:
-        """End the run: restore the best. Called by itself at the end; more calls do nothing."""
+        """End the run and restore the best. The loop calls it at its end; more calls do nothing."""
         if self._closed:
             return
-        self._seconds = self.elapsed_seconds
+        self._session.finish()
         self._closed, self._awaits_report = True, False
         if self._bar is not None:
             self._bar.close()
-        is_there = self._has_best() if self._save is None else self._kept is not _NOTHING
-        if self._restore and is_there:
+        has_saved = self._has_best() if self._save is None else self._kept is not _NOTHING
+        if self._restore and has_saved:
             self._restore(self.kept)
             self.restored = True
 
@@ -253,32 +239,16 @@ class EpochLoop:
 
         `kept` is not part of it: pass it to the new loop.
         """
-        return {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "elapsed_seconds": self.elapsed_seconds,
-            "stopper": self.stopper.state_dict(),
-        }
+        return _SAVED.wrap(self._session.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict()` was taken; before the first epoch of this loop.
+        """Go on where `state_dict()` was taken. Call it before the first epoch of this loop.
 
         Raises LoopError once the loop has begun, StateError as `Stopper.load_state_dict` does.
         """
-        if self._began is not None or self._closed:
+        if self._has_begun or self._closed:
             raise LoopError("load a state before the loop begins")
-        if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
-            raise StateError(f"expected a state from `EpochLoop.state_dict()`, got {state!r:.100}")
-        if state.get("version") != _VERSION or "stopper" not in state:
-            raise StateError(
-                f"the state has version {state.get('version')!r}, this library reads version "
-                f"{_VERSION}, with the entries elapsed_seconds and stopper"
-            )
-        elapsed = number_from_json(state.get("elapsed_seconds"), "elapsed_seconds")
-        if not 0 <= elapsed < math.inf:
-            raise StateError(f"elapsed_seconds should be a time of at least 0, got {elapsed}")
-        self.stopper.load_state_dict(state["stopper"])
-        self._elapsed_before = elapsed
+        self._session.load_state_dict(_SAVED.unwrap(state))
         self._epoch = self.stopper.epoch
         if self._bar is not None:
             self._bar.update(self.stopper.epoch - self._bar.n)
@@ -288,14 +258,14 @@ class EpochLoop:
 
     def _record(self, values: Mapping[str, float]) -> None:
         for name in values:
-            self._columns.setdefault(name, [None] * self._recorded)
+            if name not in self._columns:
+                self._columns[name] = [None] * self._recorded
         for name, column in self._columns.items():
             column.append(values.get(name))
         self._recorded += 1
 
     def _show(self, values: Mapping[str, float]) -> None:
-        watched = dict.fromkeys(self.stopper.stop.all_metrics + self.stopper.save.all_metrics)
-        shown = {name: f"{values[name]:.4g}" for name in watched if name in values}
+        shown = {name: f"{values[name]:.4g}" for name in self._session.needed if name in values}
         shown.pop(ELAPSED, None)  # the bar has a clock of its own
         if self.stopper.best_epoch is not None:
             shown["best epoch"] = str(self.stopper.best_epoch)

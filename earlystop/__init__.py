@@ -15,8 +15,8 @@ epoch 3: stop: val_loss has not improved on 0.6 (epoch 1) by more than 0 for 2 e
 import importlib as _importlib
 import typing as _typing
 
-from .engine.stopper import Decision as Decision
-from .engine.stopper import EarlyStopping as EarlyStopping
+from .engine.decision import Decision as Decision
+from .engine.early_stopping import EarlyStopping as EarlyStopping
 from .engine.stopper import Stopper as Stopper
 from .errors import CheckpointError as CheckpointError
 from .errors import EarlystopError as EarlystopError
@@ -54,7 +54,8 @@ if _typing.TYPE_CHECKING:
     from . import logs as logs
     from .advising.advise import advise as advise
     from .advising.result import Advice as Advice
-    from .checkpoints.checkpoints import Checkpoints as Checkpoints
+    from .checkpoints import Checkpoints as Checkpoints
+    from .engine.session import Session as Session
     from .history.history import History as History
     from .logs import read_history as read_history
     from .replaying.replay import Replay as Replay
@@ -94,6 +95,7 @@ __all__ = [
     "Rule",
     "RuleError",
     "RuleTypeError",
+    "Session",
     "Smoothed",
     "StateError",
     "StoppedError",
@@ -116,6 +118,7 @@ _LAZY = {
     "Checkpoints": ".checkpoints",
     "History": ".history",
     "Replay": ".replaying.replay",
+    "Session": ".engine.session",
     "Sweep": ".sweeping.sweep",
     "advise": ".advising.advise",
     "read_history": ".logs",

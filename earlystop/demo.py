@@ -28,7 +28,8 @@ from sklearn.neural_network import MLPClassifier
 
 from ._files.atomic import write_whole
 from .adapters.loop import EpochLoop
-from .engine.stopper import EarlyStopping, Stopper
+from .engine.early_stopping import EarlyStopping
+from .engine.stopper import Stopper
 from .history.history import History
 from .plotting import LOOKS, drawn, legend_below, mark_stop, picture, styled
 from .plotting.style import FAINT

@@ -101,3 +101,9 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
     by_lower_case = {known_name.lower(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice
+
+
+def shortened(value: object) -> str:
+    """The repr of a value, cut where it is long: for messages that quote what they refuse."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."

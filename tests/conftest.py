@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import earlystop
-from earlystop.language import rule as rule_module
+from earlystop.language import registry
 from earlystop.logs import format as format_module
 
 # A bare checkout has `earlystop.adapters` beside the package; an installed one has it inside.
@@ -34,8 +34,7 @@ settings.load_profile("default")
 @pytest.fixture(autouse=True)
 def _forget_what_this_test_registers() -> Iterator[None]:
     """Rules and formats of logs that a test or an example defines do not stay registered."""
-    rules, formats = dict(rule_module._registry), list(format_module._own)
-    yield
-    rule_module._registry.clear()
-    rule_module._registry.update(rules)
+    formats = list(format_module._own)
+    with registry.preserved():
+        yield
     format_module._own[:] = formats

@@ -15,7 +15,8 @@ import tqdm
 
 import earlystop as es
 from earlystop._parallel import in_order
-from earlystop.sweeping import sweep as sweeping
+from earlystop.replaying.tuning import Tuning
+from earlystop.sweeping.sweep import run_sweep
 from earlystop.sweeping.totals import Totals
 
 
@@ -70,7 +71,7 @@ def test_an_interrupt_leaves_no_thread_and_no_bar_behind(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = es.History({"loss": np.ones((5000, 10))})
-    monkeypatch.setattr(sweeping, "blocks_of", lambda runs: sweeping.slices(runs, 100))
+    small_batches = Tuning(runs_per_batch=100)
     real, calls = Totals.merge, []
 
     def interrupted(*arguments: Any) -> Any:  # where the main thread is when Ctrl-C is pressed
@@ -81,7 +82,14 @@ def test_an_interrupt_leaves_no_thread_and_no_bar_behind(
 
     monkeypatch.setattr(Totals, "merge", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        es.sweep(es.Patience("loss"), history, patience=[1, 2], workers=workers, progress=True)
+        run_sweep(
+            es.Patience("loss"),
+            history,
+            {"patience": [1, 2]},
+            workers=workers,
+            progress=True,
+            tuning=small_batches,
+        )
     assert len(calls) == 5
     assert not ours()
     assert not tqdm.tqdm._instances

@@ -1,1 +1,1 @@
-"""Files written whole or not at all, and locks on folders."""
+"""Files written whole or not at all, deferred closing of old ones, and locks on folders."""

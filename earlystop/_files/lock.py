@@ -14,15 +14,15 @@ from typing import Any
 
 __all__ = ["HeldError", "Lock"]
 
-# A record lock is a process's own: a forked child does not inherit it, and a second one in the
-# same process would be granted. So the latter is refused here.
+# A record lock belongs to a process: a forked child does not inherit it, and the same process would
+# be granted a second one. So a second one in this process is refused here.
 _held: dict[str, object] = {}
 
 if sys.platform == "win32":
     import msvcrt
 
     def _take(handle: int) -> None:
-        os.lseek(handle, 1 << 20, os.SEEK_SET)  # beyond the notes, which others may read
+        os.lseek(handle, 1 << 20, os.SEEK_SET)  # beyond the notes, so that others can read them
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
@@ -36,11 +36,11 @@ class HeldError(Exception):
 
 
 class Lock:
-    """Held from construction until `release()`, or until the process ends in whatever way.
+    """Held from construction until `release()`, or until the process ends, however it ends.
 
-    The file also carries a few notes of its holder, which the next one finds in `found`.
+    The file also carries notes of its holder; the next holder finds them in `found`.
 
-    Raises HeldError, saying by whom, where it is held; OSError where there can be no such file.
+    Raises HeldError, whose text says who holds it, or OSError if the file cannot be opened.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -74,8 +74,13 @@ class Lock:
         self.found = self._notes()
         self.note({})
 
+    @property
+    def held(self) -> bool:
+        """Whether `release()` has not been called yet."""
+        return self.release.alive
+
     def note(self, notes: Mapping[str, Any]) -> None:
-        """Write the notes anew, as one line; who holds the lock is added."""
+        """Replace the notes, which are one line; who holds the lock is added."""
         holder = {"process": os.getpid(), "host": socket.gethostname()}
         line = json.dumps({**holder, **notes}).encode() + b"\n"
         os.lseek(self._handle, 0, os.SEEK_SET)
@@ -87,7 +92,7 @@ class Lock:
         line = os.read(self._handle, 1 << 16).partition(b"\n")[0]
         try:
             notes = json.loads(line)
-        except ValueError:  # a new file, or a machine that lost power: nobody left notes
+        except ValueError:  # a new file, or a machine that lost power: no notes
             return {}
         return notes if isinstance(notes, dict) else {}
 

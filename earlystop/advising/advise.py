@@ -11,9 +11,8 @@ from .._text import count
 from ..errors import HistoryError, RuleTypeError
 from ..history.history import History
 from ..language.direction import Mode, direction
-from ..language.rule import Rule
+from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
-from ..language.tracing import OnMissing
 from ..rules import Best, Never, Patience
 from .candidates import Family, default_families, families_of
 from .guarantee import Guarantee

@@ -12,7 +12,7 @@ from ..errors import RuleError, RuleTypeError
 from ..history.history import History
 from ..language.rule import AllOf, AnyOf, Rule
 from ..rules import Best, Patience, Smoothed, Warmup
-from ..sweeping.grid import Axis, apply_settings, axes_of, part_at
+from ..sweeping.grid import Axis, apply_settings, axes_of, child_at
 from ..sweeping.sweep import Sweep, sweep
 from .presmooth import PresmoothedHistory
 
@@ -70,7 +70,7 @@ class Family:
     def __str__(self) -> str:
         if self.alone is not None:
             return repr(self.alone)
-        patience = part_at(self.rule, self.path)
+        patience = child_at(self.rule, self.path)
         others = {
             name: value
             for name, value in patience.settings.items()
@@ -144,7 +144,7 @@ def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) 
             alone.append(rule)
             continue
         plain = apply_settings(rule, {"": Axis(path, "patience", [])}, {"": 0})
-        found.setdefault((plain, path), []).append(part_at(rule, path).settings["patience"])
+        found.setdefault((plain, path), []).append(child_at(rule, path).settings["patience"])
     families = [Family(rule, path, tuple(sorted(v))) for (rule, path), v in found.items()]
     return families + [_lone(rule, patience, epochs) for rule in alone]
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..history.history import History
 from ..language.rule import Rule
-from ..replaying.batches import LaneMetrics, RunBatch, blocks_of
+from ..replaying.batches import RunBatch, batches_of
+from ..replaying.interpreted import EpochMetrics
 from ..rules import Best, Patience, Smoothed
 
 __all__ = ["PresmoothedHistory"]
@@ -50,7 +51,7 @@ class PresmoothedHistory:
         return shown
 
     def __iter__(self) -> Iterator[History]:
-        for runs in blocks_of(self.history.runs):
+        for runs in batches_of(self.history.runs):
             names = {self.judge.monitor, self.smoothed.monitor}
             part = self.history[runs]
             metrics: dict[str, Any] = {
@@ -72,6 +73,6 @@ class PresmoothedHistory:
         lanes = RunBatch(part, every, 1)
         for block in lanes.blocks():
             for epoch in block:
-                metrics = LaneMetrics(epoch, (monitor,), {})
+                metrics = EpochMetrics(epoch, (monitor,), {})
                 state, shown = self.smoothed.smoothed(state, metrics)
                 values[:, epoch.number] = shown[monitor]

@@ -19,7 +19,7 @@ def rules(machine: Machine) -> None:
     as 'Patience("val_loss", 20) | NonFinite("loss")'.
     """
     from ..language.parser import rule_signature
-    from ..language.rule import rule_named, rule_names
+    from ..language.registry import rule_named, rule_names
 
     rows = []
     for name in rule_names():

@@ -3,8 +3,8 @@
     {"format": "earlystop.Stopper", "version": 1, ...the body...}
 
 A kind of saved data says its name, its current version and one migration from each older version
-to the next. Data of an older version are brought up to date before anybody looks at them; data of
-a newer version are refused. `tests/data/` holds a file of every version there has been.
+to the next. Data of an older version are brought up to date before they are read; data of a
+newer version are refused. `tests/data/` holds a file of every version there has been.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import StateError
+from ..errors import StateError, shortened
 
-__all__ = ["SavedFormat", "shortened"]
+__all__ = ["SavedFormat"]
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -45,6 +45,10 @@ class SavedFormat:
         """The body in its envelope."""
         return {"format": self.name, "version": self.version, **body}
 
+    def matches(self, data: object) -> bool:
+        """Whether data claim to be of this kind, whatever their version."""
+        return isinstance(data, Mapping) and data.get("format") == self.name
+
     def unwrap(self, data: object, where: str = "") -> dict[str, Any]:
         """The body, brought up to the current version.
 
@@ -52,7 +56,7 @@ class SavedFormat:
 
         Raises StateError for data of another kind, of a newer version, or of no version.
         """
-        if not isinstance(data, Mapping) or data.get("format") != self.name:
+        if not isinstance(data, Mapping) or not self.matches(data):
             holder = f"{where}: " if where else ""
             raise StateError(
                 f'{holder}expected {self.source} ("format": "{self.name}"), got {shortened(data)}'
@@ -70,9 +74,3 @@ class SavedFormat:
         for older in range(version, self.version):
             body = self.migrations[older](body)
         return body
-
-
-def shortened(value: object) -> str:
-    """The repr of a value, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -1,9 +1,9 @@
-"""Which direction of a metric is better, told from its name where the name leaves no doubt.
+"""Which direction of a metric is better, inferred from its name where the name is unambiguous.
 
-A name is cut into words; words that only say *where* a metric was taken (`val_`, `train/`,
-`eval_`, `(B)`, ...) are dropped; what is left, or its tail, must be a known metric. Words that
-turn a metric into something else (`1-accuracy`, `acc_std`, `loss gap`) leave a doubt, and a doubt
-is an error that asks for `mode`: a wrong direction would keep the worst model.
+A name is split into words; words that only say *where* a metric was measured (`val_`, `train/`,
+`eval_`, `(B)`, ...) are dropped; the rest, or its tail, must be a known metric. Words that make
+another quantity of a metric (`1-accuracy`, `acc_std`, `loss gap`) leave a doubt, and a doubt is an
+error that asks for `mode`: a wrong direction would keep the worst model.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ _HIGHER_IS_BETTER = """
     nmi, ari, ami, silhouette, v measure, inception score, pass, pck, oks, mota, idf1, hota
 """
 
-# These are metrics when they stand alone; at the end of a longer name they may be anything.
+# Metrics when they stand alone; at the end of a longer name they may mean anything.
 _ALONE = """
     success solved pass return returns hits map mar top em l1 l2 ce ap ar pq similarity likelihood
 """
 
-# Where or how a metric was taken: says nothing about its direction.
+# Where or how a metric was measured: says nothing about its direction.
 _DECORATION = """
     val valid validation train training test testing eval evaluation dev holdout heldout metrics
     metric epoch step batch iter mean avg average running final total macro micro weighted samples
     online offline student teacher ema ovr ovo
 """
-# What makes another quantity of a metric: its spread, its change, its opposite.
+# What makes another quantity of a metric: its spread, its change, its opposite, ...
 _DOUBT = """
     neg negative minus inverse inv not non anti one std stdev stddev stderr var variance gap diff
     difference delta change drop decrease increase gain grad gradient ratio relative improvement
@@ -114,7 +114,7 @@ def _known(words: list[str]) -> Direction | None:
 
 def _from_name(name: str) -> Direction | None:
     words = _words(name)
-    # scikit-learn's scorers: neg_mean_squared_error is an error turned round.
+    # scikit-learn's scorers: neg_mean_squared_error is an error with its sign flipped.
     if words[:1] == ["neg"]:
         return "max" if _known(words[1:]) == "min" else None
     found = _known(words)  # whole phrases first: "mean squared error" needs its "mean"
@@ -124,13 +124,13 @@ def _from_name(name: str) -> Direction | None:
     while len(bare) > 1 and bare[-1].isdigit():  # hits@10, mAP_0.5:0.95
         bare.pop()
     found = _known(bare)
-    if found is None and "/" in name and not set(words) & _DOUBTFUL:  # coco/AP: a place, a name
+    if found is None and "/" in name and not set(words) & _DOUBTFUL:  # coco/AP: data set, metric
         return _from_name(name.rsplit("/", 1)[1])
     return found
 
 
 def direction(monitor: str, mode: object, owner: str) -> Direction:
-    """Settle `mode` into "min" or "max"; "auto" goes by the name of the metric.
+    """Resolve `mode` to "min" or "max"; "auto" goes by the name of the metric.
 
     `owner` names the rule in the error.
 

@@ -1,12 +1,13 @@
 """The operations that a rule's `step` is written in: right for one run and for many at once.
 
-A rule runs on three kinds of values without knowing which: Python numbers (one live run), NumPy
-arrays with one lane per run (replay), and traced values that stand for numbers to come (see
-`trace.py`). `+ - *`, comparisons, `&` and `|` on truth values work on all three as they are. For
-the rest (a choice, a `not`, a division that may meet zero, ...) use what is here: Python's own
-`if`, `and`, `not`, `min`, `sum` would look at one lane for all, and a traced value refuses them.
+A rule runs on three kinds of values without knowing which: Python numbers (one live run), arrays
+(one item per run, or one number on a device) of NumPy, JAX, torch or any library that follows the
+array API, and traced values that stand for numbers to come (see `tracing.py`). `+ - *`,
+comparisons, `&` and `|` on truth values work on all of them as they are. For the rest (a choice, a
+`not`, a division that may meet zero, ...) use the operations below: Python's own `if`, `and`,
+`not`, `min`, `sum` would look at one item for all, and a traced value refuses them.
 
-A *window* is a plain tuple of numbers, oldest first, that `push` moves on by one epoch.
+A *window* is a plain tuple of numbers, oldest first; `push` moves it on by one check.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .direction import Mode
-from .tracing import Traced
+from .namespaces import array_function
+from .tape import Computation
+from .tracing import Traced, record_operation
 
 __all__ = [
+    "Operation",
     "absolute",
     "any_nonfinite",
     "better",
@@ -39,16 +43,19 @@ __all__ = [
     "worst",
 ]
 
-# A number or truth value, an array of them with one lane per run, or a traced value.
+# A number or truth value, an array of them with one item per run, or a traced value.
 Value = Any
 
 
-class Operation:
-    """One operation in its three forms; which one applies is told from the arguments.
+class Operation(Computation):
+    """One operation on numbers, arrays and traced values; the arguments decide which.
 
-    scalar: what it does to numbers. ufunc: NumPy's name for the same; without one, the scalar form
-    is written such that it does for arrays, too. inline: how it is written out for numbers; without
-    it, the scalar form is called. kind: of what it gives.
+    scalar: what it does to numbers.
+    inline: how it is written in generated code for numbers; without it, `scalar` is called.
+    ufunc: the name of the same operation in array libraries. Without one, `scalar` must be
+        written so that it takes arrays, too.
+    kind: of the result: "float", "bool", "window", "same" (as the argument), or "where" (as the
+        two alternatives).
     """
 
     def __init__(
@@ -59,19 +66,19 @@ class Operation:
         ufunc: str = "",
         kind: str = "float",
     ) -> None:
-        self.scalar, self.inline, self.ufunc, self.kind = scalar, inline, ufunc, kind
+        super().__init__(scalar, inline=inline, ufunc=ufunc)
+        self.kind = kind
 
     def __call__(self, *values: Value) -> Value:
-        has_lanes = False
+        array: Any = None
         for value in values:
             if isinstance(value, Traced):
-                return value.tape.apply(self, values)
-            has_lanes = has_lanes or not isinstance(value, (int, float, tuple))
-        if has_lanes and self.ufunc:
-            import numpy
-
-            return getattr(numpy, self.ufunc)(*values)
-        return self.scalar(*values)
+                return record_operation(value.trace, self, values)
+            if array is None and not isinstance(value, (int, float, tuple)):
+                array = value
+        if array is None or not self.ufunc:
+            return self.scalar(*values)
+        return array_function(array, self.ufunc)(*values)
 
 
 def _divide(a: float, b: float) -> float:
@@ -88,10 +95,10 @@ def _sqrt(a: float) -> float:
 
 
 def _total(values: Iterable[Value]) -> Value:
-    # From the left, one by one: Python's own sum compensates floats since 3.12, NumPy's does not.
-    rest = iter(values)
-    result = next(rest)
-    for value in rest:
+    # From the left, one by one: since 3.12 Python's own sum compensates floats, NumPy's does not.
+    iterator = iter(values)
+    result = next(iterator)
+    for value in iterator:
         result = result + value
     return result
 
@@ -104,8 +111,8 @@ def _lowest(window: tuple[Value, ...]) -> Value:
 
 
 def _deviation(window: tuple[Value, ...]) -> Value:
-    # Taken from the first value, so that equal values have a deviation of exactly 0.
-    # Lanes are many: what can be worked out again is not kept.
+    # Taken from the first value, so that equal values have a deviation of exactly 0. The
+    # differences are computed twice: for many runs, keeping them would take more memory.
     first = window[0]
     mean = _total(value - first for value in window) / len(window)
     return sqrt(_total(_squared((value - first) - mean) for value in window) / len(window))
@@ -130,11 +137,11 @@ isfinite = Operation(math.isfinite, inline="{0} - {0} == 0.0", ufunc="isfinite",
 isnan = Operation(math.isnan, inline="{0} != {0}", ufunc="isnan", kind="bool")
 """`isnan(value)`: not a number."""
 
-absolute = Operation(abs, inline="abs({0})", ufunc="absolute", kind="same")
+absolute = Operation(abs, inline="abs({0})", ufunc="abs", kind="same")
 """`absolute(value)`: the magnitude."""
 
 divide = Operation(_divide, ufunc="divide")
-"""`divide(a, b)`: as IEEE 754 has it: by zero is infinite, 0 by 0 is NaN."""
+"""`divide(a, b)`: as in IEEE 754: by zero is infinite, 0 by 0 is NaN."""
 
 sqrt = Operation(_sqrt, ufunc="sqrt")
 """`sqrt(value)`: the square root, NaN below 0."""
@@ -142,10 +149,10 @@ sqrt = Operation(_sqrt, ufunc="sqrt")
 push = Operation(
     lambda window, value: (*window[1:], value), inline="(*{0}[1:], {1})", kind="window"
 )
-"""`push(window, value)`: the window one epoch on: the oldest value leaves, `value` joins."""
+"""`push(window, value)`: the window one check later: the oldest value leaves, `value` joins."""
 
 total = Operation(_total)
-"""`total(window)`: the sum of a window, added up from the oldest on."""
+"""`total(window)`: the sum of a window, added up from the oldest value."""
 
 lowest = Operation(_lowest)
 """`lowest(window)`: the smallest value of a window, NaN if any is."""
@@ -167,7 +174,7 @@ def where(condition: Value, a: Any, b: Any) -> Any:
 
 
 def worst(mode: Mode) -> float:
-    """The value that every other improves on. (A rule's `mode` is never "auto" any more.)
+    """The value that every other improves on. (The `mode` of a rule is "min" or "max".)
 
     >>> worst("min")
     inf
@@ -192,14 +199,14 @@ def improves(value: Value, reference: Value, mode: Mode, min_delta: Value) -> Va
 
 
 def reported(metrics: Any, names: tuple[str, ...]) -> Value:
-    """Were all of `names` reported at this epoch?"""
+    """Were all of `names` reported at this check?"""
     if isinstance(metrics, Mapping):
         return all(name in metrics for name in names)
     return metrics.reported(names)
 
 
 def replaced(metrics: Any, name: str, value: Value) -> Any:
-    """The metrics of this epoch with another value for `name`, where `name` was reported."""
+    """The metrics of this check with another value for `name`, where `name` was reported."""
     if isinstance(metrics, Mapping):
         make: Any = type(metrics)
         return make({**metrics, name: value}) if name in metrics else metrics
@@ -207,7 +214,10 @@ def replaced(metrics: Any, name: str, value: Value) -> Any:
 
 
 def any_nonfinite(metrics: Any) -> Value:
-    """Is any metric that was reported at this epoch NaN or infinite?"""
-    if isinstance(metrics, Mapping):
-        return not all(map(math.isfinite, metrics.values()))
-    return metrics.any_nonfinite()
+    """Is any metric that was reported at this check NaN or infinite?"""
+    if not isinstance(metrics, Mapping):
+        return metrics.any_nonfinite()
+    found: Any = False
+    for value in metrics.values():
+        found = found | invert(isfinite(value))
+    return found

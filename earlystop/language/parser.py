@@ -1,7 +1,7 @@
 """Rules as text: what `repr` writes is read, and nothing is ever evaluated.
 
-The text is taken apart by Python's own parser; of what it may hold only literals, calls of rules by
-name, and `|`, `&`, `~` between them are understood. Everything else is an error, whatever it is.
+Python's own parser makes a tree of the text. Of what such a tree may hold, only literals, calls of
+rules by name, and `|`, `&`, `~` between them are understood; everything else is an error.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import warnings
 from typing import Any
 
 from ..errors import RuleError, RuleTypeError, name_advice
-from .rule import AllOf, AnyOf, Rule, rule_named
+from .registry import rule_named
 
 __all__ = ["parse_rule", "rule_signature"]
 
-_LONGEST = 10_000  # characters
-_DEEPEST = 50  # rules in rules in rules
+_MAX_CHARACTERS = 10_000
+_MAX_DEPTH = 50  # of rules inside rules
 _EXAMPLE = "Patience('val_loss', 20) | NonFinite('loss')"
-_PACKAGE = ("es", "earlystop")  # es.Patience(...), as it stands in a program
+_PACKAGE_NAMES = ("es", "earlystop")  # es.Patience(...), as in a program
 
 
-def parse_rule(text: str) -> Rule:
+def parse_rule(text: str) -> Any:
     """The rule that a text such as "Patience('val_loss', 20) | NonFinite('loss')" describes.
 
     Rules are called by name, with literals (numbers, quoted text, True, False, None, tuples) or
     other rules as arguments, and combined with `|`, `&` and `~`. So `repr` of any rule is read
-    back; a rule of one's own must have been defined. The text is never evaluated.
+    back; a rule of your own must have been defined before. The text is never evaluated.
 
-    Raises RuleError, saying what was not understood and which rules and arguments there are.
+    Raises RuleError, saying what was not understood and which rules and arguments are known.
 
     >>> parse_rule("Patience('val_loss', 20) | ~Threshold('accuracy', 0.9)")
     Patience('val_loss', patience=20, mode='min') | ~Threshold('accuracy', value=0.9, mode='max')
@@ -40,11 +40,13 @@ def parse_rule(text: str) -> Rule:
     """
     if not isinstance(text, str):
         raise RuleTypeError(f"a rule is written as text, such as {_EXAMPLE!r}, got {text!r:.80}")
-    if len(text) > _LONGEST:
-        raise RuleError(f"a rule is written in at most {_LONGEST:,} characters, got {len(text):,}")
-    text = text.replace("\n", " ").strip()  # it may stand on several lines
+    if len(text) > _MAX_CHARACTERS:
+        raise RuleError(
+            f"a rule is written in at most {_MAX_CHARACTERS:,} characters, got {len(text):,}"
+        )
+    text = text.replace("\n", " ").strip()  # it may be written on several lines
     try:
-        with warnings.catch_warnings():  # of odd escapes, which are none of the caller's concern
+        with warnings.catch_warnings():  # such as for odd escapes, which do not concern the caller
             warnings.simplefilter("ignore")
             tree = ast.parse(text, mode="eval")
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
@@ -55,7 +57,7 @@ def parse_rule(text: str) -> Rule:
     return _Reader(text).rule(tree.body, 0)
 
 
-def rule_signature(cls: type[Rule]) -> str:
+def rule_signature(cls: type[Any]) -> str:
     """How a rule is called: its name, its arguments and their defaults.
 
     >>> from earlystop import MaxEpochs, Patience
@@ -70,7 +72,7 @@ def rule_signature(cls: type[Rule]) -> str:
 
 
 class _Reader:
-    """Makes rules of the nodes of one text."""
+    """Makes rules from the syntax tree of one text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -79,21 +81,15 @@ class _Reader:
         source = ast.get_source_segment(self._text, node) or self._text
         return source if len(source) <= 80 else f"{source[:77]}..."
 
-    def rule(self, node: ast.AST, depth: int) -> Rule:
-        if depth > _DEEPEST:
-            raise RuleError(f"rules may stand {_DEEPEST} deep in one another, this one is deeper")
+    def rule(self, node: ast.AST, depth: int) -> Any:
+        if depth > _MAX_DEPTH:
+            raise RuleError(f"rules may stand {_MAX_DEPTH} deep in one another, this one is deeper")
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.BitAnd)):
-            joined, parts = type(node.op), []
-            while isinstance(node, ast.BinOp) and isinstance(node.op, joined):  # (a | b) | c
-                parts.append(node.right)
-                node = node.left
-            parts.append(node)
-            rules = [self.rule(part, depth + 1) for part in reversed(parts)]
-            return AnyOf(*rules) if joined is ast.BitOr else AllOf(*rules)
+            return self._combination(node, depth)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
             return ~self.rule(node.operand, depth + 1)
         if isinstance(node, ast.Call):
-            return self._called(node, depth)
+            return self._call(node, depth)
         hint = ""
         if isinstance(node, ast.BoolOp) or (
             isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
@@ -101,16 +97,19 @@ class _Reader:
             hint = " (rules combine with |, & and ~, not with or, and, not)"
         raise RuleError(f"expected a rule such as {_EXAMPLE}, got {self._shown(node)}{hint}")
 
-    def _called(self, node: ast.Call, depth: int) -> Rule:
-        name = node.func
-        if isinstance(name, ast.Attribute) and isinstance(name.value, ast.Name):
-            if name.value.id not in _PACKAGE:
-                raise RuleError(f"{self._shown(name)} is not the name of a rule")
-            cls = rule_named(name.attr)
-        elif isinstance(name, ast.Name):
-            cls = rule_named(name.id)
-        else:
-            raise RuleError(f"{self._shown(name)} is not the name of a rule")
+    def _combination(self, node: ast.BinOp, depth: int) -> Any:
+        """`a | b | c`, which Python reads as `(a | b) | c`, or the same with `&`."""
+        symbol = type(node.op)
+        operands, left = [node.right], node.left
+        while isinstance(left, ast.BinOp) and isinstance(left.op, symbol):
+            operands.append(left.right)
+            left = left.left
+        operands.append(left)
+        rules = [self.rule(operand, depth + 1) for operand in reversed(operands)]
+        return rule_named("AnyOf" if symbol is ast.BitOr else "AllOf")(*rules)
+
+    def _call(self, node: ast.Call, depth: int) -> Any:
+        cls = self._called_class(node.func)
         arguments = [self._value(argument, cls, depth + 1) for argument in node.args]
         named: dict[str, Any] = {}
         for keyword in node.keywords:
@@ -121,7 +120,18 @@ class _Reader:
         _check_call(cls, arguments, named)
         return cls(*arguments, **named)
 
-    def _value(self, node: ast.AST, cls: type[Rule], depth: int) -> Any:
+    def _called_class(self, name: ast.AST) -> type[Any]:
+        if isinstance(name, ast.Name):
+            return rule_named(name.id)
+        if (
+            isinstance(name, ast.Attribute)
+            and isinstance(name.value, ast.Name)
+            and name.value.id in _PACKAGE_NAMES
+        ):
+            return rule_named(name.attr)
+        raise RuleError(f"{self._shown(name)} is not the name of a rule")
+
+    def _value(self, node: ast.AST, cls: type[Any], depth: int) -> Any:
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
             return node.value
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
@@ -129,7 +139,7 @@ class _Reader:
             if isinstance(number, ast.Constant) and type(number.value) in (int, float):
                 value: Any = number.value
                 return -value if isinstance(node.op, ast.USub) else value
-        if isinstance(node, (ast.Tuple, ast.List)) and depth <= _DEEPEST:
+        if isinstance(node, (ast.Tuple, ast.List)) and depth <= _MAX_DEPTH:
             return tuple(self._value(item, cls, depth + 1) for item in node.elts)
         if isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp)):
             return self.rule(node, depth)
@@ -140,8 +150,8 @@ class _Reader:
         )
 
 
-def _check_call(cls: type[Rule], arguments: list[Any], named: dict[str, Any]) -> None:
-    """Raise RuleError, with the arguments there are, for a call that does not fit."""
+def _check_call(cls: type[Any], arguments: list[Any], named: dict[str, Any]) -> None:
+    """Raise RuleError, listing the known arguments, for a call that does not fit."""
     signature = inspect.signature(cls)
     try:
         signature.bind(*arguments, **named)

@@ -5,8 +5,8 @@
         patience: Annotated[int, AtLeast(0)] = 0
 
 is all it takes for `Patience("val_loss", patience=-1)` to be refused with a clear text. Numbers
-are brought to one form (NumPy's to Python's, 0 to 0.0 where a float is meant), so that equal rules
-compare, hash, print and save alike.
+are converted to one form (NumPy's to Python's, 0 to 0.0 for a float), so that equal rules compare,
+hash, print and save alike.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ NonNegative = Annotated[float, AtLeast(0)]
 
 
 def validated(annotation: Any, value: Any, where: str) -> Any:
-    """`value` in the form that the field keeps, or an error that names `where` it was given.
+    """`value` in the form that the field keeps; an error names `where` it was given.
 
     Raises RuleTypeError for a value of another type, RuleError for one that is out of range.
     """
     try:
-        return _settled(annotation, value)
+        return _converted(annotation, value)
     except _SettingError as wrong:
         text = f"`{where}` must be {wrong.expected}, got {_shown(value)}"
         raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
 
 
 def is_value(annotation: Any) -> bool:
-    """Does a field of this annotation hold a value, which can be hashed and does not change?"""
+    """Does a field of this annotation hold something immutable that can be hashed?"""
     kinds = (list, dict, set, bytearray)
     if annotation in kinds or typing.get_origin(annotation) in kinds:
         return False
@@ -95,7 +95,7 @@ def _number(value: Any) -> float:
         raise _SettingError("a number", is_type=True)
     try:
         number = float(value)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # a whole number larger than any float
         number = math.inf
     if not math.isfinite(number):
         raise _SettingError("a finite number", is_type=False)
@@ -108,7 +108,7 @@ def _truth(value: Any) -> bool:
     return bool(value)
 
 
-_SETTLERS: dict[Any, Callable[[Any], Any]] = {
+_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     str: _text,
     int: _integer,
     float: _number,
@@ -116,34 +116,38 @@ _SETTLERS: dict[Any, Callable[[Any], Any]] = {
 }
 
 
-def _settled(annotation: Any, value: Any) -> Any:
-    if annotation in _SETTLERS:
-        return _SETTLERS[annotation](value)
+def _converted(annotation: Any, value: Any) -> Any:
+    if annotation in _CONVERTERS:
+        return _CONVERTERS[annotation](value)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
-        if value not in arguments:
-            raise _SettingError(f"one of {', '.join(map(repr, arguments))}", is_type=False)
-        return value
+        return _chosen(arguments, value)
     if origin is Annotated:
         return _bounded(arguments[0], arguments[1:], value)
     if origin in (typing.Union, types.UnionType) and type(None) in arguments:
         if value is None:
             return None
         (inner,) = (argument for argument in arguments if argument is not type(None))
-        return _settled(inner, value)
+        return _converted(inner, value)
     if origin is tuple and arguments[1:] == (...,):
         if not isinstance(value, (tuple, list)):
             raise _SettingError("a tuple", is_type=True)
-        return tuple(_settled(arguments[0], item) for item in value)
+        return tuple(_converted(arguments[0], item) for item in value)
     if isinstance(annotation, type) and not isinstance(value, annotation):
         raise _SettingError(f"a {annotation.__name__}", is_type=True)
+    return value
+
+
+def _chosen(choices: tuple[Any, ...], value: Any) -> Any:
+    if value not in choices:
+        raise _SettingError(f"one of {', '.join(map(repr, choices))}", is_type=False)
     return value
 
 
 def _bounded(annotation: Any, bounds: tuple[Any, ...], value: Any) -> Any:
     limits = [bound for bound in bounds if isinstance(bound, AtLeast)]
     try:
-        result = _settled(annotation, value)
+        result = _converted(annotation, value)
     except _SettingError as wrong:
         raise _SettingError(" ".join([wrong.expected, *map(str, limits)]), wrong.is_type) from None
     for limit in limits:

@@ -1,35 +1,101 @@
-"""States as plain JSON data and back.
+"""States as flat lists of numbers and windows, as plain JSON data, and back.
 
-A state is written by its own shape: a NamedTuple as an object, a window or a tuple of states as a
-list; NaN and the infinities as text, because JSON has none. It is read into the shape of a fresh
-`init()`, so that no rule needs a codec of its own and nothing in a file decides what is built.
+A state has the shape of the rule's `init()`: a NamedTuple of numbers, windows (plain tuples of
+numbers) and inner states, or a plain tuple of states. In JSON a NamedTuple is an object, a window
+or a tuple of states a list; NaN and the infinities are text, because JSON has neither. A state is
+always read into the shape of a fresh `init()`, so no rule needs a codec of its own and nothing in a
+file decides what is built.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import StateError
-from .tracing import is_window
 
-__all__ = ["decode_state", "encode_state", "number_from_json", "number_to_json"]
+__all__ = [
+    "decode_state",
+    "encode_state",
+    "flatten",
+    "is_state",
+    "is_window",
+    "number_from_json",
+    "number_to_json",
+    "same_shape",
+    "unflatten",
+]
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-def number_to_json(value: float) -> float | str:
-    """A float as JSON has it.
+# The shape of a state -----------------------------------------------------------------------------
 
-    >>> number_to(0.5), number_to(float("-inf"))
+
+def is_window(tree: object) -> bool:
+    """Is this part of a state a window (a plain tuple of numbers), not a tuple of states?"""
+    return type(tree) is tuple and bool(tree) and not any(isinstance(x, tuple) for x in tree)
+
+
+def is_state(tree: object) -> bool:
+    """Is it a NamedTuple of numbers, windows and states, or a plain tuple of states?"""
+    if not isinstance(tree, tuple):
+        return False
+    if not hasattr(tree, "_fields"):
+        return all(map(is_state, tree))
+    return all(
+        isinstance(part, (int, float))
+        or (is_window(part) and all(isinstance(x, (int, float)) for x in part))
+        or is_state(part)
+        for part in tree
+    )
+
+
+def same_shape(a: object, b: object) -> bool:
+    """Do two states have the same types and leaves in the same positions?"""
+    return bool(_skeleton(a) == _skeleton(b))
+
+
+def _skeleton(tree: Any) -> Any:
+    if not isinstance(tree, tuple) or is_window(tree):
+        return None
+    return (type(tree), *map(_skeleton, tree))
+
+
+def flatten(tree: Any) -> list[Any]:
+    """The leaves of a state, in order: its numbers and windows.
+
+    >>> flatten(((1.0, 2.0), ((), (3.0,))))
+    [(1.0, 2.0), (3.0,)]
+    """
+    if not isinstance(tree, tuple) or is_window(tree):
+        return [tree]
+    return [leaf for branch in tree for leaf in flatten(branch)]
+
+
+def unflatten(shape: Any, leaves: Iterator[Any]) -> Any:
+    """The state that has the shape of `shape` and the given leaves."""
+    if not isinstance(shape, tuple) or is_window(shape):
+        return next(leaves)
+    branches = [unflatten(branch, leaves) for branch in shape]
+    return type(shape)(*branches) if hasattr(shape, "_fields") else tuple(branches)
+
+
+# States as JSON -----------------------------------------------------------------------------------
+
+
+def number_to_json(value: float) -> float | str:
+    """A float as JSON data: text if it is not finite.
+
+    >>> number_to_json(0.5), number_to_json(float("-inf"))
     (0.5, '-inf')
     """
     return value if math.isfinite(value) else repr(value)
 
 
 def number_from_json(data: Any, where: str) -> float:
-    """The float that `number_to` wrote. Raises StateError, naming `where`, for anything else."""
+    """The float that `number_to_json` wrote. Raises StateError, naming `where`, otherwise."""
     if isinstance(data, str) and data in _NON_FINITE:
         return _NON_FINITE[data]
     if isinstance(data, bool) or not isinstance(data, (int, float)):
@@ -55,25 +121,9 @@ def decode_state(data: Any, shape: Any, where: str) -> Any:
     Raises StateError, naming `where` and what was expected, for data of another shape.
     """
     if hasattr(shape, "_asdict"):
-        fields: dict[str, Any] = shape._asdict()
-        if not isinstance(data, Mapping) or set(data) != set(fields):
-            raise StateError(f"{where} should have the entries {', '.join(fields)}, got {data!r}")
-        values = {
-            name: decode_state(data[name], fields[name], f"{where}.{name}") for name in fields
-        }
-        return type(shape)(**values)
+        return _decode_fields(data, shape, where)
     if isinstance(shape, tuple):
-        if not isinstance(data, list) or len(data) != len(shape):
-            what = "numbers" if is_window(shape) else "states"
-            raise StateError(f"{where} should be a list of {len(shape)} {what}, got {data!r}")
-        if is_window(shape):
-            return tuple(
-                number_from_json(part, f"{where}[{place}]") for place, part in enumerate(data)
-            )
-        return tuple(
-            decode_state(part, part_shape, f"{where}[{place}]")
-            for place, (part, part_shape) in enumerate(zip(data, shape, strict=True))
-        )
+        return _decode_items(data, shape, where)
     if isinstance(shape, bool):
         if not isinstance(data, bool):
             raise StateError(f"{where} should be true or false, got {data!r}")
@@ -83,3 +133,23 @@ def decode_state(data: Any, shape: Any, where: str) -> Any:
             raise StateError(f"{where} should be a whole number, got {data!r}")
         return data
     return number_from_json(data, where)
+
+
+def _decode_fields(data: Any, shape: Any, where: str) -> Any:
+    fields: dict[str, Any] = shape._asdict()
+    if not isinstance(data, Mapping) or set(data) != set(fields):
+        raise StateError(f"{where} should have the entries {', '.join(fields)}, got {data!r}")
+    values = {name: decode_state(data[name], fields[name], f"{where}.{name}") for name in fields}
+    return type(shape)(**values)
+
+
+def _decode_items(data: Any, shape: tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    if not isinstance(data, list) or len(data) != len(shape):
+        what = "numbers" if is_window(shape) else "states"
+        raise StateError(f"{where} should be a list of {len(shape)} {what}, got {data!r}")
+    if is_window(shape):  # floats, even where `init()` wrote 0
+        return tuple(number_from_json(item, f"{where}[{i}]") for i, item in enumerate(data))
+    return tuple(
+        decode_state(item, part, f"{where}[{i}]")
+        for i, (item, part) in enumerate(zip(data, shape, strict=True))
+    )

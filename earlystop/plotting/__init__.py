@@ -6,7 +6,6 @@ Figures are made without pyplot: nothing is shown, kept or changed globally.
 """
 
 from .advice import plot_advice as plot_advice
-from .replays import Kind as Kind
 from .replays import plot_replays as plot_replays
 from .style import LOOKS as LOOKS
 from .style import LineStyle as LineStyle

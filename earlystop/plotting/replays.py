@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..history.history import History
     from ..replaying.replay import Replay
 
-__all__ = ["Kind", "plot_replays"]
+__all__ = ["plot_replays"]
 
 
 _MOST_ROWS = 25

@@ -1,4 +1,4 @@
-"""The rules: one idea a file."""
+"""The rules of the library, one idea per file."""
 
 from .best import Best as Best
 from .bounds import Diverged as Diverged

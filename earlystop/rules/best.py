@@ -1,4 +1,4 @@
-"""`Best`: fires on every new best, which makes it the rule to save by."""
+"""`Best`: fires on every new best, so it is the rule to save by."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..language.settings import NonNegative
 class Best(Rule):
     """Fires when a metric is better than at every epoch it fired on before; ties keep the earlier.
 
-    The improvement is that of `Patience`: strict, by more than `min_delta` (in units of the
-    metric), never a NaN. Meant for saving:
+    An improvement is what it is for `Patience`: strictly better by more than `min_delta` (in units
+    of the metric), and never a NaN. Meant for saving:
 
     >>> from earlystop import Best, Never, Stopper
     >>> stopper = Stopper(Never(), save=Best("val_accuracy"))

@@ -34,9 +34,9 @@ class Threshold(Rule):
 
 
 class Diverged(Rule):
-    """Fires when a metric is worse than `value`: the run will not come back.
+    """Fires when a metric is worse than `value`: the run has diverged.
 
-    A NaN is not worse than anything; `NonFinite` is the rule for it.
+    A NaN is not worse than any value; use `NonFinite` to catch it.
 
     >>> from earlystop import Diverged, Stopper
     >>> print(Stopper(Diverged("loss", 100)).step({"loss": 2e6}))
@@ -55,7 +55,7 @@ class Diverged(Rule):
 
 
 class NonFinite(Rule):
-    """Fires when one of the metrics is NaN or infinite; with none named, when any metric is.
+    """Fires when one of the metrics is NaN or infinite; any metric, if no name is given.
 
     >>> from earlystop import NonFinite, Stopper
     >>> print(Stopper(NonFinite("loss")).step({"loss": float("nan"), "val_loss": 0.5}))
@@ -65,7 +65,7 @@ class NonFinite(Rule):
     monitors: tuple[str, ...]
 
     def __init__(self, *monitors: str) -> None:
-        self._settle_items(monitors)
+        self._set_items(monitors)
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         if not self.monitors:

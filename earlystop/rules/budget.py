@@ -13,7 +13,7 @@ ELAPSED = "elapsed_seconds"
 
 
 class MaxEpochs(Rule):
-    """Fires on the n-th epoch, and on every one after it.
+    """Fires on the n-th epoch and on every later one.
 
     >>> from earlystop import MaxEpochs, Stopper
     >>> stopper = Stopper(MaxEpochs(2))
@@ -38,7 +38,7 @@ class TimeLimit(Rule):
     """Fires when the elapsed time reaches `seconds`.
 
     The core has no clock: the time since the run began, in seconds, is a metric. Adapters add it
-    as "elapsed_seconds"; a replay takes it from the log, under the name given as `monitor`.
+    as "elapsed_seconds"; a replay reads it from the log, under the name given as `monitor`.
 
     >>> from earlystop import Stopper, TimeLimit
     >>> print(Stopper(TimeLimit(60)).step({"elapsed_seconds": 61.5}))

@@ -1,4 +1,9 @@
-"""`Patience`: stop when a metric has not improved for a number of epochs in a row."""
+"""`Patience`: stop when a metric has not improved for a number of epochs in a row.
+
+Its decisions over logged runs have a faster twin, `earlystop.replaying.patience`, which answers all
+values of patience at once. It asks this rule's `improves` and `required_wait`; change anything else
+about when the rule fires, and the twin must change with it (properties compare the two).
+"""
 
 from __future__ import annotations
 
@@ -71,14 +76,26 @@ class Patience(Rule):
             reference_epoch=where(improved, epoch, state.reference_epoch),
             wait=wait,
         )
-        return after, self._over(wait, after.reference_epoch)
+        return after, wait >= self.required_wait(after.reference_epoch)
 
-    def _over(self, wait: Any, reference_epoch: Any) -> Any:
-        """Has the wait been long enough?"""
-        over = wait >= max(self.patience, 1)
-        if self.growth:  # before the first improvement, at epoch -1, it asks for nothing
-            over = over & (wait >= self.growth * reference_epoch)
-        return over
+    def required_wait(self, reference_epoch: Any, patience: Any = None) -> Any:
+        """Checks without improvement after which the rule fires, given the last improvement.
+
+        This is the one definition: `step` asks it, and so do replay and sweep, whose closed form
+        for many values of patience stands in `earlystop.replaying.patience`.
+
+        reference_epoch: of the last improvement, counted from 0; -1 before the first.
+        patience: another than the rule's own; a number or an array.
+
+        >>> Patience("loss", 5, growth=0.5).required_wait(30)
+        15.0
+        """
+        patience = self.patience if patience is None else patience
+        wait = where(patience < 1, 1, patience)  # 0 means 1
+        if self.growth:
+            grown = self.growth * reference_epoch
+            wait = where(grown > wait, grown, wait)
+        return wait
 
     def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:
         """Does the value improve on the reference? min_delta: another than the rule's own."""

@@ -15,7 +15,7 @@ class Plateau(Rule):
     """Fires when the last `window` values have a standard deviation of at most `std`.
 
     The deviation is the population's (divided by `window`, not `window - 1`), in units of the
-    metric; equal values have one of exactly 0. A NaN or infinity among them never fires.
+    metric; that of equal values is exactly 0. With a NaN or infinity among them it never fires.
 
     >>> from earlystop import Plateau, Stopper
     >>> stopper = Stopper(Plateau("loss", window=3, std=0.01))

@@ -5,9 +5,9 @@ L. Prechelt, "Early Stopping - But When?", in Neural Networks: Tricks of the Tra
 E_opt(t) is the lowest E_va up to t. A *strip* of length k is k epochs n+1 ... n+k with n divisible
 by k.
 
-His errors are positive. To mean the same for errors of any sign, each ratio is taken to the
-magnitude of its denominator; for positive errors these are his formulas to the last bit. Scores to
-be maximised (mode "max") are taken as errors with the sign turned.
+His errors are positive. To make the criteria work for errors of any sign, each ratio here divides
+by the magnitude of its denominator; for positive errors the results equal his formulas to the last
+bit. Scores to be maximised (mode "max") are treated as errors with the sign flipped.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ class ProgressQuotient(Rule):
 
     At the end of every strip of `strip` = k epochs: GL(t) / P_k(t) > alpha, where
     P_k(t) = 1000 (sum of E_tr over the strip / (k times the lowest E_tr of the strip) - 1) is the
-    training progress in per mille. So it goes on as long as training still brings much down. Where
-    training makes no progress at all, any loss of generalisation fires.
+    training progress in per mille. So training continues while its own error still falls fast.
+    Where training makes no progress at all, any loss of generalisation fires.
 
-    monitor, train_monitor: validation and training error; both must be better in the same
+    monitor, train_monitor: validation and training error; both must improve in the same
         direction, `mode`.
 
     >>> from earlystop import ProgressQuotient, Stopper
@@ -125,7 +125,7 @@ mille; the limit is 0.04
     def _quotient(self, state: State, error: Any) -> Any:
         sum_of_strip, least = total(state.training_errors), lowest(state.training_errors)
         progress = 1000 * _excess(sum_of_strip, least, self.strip)
-        # Rounding must not make progress out of nothing, nor less than none.
+        # Rounding must not turn no progress into some, or into less than none.
         progress = where(sum_of_strip <= self.strip * least, 0.0, progress)
         return divide(generalization_loss(error, state.lowest_error), progress)
 
@@ -154,7 +154,7 @@ class ConsecutiveIncreases(Rule):
 
     Strips have `strip` = k epochs, and the ends of strips are compared: UP_1 fires at a strip's end
     t with E_va(t) > E_va(t - k), UP_s when UP_{s-1} fired at t - k and again E_va(t) > E_va(t - k).
-    The first strip has none before it, so it takes (increases + 1) * strip epochs to fire. A NaN at
+    The first strip has no predecessor, so it takes (increases + 1) * strip epochs to fire. A NaN at
     a strip's end is no rise, and nothing rises above it.
 
     >>> from earlystop import ConsecutiveIncreases, Stopper

@@ -1,4 +1,4 @@
-"""Rules that look at no metric: `Every`, `Never`, `Always`. Mostly for saving."""
+"""Rules that read no metric: `Every`, `Never`, `Always`. Mostly for saving."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Every(Rule):
 
 
 class Never(Rule):
-    """Does not fire.
+    """Never fires.
 
     >>> from earlystop import Never, Stopper
     >>> print(Stopper(Never()).step({}))

@@ -1,4 +1,4 @@
-"""Rules around a rule: `Warmup` lets it begin later, `Smoothed` lets it see a smoothed metric."""
+"""Rules around a rule: `Warmup` starts it later, `Smoothed` shows it a smoothed metric."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..language.settings import AtLeast, Count, Positive
 
 
 class Warmup(Rule):
-    """Hides the first `epochs` epochs from a rule: it begins afresh with the one after them.
+    """Hides the first `epochs` epochs from a rule, which starts with the epoch after them.
 
-    What a rule counts begins then; what it is told by number, such as a `start_from_epoch`, is
-    still counted from the first epoch of the run.
+    What the rule counts itself starts at 0 then; epochs that it is given by number, such as
+    `start_from_epoch`, are still those of the whole run.
 
     >>> from earlystop import Patience, Stopper, Warmup
     >>> stopper = Stopper(Warmup(Patience("loss", patience=1), epochs=2))
@@ -50,14 +50,14 @@ class Warmup(Rule):
 
 
 class Smoothed(Rule):
-    """Lets a rule see a smoothed metric in place of `monitor`; give `window` or `alpha`.
+    """Shows a rule a smoothed metric in place of `monitor`; pass either `window` or `alpha`.
 
-    window: the mean of the last `window` values (of all, while there are fewer).
-    alpha: the exponential mean `alpha * value + (1 - alpha) * mean before`, begun with the first
-        value; between 0 (excluded) and 1 (no smoothing).
+    window: the mean of the last `window` values (of all values, while they are fewer).
+    alpha: the exponential mean `alpha * value + (1 - alpha) * previous mean`, starting with the
+        first value; between 0 (excluded) and 1 (no smoothing).
 
-    NaN and infinities are shown to the rule as they are and left out of the mean, which they would
-    spoil for good.
+    The rule sees NaN and infinities as they are. They are left out of the mean, which they would
+    make useless for the rest of the run.
 
     >>> from earlystop import Patience, Smoothed, Stopper
     >>> stopper = Stopper(Smoothed(Patience("loss", patience=1), "loss", window=2))
@@ -78,7 +78,7 @@ class Smoothed(Rule):
 
     def validate(self) -> None:
         if (self.window is None) == (self.alpha is None):
-            raise RuleError("`Smoothed(...)` takes either `window` or `alpha`, one of the two")
+            raise RuleError("`Smoothed(...)` takes exactly one of `window` and `alpha`")
         if self.alpha is not None and self.alpha > 1:
             raise RuleError(f"`Smoothed(alpha=...)` must be at most 1, got {self.alpha!r}")
         if self.monitor not in self.rule.all_metrics:
@@ -88,15 +88,15 @@ class Smoothed(Rule):
             )
 
     @functools.cached_property
-    def needs(self) -> tuple[str, ...]:
-        # An epoch without the monitor must still reach the inner rule's other parts.
+    def metrics(self) -> tuple[str, ...]:
+        # An epoch without the monitor must still reach rules inside that read other metrics.
         return ()
 
     def init(self) -> State:
         return self.State((0.0,) * (self.window or 1), 0.0, 0, self.rule.init())
 
     def smoothed(self, state: State, metrics: Any) -> tuple[State, Any]:
-        """The averaging, one epoch on, and the metrics that the inner rule is shown."""
+        """The state with the averages of one more epoch, and the metrics that the rule is shown."""
         present = reported(metrics, (self.monitor,))
         if present is False:
             return state, metrics

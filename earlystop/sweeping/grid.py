@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from ..errors import RuleError, RuleTypeError, name_advice
 from ..language.rule import Rule
 
-__all__ = ["Axis", "apply_settings", "axes_of", "part_at", "walk"]
+__all__ = ["Axis", "apply_settings", "axes_of", "child_at", "walk"]
 
 
 class Axis(NamedTuple):
     """One axis of the grid."""
 
-    place: tuple[int, ...]  # of the part of the rule that it changes: (1,) is the second
+    path: tuple[int, ...]  # to the child that it changes: (1,) is the second, () the rule itself
     field: str
     values: list[Any]
 
@@ -24,7 +24,7 @@ def axes_of(rule: Rule, grid: Mapping[str, Iterable[Any]]) -> dict[str, Axis]:
     """The axes of a grid, by name.
 
     Raises RuleError for fields that the rule does not have, or that could be meant in several
-    places, and for axes of which one would undo the other.
+    children, and for axes of which one would undo the other.
     """
     axes = {
         name: Axis(*_axis(rule, name), _axis_values(name, values)) for name, values in grid.items()
@@ -38,41 +38,43 @@ def axes_of(rule: Rule, grid: Mapping[str, Iterable[Any]]) -> dict[str, Axis]:
     return axes
 
 
-def _places(rule: Rule, name: str) -> list[tuple[int, ...]]:
-    """Where in a rule there is a field of this name: () is the rule, (1,) its second part."""
+def _paths_to(rule: Rule, name: str) -> list[tuple[int, ...]]:
+    """The paths to all fields of this name: () is the rule, (1,) its second child."""
     if name in rule.settings:
         return [()]
     return [
-        (number, *place)
-        for number, part in enumerate(rule.children)
-        for place in _places(part, name)
+        (number, *path)
+        for number, child in enumerate(rule.children)
+        for path in _paths_to(child, name)
     ]
 
 
 def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
-    """The place and the field that an axis of the grid names."""
+    """The path and the field that an axis of the grid names."""
     *numbers, field = name.split(".")
     if numbers == [""] and field in rule.settings:  # ".workers", where sweep has such an argument
         return (), field
     if numbers:
-        place = tuple(int(number) for number in numbers if number.isdecimal())
-        part: Rule | None = rule
-        for number in place:
-            part = None if part is None or number >= len(part.children) else part.children[number]
-        if len(place) == len(numbers) and part is not None and field in part.settings:
-            return place, field
+        path = tuple(int(number) for number in numbers if number.isdecimal())
+        child: Rule | None = rule
+        for number in path:
+            child = (
+                None if child is None or number >= len(child.children) else child.children[number]
+            )
+        if len(path) == len(numbers) and child is not None and field in child.settings:
+            return path, field
         raise RuleError(
             f"`sweep`: {rule!r} has nothing called {name!r}: write "
             "'0.patience' for the patience of its first part"
         )
-    found = _places(rule, field)
+    found = _paths_to(rule, field)
     if not found:
-        known = {f for part in walk(rule) for f in part.settings}
+        known = {f for child in walk(rule) for f in child.settings}
         raise RuleError(
             f"`sweep`: {rule!r} has no field {name!r}: {name_advice(name, known, 'fields')}"
         )
     if len(found) > 1:
-        paths = ", ".join(repr(".".join([*map(str, place), field])) for place in found)
+        paths = ", ".join(repr(".".join([*map(str, path), field])) for path in found)
         raise RuleError(
             f"`sweep`: {name!r} may be any of {paths} in {rule!r}: name the one you "
             "mean, as in sweep(rule, history, **{'0.patience': [5, 10]})"
@@ -81,17 +83,17 @@ def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
 
 
 def walk(rule: Rule) -> Iterator[Rule]:
-    """A rule and all that is in it."""
+    """A rule and all rules that it is made of, from the top down."""
     yield rule
-    for part in rule.children:
-        yield from walk(part)
+    for child in rule.children:
+        yield from walk(child)
 
 
-def _with_at(rule: Rule, place: tuple[int, ...], changes: Mapping[str, Any]) -> Rule:
-    if not place:
+def _with_child_at(rule: Rule, path: tuple[int, ...], changes: Mapping[str, Any]) -> Rule:
+    if not path:
         return rule.replace(**changes)
     parts = list(rule.children)
-    parts[place[0]] = _with_at(parts[place[0]], place[1:], changes)
+    parts[path[0]] = _with_child_at(parts[path[0]], path[1:], changes)
     return rule.with_children(tuple(parts))
 
 
@@ -104,19 +106,19 @@ def _axis_values(name: str, values: Any) -> list[Any]:
 def _check_axes(rule: Rule, axes: Mapping[str, Axis]) -> None:
     """Refuse axes of which one would undo the other."""
     for (one, axis), (other, below) in itertools.permutations(axes.items(), 2):
-        value = getattr(part_at(rule, axis.place), axis.field)
+        value = getattr(child_at(rule, axis.path), axis.field)
         holds_rules = any(
             isinstance(x, Rule) for x in (value if isinstance(value, tuple) else [value])
         )
-        depth = len(axis.place)
-        inside = len(below.place) > depth and below.place[:depth] == axis.place
+        depth = len(axis.path)
+        inside = len(below.path) > depth and below.path[:depth] == axis.path
         if axis[:2] == below[:2] or (holds_rules and inside):
             raise RuleError(f"`sweep`: {one!r} and {other!r} change the same part of {rule!r}")
 
 
-def part_at(rule: Rule, place: tuple[int, ...]) -> Rule:
-    """The part of a rule at a place."""
-    for number in place:
+def child_at(rule: Rule, path: tuple[int, ...]) -> Rule:
+    """The rule at a path, from this rule down."""
+    for number in path:
         rule = rule.children[number]
     return rule
 
@@ -128,7 +130,7 @@ def apply_settings(rule: Rule, axes: Mapping[str, Axis], setting: Mapping[str, A
     """
     changes: dict[tuple[int, ...], dict[str, Any]] = {}
     for name, value in setting.items():
-        changes.setdefault(axes[name].place, {})[axes[name].field] = value
-    for place in sorted(changes, key=len, reverse=True):
-        rule = _with_at(rule, place, changes[place])
+        changes.setdefault(axes[name].path, {})[axes[name].field] = value
+    for path in sorted(changes, key=len, reverse=True):
+        rule = _with_child_at(rule, path, changes[path])
     return rule

@@ -22,10 +22,10 @@ from ignite.handlers import EarlyStopping as IgniteEarlyStopping
 from keras.callbacks import EarlyStopping as KerasEarlyStopping
 from keras.callbacks import ModelCheckpoint as KerasModelCheckpoint
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
-from peers import lightning_trainer
 from transformers import EarlyStoppingCallback, TrainerControl, TrainerState
 
 import earlystop as es
+from tests.support.lightning_trainer import lightning_trainer
 
 nan, inf = math.nan, math.inf
 

@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.checkpoints.checkpoints import read_ledger
+from earlystop.checkpoints import read_ledger
 
 nan, inf = math.nan, math.inf
 KerasEarlyStopping = keras.callbacks.EarlyStopping

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import random_history
 from hypothesis import given, settings
 
 import earlystop as es
 from earlystop.advising.candidates import default_families, families_of, patience_values
 from earlystop.advising.regret_scale import RegretScale
 from tests.advising.runs import LOSS, noisy
+from tests.support.random_rules import random_history
 from tests.support.strategies import histories
 
 # Families -------------------------------------------------------------------------------------

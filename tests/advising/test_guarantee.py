@@ -16,7 +16,7 @@ import earlystop as es
 from earlystop.advising.guarantee import Guarantee, most_that_reject
 from earlystop.advising.regret_scale import RegretScale
 from earlystop.advising.selection import Calibration
-from earlystop.sweeping.sweep import Column
+from earlystop.sweeping.columns import Column
 from tests.advising.runs import LOSS, inf, late, noisy
 
 # The promises ---------------------------------------------------------------------------------

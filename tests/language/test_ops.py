@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import earlystop as es
-from earlystop.engine.compiled import _function
+from earlystop.engine.source import Names, define, expression, operand_text
 from earlystop.language import ops
-from earlystop.language.tracing import Trace, Traced
+from earlystop.language.tape import Ref, Trace
+from earlystop.language.tracing import Traced, kind_of, operand_of
 
 nan, inf = math.nan, math.inf
 VALUES = [0.0, -0.0, 1.0, -1.0, 2.5, 5e-324, 1e308, nan, inf, -inf]
@@ -51,13 +52,13 @@ def test_numbers_lanes_and_written_out_agree_to_the_last_bit(name: str) -> None:
     with np.errstate(all="ignore"):
         lanes = operation(*columns)
     assert [bits(value) for value in np.broadcast_to(lanes, len(cases))] == numbers
-    tape = Trace()
-    stand_ins = [Traced(tape, f"a{i}", tape.kind(x)) for i, x in enumerate(cases[0])]
-    result = operation(*stand_ins)
-    lines = [f"{x.name} = {x.form.format(*map(tape.text, x.values))}" for x in tape.lines]
-    arguments = ", ".join(stand_in.name for stand_in in stand_ins)
-    body = "\n    ".join([f"def advance({arguments}):", *lines, f"return {tape.text(result)}"])
-    written = _function(body, tape.names, "<test>")
+    trace, names = Trace(), Names()
+    refs = [Ref(f"a{i}", kind_of(trace, x)) for i, x in enumerate(cases[0])]
+    result = operation(*(Traced(trace, ref) for ref in refs))
+    lines = [f"{line.result.name} = {expression(line, {}, names)}" for line in trace.lines]
+    arguments = ", ".join(ref.name for ref in refs)
+    end = f"return {operand_text(operand_of(trace, result), {})}"
+    written = define("\n    ".join([f"def advance({arguments}):", *lines, end]), names, "a test")
     assert [bits(written(*case)) for case in cases] == numbers
 
 

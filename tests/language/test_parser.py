@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from agreement import library_rules
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.language import rule as rule_module
+from earlystop.language.config import field_annotations
 from earlystop.language.parser import parse_rule, rule_signature
 from tests.support import strategies
+from tests.support.random_rules import library_rules
 
 
 @given(strategies.rules(depth=3))
@@ -111,18 +111,18 @@ def test_text_is_asked_for() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "__import__('pathlib').Path(PLACE).touch()",
-        "open(PLACE, 'w')",
-        "Patience(open(PLACE, 'w'))",
-        "Patience(__import__('os').system('touch ' + PLACE))",
-        "Never().__class__.__init__.__globals__['__builtins__']['open'](PLACE, 'w')",
-        "[Never() for _ in [open(PLACE, 'w')]]",
-        "(lambda: open(PLACE, 'w'))()",
-        "Patience(f\"{open(PLACE, 'w')}\")",
-        "Never() if open(PLACE, 'w') else Never()",
-        "(x := open(PLACE, 'w'))",
-        "Never() | open(PLACE, 'w')",
-        "exec(\"open(PLACE, 'w')\")",
+        "__import__('pathlib').Path(PATH).touch()",
+        "open(PATH, 'w')",
+        "Patience(open(PATH, 'w'))",
+        "Patience(__import__('os').system('touch ' + PATH))",
+        "Never().__class__.__init__.__globals__['__builtins__']['open'](PATH, 'w')",
+        "[Never() for _ in [open(PATH, 'w')]]",
+        "(lambda: open(PATH, 'w'))()",
+        "Patience(f\"{open(PATH, 'w')}\")",
+        "Never() if open(PATH, 'w') else Never()",
+        "(x := open(PATH, 'w'))",
+        "Never() | open(PATH, 'w')",
+        "exec(\"open(PATH, 'w')\")",
         "Rule()",
         "Patience.__init__('loss')",
         "es.stopper.Stopper(Never())",
@@ -130,10 +130,10 @@ def test_text_is_asked_for() -> None:
     ],
 )
 def test_hostile_text_does_nothing(text: str, tmp_path: Path) -> None:
-    place = tmp_path / "touched"
+    path = tmp_path / "touched"
     with pytest.raises(es.RuleError):
-        parse_rule(text.replace("PLACE", repr(str(place))))
-    assert not place.exists()
+        parse_rule(text.replace("PATH", repr(str(path))))
+    assert not path.exists()
 
 
 WORDS = [cls.__name__ for cls in library_rules()]
@@ -164,7 +164,7 @@ def test_a_signature_names_every_argument() -> None:
     for cls in library_rules():
         signature = rule_signature(cls)
         assert signature.startswith(f"{cls.__name__}(")
-        assert all(name in signature for name in rule_module._annotations(cls))
+        assert all(name in signature for name in field_annotations(cls))
 
 
 def test_the_parser_leaves_no_warning(recwarn: pytest.WarningsRecorder) -> None:

@@ -1,4 +1,4 @@
-"""The compiled steps: what a rule's `step` may not do, and that it is told so at once."""
+"""What a rule's `step` may do and what it may not, which is refused when a stopper is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import earlystop as es
-from earlystop.language.ops import (
+from earlystop.engine.scalar import compile_scalar
+from earlystop.ops import (
     any_nonfinite,
     divide,
     invert,
@@ -254,15 +255,15 @@ ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         {},
     ),
     "abs": (lambda self, s, m, e: (s, abs(m["loss"]) > 1), {}),
-    "two parts that become one": (
+    "two leaves that become one": (
         lambda self, s, m, e: (
             s._replace(a=m["loss"] * 2, b=m["loss"] * 2),
             (s.a > 1) & (s.b > 3),
         ),
         {"a": 0.0, "b": 1.0},
     ),
-    "two parts that share a change, one read after it": (share_a_change, {"a": 0.0, "b": 1.0}),
-    "a part that decides on itself": (
+    "two leaves that share a change, one read after it": (share_a_change, {"a": 0.0, "b": 1.0}),
+    "a leaf that decides on itself": (
         lambda self, s, m, e: (
             s._replace(seen=where(s.seen, m["loss"] > 1, invert(s.seen))),
             s.seen,
@@ -273,7 +274,7 @@ ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda self, s, m, e: (s._replace(count=s.count + 1), s.count > 2**31),
         {"count": 2**31 - 2},
     ),
-    "parts that change places": (
+    "leaves that swap their values": (
         lambda self, s, m, e: (s._replace(a=s.b, b=s.a + 1.0), s.a >= 2),
         {"a": 0.0, "b": 0.5},
     ),
@@ -304,7 +305,7 @@ ALLOWED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 
 
 def abs_of(value: Any) -> Any:
-    from earlystop.language.ops import absolute
+    from earlystop.ops import absolute
 
     return absolute(value)
 
@@ -342,8 +343,8 @@ def test_what_is_allowed_means_the_same_for_one_and_for_many(what: str) -> None:
 
 
 def test_the_compiled_function_can_be_read() -> None:
-    stopper = es.Stopper(es.Threshold("loss", 0.5), es.MaxEpochs(3))
-    assert stopper._advance.__doc__ == (
+    advance = compile_scalar((es.Threshold("loss", 0.5), es.MaxEpochs(3)), "raise")
+    assert advance.__doc__ == (
         "def advance(state, m, epoch):\n"
         "    s0, = state\n"
         "    t0 = m['loss']\n"

@@ -159,3 +159,15 @@ def test_files_that_the_documents_point_to_exist() -> None:
             r"`((?:earlystop|tests|benchmarks)/[\w/.]+)`", document.read_text()
         ):
             assert (ROOT / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_picture_of_the_floors_is_that_of_the_code(tmp_path: Path) -> None:
+    script = [
+        sys.executable,
+        str(ROOT / "docs" / "structure.py"),
+        "--draw",
+        str(tmp_path / "x.svg"),
+    ]
+    subprocess.run(script, check=True, cwd=ROOT)
+    drawn, kept = tmp_path / "x.svg", ROOT / "docs" / "floors.svg"
+    assert drawn.read_text() == kept.read_text(), "run `python docs/structure.py --draw`"

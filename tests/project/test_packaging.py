@@ -145,7 +145,7 @@ def test_users_get_types(installed: Path, tmp_path: Path) -> None:
             '"float"',
             '"earlystop.language.rule.AnyOf"',
             "numpy.dtype[numpy.signedinteger[",
-            '"tuple[int, bool, bool, str, fallback=earlystop.engine.stopper.Decision]"',
+            '"tuple[int, bool, bool, str, fallback=earlystop.engine.decision.Decision]"',
             'Unexpected keyword argument "patients"',
             'Property "patience" defined in "Patience" is read-only',
         ),

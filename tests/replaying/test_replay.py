@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import disagreements, random_history
 from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.support.agreement import disagreements
+from tests.support.random_rules import random_history
 from tests.support.strategies import histories, rules
 
 

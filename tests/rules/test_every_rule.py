@@ -1,4 +1,4 @@
-"""The contract: what holds for every rule there is. New rules are found by themselves."""
+"""The contract: what holds for every rule. New rules are found automatically."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import METRICS, has_parts, library_rules
 from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.engine.scalar import compile_scalar
 from earlystop.language.rule import advance
-from earlystop.language.tracing import flatten, unflatten
-from earlystop.replaying import replay as replaying
+from earlystop.language.state import flatten, unflatten
+from earlystop.replaying.decide import decide
+from earlystop.replaying.tuning import Tuning
 from tests.support.own_rule import Leap
+from tests.support.random_rules import METRICS, has_children, library_rules
 from tests.support.strategies import histories, rules, rules_of, stepped
+
+SIDE_BY_SIDE = Tuning(few_runs=0)
 
 every_rule = pytest.mark.parametrize("cls", library_rules(), ids=lambda cls: cls.__name__)
 
@@ -58,8 +62,8 @@ def test_replay_in_lanes_takes_the_decisions_of_stepping(cls: type[es.Rule], dat
         stop, save = save, stop
     history = data.draw(histories())
     stopper = es.Stopper(stop, save, on_missing="skip")
-    lanes = replaying._in_blocks(stopper, history, workers=1, progress=False)
-    one_by_one = replaying._stepped(stopper, history)
+    lanes = decide(stopper.stop, stopper.save, history, tuning=SIDE_BY_SIDE)
+    one_by_one = decide(stopper.stop, stopper.save, history)
     for run in range(len(history)):
         live = stepped(stop, save, history.records(run), on_missing="skip")
         assert outcome(live) == tuple(array[run] for array in lanes)
@@ -72,7 +76,7 @@ def test_replay_in_lanes_takes_the_decisions_of_stepping(cls: type[es.Rule], dat
 def test_compiled_steps_are_the_steps_of_the_rule(cls: type[es.Rule], data: Any) -> None:
     rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=1))
     on_missing = data.draw(st.sampled_from(["raise", "skip"]))
-    compiled = es.Stopper(rule, on_missing=on_missing)._advance
+    compiled = compile_scalar((rule, es.Never()), on_missing)
     state, epoch = rule.init(), 0
     for metrics in history.records(0):
         if on_missing == "raise" and set(metrics) != set(METRICS):
@@ -138,7 +142,7 @@ def test_a_step_changes_neither_rule_nor_state(cls: type[es.Rule], data: Any) ->
 def test_a_lane_is_not_moved_by_its_neighbours(cls: type[es.Rule], data: Any) -> None:
     rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=4))
     stopper = es.Stopper(rule, rule, on_missing="skip")
-    together = replaying._in_blocks(stopper, history, workers=1, progress=False)
+    together = decide(stopper.stop, stopper.save, history, tuning=SIDE_BY_SIDE)
     for run in range(len(history)):
         alone = es.History(
             {
@@ -150,7 +154,7 @@ def test_a_lane_is_not_moved_by_its_neighbours(cls: type[es.Rule], data: Any) ->
             },
             lengths=history.lengths[run : run + 1],
         )
-        apart = replaying._in_blocks(stopper, alone, workers=1, progress=False)
+        apart = decide(stopper.stop, stopper.save, alone, tuning=SIDE_BY_SIDE)
         assert [array[0] for array in apart] == [array[run] for array in together]
 
 
@@ -160,7 +164,7 @@ def test_an_epoch_without_the_rule_s_metrics_leaves_it_as_it_is(
     cls: type[es.Rule], data: Any
 ) -> None:
     rule = data.draw(rules_of(cls))
-    if has_parts(cls) or not rule.metrics:  # freezes its parts, or looks at no metric by name
+    if has_children(cls) or not rule.metrics:  # freezes its inner rules, or names no metric
         return
     records = data.draw(histories(max_runs=1)).records(0)
     state = rule.init()
@@ -205,8 +209,8 @@ def test_or_and_and_not_are_those_of_logic_at_epochs_that_report_all(
         if set(metrics) != set(METRICS):
             continue
         fires = []
-        for place, rule in enumerate((a, b, *composed)):
-            states[place], answer = advance(rule, states[place], metrics, epoch)
+        for index, rule in enumerate((a, b, *composed)):
+            states[index], answer = advance(rule, states[index], metrics, epoch)
             fires.append(answer)
         in_a, in_b = fires[:2]
         assert fires[2:] == [in_a or in_b, in_a and in_b, not in_a]

@@ -1,4 +1,4 @@
-"""One rank of a distributed run, for test_torch.py: goes through all cases and tells what came.
+"""One rank of a distributed run, for tests of the PyTorch adapter: runs every case, writes results.
 
 Run as `python ranks.py RANK WORLD FOLDER`; writes FOLDER/RANK.json.
 """

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from agreement import METRICS, TELLING, random_rule, random_rule_of
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.support.random_rules import METRICS, TELLING, random_rule, random_rule_of
 
 _SEEDS = st.integers(0, 2**32 - 1)
 

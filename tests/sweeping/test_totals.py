@@ -10,7 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlystop.sweeping.totals import ExactSums, over_ranges
+from earlystop.sweeping.exact_sum import ExactSums
+from earlystop.sweeping.totals import sums_over_ranges
 
 AMOUNTS = st.one_of(
     st.floats(min_value=0, allow_nan=False, allow_infinity=False),
@@ -59,4 +60,4 @@ def test_ranges_add_to_every_sum_in_them(data: list[Any]) -> None:
     assert found == [mean(values, 30) for values in wanted]
     if ranges:
         begin, end, _ = map(np.array, zip(*ranges, strict=True))
-        assert over_ranges(begin, end, None, 8).tolist() == [len(each) for each in wanted]
+        assert sums_over_ranges(begin, end, None, 8).tolist() == [len(each) for each in wanted]

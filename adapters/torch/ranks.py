@@ -1,0 +1,55 @@
+"""The ranks of torch.distributed, for `earlystop.engine.session.Session`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from earlystop.engine.ranks import Ranks, on_first
+
+__all__ = ["TorchRanks", "read_on_first"]
+
+_has_group = dist.is_initialized if dist.is_available() else bool  # bool() is False
+
+
+class TorchRanks:
+    """All ranks of the default process group; a single one where there is no group."""
+
+    @property
+    def size(self) -> int:
+        return dist.get_world_size() if _has_group() else 1
+
+    @property
+    def rank(self) -> int:
+        return dist.get_rank() if self.size > 1 else 0
+
+    def share(self, value: Any) -> Any:
+        values = [value]
+        if self.size > 1:
+            dist.broadcast_object_list(values, src=0)
+        return values[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        values = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+
+def read_on_first(ranks: Ranks, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What rank 0 reads, tensors included, on all ranks; nothing in it is executed."""
+    if ranks.size == 1:
+        return read()
+
+    def packed() -> bytes:
+        buffer = io.BytesIO()
+        torch.save(read(), buffer)
+        return buffer.getvalue()
+
+    shared = io.BytesIO(on_first(ranks, packed))
+    result: dict[str, Any] = torch.load(shared, map_location="cpu", weights_only=True)
+    return result

@@ -1,0 +1,121 @@
+"""Names of files in a folder of checkpoints: templates, what a name may be, reserved names."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import socket
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingMetricError, RuleError, name_advice
+from ..language.settings import validated
+
+__all__ = [
+    "LEDGER",
+    "LOCK",
+    "UNLISTED",
+    "checked_name",
+    "checked_template",
+    "format_name",
+    "is_temporary",
+    "temporary_name",
+    "unlisted_temporary_name",
+]
+
+LEDGER = "checkpoints.json"
+LOCK = ".checkpoints.lock"
+_NEW = ".new-"
+_HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
+UNLISTED = f".placing-{_HOST}-"  # then the process and the name
+_LONGEST = 255  # bytes that file systems allow in a name
+_LARGEST_PROCESS = 1 << 22
+
+
+def temporary_name(name: str) -> str:
+    """The name under which a file of the ledger is written."""
+    return _NEW + name
+
+
+def unlisted_temporary_name(name: str, process: int) -> str:
+    """The name under which a process writes a file that belongs to no ledger."""
+    return f"{UNLISTED}{process}-{name}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name is of a checkpoint or a ledger that was not finished."""
+    return name.startswith((_NEW, f".{LEDGER}."))
+
+
+def format_name(template: str, values: Mapping[str, Any]) -> str:
+    """The file name that a template gives for these values, which are numbers.
+
+    A field is the whole name of a value; nothing is looked up inside the value. Raises
+    MissingMetricError for a field without a value, RuleError for a name that is not a plain file
+    name.
+
+    >>> format_name("{epoch:04d}-{val/loss:.4f}.keras", {"epoch": 7, "val/loss": 0.25})
+    '0007-0.2500.keras'
+    """
+    written = []
+    for text, field, spec in _parsed(template):
+        written.append(text)
+        if field is None:
+            continue
+        if field not in values:
+            raise MissingMetricError(
+                f"the file name {template!r} asks for {field!r}: {name_advice(field, values)}"
+            )
+        try:
+            written.append(format(values[field], spec))
+        except ValueError as error:
+            raise RuleError(
+                f"the file name {template!r}: {field}={values[field]!r} cannot be written as "
+                f"{spec!r} ({error})"
+            ) from None
+    return checked_name("".join(written), template)
+
+
+def checked_template(template: str) -> str:
+    """The template, which must have a field for the epoch and give plain file names."""
+    template = validated(str, template, "Checkpoints(name=...)")
+    names = {field for _, field, _ in _parsed(template) if field is not None}
+    if "epoch" not in names:
+        raise RuleError(
+            f"`Checkpoints(name={template!r})` gives all epochs one name: put {{epoch}} into it"
+        )
+    format_name(template, {**dict.fromkeys(names, 0.5), "epoch": 0})
+    return template
+
+
+def checked_name(name: str, template: str) -> str:
+    """The name, which must be of a file directly in the folder and not reserved."""
+    reserved = name == LEDGER or name.startswith(".")
+    # Path(...).name: without what this system takes for a separator or a drive
+    if reserved or re.search(r"[/\\\x00-\x1f]", name) or name != Path(name).name:
+        raise RuleError(
+            f"the file name {template!r} gives {name!r}: it must be one plain name in the folder, "
+            f"not begin with a dot, and not be {LEDGER}"
+        )
+    if len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS))) > _LONGEST:
+        raise RuleError(f"the file name {template!r} gives one that is too long: {name!r}")
+    return name
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """The fields of a template, each with the text before it and its format."""
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise RuleError(f"the file name {template!r} is not a template: {error}") from None
+    for _, field, spec, conversion in parsed:
+        if field == "" or conversion or (spec and "{" in spec):
+            raise RuleError(
+                f"the file name {template!r}: a field is written {{name}} or {{name:format}}, "
+                "such as {epoch:04d} or {val_loss:.4f}"
+            )
+    return tuple((text, field, spec or "") for text, field, spec, _ in parsed)

@@ -1,0 +1,88 @@
+"""One file written by a caller's function, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .._files.atomic import replace, sync_file
+from .._files.deferred_close import wait_for_space
+from ..errors import CheckpointError
+from .names import UNLISTED, unlisted_temporary_name
+
+__all__ = ["explain_refusal", "write_and_name", "write_atomically"]
+
+_swept: set[Path] = set()  # folders in which this process has looked for abandoned files
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write(temporary_path)` write one file, then give it its name.
+
+    Processes that write the same file do not mix what they write: the last one's file is there,
+    whole. A half-written file of a process that was killed is deleted when another process writes
+    into its folder.
+
+    Raises CheckpointError if the disk refuses, and whatever `write` raises; an existing file is
+    unchanged then.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "a.txt", lambda path: path.write_text("all of it"))
+    ...     (Path(folder) / "a.txt").read_text()
+    'all of it'
+    """
+    wait_for_space()  # the space of earlier files may be needed
+    write_and_name(path, path.with_name(unlisted_temporary_name(path.name, os.getpid())), write)
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        _delete_abandoned(path.parent)
+
+
+def write_and_name(path: Path, temporary: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a temporary name, sync it to the disk, and give it its name."""
+    with explain_refusal(f"the checkpoint {str(path)!r} cannot be written"):
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            sync_file(temporary)
+            replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the next file takes the same temporary name
+                os.unlink(temporary)
+            raise
+
+
+def _delete_abandoned(folder: Path) -> None:
+    """Delete what processes of this machine that have ended were writing in a folder."""
+    if os.name == "nt":  # which has no harmless way to ask for a process
+        return
+    for name in os.listdir(folder):
+        found = re.match(rf"{re.escape(UNLISTED)}(\d+)-", name)
+        if found is None:
+            continue
+        try:
+            os.kill(int(found[1]), 0)
+        except ProcessLookupError:
+            with contextlib.suppress(OSError):  # the new file is written, which is what counts
+                os.unlink(folder / name)
+        except PermissionError:  # a process of another user: it is alive
+            pass
+
+
+@contextlib.contextmanager
+def explain_refusal(what: str) -> Iterator[None]:
+    """Turn an OSError into a CheckpointError that says what could not be done."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except OSError as error:
+        explained = CheckpointError(
+            f"{what}: {error.strerror or error}. What was saved before is as it was."
+        )
+        explained.errno = error.errno
+        raise explained from error

@@ -1,0 +1,83 @@
+"""The door through which metrics come in: whatever a caller reports leaves it as plain floats."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import MetricError, shortened
+
+__all__ = ["MissingAsNaN", "as_floats", "with_string_names"]
+
+
+def as_floats(metrics: Any) -> dict[str, float]:
+    """The metrics of an epoch as a new dict of plain floats.
+
+    Raises MetricError for anything but a mapping from names to single real numbers.
+
+    >>> as_floats({"loss": 1, "accuracy": True})
+    {'loss': 1.0, 'accuracy': 1.0}
+    """
+    if type(metrics) is not dict and not isinstance(metrics, Mapping):
+        raise MetricError(
+            "`step` takes the metrics of one epoch as a mapping from name to value, such as "
+            f"{{'val_loss': 0.5}}, got {shortened(metrics)}"
+        )
+    values = with_string_names(metrics)
+    for name, value in values.items():
+        if type(value) is not float:
+            values[name] = _as_float(name, value)
+    return values
+
+
+def with_string_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy whose names are of type `str` itself, fit for JSON; subclasses lose their type."""
+    for name in metrics:
+        if not isinstance(name, str):
+            raise MetricError(f"the names of metrics must be strings, got {name!r}")
+    return {str.__str__(name): value for name, value in metrics.items()}
+
+
+class MissingAsNaN(dict[str, float]):
+    """The metrics of an epoch; one that was not reported reads as NaN, as in compiled steps.
+
+    >>> MissingAsNaN({"loss": 0.5})["val_loss"]
+    nan
+    """
+
+    def __missing__(self, name: str) -> float:
+        return math.nan
+
+
+def _as_float(name: str, value: Any) -> float:
+    problem = _problem(value)
+    if not problem:
+        try:
+            return float(value)
+        except OverflowError:
+            problem = f"a {type(value).__name__} too large for a float"
+        except (TypeError, ValueError, RuntimeError) as error:
+            problem = f"{shortened(value)} ({error})"
+    raise MetricError(f"the metric {name!r} must be one real number, got {problem}")
+
+
+def _problem(value: Any) -> str:
+    """Why a value is refused although `float()` might take it; empty if it is not refused."""
+    shape = getattr(value, "shape", ())
+    if value is None:
+        return "None: leave a metric out at an epoch that does not report it"
+    if isinstance(value, (str, bytes, bytearray)):
+        return f"the text {shortened(value)}"
+    if len(shape) != 0:
+        return f"an array of shape {tuple(shape)}: reduce it to one number first"
+    if _is_complex(value):
+        return f"the complex number {value!r}: report its magnitude, or its parts as two metrics"
+    return ""
+
+
+def _is_complex(value: Any) -> bool:
+    if isinstance(value, numbers.Complex):
+        return not isinstance(value, numbers.Real)
+    return "complex" in str(getattr(value, "dtype", ""))  # 0-d arrays and tensors

@@ -1,0 +1,96 @@
+"""What it means that an epoch lacks a metric, for frameworks that do not validate every epoch.
+
+A stopper knows two answers: an error, or skip. Inside a framework neither fits by default: epochs
+without validation are normal where `fit` validates every other epoch, and a mistyped name must not
+pass for one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from ..errors import MissingMetricError, name_advice
+from ..language.settings import validated
+from ..rules import ELAPSED
+
+__all__ = ["MissingMetrics", "OnMissingMetric"]
+
+OnMissingMetric = Literal["auto", "raise", "skip"]
+
+
+class MissingMetrics:
+    """Checks the metrics of every epoch against those the rules need.
+
+    owner: the adapter's name, for messages.
+    needed: the metrics of the rules.
+    on_missing: "raise": a missing metric is always an error. "auto": it is one unless the epoch was
+        not validated, that is, unless all that is missing and nothing that was reported is a
+        validation metric; a metric that no epoch reported is an error at the end. "skip": never.
+    advice: how to have the metrics reported, for the error at the end.
+
+    >>> missing = MissingMetrics("Callback", {"val_loss"})
+    >>> missing.check({"loss": 0.5, "val_los": 0.6})
+    Traceback (most recent call last):
+        ...
+    earlystop.errors.MissingMetricError: Callback: no metric 'val_loss': the metrics there are: \
+loss, val_los; did you mean 'val_los'?
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        needed: Iterable[str],
+        on_missing: OnMissingMetric = "auto",
+        advice: str = "report it in some epochs",
+    ) -> None:
+        self.needed = frozenset(needed)
+        self._owner, self._advice = owner, advice
+        self._on_missing = validated(OnMissingMetric, on_missing, f"{owner}(on_missing=...)")
+        self._seen: set[str] = set()
+        self._warned = False
+
+    def check(self, metrics: Mapping[str, float]) -> None:
+        """Check the metrics of one epoch.
+
+        Raises MissingMetricError; warns once of the first epoch without validation.
+        """
+        if not self._seen >= self.needed:
+            self._seen.update(metrics)
+        if self._on_missing != "skip" and not self.needed <= metrics.keys():
+            self._check_missing(sorted(self.needed - metrics.keys()), metrics)
+
+    def _check_missing(self, missing: list[str], metrics: Mapping[str, float]) -> None:
+        reported = [name for name in metrics if name != ELAPSED]
+        message = f"{self._owner}: no metric {missing[0]!r}: {name_advice(missing[0], reported)}"
+        is_validated = any(map(_is_of_validation, reported))
+        is_expected = all(map(_is_of_validation, missing)) and not is_validated
+        if self._on_missing == "raise" or not is_expected:
+            raise MissingMetricError(message)
+        if not self._warned and not self._seen.issuperset(missing):
+            self._warned = True
+            warnings.warn(
+                f"{message}. Epochs without validation do not count; if no epoch has any, this is "
+                "an error at the end",
+                stacklevel=5,
+            )
+
+    def assume_reported(self) -> None:
+        """Take all metrics as reported once: a resumed run has checked them before."""
+        self._seen = set(self.needed)
+
+    def check_reported(self) -> None:
+        """Check at the end of a run that what was missing was not missing in every epoch.
+
+        Raises MissingMetricError.
+        """
+        for name in sorted(self.needed - self._seen if self._warned else ()):
+            raise MissingMetricError(
+                f"{self._owner}: no epoch reported the metric {name!r}: "
+                f"{name_advice(name, self._seen - {ELAPSED})}; {self._advice}"
+            )
+
+
+def _is_of_validation(name: str) -> bool:
+    return name.startswith("val_")

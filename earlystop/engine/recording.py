@@ -1,0 +1,127 @@
+"""Recordings: the steps of rules, run once on stand-ins, checked, and kept as data.
+
+A `Recording` is all that a target needs to know about some rules. Write a target by a walk over
+`needed_lines(recording.lines, results)`: what each line computes is in its `operation`, from what
+in its `operands`. `scalar.py` writes Python for numbers, `vector_source.py` NumPy for many runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import RuleError
+from ..language.rule import Rule, advance
+from ..language.state import flatten, is_state, same_shape, unflatten
+from ..language.tape import Kind, Line, MetricPresent, MetricValue, Operand, Ref, Trace
+from ..language.traced_metrics import TracedMetrics
+from ..language.tracing import Traced, kind_of, operand_of
+
+__all__ = ["Recording", "metrics_read", "presence_read", "record"]
+
+
+class Recording:
+    """The steps of some rules.
+
+    initial: the leaves of the rules' states before the first epoch.
+    inputs: what stands for these leaves in the lines. The number of the epoch is `epoch`.
+    lines: what the steps compute.
+    outputs: the leaves after a step.
+    answers: whether each rule fires.
+    """
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.initial: list[Any] = []
+        self.inputs: list[Ref] = []
+        self.lines = lines
+        self.outputs: list[Operand] = []
+        self.answers: list[Operand] = []
+
+    @property
+    def results(self) -> list[Operand]:
+        """The outputs, then the answers."""
+        return [*self.outputs, *self.answers]
+
+
+def metrics_read(lines: Sequence[Line]) -> frozenset[str]:
+    """The metrics whose values some lines read."""
+    operations = [line.operation for line in lines]
+    return frozenset(each.name for each in operations if isinstance(each, MetricValue))
+
+
+def presence_read(lines: Sequence[Line]) -> frozenset[str]:
+    """The metrics of which some lines ask whether they were reported."""
+    operations = [line.operation for line in lines]
+    return frozenset(each.name for each in operations if isinstance(each, MetricPresent))
+
+
+def record(
+    rules: Sequence[Rule],
+    metrics_on: Callable[[Trace], TracedMetrics],
+    same_as: Sequence[int] | None = None,
+) -> Recording:
+    """Run the steps of several rules once, on stand-ins.
+
+    metrics_on: makes the stand-in for the metrics.
+    same_as: for every leaf of the states, the leaf it always equals (by default, itself).
+
+    Raises RuleError for a step that cannot be recorded, or that returns a state of another shape
+    than `init()`.
+    """
+    trace = Trace()
+    metrics = metrics_on(trace)
+    epoch = Traced(trace, Ref("epoch", "int"))
+    recording = Recording(trace.lines)
+    for rule in rules:
+        trace.owner = type(rule).__name__
+        shape = rule.init()
+        _check_initial_state(trace, shape)
+        initial = flatten(shape)
+        first = len(recording.initial)
+        leaves = range(first, first + len(initial))
+        inputs = [
+            Ref(f"s{same_as[leaf] if same_as else leaf}", kind_of(trace, value))
+            for leaf, value in zip(leaves, initial, strict=True)
+        ]
+        state = unflatten(shape, (Traced(trace, ref) for ref in inputs))
+        after, fires = advance(rule, state, metrics, epoch)
+        recording.initial.extend(initial)
+        recording.inputs.extend(inputs)
+        recording.outputs.extend(_checked_leaves(trace, shape, after, [x.kind for x in inputs]))
+        recording.answers.append(_checked_answer(trace, fires))
+    return recording
+
+
+def _check_initial_state(trace: Trace, shape: Any) -> None:
+    if not is_state(shape):
+        raise RuleError(
+            f"`{trace.owner}.init` must give a NamedTuple of numbers and windows (tuples of "
+            f"numbers), or () for a rule that remembers nothing, got {shape!r}"
+        )
+
+
+def _checked_leaves(trace: Trace, shape: Any, state: Any, kinds: Sequence[Kind]) -> list[Operand]:
+    if not same_shape(state, shape):
+        raise RuleError(
+            f"`{trace.owner}.step` returned a state of another shape than `init()`: "
+            f"{state!r} where {shape!r} was expected"
+        )
+    leaves = flatten(state)
+    for leaf, kind in zip(leaves, kinds, strict=True):
+        after = kind_of(trace, leaf)
+        if after != kind and (after, kind) != ("int", "float"):
+            raise RuleError(
+                f"`{trace.owner}.step` turns a {kind} of its state {shape!r} into a {after}: "
+                f"let `init()` start it as a {after}"
+            )
+    return [operand_of(trace, leaf) for leaf in leaves]
+
+
+def _checked_answer(trace: Trace, fires: Any) -> Operand:
+    kind = kind_of(trace, fires)
+    if kind != "bool":
+        raise RuleError(
+            f"`{trace.owner}.step` must say whether it fires with a truth value, "
+            f"not a {kind}: end with a comparison"
+        )
+    return operand_of(trace, fires)

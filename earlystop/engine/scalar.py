@@ -1,0 +1,100 @@
+"""Recorded steps as one Python function for one live run: an expression after another, on numbers.
+
+>>> from earlystop import MaxEpochs, Threshold
+>>> print(compile_scalar((Threshold("loss", 0.5), MaxEpochs(3)), "raise").__doc__)
+def advance(state, m, epoch):
+    s0, = state
+    t0 = m['loss']
+    t2 = s0 + 1
+    return (t2,), (t0 <= 0.5), (t2 >= 3)
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..language.rule import OnMissing, Rule
+from ..language.tape import Line, MetricValue, Trace, needed_lines, refs_in
+from ..language.traced_metrics import TracedMetrics
+from .recording import Recording, record
+from .source import Names, define, expression, operand_text, template_of
+
+__all__ = ["Advance", "compile_scalar"]
+
+# (leaves of the states, metrics, epoch) -> (leaves of the next states, one answer per rule ...)
+Advance = Callable[[tuple[Any, ...], dict[str, float], int], tuple[Any, ...]]
+
+_MAX_EXPRESSION = 100  # characters
+
+
+@functools.lru_cache(maxsize=256)
+def compile_scalar(rules: tuple[Rule, ...], on_missing: OnMissing) -> Advance:
+    """The steps of several rules as one function over the leaves of their states.
+
+    With on_missing="raise" it raises KeyError for a missing metric. Raises what `record` raises.
+    """
+    all_metrics = frozenset(name for rule in rules for name in rule.all_metrics)
+    certain = all_metrics if on_missing == "raise" else frozenset()
+
+    def metrics_on(trace: Trace) -> TracedMetrics:
+        metrics = TracedMetrics(trace, certain=certain)
+        metrics.reported(tuple(certain))
+        for name in sorted(certain):  # looked up even if no step reads it, to notice its absence
+            metrics[name]
+        return metrics
+
+    recording, names = record(rules, metrics_on), Names()
+    function: Advance = define(_source(recording, names), names, f"steps of {[*rules]!r}")
+    return function
+
+
+def _source(recording: Recording, names: Names) -> str:
+    body, results = _statements(recording, names)
+    outputs, answers = results[: len(recording.outputs)], results[len(recording.outputs) :]
+    inputs = "".join(f"{ref.name}, " for ref in recording.inputs)
+    return "\n    ".join(
+        [
+            "def advance(state, m, epoch):",
+            *([f"{inputs}= state"] if inputs else []),
+            *body,
+            f"return ({''.join(f'{output},' for output in outputs)}), {', '.join(answers)}",
+        ]
+    )
+
+
+def _statements(recording: Recording, names: Names) -> tuple[list[str], list[str]]:
+    """The statements of the function, and the results as they are written after them.
+
+    A value that is used once is written where it is used: then it may not be computed at all. But
+    a metric that must be reported is always looked up.
+    """
+    look_ups = [line.result for line in recording.lines if _is_look_up(line)]
+    lines = needed_lines(recording.lines, [*recording.results, *look_ups])
+    uses = _uses(recording, lines, names)
+    texts: dict[str, str] = {}
+    body = []
+    for line in lines:
+        name, text = line.result.name, expression(line, texts, names)
+        if uses[name] == 1 and not _is_look_up(line) and len(text) < _MAX_EXPRESSION:
+            texts[name] = f"({text})"
+        else:
+            body.append(f"{name} = {text}")
+    return body, [operand_text(result, texts) for result in recording.results]
+
+
+def _is_look_up(line: Line) -> bool:
+    return isinstance(line.operation, MetricValue) and line.operation.certain
+
+
+def _uses(recording: Recording, lines: list[Line], names: Names) -> collections.Counter[str]:
+    """How often each value is written, if every line is written once."""
+    uses = collections.Counter(ref.name for ref in refs_in(tuple(recording.results)))
+    for line in lines:
+        template = template_of(line, names)
+        for index, operand in enumerate(line.operands):
+            for ref in refs_in(operand):
+                uses[ref.name] += template.count(f"{{{index}}}")
+    return uses

@@ -1,0 +1,238 @@
+"""A session: one run of a stopper inside a training framework. All adapters are built on it.
+
+An adapter turns a framework's events into these calls, and does what the decision says:
+
+    session = Session(stopper, "MyCallback")              when the run begins
+    values = session.collect(metrics)                     after each epoch: floats, elapsed time
+    decision = session.step(values)                       ... and the decision on them
+    state = session.state_dict()                          wherever the framework saves its own state
+    session.load_state_dict(state)                        where it resumes
+    session.finish()                                      when the run ends
+
+Files, models and the framework's own objects are the adapter's business; rules, time, agreement of
+ranks and state are the session's.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import weakref
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+from ..errors import MetricError, RuleTypeError, StateError
+from ..language.state import number_from_json
+from ..rules import ELAPSED
+from .decision import Decision
+from .metrics import as_floats
+from .missing import MissingMetrics, OnMissingMetric
+from .ranks import OneProcess, Ranks, agree, on_first
+from .stopper import Stopper
+from .stopwatch import Stopwatch
+
+__all__ = ["Session", "forget_decision"]
+
+_Result = TypeVar("_Result")
+_NO_METRICS: Mapping[str, Any] = {}
+
+# The last decision of each stopper that sessions share: the check, the session's key, the decision.
+_latest: weakref.WeakKeyDictionary[Stopper, tuple[Hashable, object, Decision]]
+_latest = weakref.WeakKeyDictionary()
+
+
+class Session:
+    """One run of a stopper inside a framework: time, metrics, one decision per check, state.
+
+    stopper: decides. Several sessions may share one.
+    owner: the name of the adapter that the user called, for messages.
+    on_missing: what an epoch without a metric of a rule means: see `MissingMetrics`. None leaves it
+        to the stopper, as is right for one that the user made.
+    advice: how the user has the framework report a metric, for the error when no epoch did.
+    to_floats: turns reported metrics into a new dict of floats; a framework with tensors on a
+        device brings them over all at once.
+    ranks: the processes of a distributed run; all of them make the same calls.
+    average: decide on the mean of the metrics over all ranks, not on those of rank 0.
+    stopwatch: the time of the run; without one, it starts now.
+
+    Raises RuleTypeError for anything but a Stopper.
+
+    An adapter for a framework that reports to a callback, and can be interrupted:
+
+    >>> import earlystop as es
+    >>> class Callback:
+    ...     def __init__(self, stopper):
+    ...         self.session = es.Session(stopper, "Callback")
+    ...     def on_epoch_end(self, framework, logs):
+    ...         decision = self.session.step(self.session.collect(logs))
+    ...         if decision.save:
+    ...             framework["saved"] = decision.epoch
+    ...         framework["stop"] = decision.stop
+    >>> framework, callback = {}, Callback(es.EarlyStopping("val_loss", patience=1))
+    >>> callback.on_epoch_end(framework, {"val_loss": 0.5})
+    >>> state = callback.session.state_dict()
+    >>> resumed = Callback(es.EarlyStopping("val_loss", patience=1))
+    >>> resumed.session.load_state_dict(state)
+    >>> resumed.on_epoch_end(framework, {"val_loss": 0.7})
+    >>> framework
+    {'saved': 0, 'stop': True}
+    """
+
+    def __init__(
+        self,
+        stopper: Stopper,
+        owner: str = "Session",
+        *,
+        on_missing: OnMissingMetric | None = None,
+        advice: str = "report it in some epochs",
+        to_floats: Callable[[Mapping[str, Any]], dict[str, float]] = as_floats,
+        ranks: Ranks | None = None,
+        average: bool = False,
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
+        if not isinstance(stopper, Stopper):
+            raise RuleTypeError(
+                f"`{owner}(stopper)` must be a Stopper, such as EarlyStopping('val_loss'), "
+                f"got {stopper!r}"
+            )
+        self.stopper = stopper
+        self.owner = owner
+        self.ranks: Ranks = OneProcess() if ranks is None else ranks
+        self._average = average
+        self._to_floats = to_floats
+        self._missing: MissingMetrics | None = None
+        if on_missing is not None:
+            self._missing = MissingMetrics(owner, self.needed, on_missing, advice)
+        self._key = object()
+        if stopwatch is None:
+            stopwatch = Stopwatch()
+            stopwatch.start()
+        self.stopwatch = stopwatch
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The metrics of both rules, each once."""
+        return tuple(dict.fromkeys(self.stopper.stop.all_metrics + self.stopper.save.all_metrics))
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The time since the run began, in seconds, its parts before a resumption included."""
+        return self.stopwatch.seconds
+
+    # One check -------------------------------------------------------------------------------
+
+    def collect(
+        self,
+        metrics: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] = _NO_METRICS,
+        *,
+        own: bool = False,
+    ) -> dict[str, float]:
+        """The metrics to decide on: what was reported, as floats, with the elapsed time.
+
+        metrics, more: a mapping and keywords, as users report them.
+        own: those of this rank; by default, those that all ranks decide on.
+
+        Raises MetricError for a value that is not a number, and for a metric reported twice; on
+        several ranks, on all of them.
+        """
+        if self.ranks.size > 1 and not own:
+            collect = functools.partial(self.collect, metrics, more, own=True)
+            return agree(self.ranks, collect, self._average)
+        values = self._to_floats(more if metrics is None else _joined(metrics, more))
+        if ELAPSED not in values:
+            values[ELAPSED] = self.stopwatch.seconds
+        return values
+
+    def step(self, values: dict[str, float], *, at: Hashable = None) -> Decision:
+        """Decide on the metrics of one check, as `collect` gave them.
+
+        at: the framework's number of the check. Sessions that share a stopper pass it: the first
+            of them steps the stopper, the others get the same decision.
+
+        Raises what `Stopper.step` and `MissingMetrics.check` raise; then nothing has changed.
+        """
+        if self._missing is not None:
+            self._missing.check(values)
+        if at is None:
+            return self.stopper.step(values)
+        decision = self.decision_at(at)
+        if decision is None:
+            decision = self.stopper.step(values)
+            _latest[self.stopper] = at, self._key, decision
+        return decision
+
+    def decision_at(self, at: Hashable) -> Decision | None:
+        """What another session with the same stopper has decided at this check; None if nothing."""
+        latest_at, key, decision = _latest.get(self.stopper, (None, None, None))
+        return decision if latest_at == at and key is not self._key else None
+
+    def finish(self) -> None:
+        """End the run: time stands still.
+
+        Raises MissingMetricError if epochs lacked a metric that no epoch reported.
+        """
+        self.stopwatch.stop()
+        if self._missing is not None:
+            self._missing.check_reported()
+
+    # State -----------------------------------------------------------------------------------
+
+    def state_dict(self, elapsed_seconds: float | None = None) -> dict[str, Any]:
+        """What it takes to go on as if never interrupted, as plain JSON data.
+
+        An adapter may add entries of its own next to these.
+
+        elapsed_seconds: the time to save, such as that of the last check; by default, that of now.
+        """
+        seconds = self.stopwatch.seconds if elapsed_seconds is None else elapsed_seconds
+        return {"elapsed_seconds": seconds, "stopper": self.stopper.state_dict()}
+
+    def load_state_dict(self, state: object) -> None:
+        """Go on where `state_dict()` was taken; what the stopwatch counts since its start is added.
+
+        Raises StateError, and changes nothing, for a state that is damaged or of other rules.
+        """
+        entries = state if isinstance(state, Mapping) else {}
+        missing = [name for name in ("elapsed_seconds", "stopper") if name not in entries]
+        if missing:
+            raise StateError(f"the state is damaged: it lacks {', '.join(missing)}")
+        seconds = number_from_json(entries["elapsed_seconds"], "elapsed_seconds")
+        if not 0 <= seconds < math.inf:
+            raise StateError(f"elapsed_seconds should be a time of at least 0, got {seconds}")
+        self.stopper.load_state_dict(entries["stopper"])
+        self.stopwatch.earlier = seconds
+        if self._missing is not None:
+            self._missing.assume_reported()
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Where the run stands, cheaply: for `restore`, when saving fails after a step."""
+        return self.stopper.snapshot(), self.stopwatch.earlier
+
+    def restore(self, snapshot: tuple[Any, ...]) -> None:
+        """Go back to a `snapshot` of this session."""
+        position, self.stopwatch.earlier = snapshot
+        self.stopper.restore(position)
+
+    # Ranks -----------------------------------------------------------------------------------
+
+    def on_first(self, action: Callable[[], _Result]) -> _Result:
+        """Do something on rank 0 only, such as writing a file; see `earlystop.engine.ranks`."""
+        return on_first(self.ranks, action)
+
+    def __repr__(self) -> str:
+        return f"Session({self.stopper!r}, {self.owner!r})"
+
+
+def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(metrics, Mapping):
+        return as_floats(metrics)  # says what is wrong
+    twice = sorted(set(metrics) & set(more))
+    if twice:
+        raise MetricError(f"reported twice in one call: {', '.join(twice)}")
+    return {**metrics, **more} if more else metrics
+
+
+def forget_decision(stopper: Stopper) -> None:
+    """Forget what sessions sharing a stopper decided last: when another run begins with it."""
+    _latest.pop(stopper, None)

@@ -1,0 +1,100 @@
+"""Generated functions: their expressions, the names they refer to, and how they are defined."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import math
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..language.tape import (
+    Computation,
+    Line,
+    MetricPresent,
+    MetricValue,
+    Operand,
+    Ref,
+    WindowItem,
+)
+
+__all__ = ["Names", "define", "expression", "operand_text", "template_of"]
+
+
+class Names:
+    """What a generated function refers to by name."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
+
+    def of(self, function: Callable[..., Any]) -> str:
+        """The name of a function, given at its first use."""
+        for name, known in self.values.items():
+            if known is function:
+                return name
+        name = f"f{len(self.values)}_{function.__name__.strip('_<>')}"
+        self.values[name] = function
+        return name
+
+
+def operand_text(operand: Operand, texts: Mapping[str, str]) -> str:
+    """An operand as it is written in a function; `texts`: how refs are written, by name."""
+    if isinstance(operand, Ref):
+        return texts.get(operand.name, operand.name)
+    if isinstance(operand, tuple):
+        return f"({', '.join(operand_text(item, texts) for item in operand)},)"
+    text = repr(operand)
+    return f"({text})" if text.startswith("-") else text
+
+
+def template_of(line: Line, names: Names) -> str:
+    """How a line is written for numbers, with {0}, {1}, ... for its operands."""
+    operation = line.operation
+    if isinstance(operation, Computation):
+        return operation.inline or _call(names.of(operation.scalar), len(line.operands))
+    if isinstance(operation, WindowItem):
+        return f"{{0}}[{operation.position}]"
+    if isinstance(operation, MetricValue):
+        name = _literal(operation.name)
+        return f"m[{name}]" if operation.certain else f"m.get({name}, nan)"
+    if isinstance(operation, MetricPresent):
+        return f"{_literal(operation.name)} in m"
+    return f"{names.of(any_nonfinite)}(m, {_literal(operation.hidden)})"
+
+
+def expression(line: Line, texts: Mapping[str, str], names: Names) -> str:
+    """A line written out for numbers."""
+    operands = [operand_text(operand, texts) for operand in line.operands]
+    return template_of(line, names).format(*operands)
+
+
+def _call(name: str, arguments: int) -> str:
+    return f"{name}({', '.join(f'{{{index}}}' for index in range(arguments))})"
+
+
+def _literal(value: object) -> str:
+    return repr(value).replace("{", "{{").replace("}", "}}")
+
+
+def any_nonfinite(metrics: Mapping[str, float], hidden: tuple[str, ...]) -> bool:
+    """What the operation `AnyNonFinite` does."""
+    return not all(math.isfinite(metrics[name]) for name in metrics if name not in hidden)
+
+
+_serial_numbers = itertools.count(1)
+
+
+def define(source: str, names: Names, title: str) -> Any:
+    """The function `advance` that the source defines; its docstring is its source.
+
+    While the function lives, `linecache` has its source, so that tracebacks and debuggers show the
+    line they are about.
+    """
+    filename = f"<earlystop {next(_serial_numbers)}: {title}>"
+    exec(compile(source, filename, "exec"), names.values)  # noqa: S102  # made from the rules alone
+    function = names.values.pop("advance")  # no cycle: its lines are forgotten with it, at once
+    function.__doc__ = source
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    weakref.finalize(function, linecache.cache.pop, filename, None).atexit = False
+    return function

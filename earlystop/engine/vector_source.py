@@ -1,0 +1,219 @@
+"""Recorded steps as one function for many runs: a NumPy operation after another, into registers.
+
+The function takes the rows of the metrics, the rows that say where they were reported, the number
+of the epoch and the registers; it returns the answers and the registers, those that hold the state
+first moved to where the next call expects them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..language.tape import (
+    Kind,
+    Line,
+    MetricPresent,
+    MetricValue,
+    Operand,
+    Ref,
+    needed_lines,
+    refs_in,
+)
+from .recording import Recording, metrics_read, presence_read
+from .registers import Registers, last_uses
+from .source import Names, define, expression, operand_text
+
+__all__ = ["VectorCode", "write_vector_code"]
+
+
+class VectorCode(NamedTuple):
+    """A function for many runs, and what its caller must provide.
+
+    kinds: of the registers. initial: what some of them hold before the first epoch, by number.
+    growth: the most by which a whole number can grow in an epoch.
+    rows: the metrics whose values are read. present: those that are asked for.
+    """
+
+    function: Any
+    kinds: list[Kind]
+    initial: dict[int, Any]
+    growth: float
+    rows: frozenset[str]
+    present: frozenset[str]
+
+
+def write_vector_code(recording: Recording, names: Sequence[str], title: str) -> VectorCode:
+    """The recorded steps for many runs; `names`: the metrics, in the order of the rows."""
+    return _Writer(recording, names).code(title)
+
+
+class _Writer:
+    """Walks the lines that matter, and writes a statement or two for each."""
+
+    def __init__(self, recording: Recording, names: Sequence[str]) -> None:
+        self._answers = recording.answers
+        self._outputs = _live_outputs(recording)
+        results = [*self._answers, *self._outputs.values()]
+        self._lines = needed_lines(recording.lines, results)
+        self._last_use = last_uses(self._lines, results)
+        self._metric_names = names
+        self._names = Names()
+        self._registers = Registers()
+        self._body: list[str] = []
+        self._slots = self._place_state(recording)
+        initial = {ref.name: x for ref, x in zip(recording.inputs, recording.initial, strict=True)}
+        self._initial = {slot: initial[name] for name, slot in self._slots.items()}
+
+    def code(self, title: str) -> VectorCode:
+        for index, line in enumerate(self._lines):
+            self._write(index, line)
+        order = self._final_order()
+        registers = [f"r{register}" for register in range(len(self._registers.kinds))]
+        answers = "".join(f"{self._text(answer)}, " for answer in self._answers)
+        source = "\n    ".join(
+            [
+                f"def advance({', '.join(['rows', 'present', 'epoch', *registers])}):",
+                *self._body,
+                f"return ({answers}), ({''.join(f'r{register}, ' for register in order)})",
+            ]
+        )
+        self._names.values.update(_numpy_functions(self._lines))
+        return VectorCode(
+            define(source, self._names, title),
+            self._registers.kinds,
+            self._initial,
+            growth_per_epoch(self._lines, self._initial.values()),
+            metrics_read(self._lines),
+            presence_read(self._lines),
+        )
+
+    def _place_state(self, recording: Recording) -> dict[str, int]:
+        """Give each part of the state that matters its register: the number, by name."""
+        kinds = {ref.name: ref.kind for ref in recording.inputs}
+        slots = {name: self._registers.take(kinds[name]) for name in self._outputs}
+        for name, slot in slots.items():
+            self._registers.hold(name, slot)
+        for name in slots:
+            if name not in self._last_use:  # written, never read
+                self._registers.release(name)
+        return slots
+
+    def _text(self, operand: Operand) -> str:
+        return operand_text(operand, self._registers.texts)
+
+    def _write(self, index: int, line: Line) -> None:
+        operation = line.operation
+        if isinstance(operation, (MetricValue, MetricPresent)):
+            # Belongs to the caller: it is read by its own name and never written to.
+            source = "rows" if isinstance(operation, MetricValue) else "present"
+            number = self._metric_names.index(operation.name)
+            self._body.append(f"{line.result.name} = {source}[{number}]")
+        elif line.ufunc == "where":
+            self._write_choice(line, self._dying(index, line))
+        else:
+            self._write_computation(line, self._dying(index, line))
+
+    def _dying(self, index: int, line: Line) -> list[str]:
+        """The values in registers that this line uses last."""
+        refs = {ref.name: ref for ref in refs_in(line.operands)}
+        return [
+            name
+            for name, ref in refs.items()
+            if self._registers.register_of(ref) is not None and self._last_use[name] == index
+        ]
+
+    def _write_choice(self, line: Line, dying: list[str]) -> None:
+        """Copy the second alternative, and the first over it where the condition holds."""
+        condition, a, b = line.operands
+        texts = [self._text(operand) for operand in line.operands]
+        others = [ref.name for ref in refs_in((condition, a))]
+        kind = line.result.kind
+        if isinstance(b, Ref) and b.name in dying and b.name not in others and b.kind == kind:
+            register = self._registers.pass_on(b.name)  # it is changed in place
+            dying.remove(b.name)
+        else:
+            register = self._registers.take(kind)
+            self._body.append(f"copyto(r{register}, {texts[2]})")
+        self._body.append(f"copyto(r{register}, {texts[1]}, where={texts[0]})")
+        for name in dying:
+            self._registers.release(name)
+        self._registers.hold(line.result.name, register)
+
+    def _write_computation(self, line: Line, dying: list[str]) -> None:
+        if line.ufunc:
+            text = ", ".join(map(self._text, line.operands))
+        else:
+            text = expression(line, self._registers.texts, self._names)
+        for name in dying:  # the result may go where an operand was
+            self._registers.release(name)
+        register = self._registers.take(line.result.kind)
+        target = f"r{register}"
+        call = f"{line.ufunc}({text}, {target})" if line.ufunc else f"copyto({target}, {text})"
+        self._body.append(call)
+        self._registers.hold(line.result.name, register)
+
+    def _final_order(self) -> list[int]:
+        """The registers as the next call expects them: each part of the state in its slot.
+
+        A change that is in no register of its own is copied into one.
+        """
+        moved: dict[int, int] = {}  # from the slot to the register that holds the change
+        taken: set[int] = set()
+        for slot, change in zip(self._slots.values(), self._outputs.values(), strict=True):
+            kind = self._registers.kinds[slot]
+            register = self._registers.register_of(change)
+            if register is None or register in taken or self._registers.kinds[register] != kind:
+                text = self._text(change)
+                register = self._registers.take(kind)
+                self._body.append(f"copyto(r{register}, {text})")
+            moved[slot] = register
+            taken.add(register)
+        kinds = self._registers.kinds
+        others: dict[Kind, list[int]] = {kind: [] for kind in kinds}
+        for register, kind in enumerate(kinds):
+            if register not in taken:
+                others[kind].append(register)
+        return [moved[i] if i in moved else others[kind].pop() for i, kind in enumerate(kinds)]
+
+
+def _live_outputs(recording: Recording) -> dict[str, Operand]:
+    """The changes of those parts of the state that the answers depend on, by name."""
+    changes = {
+        ref.name: change for ref, change in zip(recording.inputs, recording.outputs, strict=True)
+    }
+    live: dict[str, Operand] = {}
+    while True:
+        results = [*recording.answers, *live.values()]
+        wanted = {ref.name for ref in refs_in(tuple(results))}
+        for line in needed_lines(recording.lines, results):
+            wanted.update(ref.name for ref in refs_in(line.operands))
+        found = {name: change for name, change in changes.items() if name in wanted}
+        if len(found) == len(live):
+            return live
+        live = found
+
+
+def growth_per_epoch(lines: Sequence[Line], initial: Any) -> float:
+    """The most by which a whole number of the state can grow in an epoch; infinite if unclear."""
+    growth = float(sum(abs(x) for x in initial if isinstance(x, int)))
+    for line in lines:
+        if line.result.kind != "int":
+            continue
+        constants = [abs(operand) for operand in line.operands if isinstance(operand, int)]
+        if line.ufunc in ("where", "remainder"):
+            growth += sum(constants)  # they only have to fit
+            continue
+        truths = [x for x in line.operands if isinstance(x, Ref) and x.kind == "bool"]
+        if line.ufunc not in ("add", "subtract") or len(constants) + len(truths) != 1:
+            return math.inf
+        growth += sum(constants) + len(truths)
+    return growth
+
+
+def _numpy_functions(lines: Sequence[Line]) -> dict[str, Any]:
+    import numpy as np
+
+    ufuncs = {line.ufunc for line in lines} - {"", "where"}
+    return {"copyto": np.copyto, **{ufunc: getattr(np, ufunc) for ufunc in ufuncs}}

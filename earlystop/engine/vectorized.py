@@ -1,0 +1,80 @@
+"""The steps of several rules for many runs at once: a program over arrays, one item per run."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..language.rule import Rule
+from ..language.tape import Trace
+from ..language.traced_metrics import TracedMetrics
+from .merging import record_merged
+from .vector_source import VectorCode, write_vector_code
+
+__all__ = ["VectorProgram", "compile_vectorized", "vector_code"]
+
+
+class VectorProgram:
+    """The steps of several rules for many runs. Call it with one epoch after another.
+
+    The arrays it works in, its registers, are its state; `start` makes them.
+
+    metrics: how many metrics it reads.
+    """
+
+    def __init__(self, code: VectorCode, names: tuple[str, ...]) -> None:
+        self._code = code
+        self._function = code.function
+        self._rows = [name if name in code.rows else "" for name in names]
+        self._present = [name if name in code.present else "" for name in names]
+        self.metrics = len(code.rows | code.present)
+        self._registers: tuple[Any, ...] = ()
+
+    def start(self, lanes: int, epochs: int) -> None:
+        """Begin `lanes` runs, each of at most `epochs` epochs."""
+        import numpy as np
+
+        small = self._code.growth * epochs < np.iinfo(np.int32).max
+        types = {"float": np.float64, "int": np.int32 if small else np.int64, "bool": np.bool_}
+        self._registers = tuple(np.empty(lanes, types[kind]) for kind in self._code.kinds)
+        for register, value in self._code.initial.items():
+            self._registers[register].fill(value)
+
+    def keep(self, lanes: Any) -> None:
+        """Continue with these lanes only."""
+        self._registers = tuple(register[lanes] for register in self._registers)
+
+    def __call__(self, epoch: Any) -> tuple[Any, ...]:
+        """Take one epoch (see `replaying/batches.py`); return each rule's answer, an array or bool.
+
+        The arrays are valid until the next call, and must not be written to.
+        """
+        rows = [epoch.row(name) if name else None for name in self._rows]
+        present = [epoch.present(name) if name else None for name in self._present]
+        answers: tuple[Any, ...]
+        answers, self._registers = self._function(rows, present, epoch.number, *self._registers)
+        return answers
+
+
+def compile_vectorized(
+    rules: tuple[Rule, ...], names: tuple[str, ...], with_gaps: frozenset[str]
+) -> VectorProgram | None:
+    """The steps of several rules as NumPy operations; None if their states hold windows.
+
+    names: the metrics, in the order of the rows. with_gaps: those that epochs may lack.
+    """
+    code = vector_code(rules, names, with_gaps)
+    return None if code is None else VectorProgram(code, names)
+
+
+@functools.lru_cache(maxsize=256)
+def vector_code(
+    rules: tuple[Rule, ...], names: tuple[str, ...], with_gaps: frozenset[str]
+) -> VectorCode | None:
+    def metrics_on(trace: Trace) -> TracedMetrics:
+        return TracedMetrics(trace, names, certain=frozenset(names) - with_gaps)
+
+    recording = record_merged(rules, metrics_on)
+    if any(ref.kind == "window" for ref in recording.inputs):
+        return None
+    return write_vector_code(recording, names, f"many runs of {[*rules]!r}")

@@ -1,0 +1,73 @@
+"""Rules as plain JSON data: `{"Name": {settings}}`, with rules inside rules in the same form."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import RuleError, RuleTypeError
+from .config import Config, field_annotations
+from .registry import rule_named
+
+__all__ = ["rule_from_dict", "rule_to_dict"]
+
+
+def rule_to_dict(rule: Config) -> dict[str, dict[str, Any]]:
+    """The rule as plain JSON data, tagged with its name.
+
+    >>> from earlystop import Every, Warmup
+    >>> rule_to_dict(Warmup(Every(2), epochs=5))
+    {'Warmup': {'rule': {'Every': {'n': 2}}, 'epochs': 5}}
+    """
+    settings = {field: _value_to_json(value) for field, value in rule.settings.items()}
+    return {type(rule).__name__: settings}
+
+
+def rule_from_dict(data: Any) -> Any:
+    """The rule that `rule_to_dict` wrote. Raises RuleError for anything else.
+
+    >>> rule_from_dict({"Warmup": {"rule": {"Every": {"n": 2}}, "epochs": 5}})
+    Warmup(Every(2), epochs=5)
+    """
+    if not (isinstance(data, Mapping) and len(data) == 1):
+        raise RuleError(
+            f'expected a rule as {{"Name": {{settings}}}}, such as {{"MaxEpochs": {{"n": 9}}}}, '
+            f"got {data!r}"
+        )
+    ((name, settings),) = data.items()
+    cls = rule_named(name)
+    fields = field_annotations(cls)
+    if not isinstance(settings, Mapping) or set(settings) - set(fields):
+        raise RuleError(f"expected the settings of {name} ({', '.join(fields)}), got {settings!r}")
+    values = {
+        field: _value_from_json(fields[field], value, name) for field, value in settings.items()
+    }
+    try:
+        return cls.from_settings(values)
+    except (TypeError, KeyError) as error:
+        if isinstance(error, RuleTypeError):
+            raise
+        raise RuleError(f"the settings of {name} are incomplete: {error}") from error
+
+
+def _value_to_json(value: Any) -> Any:
+    if isinstance(value, Config):
+        return rule_to_dict(value)
+    if isinstance(value, tuple):
+        return [_value_to_json(item) for item in value]
+    return value
+
+
+def _value_from_json(annotation: Any, data: Any, owner: str) -> Any:
+    arguments = typing.get_args(annotation)
+    if data is not None and type(None) in arguments:
+        (annotation,) = (argument for argument in arguments if argument is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return rule_from_dict(data)
+    if typing.get_origin(annotation) is tuple:
+        if not isinstance(data, (list, tuple)):
+            raise RuleError(f"expected a list in the settings of {owner}, got {data!r}")
+        item_annotation = typing.get_args(annotation)[0]
+        return tuple(_value_from_json(item_annotation, item, owner) for item in data)
+    return data

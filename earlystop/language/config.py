@@ -1,0 +1,158 @@
+"""Frozen, validated values: what a rule is apart from its `step`.
+
+A subclass of `Config` is made a frozen dataclass as it is defined. When a value is made, each field
+is checked and brought to one form according to its annotation (see `settings.py`), so equal values
+compare, hash, print and save alike. A field annotated as `Mode` is resolved to "min" or "max" by
+the field `monitor`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import RuleError, RuleTypeError, name_advice
+from .direction import Mode, direction
+from .settings import is_value, validated
+
+if typing.TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+    from typing import Any as Self
+
+    def dataclass_transform(**_: Any) -> Any:
+        return lambda cls: cls
+
+
+__all__ = ["Config", "field_annotations"]
+
+
+@dataclass_transform(frozen_default=True)
+class Config:
+    """Base of frozen values whose fields are checked.
+
+    A subclass that is `abstract` only serves others as their base.
+    """
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        if not abstract:
+            dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        for field, annotation in field_annotations(type(self)).items():
+            value = getattr(self, field)
+            if annotation == Mode:
+                object.__setattr__(self, "_given_mode", value)
+                value = direction(vars(self)["monitor"], value, name)
+            else:
+                value = validated(annotation, value, f"{name}({field}=...)")
+            object.__setattr__(self, field, value)
+        self.validate()
+
+    def validate(self) -> None:
+        """Check what concerns several fields together; raise RuleError if they do not fit."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values, in order.
+
+        >>> from earlystop import MaxEpochs
+        >>> MaxEpochs(100).settings
+        {'n': 100}
+        """
+        return {field: getattr(self, field) for field in field_annotations(type(self))}
+
+    def replace(self, **changes: Any) -> Self:
+        """The same value with other settings; mode="auto" is resolved again for another monitor.
+
+        >>> from earlystop import Patience
+        >>> Patience("val_loss", 5).replace(monitor="val_accuracy")
+        Patience('val_accuracy', patience=5, mode='max')
+        """
+        settings = self.settings
+        for field in changes:
+            if field not in settings:
+                known = name_advice(field, settings, "fields")
+                raise RuleTypeError(f"`{type(self).__name__}` has no field {field!r}: {known}")
+        if hasattr(self, "_given_mode"):
+            settings["mode"] = self._given_mode
+        return self.from_settings({**settings, **changes})
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The value with these settings, whether its class takes them by name or as items.
+
+        >>> from earlystop import NonFinite
+        >>> NonFinite.from_settings({"monitors": ("loss", "val_loss")})
+        NonFinite('loss', 'val_loss')
+        """
+        if cls.__init__.__code__.co_flags & inspect.CO_VARARGS:
+            (field,) = field_annotations(cls)
+            return cls(*settings[field])
+        return cls(**settings)
+
+    def _set_items(self, items: tuple[Any, ...]) -> None:
+        """What `__init__` does in a class that takes the items of its one field as arguments."""
+        (field,) = field_annotations(type(self))
+        object.__setattr__(self, field, items)
+        self.__post_init__()
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return isinstance(other, Config) and self.settings == other.settings
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.settings.values()))
+
+    def __repr__(self) -> str:
+        shown = []
+        for position, field in enumerate(_dataclass_fields(type(self))):
+            value = getattr(self, field.name)
+            if position == 0:
+                shown.append(repr(value))
+            elif value != field.default:
+                shown.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _dataclass_fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a subclass of Config, which type checkers do not know to be a dataclass."""
+    return dataclasses.fields(cls)
+
+
+_annotations: dict[type[Config], dict[str, Any]] = {}
+
+
+def field_annotations(cls: type[Config]) -> dict[str, Any]:
+    """The annotations of the fields, in order, resolved once per class.
+
+    >>> from earlystop import Best
+    >>> list(field_annotations(Best))
+    ['monitor', 'mode', 'min_delta']
+    """
+    if cls not in _annotations:
+        _annotations[cls] = _resolved_annotations(cls)
+    return _annotations[cls]
+
+
+def _resolved_annotations(cls: type[Config]) -> dict[str, Any]:
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise RuleError(
+            f"the annotations of the rule {cls.__name__} cannot be read ({error}): "
+            "import the names they use at the top of the module"
+        ) from error
+    names = [field.name for field in _dataclass_fields(cls)]
+    for name in names:
+        if not is_value(hints[name]):
+            raise RuleError(f"`{cls.__name__}.{name}` must be a value: a tuple, not a list")
+    if Mode in hints.values() and "monitor" not in names:
+        raise RuleError(f"`{cls.__name__}` has a mode, so it needs a field called `monitor`")
+    return {name: hints[name] for name in names}

@@ -1,0 +1,82 @@
+"""The rules by name: what a saved rule, or a rule written as text, is looked up in.
+
+A rule enters as its class is defined. Names are unique, because saved states tell rules by them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import RuleError, name_advice
+
+__all__ = ["check_name", "preserved", "register", "registered", "rule_named", "rule_names"]
+
+_rules: dict[str, type[Any]] = {}
+
+
+def register(cls: type[Any]) -> None:
+    """Enter a class of rules under its name."""
+    _rules[cls.__name__] = cls
+
+
+def check_name(cls: type[Any]) -> None:
+    """Raise RuleError if another class of rules has this name already."""
+    name, known = cls.__name__, _rules.get(cls.__name__)
+    if known is None:
+        return
+    if all("<locals>" in each.__qualname__ for each in (cls, known)):
+        return  # both are defined anew whenever a function is called
+    known_path, path = (f"{each.__module__}.{each.__qualname__}" for each in (known, cls))
+    if known_path != path:
+        raise RuleError(
+            f"there is a rule called {name!r} already ({known_path}): saved states tell rules "
+            "by name, so choose another"
+        )
+
+
+def registered() -> tuple[type[Any], ...]:
+    """All classes of rules, in the order of their definition.
+
+    >>> from earlystop import Patience
+    >>> Patience in registered()
+    True
+    """
+    return tuple(_rules.values())
+
+
+def rule_named(name: str) -> type[Any]:
+    """The class of rules of this name. Raises RuleError, listing the known names, if unknown."""
+    cls = _rules.get(name)
+    if cls is None:
+        known = name_advice(str(name), _rules, "rules")
+        raise RuleError(
+            f"there is no rule called {name!r}: {known} (a rule of your own must be imported first)"
+        )
+    return cls
+
+
+def rule_names() -> list[str]:
+    """The names of all rules, in alphabetical order."""
+    return sorted(_rules)
+
+
+@contextlib.contextmanager
+def preserved() -> Iterator[None]:
+    """Forget, at the end of the block, the rules that were defined in it: for tests.
+
+    >>> from earlystop import Rule
+    >>> with preserved():
+    ...     class Brief(Rule):
+    ...         def step(self, state, metrics, epoch):
+    ...             return state, True
+    >>> "Brief" in rule_names()
+    False
+    """
+    before = dict(_rules)
+    try:
+        yield
+    finally:
+        _rules.clear()
+        _rules.update(before)

@@ -1,0 +1,105 @@
+"""The stand-in for the metrics of a check, which a recorded `step` reads in place of a mapping."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ..errors import RuleError
+from .tape import AnyNonFinite, MetricPresent, MetricValue, Trace
+from .tracing import traced
+
+__all__ = ["TracedMetrics", "traced_step"]
+
+
+class TracedMetrics:
+    """Stands for the metrics of a check.
+
+    names: all metrics that any check may report; None: not known in advance.
+    certain: those that every check reports.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        names: Sequence[str] | None = None,
+        certain: frozenset[str] = frozenset(),
+    ) -> None:
+        self.trace, self._names, self._certain = trace, names, certain
+        self._replaced: dict[str, Any] = {}
+        self._asked: set[str] = set()
+
+    def for_rule(self, names: tuple[str, ...]) -> TracedMetrics:
+        """The same metrics for a rule that may read those of these names."""
+        other = copy.copy(self)
+        other._asked = set(names)
+        return other
+
+    def reported(self, names: tuple[str, ...]) -> Any:
+        self._asked.update(names)
+        present: Any = True
+        for name in names:
+            present = present & self._present(name)
+        return present
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._asked:
+            self.trace.refuse(
+                f"reads the metric {name!r}, which is not among its monitors",
+                "keep the name in a field called `monitor` or `..._monitor`, or ask "
+                "`reported(metrics, (name,))` first",
+            )
+        return self._replaced[name] if name in self._replaced else self._value(name)
+
+    def _refuse_dict_use(self, *_: Any, **__: Any) -> NoReturn:
+        self.trace.refuse(
+            "goes through the metrics, or asks whether one is there",
+            "read those you name, with `metrics[name]`; ask `reported(metrics, (name,))`",
+        )
+
+    __iter__ = __contains__ = __len__ = get = items = keys = values = _refuse_dict_use
+
+    def replaced(self, name: str, value: Any) -> TracedMetrics:
+        other = copy.copy(self)
+        other._replaced = {**self._replaced, name: value}
+        return other
+
+    def any_nonfinite(self) -> Any:
+        hidden = tuple(self._replaced)
+        if self._names is None:
+            found = traced(self.trace, AnyNonFinite(hidden), "bool")
+        else:
+            found = self._any_bad({n: self._value(n) for n in self._names if n not in hidden})
+        return found | self._any_bad(self._replaced)
+
+    def _any_bad(self, values: dict[str, Any]) -> Any:
+        found: Any = False
+        for name, value in values.items():
+            bad = value - value != 0.0
+            found = found | (self._present(name) & bad)
+        return found
+
+    def _present(self, name: str) -> Any:
+        if name in self._certain:
+            return True
+        if self._names is not None and name not in self._names:
+            return False
+        return traced(self.trace, MetricPresent(name), "bool")
+
+    def _value(self, name: str) -> Any:
+        if self._names is not None and name not in self._names:
+            return math.nan
+        return traced(self.trace, MetricValue(name, name in self._certain), "float")
+
+
+def traced_step(rule: Any, state: Any, metrics: TracedMetrics, epoch: Any) -> tuple[Any, Any]:
+    """A rule's step on stand-ins; it may read the metrics of its rule and no others."""
+    trace = metrics.trace
+    outer, trace.owner = trace.owner, type(rule).__name__
+    result = rule.step(state, metrics.for_rule(rule.metrics), epoch)
+    trace.owner = outer
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise RuleError(f"`{type(rule).__name__}.step` must return (state, fires), got {result!r}")
+    return result

@@ -1,0 +1,111 @@
+"""References: what `Patience` rules compare with on each lane, and since which epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...rules import Patience
+from ..batches import Epoch, RunBatch
+from ..tuning import DEFAULT, Tuning
+
+__all__ = ["ReferenceTracker"]
+
+
+class ReferenceTracker:
+    """Follows the references of rules that differ only in `min_delta` and `baseline`.
+
+    A *track* is a rule on a lane. Arrays have shape (tracks,): all lanes of the first rule, then
+    all lanes of the second, and so on.
+
+    value, epoch: the reference of each track and the epoch that set it; before the first
+        improvement, the epoch before the rule starts.
+    improved: the tracks that improve at the current epoch: their numbers or, if they are many, a
+        boolean mask.
+    plain: a tracker of the same rule without `min_delta` and `baseline`, or None. An epoch that
+        improves on the reference of one of these rules is better than all epochs before it: had one
+        of them been as good, it would have improved on the reference of its time, which was no
+        harder to beat. So only tracks whose plain reference improves have to be compared. (For a
+        relative margin rounding might break this, so there `plain` is None.)
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Patience],
+        plain: ReferenceTracker | None,
+        batch: RunBatch,
+        tuning: Tuning = DEFAULT,
+    ) -> None:
+        self.rules, self.plain, self.monitor = rules, plain, rules[0].monitor
+        self.start = min(rules[0].start_from_epoch, batch.longest)
+        self.lanes = len(batch)
+        self.value = np.repeat([rule.init().reference for rule in rules], self.lanes)
+        self.epoch = np.full(len(self.value), self.start - 1, dtype=np.int32)
+        self.improved: Any = np.empty(0, dtype=np.intp)
+        self._improved_lanes = self.improved  # the lane of each, unless `improved` is a mask
+        self._min_delta = np.array([[rule.min_delta] for rule in rules])
+        self._many_share = tuning.many_share
+
+    def compare(self, epoch: Epoch) -> None:
+        """Find the tracks that improve at an epoch."""
+        if epoch.number < self.start:
+            return
+        row = epoch.row(self.monitor)
+        if self.plain is not None and self.plain.improved.dtype != np.bool_:
+            self._compare_lanes(row, self.plain.improved)
+        else:
+            self._compare_all(row, epoch.inside)
+
+    def _compare_lanes(self, row: Any, lanes: Any) -> None:
+        references = self.by_rule(self.value).take(lanes, axis=1)
+        improves = self.rules[0].improves(row[lanes], references, self._min_delta)
+        rule, which = improves.nonzero()
+        self._improved_lanes = lanes[which]
+        self.improved = self._improved_lanes + rule * self.lanes
+
+    def _compare_all(self, row: Any, inside: Any) -> None:
+        improves = np.empty((len(self.rules), self.lanes), dtype=np.bool_)
+        for rule, value, result in zip(self.rules, self.by_rule(self.value), improves, strict=True):
+            result[:] = rule.improves(row, value)
+        if inside is not None:
+            improves &= inside
+        tracks = improves.ravel()
+        if np.count_nonzero(tracks) > self._many_share * len(tracks):
+            self.improved = tracks
+            return
+        self.improved = self._improved_lanes = tracks.nonzero()[0]
+        if len(self.rules) > 1:
+            self._improved_lanes = self.improved % self.lanes
+
+    def update(self, epoch: Epoch) -> None:
+        """Let the tracks that improve take the epoch as their reference."""
+        tracks = self.improved
+        if not len(tracks) or epoch.number < self.start:
+            return
+        row = epoch.row(self.monitor)
+        if tracks.dtype == np.bool_:
+            np.copyto(self.by_rule(self.value), row, where=self.by_rule(tracks))
+            np.copyto(self.epoch, epoch.number, where=tracks)
+        else:
+            self.value[tracks] = row[self._improved_lanes]
+            self.epoch[tracks] = epoch.number
+
+    def keep(self, lanes: Any) -> None:
+        """Drop all other lanes."""
+        tracks = self.tracks_of(lanes)
+        self.lanes = len(lanes)
+        self.value, self.epoch = self.value[tracks], self.epoch[tracks]
+
+    def by_rule(self, array: Any) -> Any:
+        """An array over tracks with a row for each rule."""
+        return array.reshape(len(self.rules), -1)
+
+    def tracks_of(self, lanes: Any) -> Any:
+        """The tracks of lanes: numbers for numbers, a mask for a mask."""
+        if len(self.rules) == 1:
+            return lanes
+        if lanes.dtype == np.bool_:
+            return np.concatenate([lanes] * len(self.rules))
+        return (np.arange(0, len(self.value), self.lanes)[:, None] + lanes).ravel()

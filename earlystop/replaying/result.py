@@ -1,0 +1,208 @@
+"""`Replay`: what rules would have done on every run of a history."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._plots import Kind, plotter
+from ..engine.decision import Decision
+from ..engine.stopper import Stopper
+from ..errors import RuleError
+from ..history import Bools, History
+from ..language.rule import OnMissing, Rule
+from ..rules import Best, Never
+from .decide import decide
+from .regret import regret_of, values_at
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Replay"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Replay:
+    """What a stop rule and a save rule would have done on every run of a history.
+
+    epochs: shape (runs,), int64: how many epochs each run would have lasted.
+    stopped: shape (runs,), bool: the stop rule ended it; else its log did.
+    saved_epoch: shape (runs,), int64: the last epoch saved, counted from 0; -1 for none.
+    stop, save, on_missing, history: what was replayed.
+
+    >>> from earlystop import History, MaxEpochs, replay
+    >>> result = replay(MaxEpochs(2), History({"loss": [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]}))
+    >>> result
+    Replay(MaxEpochs(2): 2 of 2 runs stopped, 4 of 6 epochs used)
+    >>> len(result), result.decisions("run 1")[1].reason
+    (2, '2 epochs have been run')
+    """
+
+    epochs: npt.NDArray[np.int64]
+    stopped: Bools
+    saved_epoch: npt.NDArray[np.int64]
+    stop: Rule
+    save: Rule
+    on_missing: OnMissing
+    history: History = field(repr=False)
+
+    def decisions(self, run: int | str) -> list[Decision]:
+        """The decisions on one run, by number or name: the very ones that stepping gives.
+
+        Raises HistoryError for a run that there is not.
+        """
+        stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
+        made: list[Decision] = []
+        for metrics in self.history.iter_records(run):
+            made.append(stopper.step(metrics))
+            if stopper.stopped:
+                break
+        return made
+
+    @property
+    def best(self) -> Floats:
+        """The value that was kept: of the save rule's monitor, where last saved, shape (runs,).
+
+        NaN where nothing was saved. Raises RuleError if the save rule is no `Best`.
+        """
+        runs = np.arange(len(self))
+        return values_at(self.history, self._best_rule.monitor, self.saved_epoch, runs)
+
+    @functools.cached_property
+    def whole_log(self) -> Replay:
+        """The same history with nothing stopped: what there was to be kept, by plain comparison.
+
+        Raises RuleError if the save rule is no `Best`.
+        """
+        best = self._best_rule.replace(min_delta=0.0)
+        outcome = decide(Never(), best, self.history)
+        return Replay(*outcome, Never(), best, "skip", self.history)
+
+    @functools.cached_property
+    def regret(self) -> Floats:
+        """How much worse `best` is than the best of the whole log, shape (runs,).
+
+        At least 0, in the metric's unit; infinite where a run was stopped before anything was
+        saved, NaN where its log has no best. Raises RuleError if the save rule is no `Best`.
+        """
+        return regret_of(self.best, self.whole_log.best, self._best_rule.mode)
+
+    @property
+    def share_saved(self) -> float:
+        """The share of all logged epochs that would have been saved."""
+        return 1 - int(self.epochs.sum()) / max(int(self.history.lengths.sum()), 1)
+
+    @property
+    def known_regret(self) -> Floats:
+        """The regret of the runs whose log has a best; of none if the save rule is no `Best`."""
+        if not isinstance(self.save, Best):
+            return np.empty(0)
+        known: Floats = self.regret[~np.isnan(self.regret)]
+        return known
+
+    def summary(self) -> dict[str, Any]:
+        """What the rule did, over all runs; None for what cannot be told.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
+        >>> replay(EarlyStopping("loss", patience=1), history).summary()["mean_regret"]
+        1.0
+        """
+        regret = self.known_regret
+        return {
+            "rule": repr(self.stop),
+            "save": repr(self.save),
+            "runs": len(self),
+            "stopped": int(self.stopped.sum()),
+            "logged": int(self.history.lengths.sum()),
+            "epochs": int(self.epochs.sum()),
+            "share_saved": self.share_saved,
+            "mean_regret": math.fsum(regret) / len(regret) if len(regret) else None,
+            "max_regret": float(regret.max()) if len(regret) else None,
+        }
+
+    @property
+    def _best_rule(self) -> Best:
+        if not isinstance(self.save, Best):
+            raise RuleError(
+                f"which epoch is best cannot be told by save={self.save!r}: replay with "
+                "save=Best('val_loss')"
+            )
+        return self.save
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """One row a run, as columns: name, epochs logged and used, stopped, saved epoch.
+
+        With a `Best` as save rule, the best value and the regret, too. `pandas.DataFrame(
+        result.to_dict())` makes a frame of it.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [[3.0, 4.0, 1.0]]})
+        >>> replay(EarlyStopping("loss", patience=1), history).to_dict()
+        {'run': ['run 0'], 'logged': [3], 'epochs': [2], 'stopped': [True], 'saved_epoch': [0], \
+'best': [3.0], 'regret': [2.0]}
+        """
+        columns: dict[str, list[Any]] = {"run": list(self.history.names)}
+        columns["logged"] = self.history.lengths.tolist()
+        for name in ("epochs", "stopped", "saved_epoch"):
+            columns[name] = getattr(self, name).tolist()
+        if isinstance(self.save, Best):
+            columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
+        return columns
+
+    def plot(
+        self,
+        *others: Replay,
+        run: int | str | None = None,
+        kind: Kind = "auto",
+        metrics: Sequence[str] = (),
+        labels: Sequence[str] | None = None,
+        ax: Any = None,
+    ) -> Figure:
+        """Draw what the rule did, beside other rules over the same history if there are any.
+
+        One run: its monitor, the best of its log, and where each rule stops and what it keeps. Up
+        to 25 runs: a row each. More: how much of the runs each rule uses and gives up, as shares of
+        runs; with a `Best` as save rule.
+
+        others: replays of other rules over the very same history.
+        run: the one to draw, by number or name.
+        kind: "curve" (of one run), "rows" or "distribution"; "auto" as above.
+        metrics: others to draw beside the monitor, in "curve".
+        labels: what to call the rules, one a replay; as they are written, if left out.
+        ax: matplotlib axes to draw on, instead of a new figure: one; for "rows" one or two, for
+            "distribution" two.
+
+        Gives the matplotlib figure: `result.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        install "earlystop[plot]"`.
+
+        Raises RuleError for arguments that make no sense, HistoryError for a run and
+        MissingMetricError for a metric that there is not, ImportError without matplotlib.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [3.0, 2.0, 2.5, 2.6, 1.0]})
+        >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
+        >>> figure = one.plot(two)
+        >>> figure.axes[0].get_title(loc="left")
+        'run 0: 5 epochs logged'
+        """
+        draw: Callable[..., Figure] = plotter("plot_replays")
+        return draw([self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __repr__(self) -> str:
+        used, logged = int(self.epochs.sum()), int(self.history.lengths.sum())
+        return (
+            f"Replay({self.stop!r}: {int(self.stopped.sum())} of {len(self)} runs stopped, "
+            f"{used} of {logged} epochs used)"
+        )

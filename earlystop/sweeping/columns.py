@@ -1,0 +1,33 @@
+"""`Column`: what one setting of a sweep did on some runs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..history import Bools
+
+__all__ = ["Column", "empty_columns"]
+
+
+class Column(NamedTuple):
+    """What a setting did; arrays of shape (runs,).
+
+    epochs: epochs used. stopped: the rule ended the run, else its log did.
+    best_epoch: the best epoch up to then, -1 for none. best: its value, NaN for none.
+    regret: how much worse that is than the best of the whole log.
+    """
+
+    epochs: npt.NDArray[Any]
+    stopped: Bools
+    best_epoch: npt.NDArray[Any]
+    best: npt.NDArray[np.float64]
+    regret: npt.NDArray[np.float64]
+
+
+def empty_columns(settings: int, runs: int) -> Column:
+    """Columns above each other, to be filled: arrays of shape (settings, runs)."""
+    types = Column("int64", "bool", "int64", "float64", "float64")  # type: ignore[arg-type]
+    return Column(*(np.empty((settings, runs), each) for each in types))

@@ -1,0 +1,96 @@
+"""Sums of floats without rounding: the same whatever the order and the parts.
+
+A float64 is a whole number times 2**-1074, so it can be added up as one, in digits of 28 bits.
+int64 has room for the sums of 2**34 such digits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ExactSums"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_BITS = 28
+_LOWEST = -1074
+
+
+class ExactSums:
+    """Sums of floats, several side by side, without rounding.
+
+    The values are finite and at least 0.
+    """
+
+    def __init__(self, sums: int) -> None:
+        # The digits of the first sum, then the differences of each sum from the one before it. The
+        # first column is digit number `_lowest`; columns are added as they are needed.
+        self._changes = np.zeros((sums + 1, 0), dtype=np.int64)
+        self._lowest = 0
+
+    def _column(self, digit: int) -> Ints:
+        """The column of a digit, with a row for each sum."""
+        if not self._changes.shape[1]:
+            self._lowest = digit
+        below = max(self._lowest - digit, 0)
+        above = max(digit - self._lowest - self._changes.shape[1] + 1, 0)
+        if below or above:
+            self._changes = np.pad(self._changes, ((0, 0), (below, above)))
+            self._lowest -= below
+        return self._changes[:, digit - self._lowest]
+
+    def add(self, index: int, values: Floats) -> None:
+        """Add values to one of the sums."""
+        self.add_ranges(np.full(len(values), index), np.full(len(values), index + 1), values)
+
+    def add_ranges(self, begin: Ints, end: Ints, values: Floats) -> None:
+        """Add each value to the sums from `begin` up to before `end`."""
+        if not len(values):
+            return
+        first, rows = int(begin.min()), int(end.max()) - int(begin.min()) + 1
+        begin, end = begin - first, end - first
+        digit = (int(np.frexp(values.max())[1]) - _LOWEST) // _BITS
+        while values.any():
+            unit = _LOWEST + _BITS * digit
+            digits = np.floor(_scaled(values, -unit))
+            values = values - _scaled(digits, unit)
+            # The weights are floats, which are exact up to 2**53.
+            changes = np.bincount(begin, digits, rows) - np.bincount(end, digits, rows)
+            self._column(digit)[first : first + rows] += changes.astype(np.int64)
+            digit -= 1
+
+    def _digits(self) -> npt.NDArray[np.int64]:
+        digits: Ints = np.cumsum(self._changes, axis=0)[:-1]
+        return digits
+
+    def merge(self, other: ExactSums, indices: Ints) -> None:
+        """Add the sums of another to those of these indices, all different."""
+        for digit, values in enumerate(other._digits().T, start=other._lowest):
+            column = self._column(digit)
+            column[indices] += values
+            column[indices + 1] -= values
+
+    def means(self, counts: Ints) -> Floats:
+        """Each sum divided by its count, rounded once; NaN for a count of 0."""
+        digits = self._digits()
+        used = np.flatnonzero(digits.any(axis=0))
+        if not len(used):
+            return np.where(counts > 0, 0.0, np.nan)
+        lowest = int(used[0])
+        powers = np.array([1 << _BITS * (digit - lowest) for digit in used.tolist()], dtype=object)
+        sums = digits[:, used].astype(object) @ powers
+        # Sums and counts are Python integers times a power of 2, and Python rounds their quotient
+        # correctly.
+        power = _LOWEST + _BITS * (self._lowest + lowest)
+        means = np.full(len(counts), np.nan)
+        some = counts > 0
+        over = sums[some] * (1 << max(power, 0))
+        means[some] = over / (counts[some].astype(object) * (1 << max(-power, 0)))
+        return means
+
+
+def _scaled(values: Floats, exponent: int) -> Floats:
+    """The values times a power of 2; a plain product is faster, where there is such a float."""
+    return values * 2.0**exponent if abs(exponent) < 1000 else np.ldexp(values, exponent)

@@ -1,0 +1,151 @@
+"""The work of a sweep: groups of settings, over batches of runs of one history after another."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._parallel import in_order, progress_bar
+from ..errors import HistoryError, RuleTypeError
+from ..history import History
+from ..history.history import unreported
+from ..language.rule import OnMissing
+from ..replaying.batches import Runs, batches_of, run_numbers
+from ..replaying.missing import require_reported
+from ..replaying.tuning import DEFAULT, Tuning
+from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task
+
+__all__ = ["SweepJob"]
+
+Ints = npt.NDArray[np.int64]
+Parts = Iterable[tuple[Runs, Outcome]]
+
+
+class SweepJob:
+    """Everything that a sweep has to work out. It can be worked out again, if histories allow it.
+
+    lengths, names: of the runs of each history read so far; names are None where none were given.
+    """
+
+    def __init__(
+        self,
+        histories: Iterable[History],
+        plan: Plan,
+        on_missing: OnMissing,
+        workers: int,
+        progress: bool,
+        tuning: Tuning = DEFAULT,
+    ) -> None:
+        self._histories, self._plan, self._on_missing = histories, plan, on_missing
+        self._workers, self._progress, self.tuning = workers, progress, tuning
+        self.monitors = tuple(dict.fromkeys(group.best.monitor for group in plan.groups))
+        self.repeatable = not isinstance(histories, Iterator)
+        self.lengths: list[Ints] = []
+        self.names: list[tuple[str, ...] | None] = []
+
+    def outcomes(self) -> Iterator[tuple[Runs, Outcome]]:
+        """What some settings did on some runs, part by part, until all is worked out."""
+        total = None
+        if isinstance(self._histories, Sequence):
+            self._require(_reported(self._histories))  # known before any work
+            runs = sum(history.runs for history in self._histories)
+            total = runs * sum(group.settings for group in self._plan.groups)
+        bar = None
+        if self._progress:
+            bar = progress_bar("sweep", total=total, unit="run", unit_scale=True)
+        try:
+            for first, parts in in_order(self._tasks(), self._workers):
+                for part, outcome in parts:
+                    done = len(run_numbers(part)) * outcome.settings
+                    yield _shifted(part, first), outcome
+                    del outcome  # let go of it before the next one is worked out
+                    if bar is not None:
+                        bar.update(done)
+        finally:
+            if bar is not None:
+                bar.close()
+
+    def _tasks(self) -> Iterator[Callable[[], tuple[int, Parts]]]:
+        before, names = self.lengths, self.names
+        self.lengths, self.names = [], []
+        first = 0
+        for number, history in enumerate(self._checked_histories()):
+            self.lengths.append(history.lengths)
+            self.names.append(history.given_names)
+            if before and not _equal(before[number : number + 1], self.lengths[-1:]):
+                break
+            for runs in batches_of(history.runs, self.tuning):
+                for group in self._plan.groups:
+                    for task in group.tasks(history, runs):
+                        yield functools.partial(self._done, task, group, history, first)
+            first += history.runs
+        if before and not _equal(before, self.lengths):
+            self.lengths, self.names = before, names
+            raise HistoryError(
+                "`sweep`: the histories are not what they were when they were read first: what is "
+                "iterated over must give the same ones again (or be a list, or an iterator)"
+            )
+
+    def _checked_histories(self) -> Iterator[History]:
+        """The histories; together they must report every required metric."""
+        reported: set[str] = set()
+        for history in self._histories:
+            reported |= _reported([history])
+            yield history
+        self._require(reported)
+
+    def _require(self, reported: set[str]) -> None:
+        if not reported:
+            raise HistoryError("`sweep` needs at least one history, got none")
+        for name, owner in self._plan.required.items():
+            if name not in reported:
+                raise unreported(name, owner, reported)
+
+    def _done(
+        self, task: Task, group: FamilyGroup | RuleGroup, history: History, first: int
+    ) -> tuple[int, Parts]:
+        parts = self._parts(task, group, history)
+        return first, parts if self._workers == 1 else list(parts)  # on this worker's thread
+
+    def _parts(
+        self, task: Task, group: FamilyGroup | RuleGroup, history: History
+    ) -> Iterator[tuple[Runs, Outcome]]:
+        parts = task()
+        while True:
+            with np.errstate(all="ignore"):
+                part = next(parts, None)
+            if part is None:
+                return
+            if self._on_missing == "raise":
+                for metrics, epochs in part[1].epochs_used():
+                    names = dict.fromkeys((*metrics, *group.best.all_metrics))
+                    require_reported(tuple(names), history, epochs, part[0], self.tuning)
+            yield part
+            del part
+
+
+def _shifted(runs: Runs, first: int) -> Runs:
+    """The same runs, counted from the first of all histories."""
+    if isinstance(runs, slice):
+        return slice(first + runs.start, first + runs.stop)
+    return runs + first
+
+
+def _equal(one: Sequence[Ints], other: Sequence[Ints]) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
+def _reported(histories: Iterable[Any]) -> set[str]:
+    """The metrics that some epoch reports."""
+    found: set[str] = set()
+    for history in histories:
+        if not isinstance(history, History):
+            raise RuleTypeError(
+                f"`sweep` takes a History, or several, got {type(history).__name__} among them"
+            )
+        found.update(filter(history.reports, history.metrics))
+    return found

@@ -1,0 +1,250 @@
+"""`Sweep`: what every setting of a grid would have done on every run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._plots import plotter
+from ..errors import HistoryError, RuleError
+from ..history import Bools
+from ..language.rule import Rule
+from ..replaying.batches import Runs, slices, subset
+from .arrow import arrow_stream
+from .columns import Column, empty_columns
+from .jobs import SweepJob
+from .knee import find_knee
+from .plan import Outcome
+from .quantiles import quantile
+from .totals import Totals
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Sweep"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Sweep:
+    """What every setting of a grid would have done on every run.
+
+    settings: a list of dicts, the product of the grid in its order.
+    monitors: the metrics by which the best is told, one in most cases.
+    epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), made when first
+        asked for. The summaries (`mean_epochs`, ...) do without them.
+
+    >>> from earlystop import History, Patience, sweep
+    >>> table = sweep(Patience("loss"), History({"loss": [[3.0, 4.0, 1.0]]}), patience=[1, 2])
+    >>> table
+    Sweep(Patience('loss', mode='min'): 2 settings of patience, 1 run)
+    >>> table.best.tolist(), table.share_saved.round(2).tolist()
+    ([[3.0], [1.0]], [0.33, 0.0])
+    >>> table.to_dict()["mean_regret"]
+    [2.0, 0.0]
+    """
+
+    def __init__(self, rule: Rule, settings: list[dict[str, Any]], job: SweepJob) -> None:
+        self.rule, self.settings = rule, settings
+        self.monitors = job.monitors
+        self._job, self._tuning = job, job.tuning
+        self._totals = Totals(len(settings))
+        self._kept: list[tuple[Runs, Outcome]] | None = []
+        kept_bytes = 0
+        for runs, outcome in job.outcomes():
+            outcome.add_to(self._totals)
+            kept_bytes += outcome.nbytes
+            if kept_bytes > self._tuning.kept_bytes:
+                self._kept = None
+            if self._kept is not None:
+                self._kept.append((runs, outcome))
+            del outcome
+        self.lengths: Ints = np.concatenate(job.lengths)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the runs; a run without one is called by its number."""
+        names: list[str] = []
+        for lengths, given in zip(self._job.lengths, self._job.names, strict=True):
+            first = len(names)
+            names.extend(given or (f"run {first + run}" for run in range(len(lengths))))
+        return tuple(names)
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return len(self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+    def __repr__(self) -> str:
+        axes = ", ".join(self.settings[0])
+        settings = f"{len(self)} setting{'s' if len(self) != 1 else ''}"
+        runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
+        return f"Sweep({self.rule!r}: {settings} of {axes}, {runs})"
+
+    def columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
+        """What each of these settings did on some of the runs, part by part."""
+        if self._kept is None and not self._job.repeatable:
+            raise HistoryError(
+                "the histories came from an iterator, which is used up, and what each run did was "
+                "too much to keep: for arrays and quantiles pass `sweep` a list, or an object that "
+                "can be iterated over again"
+            )
+        for runs, outcome in self._job.outcomes() if self._kept is None else self._kept:
+            for setting, lanes, column in outcome.columns(wanted):
+                yield setting, subset(runs, lanes), column
+
+    @functools.cached_property
+    def _arrays(self) -> Column:
+        """All columns: arrays of shape (settings, runs)."""
+        table = empty_columns(len(self.settings), self.runs)
+        for setting, runs, column in self.columns(range(len(self.settings))):
+            for array, part in zip(table, column, strict=True):
+                array[setting, runs] = part
+        return table
+
+    @property
+    def epochs(self) -> Ints:
+        """How many epochs each run would have lasted, int64, shape (settings, runs)."""
+        return self._arrays.epochs
+
+    @property
+    def stopped(self) -> Bools:
+        """Whether the rule ended the run, else its log did, shape (settings, runs)."""
+        return self._arrays.stopped
+
+    @property
+    def best_epoch(self) -> Ints:
+        """The best epoch up to the stop, by plain comparison; -1: none, shape (settings, runs)."""
+        return self._arrays.best_epoch
+
+    @property
+    def best(self) -> Floats:
+        """The value at the best epoch; NaN for none, shape (settings, runs)."""
+        return self._arrays.best
+
+    @property
+    def regret(self) -> Floats:
+        """How much worse `best` is than the best of the whole log: at least 0, the metric's unit.
+
+        Infinite where a run was stopped before it had any best, NaN where its log has none.
+        """
+        return self._arrays.regret
+
+    @property
+    def mean_epochs(self) -> Floats:
+        """Epochs used, the mean over runs, shape (settings,)."""
+        means: Floats = self._totals.epochs / self.runs
+        return means
+
+    @property
+    def share_saved(self) -> Floats:
+        """The share of all logged epochs that would have been saved, shape (settings,)."""
+        shares: Floats = 1 - self._totals.epochs / max(int(self.lengths.sum()), 1)
+        return shares
+
+    @functools.cached_property
+    def mean_regret(self) -> Floats:
+        """Regret, the mean over the runs whose log has a best, shape (settings,).
+
+        The mean of all runs, rounded once: it does not depend on how they were taken.
+        """
+        means = self._totals.mean_regret()
+        means.flags.writeable = False
+        return means
+
+    @functools.cached_property
+    def knee(self) -> int | None:
+        """The number of the setting beyond which more epochs bring little; None: there is none.
+
+        Mean epochs and mean regret are both scaled to go from 0 to 1, from the cheapest setting to
+        the cheapest of those with the least regret; the knee is the setting that lies farthest
+        below the straight line between these two (the chord of Satopaa et al., "Finding a
+        'Kneedle' in a Haystack", 2011). There is none where no setting lies below it. A setting
+        with an infinite regret takes no part.
+
+        >>> from earlystop import History, Patience, sweep
+        >>> history = History({"loss": [[9.0, 5.0, 2.0, 2.1, 1.9, 2.0, 2.0, 2.0, 1.8, 2.0]]})
+        >>> sweep(Patience("loss"), history, patience=range(1, 10)).knee
+        1
+        """
+        return find_knee(self.mean_epochs, self.mean_regret)
+
+    def quantile_epochs(self, q: float) -> Floats:
+        """Epochs used, a quantile over runs, shape (settings,).
+
+        Raises RuleError for a quantile that is not from 0 to 1.
+        """
+        return self._quantiles("epochs", q)
+
+    def quantile_regret(self, q: float) -> Floats:
+        """Regret, a quantile over the runs whose log has a best, shape (settings,).
+
+        Raises RuleError for a quantile that is not from 0 to 1.
+        """
+        return self._quantiles("regret", q)
+
+    def _quantiles(self, name: str, q: float) -> Floats:
+        if not isinstance(q, (int, float)) or not 0 <= q <= 1:
+            raise RuleError(f"`quantile_{name}(q)` must be one number from 0 to 1, got {q!r}")
+        result = np.empty(len(self.settings))
+        for chunk in slices(
+            len(self.settings), max(1, self._tuning.quantile_bytes // (8 * self.runs))
+        ):
+            rows = np.empty((chunk.stop - chunk.start, self.runs))
+            for setting, runs, column in self.columns(range(chunk.start, chunk.stop)):
+                rows[setting - chunk.start, runs] = getattr(column, name)
+            result[chunk] = [quantile(row, float(q)) for row in rows]
+        return result
+
+    def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
+        """Draw the trade-off: mean regret over mean epochs used, with the knee marked.
+
+        A line follows the axis of the grid with the most values; there is one for every combination
+        of the others. Where these are more than seven, the settings are dots, and the line goes
+        through those that no other beats in both.
+
+        band: quantiles over runs between which the regret is shaded; None for no shade.
+        ax: matplotlib axes to draw on, instead of a new figure.
+
+        Gives the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        install "earlystop[plot]"`.
+
+        Raises RuleError for arguments that make no sense, ImportError without matplotlib, and
+        HistoryError for a band where the quantiles are not to be had (see `sweep`).
+
+        >>> from earlystop import History, Patience, sweep
+        >>> table = sweep(Patience("loss"), History({"loss": [3.0, 4.0, 1.0]}), patience=[1, 2])
+        >>> table.plot().axes[0].get_xlabel()
+        'mean epochs used'
+        """
+        draw: Callable[..., Figure] = plotter("plot_sweep")
+        return draw(self, band=band, ax=ax)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """One row a setting, as columns: the settings, mean epochs, share saved, mean regret.
+
+        `pandas.DataFrame(table.to_dict())` makes a frame of it. What takes Arrow data takes the
+        sweep as it is: `polars.DataFrame(table)`, `pyarrow.table(table)`,
+        `pandas.DataFrame.from_arrow(table)` (pandas 3 or later).
+        """
+        columns: dict[str, list[Any]] = {
+            name: [setting[name] for setting in self.settings] for name in self.settings[0]
+        }
+        for name in ("mean_epochs", "share_saved", "mean_regret"):
+            columns[name] = getattr(self, name).tolist()
+        return columns
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """`to_dict` for what takes Arrow data, such as `polars.DataFrame(table)`.
+
+        Rules among the settings are written as text. Raises ImportError without pyarrow.
+        """
+        return arrow_stream(self.to_dict(), requested_schema)

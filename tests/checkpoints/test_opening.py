@@ -1,0 +1,100 @@
+"""Opening a folder: who may, what is found there, and which settings make sense."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import earlystop as es
+from earlystop import Checkpoints
+
+from .runs import names, save_all, writer
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_second_run_is_refused_unless_it_resumes(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True) as checkpoints:
+        save_all(checkpoints, [2.0, 1.0, 3.0])
+    with pytest.raises(es.CheckpointError, match=r"\(last epoch 2, best epoch 1\): pass resume"):
+        Checkpoints(tmp_path, "{epoch}.txt")
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True) as checkpoints:
+        assert [entry.epoch for entry in checkpoints.entries] == [1, 2]
+        assert checkpoints.last is not None
+        assert checkpoints.last.metrics == {"loss": 3.0}
+        checkpoints.save(writer(3), epoch=3)
+    assert names(tmp_path) == {"1.txt", "3.txt"}
+
+
+def test_two_runs_at_a_time_are_refused_resuming_or_not(tmp_path: Path) -> None:
+    code = (
+        "import sys, earlystop as es\n"
+        "try: es.Checkpoints(sys.argv[1], resume=True)\n"
+        "except es.CheckpointError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with Checkpoints(tmp_path):
+        for resume in (True, False):
+            with pytest.raises(es.CheckpointError, match=r"in use by this process.*close"):
+                Checkpoints(tmp_path / "." / "", resume=resume)
+        output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert f"in use by process {os.getpid()} on" in output.stdout
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert output.stdout == ""
+
+
+def test_a_lock_ends_with_the_object_too(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    del checkpoints
+    again = Checkpoints(tmp_path)
+    again.close()
+    again.close()
+    with pytest.raises(es.CheckpointError, match="are closed"):
+        again.save(writer(0), epoch=0)
+
+
+def test_files_that_are_not_of_the_run_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / ".hidden").write_text("mine")
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_last=0) as checkpoints:
+        save_all(checkpoints, [3.0, 2.0, 1.0])
+    Checkpoints(tmp_path, "{epoch}.txt", resume=True)
+    assert names(tmp_path) == {"notes.txt", ".hidden", "2.txt"}
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "0.txt").write_text("mine")
+    with Checkpoints(tmp_path, "{epoch}.txt") as checkpoints:
+        with pytest.raises(es.CheckpointError, match=r"0\.txt' that is not of this run"):
+            checkpoints.save(writer(0), epoch=0)
+        checkpoints.save(writer(1), epoch=1)
+    assert (tmp_path / "0.txt").read_text() == "mine"
+
+
+def test_a_listed_file_that_somebody_deleted_is_forgotten(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_every=1) as checkpoints:
+        save_all(checkpoints, [3.0, 2.0, 4.0])
+    (tmp_path / "1.txt").unlink()
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True) as checkpoints:
+        assert checkpoints.best is not None
+        assert checkpoints.best.epoch == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"keep_best": 0}, "`Checkpoints\\(keep_best=...\\)` must be a whole number of at least 1"),
+        ({"keep_last": -1}, "keep_last=...\\)` must be a whole number of at least 0, got -1"),
+        ({"keep_every": 0}, "keep_every=...\\)` must be a whole number of at least 1, got 0"),
+        ({"keep_best": 2}, "`Checkpoints\\(keep_best=2\\)` needs a metric"),
+        ({"monitor": "gap"}, "`Checkpoints\\(mode=...\\)`: whether 'gap'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: Any, text: str, tmp_path: Path) -> None:
+    with pytest.raises(es.RuleError, match=text):
+        Checkpoints(tmp_path, **settings)

@@ -1,0 +1,172 @@
+"""Which checkpoints are kept: by the policy alone, and by a folder."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earlystop import Checkpoints
+from earlystop.checkpoints import Checkpoint, read_ledger
+from earlystop.checkpoints.retention import Retention, newest_best
+
+from .runs import content, names, save_all, writer
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, {3, 6}),
+        ({"keep_last": 0}, {3}),
+        ({"keep_last": 3}, {3, 4, 5, 6}),
+        ({"keep_last": 0, "keep_best": 3, "monitor": "loss"}, {1, 3, 5}),
+        ({"keep_last": 0, "keep_best": 2, "monitor": "loss", "mode": "max"}, {0, 3, 6}),
+        ({"keep_last": 0, "keep_every": 3}, {2, 3, 5}),
+    ],
+)
+def test_what_is_kept(settings: dict[str, Any], kept: set[int], tmp_path: Path) -> None:
+    losses = [5.0, 3.0, 4.0, 1.0, 4.0, 3.0, 6.0]
+    with Checkpoints(tmp_path, "{epoch}.txt", **settings) as checkpoints:
+        save_all(checkpoints, losses)
+        assert {entry.epoch for entry in checkpoints.entries} == kept
+        assert names(tmp_path) == {f"{epoch}.txt" for epoch in kept}
+        assert checkpoints.entries == read_ledger(tmp_path)
+        assert checkpoints.best_path is not None
+        assert checkpoints.best_path.read_text() == content(3)
+
+
+def test_each_of_the_last_finds_the_best_of_its_time(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_last=2) as checkpoints:
+        save_all(checkpoints, [3.0, 4.0, 2.0])
+        assert [entry.epoch for entry in checkpoints.entries] == [0, 1, 2]
+        checkpoints.rewind(1)
+        assert checkpoints.best is not None
+        assert checkpoints.best.epoch == 0
+        assert names(tmp_path) == {"0.txt", "1.txt"}
+        checkpoints.rewind(5)
+        checkpoints.rewind(-1)
+        assert checkpoints.best is checkpoints.last is checkpoints.best_path is None
+        assert checkpoints.last_path is None
+
+
+def test_an_epoch_that_would_not_be_kept_is_not_written(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_last=0) as checkpoints:
+        paths = save_all(checkpoints, [2.0, 3.0, 1.0, 1.0])
+        assert [path and path.name for path in paths] == ["0.txt", None, "2.txt", None]
+        assert not checkpoints.wants(epoch=4, metrics={"loss": 9})
+        assert checkpoints.wants(epoch=4, best=True)
+
+
+def test_of_equal_ones_the_earlier_is_kept_and_a_nan_is_not_among_the_best(tmp_path: Path) -> None:
+    losses = [math.nan, 2.0, 1.0, 1.0, 1.0, math.inf]
+    with Checkpoints(tmp_path, monitor="loss", keep_best=2, keep_last=0) as checkpoints:
+        save_all(checkpoints, losses, best=False)
+        assert [entry.epoch for entry in checkpoints.entries] == [2, 3]
+
+
+@given(
+    losses=st.lists(st.integers(0, 5).map(float) | st.just(math.nan), max_size=12),
+    k=st.integers(1, 4),
+    last=st.integers(0, 3),
+    every=st.none() | st.integers(1, 4),
+)
+def test_what_is_kept_is_what_a_look_back_over_the_whole_run_would_keep(
+    losses: list[float], k: int, last: int, every: int | None
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Checkpoints(
+            folder, monitor="loss", keep_best=k, keep_last=last, keep_every=every
+        ) as checkpoints,
+    ):
+        save_all(checkpoints, losses)
+        ranked = sorted((x, epoch) for epoch, x in enumerate(losses) if x == x)[:k]
+        expected = {epoch for _, epoch in ranked}
+        for end in range(len(losses) - last, len(losses)):
+            before = [(x, epoch) for epoch, x in enumerate(losses[: end + 1]) if x == x]
+            expected |= {end, *([min(before)[1]] if before else [])} if end >= 0 else set()
+        expected |= {e for e in range(len(losses)) if every and (e + 1) % every == 0}
+        assert {entry.epoch for entry in checkpoints.entries} == expected
+
+
+def test_a_state_is_kept_without_a_file_too(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_last=2) as checkpoints:
+        checkpoints.save(writer(0), epoch=0, best=True, state={"at": 0})
+        for epoch in (1, 2, 3):
+            assert checkpoints.save(None, epoch=epoch, state={"at": epoch}) is None
+        assert [entry.state for entry in checkpoints.entries] == [{"at": x} for x in (0, 2, 3)]
+        assert checkpoints.last_path == tmp_path / "0.txt"
+
+
+# The policy alone -------------------------------------------------------------------------------
+
+LOSSES = [5.0, 3.0, 4.0, 1.0, 4.0, 3.0, 6.0]  # the best so far at epochs 0, 1 and 3
+
+
+def listed(losses: list[float], files: bool = True) -> tuple[Checkpoint, ...]:
+    """What a ledger that forgets nothing lists of a run with these losses."""
+    entries: list[Checkpoint] = []
+    lowest = math.inf
+    for epoch, loss in enumerate(losses):
+        entries.append(Checkpoint(epoch, "x" if files else None, loss < lowest, {"loss": loss}))
+        lowest = min(lowest, loss)
+    return tuple(entries)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        (Retention(), [3, 6]),
+        (Retention(keep_last=0), [3]),
+        (Retention(keep_last=5), [1, 2, 3, 4, 5, 6]),  # 2 is one of the last, 1 was its best
+        (Retention(keep_last=9), [0, 1, 2, 3, 4, 5, 6]),
+        (Retention(keep_last=0, keep_every=2), [1, 3, 5]),  # 1-based: epochs 2, 4 and 6
+        (Retention(keep_last=0, keep_best=3, monitor="loss", mode="min"), [1, 3, 5]),
+        (Retention(keep_last=0, keep_best=2, monitor="loss", mode="max"), [0, 3, 6]),
+        (Retention(keep_last=0, keep_best=2, monitor="other", mode="min"), [3]),
+    ],
+)
+def test_the_policy_keeps_these_of_seven_epochs(policy: Retention, kept: list[int]) -> None:
+    assert [entry.epoch for entry in policy.retained(listed(LOSSES))] == kept
+
+
+def test_the_best_come_first_and_one_without_a_file_is_not_ranked() -> None:
+    policy = Retention(keep_best=4, monitor="loss", mode="min")
+    assert [entry.epoch for entry in policy.ranked(listed(LOSSES))] == [3, 1, 5, 2]
+    assert policy.ranked(listed(LOSSES, files=False)) == []
+    assert policy.ranked(listed([math.nan, math.inf, -math.inf])) == [
+        Checkpoint(2, "x", True, {"loss": -math.inf})
+    ]
+
+
+@given(
+    losses=st.lists(st.integers(0, 5).map(float) | st.just(math.nan), max_size=12),
+    policy=st.builds(
+        Retention,
+        keep_best=st.integers(1, 4),
+        keep_last=st.integers(0, 4),
+        keep_every=st.none() | st.integers(1, 4),
+        monitor=st.just("loss"),
+        mode=st.sampled_from(["min", "max"]),
+    ),
+)
+def test_forgetting_as_the_run_goes_keeps_what_forgetting_at_its_end_keeps(
+    losses: list[float], policy: Retention
+) -> None:
+    entries = listed(losses)
+    kept: tuple[Checkpoint, ...] = ()
+    for entry in entries:
+        kept = policy.retained((*kept, entry))
+    assert kept == policy.retained(entries)
+    assert policy.retained(kept) == kept
+    assert newest_best(kept) == newest_best(entries)
+
+
+def test_nothing_is_kept_of_nothing() -> None:
+    assert Retention(keep_last=3).retained(()) == ()
+    assert newest_best(()) is None

@@ -1,0 +1,196 @@
+"""Recordings and the functions written from them: what they say, and how they are found again."""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from typing import Any
+
+import numpy as np
+import pytest
+
+import earlystop as es
+from earlystop.engine.merging import record_merged
+from earlystop.engine.recording import Recording, metrics_read, presence_read, record
+from earlystop.engine.registers import Registers, last_uses
+from earlystop.engine.scalar import compile_scalar
+from earlystop.engine.source import Names, define
+from earlystop.engine.vectorized import compile_vectorized
+from earlystop.language.ops import Operation
+from earlystop.language.tape import Ref, Trace, needed_lines
+from earlystop.language.traced_metrics import TracedMetrics
+
+NAMES = ("loss", "val_loss")
+
+
+def recording_of(*rules: es.Rule, certain: tuple[str, ...] = NAMES) -> Recording:
+    return record(rules, lambda trace: TracedMetrics(trace, NAMES, frozenset(certain)))
+
+
+class OneEpoch:
+    """An epoch of a history with two runs, all of whose metrics are reported."""
+
+    def __init__(self, number: int, **metrics: list[float]) -> None:
+        self.number, self._metrics = number, metrics
+
+    def row(self, name: str) -> Any:
+        return np.array(self._metrics[name])
+
+    def present(self, name: str) -> bool:
+        return True
+
+
+# What a recording says ----------------------------------------------------------------------------
+
+
+def test_a_recording_is_data_about_the_steps() -> None:
+    recording = recording_of(es.Best("loss", min_delta=0.5), es.MaxEpochs(3))
+    assert recording.initial == [float("inf"), 0]
+    assert [(ref.name, ref.kind) for ref in recording.inputs] == [("s0", "float"), ("s1", "int")]
+    assert [ref.kind for ref in recording.answers] == ["bool", "bool"]
+    assert [line.ufunc for line in recording.lines] == [
+        "",  # the metric
+        *("add", "less", "where"),  # Best
+        *("add", "greater_equal"),  # MaxEpochs
+    ]
+
+
+def test_a_recording_tells_which_metrics_it_reads_and_which_may_be_missing() -> None:
+    lines = recording_of(es.Threshold("loss", 1), certain=()).lines
+    assert (metrics_read(lines), presence_read(lines)) == ({"loss"}, {"loss"})
+    lines = recording_of(es.Threshold("loss", 1)).lines
+    assert (metrics_read(lines), presence_read(lines)) == ({"loss"}, set())
+    assert metrics_read(recording_of(es.NonFinite()).lines) == set(NAMES)
+    assert metrics_read(recording_of(es.MaxEpochs(3)).lines) == set()
+
+
+def test_a_metric_is_read_once_whichever_rules_look_at_it() -> None:
+    recording = recording_of(es.Threshold("loss", 1), es.Diverged("loss", 9), es.Best("loss"))
+    assert sum(line.ufunc == "" for line in recording.lines) == 1
+
+
+def test_only_the_lines_that_results_depend_on_are_needed() -> None:
+    recording = recording_of(es.Threshold("loss", 1), es.Diverged("val_loss", 9))
+    assert metrics_read(needed_lines(recording.lines, recording.answers[:1])) == {"loss"}
+    assert needed_lines(recording.lines, [True]) == []
+
+
+def test_parts_of_the_state_that_are_always_equal_are_one() -> None:
+    rules = [es.GeneralizationLoss("loss", alpha=alpha) for alpha in (1, 2, 3)]
+    merged = record_merged(rules, lambda trace: TracedMetrics(trace, NAMES, frozenset(NAMES)))
+    assert [ref.name for ref in merged.inputs] == ["s0"] * 3
+    rules = [es.Best("loss", min_delta=min_delta) for min_delta in (0, 0, 1)]
+    merged = record_merged(rules, lambda trace: TracedMetrics(trace, NAMES, frozenset(NAMES)))
+    assert [ref.name for ref in merged.inputs] == ["s0", "s0", "s2"]
+
+
+def test_a_program_for_many_runs_reads_only_what_its_rules_look_at() -> None:
+    program = compile_vectorized((es.Threshold("val_loss", 1.0),), NAMES, frozenset())
+    assert program is not None
+    assert program.metrics == 1
+    program.start(lanes=2, epochs=1)
+    (fires,) = program(OneEpoch(0, val_loss=[0.5, 1.5]))
+    assert fires.tolist() == [True, False]
+    assert compile_vectorized((es.Plateau("loss", 2, 0.1),), NAMES, frozenset()) is None
+
+
+# Registers ----------------------------------------------------------------------------------------
+
+
+def test_a_register_is_used_again_when_nothing_needs_its_value() -> None:
+    registers = Registers()
+    first = registers.take("float")
+    registers.hold("t0", first)
+    assert registers.take("float") != first
+    registers.release("t0")
+    assert registers.take("bool") != first
+    assert registers.take("float") == first
+    assert registers.kinds == ["float", "float", "bool"]
+
+
+def test_a_value_held_in_a_register_is_written_by_its_number() -> None:
+    registers, ref = Registers(), Ref("t7", "float")
+    assert (registers.register_of(ref), registers.texts) == (None, {})
+    registers.hold("t7", registers.take("float"))
+    assert (registers.register_of(ref), registers.texts) == (0, {"t7": "r0"})
+    assert (registers.pass_on("t7"), registers.register_of(ref), registers.texts) == (0, None, {})
+
+
+def test_results_are_used_after_all_lines() -> None:
+    recording = recording_of(es.Best("loss"))
+    metric, improved, _ = (line.result.name for line in recording.lines)
+    assert last_uses(recording.lines, []) == {metric: 2, "s0": 2, improved: 2}
+    assert last_uses(recording.lines, recording.answers)[improved] == 3
+
+
+# Where generated lines are found ------------------------------------------------------------------
+
+
+def _fail(value: float) -> float:
+    raise ZeroDivisionError("of the operation itself")
+
+
+failing = Operation(_fail)
+
+
+class Failing(es.Rule):
+    """A rule with an operation of its own that fails when it runs."""
+
+    monitor: str
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        return state, failing(metrics[self.monitor]) > 3
+
+
+def test_a_traceback_shows_the_line_of_the_generated_function() -> None:
+    stopper = es.Stopper(Failing("loss"))
+    with pytest.raises(ZeroDivisionError) as caught:
+        stopper.step({"loss": 1.0})
+    text = "".join(traceback.format_exception(caught.value))
+    assert "steps of [Failing('loss'), Never()]>" in text
+    assert "return (), ((f2_fail(t0)) > 3), False" in text
+
+
+def test_a_traceback_shows_the_line_of_the_generated_function_for_many_runs() -> None:
+    program = compile_vectorized((Failing("loss"),), NAMES, frozenset())
+    assert program is not None
+    program.start(lanes=2, epochs=1)
+    with pytest.raises(ZeroDivisionError) as caught:
+        program(OneEpoch(0, loss=[1.0, 2.0]))
+    text = "".join(traceback.format_exception(caught.value))
+    assert "many runs of [Failing('loss')]>" in text
+    assert "copyto(r0, f2_fail(t0))" in text
+
+
+def test_functions_of_equal_rules_have_files_of_their_own() -> None:
+    rules = (es.MaxEpochs(3),)
+    functions = [compile_scalar(rules, on_missing) for on_missing in ("raise", "skip")]
+    assert len({function.__code__.co_filename for function in functions}) == 2
+
+
+def test_the_lines_of_a_function_are_forgotten_with_it() -> None:
+    source = "def advance(x):\n    return x"
+    function = define(source, Names(), "a test")
+    filename = function.__code__.co_filename
+    assert linecache.getline(filename, 2).strip() == "return x"
+    del function
+    assert filename not in linecache.cache
+
+
+def test_lines_are_not_kept_for_more_functions_than_are_kept() -> None:
+    def cached() -> int:
+        return sum(name.startswith("<earlystop ") for name in linecache.cache)
+
+    for n in range(1, 300):
+        compile_scalar((es.MaxEpochs(n),), "raise")
+    before = cached()
+    for n in range(300, 600):
+        compile_scalar((es.MaxEpochs(n),), "raise")
+    assert cached() <= before
+
+
+def test_a_trace_refuses_in_the_name_of_its_rule() -> None:
+    trace = Trace()
+    trace.owner = "Mine"
+    with pytest.raises(es.RuleError, match=r"`Mine.step` does this, .*: do that"):
+        trace.refuse("does this", "do that")

@@ -1,0 +1,129 @@
+"""What counts as a metric: everything that is one number, and nothing else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import earlystop as es
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1,
+        True,
+        np.float32(1),
+        np.float64(1),
+        np.int8(1),
+        np.array(1.0),
+        torch.tensor(1.0),
+        torch.tensor(1, dtype=torch.int32),
+        torch.tensor(1.0, dtype=torch.bfloat16),
+        Fraction(1),
+        Decimal(1),
+    ],
+    ids=lambda value: f"{type(value).__name__}",
+)
+def test_a_metric_may_be_anything_that_is_one_number(value: Any) -> None:
+    stopper = es.EarlyStopping("val_loss")
+    assert stopper.step({"val_loss": value}).save
+    assert stopper.best_metrics == {"val_loss": 1.0}
+    assert type(stopper.best) is float
+
+
+BAD_METRICS: dict[str, tuple[Any, str]] = {
+    "text": ({"loss": "0.5"}, "the metric 'loss' must be one real number, got the text '0.5'"),
+    "None": (
+        {"loss": None},
+        "the metric 'loss' must be one real number, got None: leave a metric out at an epoch that "
+        "does not report it",
+    ),
+    "array": (
+        {"loss": np.ones(3)},
+        "the metric 'loss' must be one real number, got an array of shape (3,): reduce it to one "
+        "number first",
+    ),
+    "array of one": (
+        {"loss": np.ones(1)},
+        "the metric 'loss' must be one real number, got an arra",
+    ),
+    "tensor": ({"loss": torch.ones(2, 2)}, "the metric 'loss' must be one real number, got an arr"),
+    "list": ({"loss": [0.5]}, "the metric 'loss' must be one real number, got [0.5] ("),
+    "complex": (
+        {"loss": 1j},
+        "the metric 'loss' must be one real number, got the complex number 1j: report its "
+        "magnitude, or its parts as two metrics",
+    ),
+    "complex scalar": ({"loss": np.complex64(1)}, "the metric 'loss' must be one real number, got"),
+    "complex tensor": ({"loss": torch.tensor(1j)}, "the metric 'loss' must be one real number, g"),
+    "huge integer": (
+        {"loss": 10**400},
+        "the metric 'loss' must be one real number, got a int too large for a float",
+    ),
+    "an extra metric": ({"loss": 1.0, "note": "x"}, "the metric 'note' must be one real number"),
+    "a name that is none": ({"loss": 1.0, 3: 1.0}, "the names of metrics must be strings, got 3"),
+    "no mapping": (
+        [("loss", 1.0)],
+        "`step` takes the metrics of one epoch as a mapping from name to value, such as "
+        "{'val_loss': 0.5}, got [('loss', 1.0)]",
+    ),
+    "a number": (0.5, "`step` takes the metrics of one epoch as a mapping from name to value"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_METRICS)
+def test_metrics_that_are_no_numbers_are_refused_and_change_nothing(what: str) -> None:
+    metrics, text = BAD_METRICS[what]
+    stopper = es.Stopper(es.Patience("loss", 1), save=es.Best("loss"))
+    with pytest.raises(TypeError) as caught:
+        stopper.step(metrics)
+    assert str(caught.value).startswith(text)
+    assert isinstance(caught.value, es.MetricError)
+    assert stopper.epoch == 0
+    assert stopper.best is None
+
+
+def test_an_unknown_metric_lists_those_there_are_and_the_nearest() -> None:
+    stopper = es.EarlyStopping("val_los", mode="min")
+    with pytest.raises(KeyError) as caught:
+        stopper.step({"loss": 1.0, "val_loss": 2.0})
+    assert str(caught.value) == (
+        "no metric 'val_los' at epoch 0: the metrics there are: loss, val_loss; did you mean "
+        "'val_loss'? (if some epochs lack it on purpose, pass on_missing=\"skip\")"
+    )
+    assert isinstance(caught.value, es.MissingMetricError)
+    assert stopper.epoch == 0
+
+
+def test_a_missing_metric_of_the_save_rule_is_found_too_and_changes_nothing() -> None:
+    stopper = es.Stopper(es.MaxEpochs(1), save=es.Best("acc"))
+    with pytest.raises(es.MissingMetricError, match="no metric 'acc' at epoch 0: there are no"):
+        stopper.step({})
+    assert not stopper.stopped
+    assert stopper.step({"acc": 1.0}).stop
+
+
+def test_a_missing_elapsed_time_says_where_it_comes_from() -> None:
+    with pytest.raises(es.MissingMetricError, match=r"add 'elapsed_seconds' yourself, or use an"):
+        es.Stopper(es.TimeLimit(3)).step({"loss": 1.0})
+
+
+def test_a_mapping_that_is_no_dict_is_taken_as_well() -> None:
+    from types import MappingProxyType
+
+    stopper = es.EarlyStopping("loss")
+    assert stopper.step(MappingProxyType({"loss": 1.0})).save
+
+
+def test_names_that_are_no_strings_are_never_kept() -> None:
+    stopper = es.EarlyStopping("loss", patience=5)
+    stopper.step({"loss": 2.0})
+    with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):
+        stopper.step({"loss": 1.0, 3: 1.0})
+    assert (stopper.epoch, stopper.best) == (1, 2.0)
