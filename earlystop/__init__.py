@@ -53,8 +53,8 @@ from .rules import Warmup as Warmup
 if _typing.TYPE_CHECKING:
     from ..history.history import History as History
     from . import logs as logs
-    from .advising import Advice as Advice
-    from .advising import advise as advise
+    from .advising.advise import advise as advise
+    from .advising.result import Advice as Advice
     from .checkpoints import Checkpoints as Checkpoints
     from .engine.session import Session as Session
     from .logs import read_history as read_history
@@ -114,13 +114,13 @@ __version__ = "0.1.0"
 
 # What needs NumPy, or the disk, is imported when it is first used: a loop may do without.
 _LAZY = {
-    "Advice": ".advising",
+    "Advice": ".advising.result",
     "Checkpoints": ".checkpoints",
     "History": ".history",
     "Replay": ".replaying.replay",
     "Session": ".engine.session",
     "Sweep": ".sweeping.sweep",
-    "advise": ".advising",
+    "advise": ".advising.advise",
     "read_history": ".logs",
     "replay": ".replaying.replay",
     "sweep": ".sweeping.sweep",

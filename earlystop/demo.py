@@ -31,7 +31,7 @@ from .adapters.loop import EpochLoop
 from .engine.early_stopping import EarlyStopping
 from .engine.stopper import Stopper
 from .history.history import History
-from .plotting import LOOKS, below, drawn, mark_stop, picture, styled
+from .plotting import LOOKS, drawn, legend_below, mark_stop, picture, styled
 from .plotting.style import FAINT
 from .replaying.replay import replay
 from .rules import Best, Never
@@ -262,5 +262,5 @@ def _picture(runs: list[_Run]) -> bytes:
         loss_axes.set_title(title, loc="left", pad=28)
         loss_axes.set_ylim(bottom=0)
         accuracy_axes.set_xlabel("epoch (the first is 0)")
-        below(accuracy_axes)
+        legend_below(accuracy_axes)
         return picture(figure)

@@ -22,7 +22,8 @@ import numpy as np
 
 import earlystop as es
 from benchmarks._support.measure import fastest, fill, machine, show
-from earlystop.advising.evidence import Stake, ended_by
+from earlystop.advising.regret_scale import RegretScale
+from earlystop.advising.truncation import detect_truncation
 
 MONITOR = "val_loss"
 SOME = 200  # files that are read
@@ -57,7 +58,7 @@ def main() -> None:
     share = read.runs / arguments.runs
 
     def look() -> None:
-        ended_by(history, JUDGE, Stake(history, JUDGE, "improvement"))
+        detect_truncation(history, JUDGE, RegretScale(history, JUDGE, "improvement"))
 
     rows = [["reading", f"~{reading / share:.0f}", ""]]
     rows.append(["first look", f"{fastest(look):.2f}", ""])

@@ -1,12 +1,10 @@
-"""`advise`: which setting to use, with a promise about new runs.
+"""`advise`: which setting to use, with a guarantee about new runs.
 
-`promises.py` says what can be promised from how many runs, `candidates.py` which rules are
-considered and in what order, `evidence.py` what the logs themselves tell (what a regret is worth,
-whether runs were stopped early, whether they are alike), `choosing.py` finds out what each of them
-did and chooses, `asking.py` puts it together, and `advice.py` is the answer.
+`advise.py` puts the answer together. `request.py` checks what is requested, `guarantee.py` says
+what can be guaranteed from how many runs, and `candidates.py` which rules are considered.
+`regret_scale.py`, `truncation.py` and `exchangeability.py` examine the logs, `selection.py`
+measures the candidates and selects one, and `result.py`, `text.py` and `warnings.py` are the
+answer.
+
+The function is not imported here: it would hide the module of the same name.
 """
-
-from .request import advise as advise
-from .result import Advice as Advice
-
-__all__ = ["Advice", "advise"]

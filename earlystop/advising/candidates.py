@@ -14,7 +14,7 @@ from ..language.rule import AllOf, AnyOf, Rule
 from ..rules import Best, Patience, Smoothed, Warmup
 from ..sweeping.grid import Axis, apply_settings, axes_of, child_at
 from ..sweeping.sweep import Sweep, sweep
-from .presmooth import Shown
+from .presmooth import PresmoothedHistory
 
 __all__ = ["Family", "default_families", "families_of", "patience_values"]
 
@@ -31,12 +31,12 @@ _RISING = (AnyOf, AllOf, Smoothed, Warmup)
 class Family:
     """Rules that differ in one patience: the larger, the later they stop, and the less they lose.
 
-    place: of the part that has the patience, in `rule`. values: of the patience, rising. alone: the
+    path: of the part that has the patience, in `rule`. values: of the patience, rising. alone: the
     rule meant, where there is only one, which need not have a patience at all.
     """
 
     rule: Rule
-    place: tuple[int, ...]
+    path: tuple[int, ...]
     values: tuple[int, ...]
     alone: Rule | None = None
 
@@ -44,7 +44,7 @@ class Family:
         """The rule with one of the values."""
         if self.alone is not None:
             return self.alone
-        axis = Axis(self.place, "patience", [])
+        axis = Axis(self.path, "patience", [])
         return apply_settings(self.rule, {"": axis}, {"": self.values[number]})
 
     def only(self, number: int) -> Family:
@@ -60,24 +60,24 @@ class Family:
 
     def swept(self, history: History, judge: Best, **options: Any) -> Sweep:
         """What all of them would have done."""
-        shown = Shown.of(self.rule, history, judge)
-        if shown is not None:
-            return sweep(shown.rule, shown, save=judge, **options, patience=self.values)
-        name = ".".join([*map(str, self.place), "patience"])
+        presmoothed = PresmoothedHistory.of(self.rule, history, judge)
+        if presmoothed is not None:
+            return sweep(presmoothed.rule, presmoothed, save=judge, **options, patience=self.values)
+        name = ".".join([*map(str, self.path), "patience"])
         grid: dict[str, Any] = {name: self.values}
         return sweep(self.rule, history, save=judge, **options, **grid)
 
     def __str__(self) -> str:
         if self.alone is not None:
             return repr(self.alone)
-        patience = child_at(self.rule, self.place)
+        patience = child_at(self.rule, self.path)
         others = {
             name: value
             for name, value in patience.settings.items()
             if name not in ("monitor", "mode", "patience") and value not in (None, 0, False)
         }
         inner = ", ".join(f"{name}={value}" for name, value in others.items())
-        if not self.place:
+        if not self.path:
             return inner or "plain patience"
         if type(self.rule) is Smoothed and type(self.rule.rule) is Patience:
             by = f"window={self.rule.window}" if self.rule.window else f"alpha={self.rule.alpha}"
@@ -139,13 +139,13 @@ def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) 
     found: dict[tuple[Rule, tuple[int, ...]], list[int]] = {}
     alone = []
     for rule in rules:
-        place = _place_of(rule)
-        if place is None:
+        path = _path_of(rule)
+        if path is None:
             alone.append(rule)
             continue
-        plain = apply_settings(rule, {"": Axis(place, "patience", [])}, {"": 0})
-        found.setdefault((plain, place), []).append(child_at(rule, place).settings["patience"])
-    families = [Family(rule, place, tuple(sorted(v))) for (rule, place), v in found.items()]
+        plain = apply_settings(rule, {"": Axis(path, "patience", [])}, {"": 0})
+        found.setdefault((plain, path), []).append(child_at(rule, path).settings["patience"])
+    families = [Family(rule, path, tuple(sorted(v))) for (rule, path), v in found.items()]
     return families + [_lone(rule, patience, epochs) for rule in alone]
 
 
@@ -170,15 +170,15 @@ def _checked(candidates: Iterable[Any]) -> Iterator[Rule]:
         yield rule
 
 
-def _place_of(rule: Rule) -> tuple[int, ...] | None:
+def _path_of(rule: Rule) -> tuple[int, ...] | None:
     """Where the patience is that makes the rule stop later, the larger it is."""
     if type(rule) is Patience:
         return ()
     if type(rule) in _RISING:
         for number, part in enumerate(rule.children):
-            place = _place_of(part)
-            if place is not None:
-                return (number, *place)
+            path = _path_of(part)
+            if path is not None:
+                return (number, *path)
     return None
 
 

@@ -26,11 +26,11 @@ import numpy as np
 
 from ..history.arrays import Bools
 
-__all__ = ["Promise", "most_that_reject"]
+__all__ = ["Guarantee", "most_that_reject"]
 
 
 @dataclass(frozen=True)
-class Promise:
+class Guarantee:
     """What is to hold for new runs.
 
     max_regret: what a run may lose. bound: what it can lose at most (capped there), for a promise

@@ -19,11 +19,11 @@ from ..replaying.batches import RunBatch, batches_of
 from ..replaying.interpreted import EpochMetrics
 from ..rules import Best, Patience, Smoothed
 
-__all__ = ["Shown"]
+__all__ = ["PresmoothedHistory"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class PresmoothedHistory:
     """A history with a metric more, in parts, as often as it is iterated over.
 
     rule: the patience inside the smoothed rule, on that metric.
@@ -35,7 +35,7 @@ class Shown:
     judge: Best
 
     @classmethod
-    def of(cls, rule: Rule, history: History, judge: Best) -> Shown | None:
+    def of(cls, rule: Rule, history: History, judge: Best) -> PresmoothedHistory | None:
         """For a smoothed patience; None for any other rule."""
         if type(rule) is not Smoothed or type(rule.rule) is not Patience:
             return None

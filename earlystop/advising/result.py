@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .._text import count, number
+from .._plots import plotter
+from .._text import count
 from ..language.rule import Rule
 from ..language.state import number_to_json
-from .evidence import Unit
+from .regret_scale import Floats, Unit
+from .text import advice_text, amount_text, guarantee_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Advice", "Line", "Outcome"]
-
-Floats = npt.NDArray[np.float64]
-
-_WIDTH = 92
 
 
 class Outcome(NamedTuple):
@@ -127,17 +123,11 @@ class Advice:
         return self.runs - self.chose
 
     def __repr__(self) -> str:
-        return f"Advice({self.rule!r}: {self._promise()}; {count(self.runs, 'run')})"
+        return f"Advice({self.rule!r}: {guarantee_text(self)}; {count(self.runs, 'run')})"
 
     def __str__(self) -> str:
         """What a person would answer."""
-        parts: list[Iterable[str]] = [
-            map(_filled, self._answer()),
-            self._usual(),
-            map(_filled, self._basis()),
-        ]
-        parts += [[_filled(f"Mind: {warning}.")] for warning in self.warnings]
-        return "\n\n".join("\n".join(part) for part in parts)
+        return advice_text(self)
 
     def amount(self, regret: float) -> str:
         """A regret, with its unit.
@@ -147,115 +137,7 @@ class Advice:
         >>> advice.amount(0.025)
         '2.5 % of the improvement'
         """
-        if self.unit == "metric":
-            return f"{number(regret)} of {self.monitor}"
-        return f"{percent(regret)} of {self._of()}"
-
-    def _asked(self) -> str:
-        """What was asked for, as it was: rounded, a promise would be of something else."""
-        if self.unit == "metric":
-            return f"{self.max_regret:.12g} of {self.monitor}"
-        return f"{percent(self.max_regret, 12)} of {self._of()}"
-
-    def _of(self) -> str:
-        if self.unit == "metric":
-            return f"units of {self.monitor}"
-        return "the improvement" if self.unit == "improvement" else f"the best {self.monitor}"
-
-    def _promise(self) -> str:
-        if not self.promised:
-            return "loses nothing against the logs" if self.complete else "as the logs were stopped"
-        if self.at_most is None:
-            return f"expected regret at most {self._asked()}"
-        return (
-            f"with {percent(self.confidence, 12)} confidence at most "
-            f"{percent(self.at_most, 12)} of runs lose more than {self._asked()}"
-        )
-
-    def _capped(self) -> str:
-        """Of losses that have no bound of their own."""
-        if self.unit == "improvement" or self.bound is None:
-            return ""
-        bound = number(self.bound) if self.unit == "metric" else percent(self.bound, 12)
-        return f", if a run that loses more than {bound} counts as losing {bound}"
-
-    def _answer(self) -> list[str]:
-        outcome = self.outcome
-        if not self.promised:
-            asked = (
-                f"an expected regret of at most {self._asked()}"
-                if self.at_most is None
-                else f"that at most {percent(self.at_most, 12)} of runs lose more than "
-                f"{self._asked()}"
-            )
-            how = "train to the end" if self.complete else "stop as these logs were"
-            answer = [
-                f"Better {how}: {self.rule!r}. No candidate that stops earlier can promise {asked}."
-            ]
-            if self.unpromised is not None:
-                guess = self.unpromised
-                answer.append(
-                    f"Without a promise: {guess.rule!r} would have lost "
-                    f"{self.amount(guess.regret)} on these runs (mean; {percent(guess.over)} of "
-                    f"them lose more than asked) and saved {percent(guess.saved)} of the epochs."
-                )
-            return answer
-        observed = f"on these {self.runs:,} it was " + (
-            percent(outcome.regret) if self.unit != "metric" else number(outcome.regret)
-        )
-        if self.at_most is None:
-            promise = (
-                f"Expected regret on a new run of the same kind: at most "
-                f"{self._asked()}{self._capped()}; {observed}."
-            )
-        else:
-            promise = (
-                f"With {percent(self.confidence, 12)} confidence, at most "
-                f"{percent(self.at_most, 12)} of all runs of this kind lose more than "
-                f"{self._asked()}; of these {self.runs:,} it was {percent(outcome.over)}. "
-                f"Mean regret: {self.amount(outcome.regret)}."
-            )
-        return [
-            f"Use {self.rule!r}.",
-            promise,
-            f"It takes {outcome.epochs:.1f} of {self.logged:.1f} epochs on average: "
-            f"{percent(outcome.saved)} saved.",
-        ]
-
-    def _usual(self) -> list[str]:
-        """The usual choices, as a table."""
-        rows = [("", "mean regret", "runs that lose more", "epochs saved")]
-        for outcome in (self.outcome, *self.defaults):
-            patience = "patience {}".format(outcome.rule.settings.get("patience"))
-            regret = number(outcome.regret) if self.unit == "metric" else percent(outcome.regret)
-            name = "the advice" if outcome is self.outcome else patience
-            rows.append((name, regret, percent(outcome.over), percent(outcome.saved)))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])])
-            for name, *cells in rows
-        ]
-        unit = self._of() if self.unit == "metric" else f"a share of {self._of()}"
-        return [f"Beside the usual choices, on the same runs (regret: {unit}):", *lines]
-
-    def _basis(self) -> list[str]:
-        """What the answer rests on."""
-        basis = f"This rests on {count(self.runs, 'run')}"
-        if self.chose:
-            basis += (
-                f": {self.chose:,} chose among {self.families} kinds of rules, the other "
-                f"{self.calibrated:,} carry the promise"
-            )
-        elif self.families > 1:
-            basis += f" and {self.families} kinds of rules"
-        lines = [f"{basis}. It takes at least {count(self.needed, 'run')} to promise this."]
-        if self.promised:
-            high, most = self.quantiles["0.95"], self.quantiles["max"]
-            some = "fewer than one in twenty loses anything"
-            if high > 0:
-                some = f"one in twenty loses at least {self.amount(high)}"
-            lines.append(f"Of these runs, {some}; the most that one loses is {self.amount(most)}.")
-        return lines
+        return amount_text(self, regret)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON data, without the trade-off; infinities as text."""
@@ -305,22 +187,5 @@ class Advice:
         ax: matplotlib axes to draw on; a new figure, if left out. Gives the figure. Raises
         ImportError without matplotlib (`pip install "earlystop[plot]"`).
         """
-        from ..plotting.advice import plot_advice
-
-        return plot_advice(self, ax=ax)
-
-
-def _filled(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def percent(share: float, digits: int = 3) -> str:
-    """A share as people read it.
-
-    >>> percent(0.01), percent(0.12345), percent(0.000012), percent(0.99996)
-    ('1 %', '12.3 %', '0.0012 %', '99.996 %')
-    """
-    rounded = float(f"{100 * share:.{digits}g}")
-    if share < 1 <= rounded / 100:  # not all, and not to be called all
-        rounded = 100 * share
-    return f"{rounded:.12g} %"
+        figure: Figure = plotter("plot_advice")(self, ax=ax)
+        return figure

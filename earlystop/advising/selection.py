@@ -1,7 +1,7 @@
 """What candidates did on the logged runs, and which of them is chosen.
 
 Rules of one family differ in one patience, and along it a promise needs no correction (see
-`promises.py`). But to pick the best of several families by the same runs that the promise rests on
+`guarantee.py`). But to pick the best of several families by the same runs that the promise rests on
 would break it: the picked one looks better than it is. So, for a promise in expectation, a random
 third of the runs picks the family, by what is the cheapest there, and the others, which had no say
 in it, carry the promise. A promise with confidence is tested for every family, each with its part
@@ -20,11 +20,11 @@ from ..history.arrays import Bools
 from ..history.history import History
 from ..rules import Best
 from .candidates import Family
-from .evidence import Stake
-from .guarantee import Promise
+from .guarantee import Guarantee
+from .regret_scale import RegretScale
 from .result import Line
 
-__all__ = ["Study"]
+__all__ = ["Calibration"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class _Tally(NamedTuple):
 class _Tallies(NamedTuple):
     """On the runs that choose, on those that carry the promise, and on all (where not capped)."""
 
-    choosing: _Tally
+    selecting: _Tally
     calibrating: _Tally
     all: _Tally
 
@@ -67,7 +67,7 @@ def _first(kept: Bools) -> int | None:
     return int(kept.argmax()) if kept.any() else None
 
 
-class Study:
+class Calibration:
     """The families on the logged runs.
 
     runs: those that can tell; chose: how many of them choose the family. logged: their epochs.
@@ -78,26 +78,26 @@ class Study:
         self,
         history: History,
         judge: Best,
-        stake: Stake,
-        promise: Promise,
+        scale: RegretScale,
+        promise: Guarantee,
         families: list[Family],
         seed: int,
         options: dict[str, Any],
     ) -> None:
-        self._history, self._judge, self._stake = history, judge, stake
+        self._history, self._judge, self._scale = history, judge, scale
         self._promise, self._options, self.families = promise, options, families
-        self.usable = stake.usable
+        self.usable = scale.usable
         self.runs = int(np.count_nonzero(self.usable))
         self.logged = float(history.lengths[self.usable].sum())
-        self._choosing = np.zeros(history.runs, dtype=np.bool_)
+        self._selecting = np.zeros(history.runs, dtype=np.bool_)
         order = np.random.default_rng(seed).permutation(np.flatnonzero(self.usable))
-        self._choosing[order[: self.choosing(self.runs)]] = True
-        self.chose = int(np.count_nonzero(self._choosing))
-        self._calibrating = self.usable & ~self._choosing
+        self._selecting[order[: self.runs_to_select(self.runs)]] = True
+        self.chose = int(np.count_nonzero(self._selecting))
+        self._calibrating = self.usable & ~self._selecting
         self.scores = np.zeros(history.runs)
         self._tallies = [self._measured(family) for family in families]
 
-    def choosing(self, runs: int) -> int:
+    def runs_to_select(self, runs: int) -> int:
         """Of so many runs, how many choose the family."""
         several = len(self.families) > 1 and self._promise.at_most is None
         return int(runs * _CHOOSING) if several else 0
@@ -105,21 +105,21 @@ class Study:
     def _measured(self, family: Family) -> _Tallies:
         settings = len(family.values)
         made = _Tallies(*(_Tally.of(settings) for _ in _Tallies._fields))
-        groups = np.column_stack([self._choosing, self._calibrating]).astype(np.float64)
+        groups = np.column_stack([self._selecting, self._calibrating]).astype(np.float64)
         table = family.swept(self._history, self._judge, **self._options)
-        for place, runs, column in table.columns(range(settings)):
-            lost = self._stake.lost(column.regret, runs)
+        for index, runs, column in table.columns(range(settings)):
+            lost = self._scale.lost(column.regret, runs)
             if family is self.families[0]:
                 self.scores[runs] += lost
             over = lost > self._promise.max_regret
             capped = np.minimum(lost, self._promise.cap)
             sums = np.array([column.epochs, capped, over], dtype=np.float64) @ groups[runs]
-            for tally, ours in zip((made.choosing, made.calibrating), sums.T, strict=True):
+            for tally, ours in zip((made.selecting, made.calibrating), sums.T, strict=True):
                 for array, amount in zip(tally, ours, strict=True):
-                    array[place] += amount
-            made.all.total[place] += lost.sum()
+                    array[index] += amount
+            made.all.total[index] += lost.sum()
         for name in ("over", "epochs"):
-            two = (getattr(made.choosing, name), getattr(made.calibrating, name))
+            two = (getattr(made.selecting, name), getattr(made.calibrating, name))
             getattr(made.all, name)[:] = sum(two)
         return made
 
@@ -128,7 +128,7 @@ class Study:
         table = family.swept(self._history, self._judge, **self._options)
         every = slice(0, self._history.runs)
         for regret, epochs in zip(table.regret, table.epochs, strict=True):
-            yield self._stake.lost(regret, every)[self.usable], epochs[self.usable].astype(float)
+            yield self._scale.lost(regret, every)[self.usable], epochs[self.usable].astype(float)
 
     def lines(self) -> Iterator[Line]:
         """The trade-off along each family."""
@@ -180,8 +180,8 @@ class Study:
         if not self.chose:
             return 0
         cost = []
-        for choosing in (tallies.choosing for tallies in self._tallies):
-            small = choosing.total <= self._promise.max_regret * self.chose
+        for selecting in (tallies.selecting for tallies in self._tallies):
+            small = selecting.total <= self._promise.max_regret * self.chose
             member = _first(np.logical_and.accumulate(small[::-1])[::-1])
-            cost.append(np.inf if member is None else choosing.epochs[member])
+            cost.append(np.inf if member is None else selecting.epochs[member])
         return int(np.argmin(cost))

@@ -6,18 +6,12 @@ from typing import Any
 
 import click
 
-from .inputs import (
-    Asked,
-    Logs,
-    log_options,
-    out_option,
-    prepared,
-    rule_options,
-    workers_option,
-)
+from .loading import load
 from .output import say, write_json
 from .plot import form_of, write_figure
 from .reading import print_skipped, report_of
+from .rule_options import RuleOptions, rule_options
+from .sources import LogOptions, log_options, out_option, workers_option
 
 __all__ = ["advise"]
 
@@ -78,8 +72,8 @@ class Share(click.ParamType):  # type: ignore[type-arg]
 @workers_option
 @click.option("--json", "machine", flag_value="json", help="Print JSON.")
 def advise(
-    logs: Logs,
-    asked: Asked,
+    logs: LogOptions,
+    options: RuleOptions,
     max_regret: float,
     at_most: float | None,
     confidence: float,
@@ -105,19 +99,19 @@ def advise(
     """
     import earlystop as es
 
-    if asked.monitor is None:
+    if options.monitor is None:
         raise click.UsageError("say which metric the advice is about, with --monitor val_loss")
-    if asked.save_text is not None:
+    if options.save_text is not None:
         raise click.UsageError("--save says nothing here: the best of --monitor is kept")
     if out == "-":
         raise click.UsageError("--out takes a file here: the answer is on the standard output")
     form = None if out is None else form_of(out)
-    history, asked = prepared(logs, asked)
-    candidates: Any = asked.rules() if asked.texts else dict(asked.fields) or None
+    history, options = load(logs, options)
+    candidates: Any = options.rules() if options.texts else dict(options.fields) or None
     advice = es.advise(
         history,
-        str(asked.monitor),
-        mode=asked.mode,  # type: ignore[arg-type]
+        str(options.monitor),
+        mode=options.mode,  # type: ignore[arg-type]
         max_regret=max_regret,
         confidence=confidence,
         at_most=at_most,
@@ -126,7 +120,7 @@ def advise(
         candidates=candidates,
         complete=complete,
         seed=seed,
-        on_missing=asked.on_missing,
+        on_missing=options.on_missing,
         workers=workers,
         progress=logs.progress,
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
-from .inputs import Logs, log_options, machine_options
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
+from .sources import LogOptions, log_options, machine_options
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -24,7 +24,7 @@ _FEW = 20  # runs, or files, that are listed without being asked for
 @log_options
 @click.option("--all", "every", is_flag=True, help="List every run and file, however many.")
 @machine_options
-def metrics(logs: Logs, every: bool, machine: Machine) -> None:
+def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
     """Tell what is in logs: files and formats, runs, metrics, and what is not there.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Of each metric: whether

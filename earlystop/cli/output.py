@@ -53,14 +53,14 @@ def print_table(
     rows = [[one_line(cell) for cell in row] for row in rows]
     longest = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
     longest = longest or [0] * len(headings)
-    for place, heading in enumerate(headings):
+    for index, heading in enumerate(headings):
         left = heading.startswith("<")
         table.add_column(
             heading.lstrip("<"),
             justify="left" if left else "right",
             no_wrap=not left,
             overflow="fold",
-            min_width=min(_NARROWEST, longest[place]) if left else None,
+            min_width=min(_NARROWEST, longest[index]) if left else None,
         )
     for row in rows:
         table.add_row(*map(Text, row))

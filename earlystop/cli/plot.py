@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
-from .inputs import (
-    Asked,
-    Logs,
-    log_options,
-    out_option,
-    rule_options,
-    workers_option,
-)
 from .output import say
 from .replay import replayed
+from .rule_options import RuleOptions, rule_options
+from .sources import LogOptions, log_options, out_option, workers_option
 from .sweep import swept
 
 if TYPE_CHECKING:
@@ -46,8 +40,8 @@ _FORMS = ("png", "svg", "pdf", "html")
 @click.option("--metric", metavar="METRIC", multiple=True, help="Another to draw, in a curve.")
 @workers_option
 def plot(
-    logs: Logs,
-    asked: Asked,
+    logs: LogOptions,
+    options: RuleOptions,
     out: str,
     run: str | None,
     kind: str,
@@ -64,25 +58,30 @@ def plot(
     earlystop plot runs/ --monitor val_loss --patience 1:201 -o sweep.pdf
     """
     form = form_of(out)
-    if kind == "auto" and asked.rules_there > _MOST_RULES:
+    if kind == "auto" and options.rule_count > _MOST_RULES:
         kind = "sweep"
     figure, title = (
-        _of_sweep(logs, asked, workers)
+        _of_sweep(logs, options, workers)
         if kind == "sweep"
-        else _of_replays(logs, asked, workers, run, kind, metric)
+        else _of_replays(logs, options, workers, run, kind, metric)
     )
     write_figure(figure, title, out, form)
 
 
-def _of_sweep(logs: Logs, asked: Asked, workers: int) -> tuple[Figure, str]:
-    table, _ = swept(logs, asked, workers)
+def _of_sweep(logs: LogOptions, options: RuleOptions, workers: int) -> tuple[Figure, str]:
+    table, _ = swept(logs, options, workers)
     return table.plot(), f"{count(len(table), 'setting')} on {count(table.runs, 'run')}"
 
 
 def _of_replays(
-    logs: Logs, asked: Asked, workers: int, run: str | None, kind: Any, metric: tuple[str, ...]
+    logs: LogOptions,
+    options: RuleOptions,
+    workers: int,
+    run: str | None,
+    kind: Any,
+    metric: tuple[str, ...],
 ) -> tuple[Figure, str]:
-    results = replayed(logs, asked, workers, most=_MOST_RULES, also=metric)
+    results = replayed(logs, options, workers, most=_MOST_RULES, also=metric)
     history = results[0].history
     which: int | str | None = run
     if run is not None and run.isdecimal() and run not in history.names:

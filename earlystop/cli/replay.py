@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count, number
-from .inputs import (
-    Asked,
-    Logs,
-    log_options,
-    machine_options,
-    prepared,
-    rule_options,
-    workers_option,
-)
+from .loading import load
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
+from .rule_options import RuleOptions, rule_options
+from .sources import LogOptions, log_options, machine_options, workers_option
 
 if TYPE_CHECKING:
     from ..replaying.replay import Replay
@@ -37,7 +31,12 @@ _WORST = 5  # of many runs, so many with the largest regret are shown
 @workers_option
 @machine_options
 def replay(
-    logs: Logs, asked: Asked, reasons: bool, every: bool, workers: int, machine: Machine
+    logs: LogOptions,
+    options: RuleOptions,
+    reasons: bool,
+    every: bool,
+    workers: int,
+    machine: Machine,
 ) -> None:
     """Tell what a rule would have done to runs that are over.
 
@@ -50,7 +49,7 @@ def replay(
     earlystop replay log.csv --monitor val_loss --patience 5,10,20 --csv > answers.csv
     earlystop replay 'runs/*/metrics.csv' --rule 'Patience("val_loss", 20) | NonFinite("loss")'
     """
-    results = replayed(logs, asked, workers)
+    results = replayed(logs, options, workers)
     if machine == "json":
         history = results[0].history
         write_json(
@@ -67,8 +66,8 @@ def replay(
 
 
 def replayed(
-    logs: Logs,
-    asked: Asked,
+    logs: LogOptions,
+    options: RuleOptions,
     workers: int = 1,
     most: int = _MOST_RULES,
     also: tuple[str, ...] = (),
@@ -76,20 +75,20 @@ def replayed(
     """What the rules would have done; also: further metrics to read."""
     import earlystop as es
 
-    if asked.rules_there > most:
+    if options.rule_count > most:
         raise click.UsageError(
-            f"these are {asked.rules_there:,} rules, and this takes {most}: 'earlystop sweep' is "
+            f"these are {options.rule_count:,} rules, and this takes {most}: 'earlystop sweep' is "
             "for many"
         )
-    history, asked = prepared(logs, asked, also)
-    rules = asked.rules()
-    saves = [asked.save(rule) for rule in rules]
+    history, options = load(logs, options, also)
+    rules = options.rules()
+    saves = [options.save(rule) for rule in rules]
     return [
         es.replay(
             rule,
             history,
             save=save,
-            on_missing=asked.on_missing,
+            on_missing=options.on_missing,
             workers=workers,
             progress=logs.progress,
         )

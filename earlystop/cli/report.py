@@ -6,17 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .inputs import (
-    Asked,
-    Logs,
-    log_options,
-    out_option,
-    rule_options,
-    workers_option,
-)
 from .output import say
 from .reading import print_skipped
 from .replay import replayed
+from .rule_options import RuleOptions, rule_options
+from .sources import LogOptions, log_options, out_option, workers_option
 
 if TYPE_CHECKING:
     from ..replaying.replay import Replay
@@ -43,8 +37,8 @@ _LARGEST_PATIENCE = 200
 @click.option("--rows", type=click.IntRange(min=1), default=1000, help="Runs that are listed.")
 @workers_option
 def report(
-    logs: Logs,
-    asked: Asked,
+    logs: LogOptions,
+    options: RuleOptions,
     out: str,
     title: str | None,
     with_sweep: bool,
@@ -61,7 +55,7 @@ def report(
     """
     from ..report.report import write_report
 
-    results = replayed(logs, asked, workers, most=_MOST_RULES)
+    results = replayed(logs, options, workers, most=_MOST_RULES)
     table = _patience_sweep(logs, results[0], workers) if with_sweep else None
     named = {} if title is None else {"title": title}
     written = write_report(out, *results, sweep=table, rows=rows, **named)
@@ -69,7 +63,7 @@ def report(
     say(f"wrote {written}")
 
 
-def _patience_sweep(logs: Logs, result: Replay, workers: int) -> Sweep | None:
+def _patience_sweep(logs: LogOptions, result: Replay, workers: int) -> Sweep | None:
     """What other values of the patience would have done; None for a rule that has none, or two."""
     import earlystop as es
 

@@ -14,13 +14,20 @@ import click
 if TYPE_CHECKING:
     from ..history.history import History
 
-__all__ = ["Command", "Logs", "log_options", "machine_options", "out_option", "workers_option"]
+__all__ = [
+    "Command",
+    "LogOptions",
+    "log_options",
+    "machine_options",
+    "out_option",
+    "workers_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclasses.dataclass(frozen=True)
-class Logs:
+class LogOptions:
     """What is to be read, and how."""
 
     sources: tuple[str, ...]
@@ -35,7 +42,7 @@ class Logs:
     def read(self, metrics: set[str] | None = None) -> History:
         """The history in all of them, with these metrics or all. Raises what `read_history` does.
 
-        Logs of many metrics take memory for those that are kept.
+        LogOptions of many metrics take memory for those that are kept.
         """
         from ..logs.read import read_history
 
@@ -69,7 +76,7 @@ def log_options(command: Command) -> Command:
             given["pattern"] = list(pattern)
         if derive:
             given["derived"] = dict(map(_derived, derive))
-        return command(logs=Logs(sources, given, progress), **rest)
+        return command(logs=LogOptions(sources, given, progress), **rest)
 
     for option in reversed(
         [

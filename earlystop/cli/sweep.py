@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count, number
-from .inputs import (
-    Asked,
-    Logs,
-    log_options,
-    machine_options,
-    prepared,
-    rule_options,
-    workers_option,
-)
+from .loading import load
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
+from .rule_options import RuleOptions, rule_options
+from .sources import LogOptions, log_options, machine_options, workers_option
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -35,7 +29,9 @@ _SHARES = (0.5, 0.9)
 @click.option("--all", "every", is_flag=True, help="List every setting, however many there are.")
 @workers_option
 @machine_options
-def sweep(logs: Logs, asked: Asked, every: bool, workers: int, machine: Machine) -> None:
+def sweep(
+    logs: LogOptions, options: RuleOptions, every: bool, workers: int, machine: Machine
+) -> None:
     """Tell what every setting of a rule would have cost and saved.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Every combination of
@@ -48,7 +44,7 @@ def sweep(logs: Logs, asked: Asked, every: bool, workers: int, machine: Machine)
     earlystop sweep runs/ --rule 'Patience("val_loss") | GeneralizationLoss("val_loss")' \\
         --patience 1:50 --grid alpha=1,5,20
     """
-    table, history = swept(logs, asked, workers)
+    table, history = swept(logs, options, workers)
     rows = setting_rows(table)
     if machine == "json":
         write_json(
@@ -68,22 +64,22 @@ def sweep(logs: Logs, asked: Asked, every: bool, workers: int, machine: Machine)
     print_skipped(history)
 
 
-def swept(logs: Logs, asked: Asked, workers: int = 1) -> tuple[Sweep, History]:
+def swept(logs: LogOptions, options: RuleOptions, workers: int = 1) -> tuple[Sweep, History]:
     """What the settings would have done, and to what."""
     import earlystop as es
 
-    if not asked.fields:
+    if not options.fields:
         raise click.UsageError(
             "say which settings to try, such as --patience 1:201 or --grid alpha=1,5,20"
         )
-    history, asked = prepared(logs, asked)
-    rule, grid = asked.rule(), asked.axes() or asked.fields
-    judge = asked.judge()
+    history, options = load(logs, options)
+    rule, grid = options.rule(), options.axes() or options.fields
+    judge = options.judge()
     table = es.sweep(
         rule,
         history,
         save=judge,
-        on_missing=asked.on_missing,
+        on_missing=options.on_missing,
         workers=workers,
         progress=logs.progress,
         **grid,
@@ -109,8 +105,8 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
     shown = range(len(rows)) if every else _some(len(rows), table.knee)
     axes = list(table.settings[0])
     lines = []
-    for place in shown:
-        row = rows[place]
+    for index in shown:
+        row = rows[index]
         lines.append(
             [
                 "*" if row["knee"] else "",

@@ -5,12 +5,13 @@ apart (Okabe and Ito's), each with dashes and a marker of its own, so that it re
 Figures are made without pyplot: nothing is shown, kept or changed globally.
 """
 
+from .advice import plot_advice as plot_advice
 from .replays import plot_replays as plot_replays
 from .style import LOOKS as LOOKS
-from .style import Look as Look
+from .style import LineStyle as LineStyle
 from .style import axes_for as axes_for
-from .style import below as below
 from .style import drawn as drawn
+from .style import legend_below as legend_below
 from .style import mark_stop as mark_stop
 from .style import picture as picture
 from .style import plain as plain

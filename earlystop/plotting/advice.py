@@ -13,10 +13,10 @@ from .style import (
     LARGEST,
     LOGGED,
     LOOKS,
-    Look,
+    LineStyle,
     axes_for,
-    below,
     brief,
+    legend_below,
     plain,
     star,
     styled,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_advice"]
 
 _FAR = 15  # times what is asked for
-_ALSO = Look("#9a9a9a", "-", ".")
+_ALSO = LineStyle("#9a9a9a", "-", ".")
 
 
 def plot_advice(advice: Advice, *, ax: Any = None) -> Figure:
@@ -80,7 +80,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
         what = f"runs that lose more than {advice.amount(advice.max_regret)}"
     ax.set_ylabel("\n".join(map(plain, what.split("\n"))))
     ax.set_title(f"{plain(advice.monitor)}: {count(advice.runs, 'run')}", loc="left", pad=10)
-    below(ax)
+    legend_below(ax)
 
 
 def _scale(ax: Axes, level: float) -> None:
@@ -95,7 +95,7 @@ def _scale(ax: Axes, level: float) -> None:
     ax.yaxis.set_major_locator(locator)
 
 
-def _line(ax: Axes, line: Line, height: Any, look: Look, logged: float) -> None:
+def _line(ax: Axes, line: Line, height: Any, look: LineStyle, logged: float) -> None:
     ax.plot(
         line.epochs / logged,
         np.clip(height, 0, LARGEST),

@@ -12,17 +12,18 @@ import numpy as np
 from .._plots import Kind
 from .._text import count, number
 from ..errors import RuleError
+from ..language.settings import validated
 from ..rules import Best
 from .style import (
     FAINT,
     LARGEST,
     LOGGED,
     LOOKS,
-    Look,
+    LineStyle,
     axes_for,
-    below,
     brief,
     drawn,
+    legend_below,
     linear_to,
     mark_stop,
     plain,
@@ -57,10 +58,7 @@ def plot_replays(
     history = results[0].history
     if any(result.history is not history for result in results):
         raise RuleError("`plot`: the replays must be of one history, these are of several")
-    if kind not in ("auto", "curve", "rows", "distribution"):
-        raise RuleError(
-            f'`plot(kind=...)` must be "auto", "curve", "rows" or "distribution", got {kind!r}'
-        )
+    kind = validated(Kind, kind, "plot(kind=...)")
     names = _labels(results, labels)
     if kind == "auto":
         kind = "curve" if run is not None or history.runs == 1 else "rows"
@@ -119,10 +117,10 @@ def _curve(
         drawn(ax, *_logged(history, name, row), label=name, color=color, ls=dashes)
     _best_of_log(ax, results, row)
     stops = 0
-    for place, (result, name, look) in enumerate(
+    for index, (result, name, look) in enumerate(
         zip(results, names, itertools.cycle(LOOKS), strict=False)
     ):
-        _what_it_did(ax, result, name, look, row, stops, place)
+        _what_it_did(ax, result, name, look, row, stops, index)
         stops += int(result.stopped[row])
     if len(results) == 1 and results[0].epochs[row] < length:
         ax.axvspan(results[0].epochs[row] - 1, length - 1, color="#eeeeee", lw=0, label="not run")
@@ -136,7 +134,7 @@ def _curve(
     ax.set_ylabel(plain(", ".join(shown), 50))
     title = f"{plain(history.names[row])}: {count(length, 'epoch')} logged"
     ax.set_title(title, loc="left", pad=10 + 9 * stops)
-    below(ax)
+    legend_below(ax)
 
 
 def _logged(history: History, name: str, row: int) -> tuple[Any, Any]:
@@ -161,7 +159,7 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
 
 
 def _what_it_did(
-    ax: Axes, result: Replay, name: str, look: Look, row: int, level: int, place: int
+    ax: Axes, result: Replay, name: str, look: LineStyle, row: int, level: int, index: int
 ) -> None:
     """Where a rule stops, and what it keeps; told in one line of the legend."""
     kept, last = int(result.saved_epoch[row]), int(result.epochs[row]) - 1
@@ -188,7 +186,7 @@ def _what_it_did(
             color=look.color,
             mfc="none",
             mew=1.6,
-            ms=9 + 4 * place,  # rules that keep the same epoch stand around one another
+            ms=9 + 4 * index,  # rules that keep the same epoch stand around one another
             zorder=5,
             label="_kept",
         )
@@ -253,7 +251,7 @@ def _rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None
         ax.set_xscale("symlog", linthresh=max(int(np.median(history.lengths)), 1))
     ax.set_xlim(0, max(longest, 1) * 1.03)
     ax.set_title(f"{count(history.runs, 'run')}: epochs used", loc="left")
-    below(ax)
+    legend_below(ax)
     if len(axes) > 1:
         right, monitor = axes[1], _monitor(results[0])
         right.grid(axis="y", visible=False)
@@ -310,17 +308,17 @@ def _distribution(axes: list[Axes], results: Sequence[Replay], names: list[str])
         right.set_xticks([])
         right.text(0.5, 0.5, "nothing says\nwhich epoch is best", ha="center")
     right.set_title("What is given up", loc="left")
-    below(left)
+    legend_below(left)
 
 
-def _cumulative(ax: Axes, values: Any, look: Look, label: str) -> None:
+def _cumulative(ax: Axes, values: Any, look: LineStyle, label: str) -> None:
     """The share of values that are at most x, with markers at the tenths."""
     values = np.sort(np.clip(values, 0, None))
     finite = values[np.isfinite(values)]
     shares = np.arange(1, len(finite) + 1) / len(values)
     finite = np.clip(finite, 0, LARGEST)
     tenths = np.searchsorted(shares, np.arange(1, 11) / 10 - 1e-9)
-    marked = {float(finite[place]): int(place) + 1 for place in tenths if place < len(finite)}
+    marked = {float(finite[index]): int(index) + 1 for index in tenths if index < len(finite)}
     ax.step(
         np.r_[0.0, finite],
         np.r_[0.0, shares],

@@ -24,11 +24,11 @@ __all__ = [
     "LARGEST",
     "LOGGED",
     "LOOKS",
-    "Look",
+    "LineStyle",
     "axes_for",
-    "below",
     "brief",
     "drawn",
+    "legend_below",
     "linear_to",
     "mark_stop",
     "picture",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-class Look(NamedTuple):
+class LineStyle(NamedTuple):
     """How one thing is told from the others."""
 
     color: str
@@ -48,13 +48,13 @@ class Look(NamedTuple):
 
 
 LOOKS = (
-    Look("#0072B2", "--", "o"),
-    Look("#D55E00", "-.", "s"),
-    Look("#009E73", ":", "^"),
-    Look("#CC79A7", (0, (6, 1, 1, 1, 1, 1)), "D"),
-    Look("#E69F00", (0, (1, 1)), "v"),
-    Look("#56B4E9", (0, (8, 3)), "P"),
-    Look("#000000", (0, (3, 3, 1, 3)), "X"),
+    LineStyle("#0072B2", "--", "o"),
+    LineStyle("#D55E00", "-.", "s"),
+    LineStyle("#009E73", ":", "^"),
+    LineStyle("#CC79A7", (0, (6, 1, 1, 1, 1, 1)), "D"),
+    LineStyle("#E69F00", (0, (1, 1)), "v"),
+    LineStyle("#56B4E9", (0, (8, 3)), "P"),
+    LineStyle("#000000", (0, (3, 3, 1, 3)), "X"),
 )
 LOGGED, FAINT = "#404040", "#9a9a9a"
 
@@ -128,7 +128,7 @@ def plain(text: str, most: int = _MOST_NAME) -> str:
     return shortened(one_line(text), most).replace("$", r"\$")
 
 
-def below(ax: Axes) -> None:
+def legend_below(ax: Axes) -> None:
     """Put the legend below the axes, or below a whole figure of ours: there it covers nothing."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.transforms import ScaledTranslation
@@ -156,7 +156,9 @@ def star(ax: Axes, x: float, y: float, label: str, size: float, **more: Any) -> 
     ax.plot([x], [y], "*", label=label, **{**look, **more})
 
 
-def mark_stop(ax: Axes, epoch: int, look: Look, level: int = 0, label: str | None = None) -> None:
+def mark_stop(
+    ax: Axes, epoch: int, look: LineStyle, level: int = 0, label: str | None = None
+) -> None:
     """Mark the epoch a rule stops after: a line, and a marker above the axes, level by level."""
     from matplotlib.transforms import ScaledTranslation
 

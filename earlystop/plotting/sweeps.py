@@ -14,10 +14,10 @@ from .style import (
     LARGEST,
     LOGGED,
     LOOKS,
-    Look,
+    LineStyle,
     axes_for,
-    below,
     brief,
+    legend_below,
     linear_to,
     plain,
     star,
@@ -54,7 +54,7 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
         lines = {f"of the {count(len(front), 'setting')} that no other beats": front}
     edges = None if band is None else [table.quantile_regret(q) for q in band]
     for (name, places), look in zip(lines.items(), LOOKS, strict=False):
-        there = [place for place in places if math.isfinite(table.mean_regret[place])]
+        there = [index for index in places if math.isfinite(table.mean_regret[index])]
         _line(ax, table, there, look, name)
         if band is not None and edges is not None:
             _band(ax, table, there, look, band, edges, alone=len(lines) == 1)
@@ -71,7 +71,7 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
     settings, runs = count(len(table), "setting"), count(table.runs, "run")
     ax.set_title(f"{rule}: {settings} on {runs}{note}", loc="left", pad=10)
     _share_axis(ax, table)
-    below(ax)
+    legend_below(ax)
 
 
 def _along(table: Sweep) -> str:
@@ -84,9 +84,9 @@ def _lines(table: Sweep) -> dict[str, list[int]]:
     """The places of the settings of each line: those that differ in one axis alone."""
     along = _along(table)
     lines: dict[str, list[int]] = {}
-    for place, setting in enumerate(table.settings):
+    for index, setting in enumerate(table.settings):
         others = ", ".join(f"{n}={_value(v)}" for n, v in setting.items() if n != along)
-        lines.setdefault(others, []).append(place)
+        lines.setdefault(others, []).append(index)
     return lines
 
 
@@ -97,14 +97,14 @@ def _value(value: Any) -> str:
 def _front(epochs: Any, regret: Any) -> list[int]:
     """The settings that no other beats in both epochs and regret, by rising epochs."""
     front, least = [], math.inf
-    for place in np.lexsort((regret, epochs)).tolist():
-        if regret[place] < least:
-            front.append(place)
-            least = float(regret[place])
+    for index in np.lexsort((regret, epochs)).tolist():
+        if regret[index] < least:
+            front.append(index)
+            least = float(regret[index])
     return front
 
 
-def _line(ax: Axes, table: Sweep, places: list[int], look: Look, name: str) -> None:
+def _line(ax: Axes, table: Sweep, places: list[int], look: LineStyle, name: str) -> None:
     """One line of settings."""
     ax.plot(
         table.mean_epochs[places],
@@ -122,7 +122,7 @@ def _band(
     ax: Axes,
     table: Sweep,
     places: list[int],
-    look: Look,
+    look: LineStyle,
     band: tuple[float, float],
     edges: Any,
     alone: bool,
@@ -157,8 +157,8 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
     high = float(np.ptp(np.clip(finite, 0, LARGEST))) if len(finite) else 0.0
     high = high or 1.0
 
-    def at(place: int) -> tuple[float, float]:
-        return float(table.mean_epochs[place]), min(float(table.mean_regret[place]), LARGEST)
+    def at(index: int) -> tuple[float, float]:
+        return float(table.mean_epochs[index]), min(float(table.mean_regret[index]), LARGEST)
 
     if knee is not None:
         x, y = at(knee)
@@ -169,16 +169,16 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
         saved = f"{table.share_saved[knee]:.0%} saved"
         label = plain(f"knee: {setting} ({x:.1f} epochs, {saved}, regret {number(y)})", 110)
         star(ax, x, y, label, 15)
-    for place in line:
-        if not math.isfinite(table.mean_regret[place]):
+    for index in line:
+        if not math.isfinite(table.mean_regret[index]):
             continue
-        x, y = at(place)
+        x, y = at(index)
         if all(math.hypot(x / wide - a, y / high - b) > 0.09 for a, b in placed):
             placed.append((x / wide, y / high))
             ax.annotate(
-                f"{plain(along, 20)} {_value(table.settings[place][along])}"
+                f"{plain(along, 20)} {_value(table.settings[index][along])}"
                 if len(placed) == 1 + (knee is not None)
-                else _value(table.settings[place][along]),
+                else _value(table.settings[index][along]),
                 (x, y),
                 textcoords="offset points",
                 xytext=(5, 5),

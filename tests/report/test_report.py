@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import earlystop as es
-from earlystop import report
 from earlystop.report.report import page_with, report_page, write_report
 
 HOSTILE = [
@@ -134,11 +133,10 @@ def _two_runs(folder: Path) -> es.History:
     return es.read_history(str(folder / "run-*.csv"))
 
 
-def test_what_is_long_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "_CURVES", 2)
+def test_what_is_long_is_cut_and_says_so() -> None:
     history = es.History({"val_loss": [CURVE] * 30})
     result = es.replay(es.EarlyStopping("val_loss", patience=1), history)
-    page = Page(report_page(result, rows=10))
+    page = Page(report_page(result, rows=10, curves=2))
     assert "run 9" in page.cells
     assert "run 10" not in page.cells
     assert "The first 10 of 30 runs." in page.words
@@ -187,8 +185,6 @@ def test_a_page_with_one_picture() -> None:
 
 
 def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    report._template.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r'pip install "earlystop\[report\]"'):
         page_with(hostile()[0].plot(run=0), "picture")
-    report._template.cache_clear()

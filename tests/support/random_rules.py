@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import random
 import typing
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import earlystop as es
 from earlystop.language.config import field_annotations
-from earlystop.language.direction import Mode
 from earlystop.language.registry import registered
 from earlystop.language.settings import AtLeast
 
@@ -81,32 +81,37 @@ def has_children(cls: type[es.Rule]) -> bool:
 
 
 def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
+    """A random value that a field of this annotation may have."""
+    if annotation in _PLAIN:
+        return _PLAIN[annotation](chance)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is es.Rule:
         return random_rule(chance, depth - 1)
-    if annotation == Mode:
-        return chance.choice(["min", "max"])
     if origin is typing.Literal:
-        return chance.choice(arguments)
+        return chance.choice([value for value in arguments if value != "auto"])
     if origin is typing.Annotated:
-        bounds = [bound for bound in arguments[1:] if isinstance(bound, AtLeast)]
-        while True:
-            value = _setting(chance, arguments[0], depth)
-            if all(bound.allows(value) for bound in bounds):
-                return value
+        return _bounded(chance, arguments, depth)
     if type(None) in arguments:
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return chance.choice([None, _setting(chance, inner, depth)])
-    if origin is tuple:
-        return tuple(_setting(chance, arguments[0], depth) for _ in range(chance.randint(1, 3)))
-    if annotation is str:
-        return chance.choice(METRICS)
-    if annotation is bool:
-        return chance.random() < 0.5
-    if annotation is int:
-        return chance.randint(0, 6)
-    assert annotation is float, annotation  # a new kind of setting: say here what it may be
-    return chance.choice([0.0, 0.1, 0.125, 0.5, 1.0, 2.0, 1e-310])
+    assert origin is tuple, annotation  # a new kind of setting: say here what it may be
+    return tuple(_setting(chance, arguments[0], depth) for _ in range(chance.randint(1, 3)))
+
+
+_PLAIN: dict[Any, Callable[[random.Random], Any]] = {
+    str: lambda chance: chance.choice(METRICS),
+    bool: lambda chance: chance.random() < 0.5,
+    int: lambda chance: chance.randint(0, 6),
+    float: lambda chance: chance.choice([0.0, 0.1, 0.125, 0.5, 1.0, 2.0, 1e-310]),
+}
+
+
+def _bounded(chance: random.Random, arguments: tuple[Any, ...], depth: int) -> Any:
+    bounds = [bound for bound in arguments[1:] if isinstance(bound, AtLeast)]
+    while True:
+        value = _setting(chance, arguments[0], depth)
+        if all(bound.allows(value) for bound in bounds):
+            return value
 
 
 def random_pair(chance: random.Random) -> tuple[es.Rule, es.Rule]:

@@ -182,7 +182,7 @@ def test_a_best_deleted_while_the_run_goes_on_is_an_error(tmp_path: Path) -> Non
         train(training, model, LOSSES[:3])
         content = (tmp_path / "0001.pt").read_bytes()
         (tmp_path / "0001.pt").unlink()
-        with pytest.raises(es.CheckpointError, match="0001.pt' cannot be read"):
+        with pytest.raises(es.CheckpointError, match=r"0001\.pt' cannot be read"):
             training.restore_best()
         (tmp_path / "0001.pt").write_bytes(content)
     assert model.weight.item() == 1.0

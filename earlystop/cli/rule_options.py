@@ -1,10 +1,4 @@
-"""The options that commands share, and what is made of them: a history, and rules to ask it about.
-
-A command on logs takes `@log_options`; one that asks about rules `@rule_options` besides. Both hand
-the command one object each: `Logs`, whose `read()` gives the history, and `Asked`, whose `rule()`,
-`rules()` and `axes()` give the rule with its settings. `prepared` reads the one and checks the
-other.
-"""
+"""The options that name rules: `@rule_options` hands a command one `RuleOptions`."""
 
 from __future__ import annotations
 
@@ -12,46 +6,31 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .._text import count, one_line
-from .sources import (
-    Command,
-    Logs,
-    log_options,
-    machine_options,
-    out_option,
-    workers_option,
-)
+from .._text import count
+from .sources import Command
 from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
-    from ..history.history import History
     from ..language.rule import Rule
     from ..rules import Best
 
-__all__ = [
-    "Asked",
-    "Logs",
-    "log_options",
-    "machine_options",
-    "out_option",
-    "prepared",
-    "rule_options",
-    "workers_option",
-]
+__all__ = ["MOST_CHECKED", "DirectionError", "RuleOptions", "rule_options"]
 
-_CHECKED = 1_000  # settings that are made before anything is read, to see whether they can be
+MOST_CHECKED = 1_000
+"""Settings that are made before anything is read, to see whether they are valid."""
+
 _FIELDS = ("patience", "min_delta", "baseline", "start_from_epoch")
 _VALUES = "One value, several (5,20) or a range (1:201, without its end; 0:500:10 in tens)."
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
-    """The rules that are asked about.
+class RuleOptions:
+    """The rules named on the command line.
 
     texts: what --rule says. monitor, mode: of the `Patience` that stands there without it, and of
     what is best. fields: settings to be put into the rules, by name, each with its values.
@@ -101,7 +80,7 @@ class Asked:
         """Raise what is wrong with the rules, before anything is read, as far as it is cheap."""
         from ..sweeping.grid import axes_of
 
-        if self.combinations <= _CHECKED:
+        if self.combinations <= MOST_CHECKED:
             rules = self.rules()
         else:
             rules = self._bases()
@@ -116,9 +95,11 @@ class Asked:
         bases = [self._settled(base) for base in self._bases()]
         made = []
         for base in bases:
-            places = axes_of(base, axes) if axes else {}
+            axes_by_name = axes_of(base, axes) if axes else {}
             for values in itertools.product(*axes.values()):
-                made.append(apply_settings(base, places, dict(zip(axes, values, strict=True))))
+                made.append(
+                    apply_settings(base, axes_by_name, dict(zip(axes, values, strict=True)))
+                )
         return list(dict.fromkeys(made))
 
     @property
@@ -140,8 +121,8 @@ class Asked:
         return made
 
     @property
-    def rules_there(self) -> int:
-        """How many rules are asked about."""
+    def rule_count(self) -> int:
+        """How many rules are named."""
         return max(len(self.texts), 1) * self.combinations
 
     def save(self, rule: Rule) -> Rule:
@@ -160,7 +141,7 @@ class Asked:
             return es.Never()
 
     def judge(self) -> Best | None:
-        """What is best, as `sweep` takes it; None: to be told from the rule."""
+        """What is best, as `sweep` takes it; None: derived from the rule."""
         import earlystop as es
 
         if self.save_text is None and self.monitor is None:
@@ -173,8 +154,8 @@ class Asked:
         return save
 
 
-class _DirectionError(click.UsageError):
-    """Which direction is better has to be told."""
+class DirectionError(click.UsageError):
+    """Which direction is better cannot be inferred."""
 
 
 def _direction(monitor: str, mode: Any) -> Any:
@@ -185,76 +166,14 @@ def _direction(monitor: str, mode: Any) -> Any:
     try:
         return direction(monitor, mode, "--mode")
     except RuleError:
-        raise _DirectionError(
+        raise DirectionError(
             f"whether {monitor!r} should fall or rise cannot be told from its name: pass "
             "--mode min (lower is better) or --mode max (higher is better)"
         ) from None
 
 
-def prepared(logs: Logs, asked: Asked, also: tuple[str, ...] = ()) -> tuple[History, Asked]:
-    """The history, and what is asked about it: checked before anything is read, where it can be.
-
-    A log may state the direction of a metric, as CatBoost's do. Of the metrics, those that the
-    rules look at are read, and `also`; runs that report none of those that tell what is best are
-    left out, and it is said so.
-    """
-    history = None
-    try:
-        asked.check()
-    except _DirectionError:
-        monitor = str(asked.monitor)
-        history = logs.read()
-        history.require([monitor], "--monitor")
-        if history.report is None or monitor not in history.report.modes:
-            raise
-        asked = dataclasses.replace(asked, mode=history.report.modes[monitor])
-        asked.check()
-    rules = asked.rules() if asked.combinations <= _CHECKED else [asked.rule()]
-    saves = [asked.save(rule) for rule in rules]
-    if history is None:
-        needs = _needs([*rules, *saves, *asked.axis_rules()])
-        history = logs.read(None if needs is None else needs | set(also))
-    return _reporting(history, rules, saves), asked
-
-
-def _needs(rules: Sequence[Rule]) -> set[str] | None:
-    """The metrics that these rules look at; None: all there are."""
-    from ..sweeping.grid import walk
-
-    parts = [part for rule in rules for part in walk(rule)]
-    if any(part.settings.get("monitors") == () for part in parts):
-        return None
-    needs = {name for part in parts for name in part.all_metrics}
-    return needs or None
-
-
-def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -> History:
-    """The runs that report what tells which epoch is best, or else what the rules look at."""
-    import numpy as np
-
-    judging = {name for save in saves for name in save.all_metrics}
-    names = judging or {name for rule in rules for name in rule.all_metrics}
-    there = [name for name in sorted(names) if name in history.metrics]
-    if not there:
-        return history
-    reports = np.zeros(history.runs, dtype=np.bool_)
-    for name in there:
-        reports |= history.reported(name).any(axis=1)
-    if reports.all() or not reports.any():
-        return history
-    without = int(np.count_nonzero(~reports))
-    click.echo(
-        one_line(
-            f"{without:,} of {count(history.runs, 'run')} left out: they do not report "
-            + " or ".join(map(repr, there))
-        ),
-        err=True,
-    )
-    return history[reports]
-
-
 def rule_options(command: Command) -> Command:
-    """Add the options that say which rules are meant; the command is called with `asked`."""
+    """Add the options that say which rules are meant; the command is called with `options`."""
 
     @functools.wraps(command)
     def with_rules(
@@ -284,13 +203,13 @@ def rule_options(command: Command) -> Command:
             if name.strip() in fields:
                 raise click.UsageError(f"{name.strip()!r} is given twice")
             fields[name.strip()] = values_of(values, f"--grid {name.strip()}")
-        asked = Asked(rule, monitor, mode, save, fields, on_missing)
-        if asked.combinations > MOST_SETTINGS:
+        options = RuleOptions(rule, monitor, mode, save, fields, on_missing)
+        if options.combinations > MOST_SETTINGS:
             raise click.UsageError(
-                f"{count(asked.combinations, 'setting')} are more than the {MOST_SETTINGS:,} "
+                f"{count(options.combinations, 'setting')} are more than the {MOST_SETTINGS:,} "
                 "that are taken"
             )
-        return command(asked=asked, **rest)
+        return command(options=options, **rest)
 
     for option in reversed(
         [

@@ -1,0 +1,87 @@
+"""What advice says about the logs it rests on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import earlystop as es
+from earlystop.advising.exchangeability import serial_dependence
+from tests.advising.runs import late, nan, noisy
+
+# What it says ---------------------------------------------------------------------------------
+
+
+def test_too_few_runs_are_told_how_many_it_takes() -> None:
+    advice = es.advise(noisy(12), "loss", max_regret=0.01)
+    assert (advice.rule, advice.promised, advice.needed) == (es.Never(), 0.0, 99)
+    assert advice.warnings[0].startswith("12 runs cannot carry a promise of an expected regret")
+    assert "at least 99" in advice.warnings[0]
+    assert "could promise 7.7 % at the least" in advice.warnings[0]  # 1 / 13, rounded up
+    asked = es.advise(noisy(12), "loss", max_regret=0.077)
+    assert not any("cannot carry" in warning for warning in asked.warnings)
+    assert advice.unpromised is not None
+    assert advice.unpromised.regret <= 0.01
+    assert "Better train to the end: Never()." in str(advice)
+    assert "Without a promise: Patience(" in str(advice)
+
+
+def test_one_run_is_no_basis_but_is_told_what_happened() -> None:
+    advice = es.advise(es.History({"loss": [5.0, 4.0, 3.0, 3.1, 3.2, 3.3]}), "loss", max_regret=0.1)
+    assert advice.rule == es.Never()
+    assert advice.runs == 1
+    assert advice.unpromised is not None
+    assert advice.unpromised.rule == es.Patience("loss", 1)
+    assert advice.warnings[0].startswith("1 run cannot carry a promise")
+    assert "1 run." in str(advice)
+
+
+def test_constant_runs_lose_nothing_and_it_is_said() -> None:
+    advice = es.advise(es.History({"loss": np.ones((30, 10))}), "loss", max_regret=0.1)
+    assert advice.rule == es.Patience("loss", 1)
+    assert advice.observed == 0
+    assert "30 runs of 30 never improved on the first value" in advice.warnings[0]
+
+
+def test_runs_without_a_number_are_left_out_or_an_error_if_there_are_no_others() -> None:
+    values = noisy(30).metrics["loss"].copy()
+    values[::10] = nan
+    advice = es.advise(es.History({"loss": values}), "loss", max_regret=0.1)
+    assert (advice.runs, advice.left_out) == (27, 3)
+    assert any("3 runs never reported a number" in warning for warning in advice.warnings)
+    rest = np.delete(values, slice(None, None, 10), axis=0)
+    same = es.advise(es.History({"loss": rest}), "loss", max_regret=0.1)
+    assert (same.rule, same.outcome) == (advice.rule, advice.outcome)
+    with pytest.raises(es.HistoryError, match="of 3 runs, none ever reports a number"):
+        es.advise(es.History({"loss": np.full((3, 4), nan)}), "loss", max_regret=0.1)
+
+
+def test_runs_in_groups_are_noticed_and_exchangeable_ones_hardly_ever() -> None:
+    rng = np.random.default_rng(4)
+    alarms = sum(serial_dependence(rng.exponential(size=80).round(1)) > 3 for _ in range(1000))
+    assert alarms <= 8  # one in 700 is due
+    easy, hard = noisy(30, 60).metrics["loss"], late(rng, 30, 60)
+    mixed = es.History({"loss": np.concatenate([easy, hard])})
+    advice = es.advise(mixed, "loss", max_regret=0.1)
+    assert any("in groups" in warning for warning in advice.warnings)
+    again = es.advise(mixed[rng.permutation(60)], "loss", max_regret=0.1)
+    assert not any("in groups" in warning for warning in again.warnings)
+
+
+def test_where_few_runs_lose_nearly_all_it_is_said() -> None:
+    values = np.tile(np.linspace(2.0, 1.0, 30), (200, 1))
+    values[:12, 2:25] = 5.0
+    values[:12, 2:] = values[:12, 2:][:, ::-1][:, ::-1]
+    advice = es.advise(
+        es.History({"loss": values}), "loss", max_regret=0.08, candidates={"patience": [3]}
+    )
+    assert advice.rule == es.Patience("loss", 3)
+    assert any("very different" in warning for warning in advice.warnings)
+    assert advice.quantiles["max"] > 0.8
+
+
+def test_nothing_is_advised_that_saves_nothing() -> None:
+    falling = es.History({"loss": np.tile(np.linspace(2.0, 1.0, 9), (200, 1))})
+    advice = es.advise(falling, "loss", max_regret=0.05)
+    assert advice.rule == es.Never()
+    assert advice.saved == 0
