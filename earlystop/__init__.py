@@ -51,7 +51,7 @@ from .rules import TimeLimit as TimeLimit
 from .rules import Warmup as Warmup
 
 if _typing.TYPE_CHECKING:
-    from ..history.history import History as History
+    from .history.history import History as History
     from . import logs as logs
     from .advising.advise import advise as advise
     from .advising.result import Advice as Advice

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..history.history import Bools, History
+from ..history import Bools, History
 from ..replaying.batches import slices
 from ..rules import Best
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..history.history import Bools, History
+from ..history import Bools, History
 from ..rules import Best, Patience
 from ..sweeping.sweep import sweep
 from .regret_scale import RegretScale

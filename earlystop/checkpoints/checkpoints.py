@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from ..engine.stopper import as_floats
+from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError
 from ..language.direction import Mode, direction
 from ..language.settings import Count, Positive, validated

@@ -63,5 +63,5 @@ Improvements are found with the rule's own `improves`, waits are compared with i
 properties hold the outcome to its `step`.
 
 `intervals.py` has the intervals as arrays, `references.py` follows what sets the reference,
-`scan.py` makes the pass.
+`waits.py` turns record waits into intervals, `scan.py` makes the pass over a batch.
 """

@@ -161,8 +161,7 @@ class IntervalScan:
         for tracker in self._trackers:
             if not tracker.records:
                 continue
-            columns = zip(*tracker.records, strict=True)
-            records = _Records(*map(np.concatenate, columns))
+            records = _Records(*map(np.concatenate, zip(*tracker.records, strict=True)))
             tracker.records.clear()
             lanes: Any = records.tracks
             rules: Any = tracker.numbers[0]
@@ -171,14 +170,10 @@ class IntervalScan:
                 rules = tracker.numbers[rules]
             records.best[records.best_epoch < 0] = np.nan
             track = self._ids[lanes] + rules * np.int32(self._lanes)
-            columns = (
-                records.before + 1,
-                records.wait,
-                records.reference_epoch,
-                records.best_epoch,
-            )
-            epochs = (column.astype(self._type) for column in columns)
-            self._intervals.append(PatienceIntervals._make([track, *epochs, records.best]))
+            waits = (records.before + 1, records.wait)
+            epochs = (records.reference_epoch, records.best_epoch)
+            small = (column.astype(self._type) for column in (*waits, *epochs))
+            self._intervals.append(PatienceIntervals._make([track, *small, records.best]))
 
     def answered(self, longest: int, number: int) -> Bools:
         """The lanes on which every rule has waited this long before an epoch, a boolean mask."""
