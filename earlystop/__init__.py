@@ -51,12 +51,12 @@ from .rules import TimeLimit as TimeLimit
 from .rules import Warmup as Warmup
 
 if _typing.TYPE_CHECKING:
-    from .history.history import History as History
     from . import logs as logs
     from .advising.advise import advise as advise
     from .advising.result import Advice as Advice
     from .checkpoints import Checkpoints as Checkpoints
     from .engine.session import Session as Session
+    from .history.history import History as History
     from .logs import read_history as read_history
     from .replaying.replay import Replay as Replay
     from .replaying.replay import replay as replay
