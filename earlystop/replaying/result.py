@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from ..history import Bools, History
 from ..language.rule import OnMissing, Rule
 from ..rules import Best, Never
 from .decide import decide
+from .exact_sum import exact_mean
 from .regret import regret_of, values_at
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Replay:
             "logged": int(self.history.lengths.sum()),
             "epochs": int(self.epochs.sum()),
             "share_saved": self.share_saved,
-            "mean_regret": math.fsum(regret) / len(regret) if len(regret) else None,
+            "mean_regret": exact_mean(regret) if len(regret) else None,
             "max_regret": float(regret.max()) if len(regret) else None,
         }
 

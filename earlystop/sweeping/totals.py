@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .exact_sum import ExactSums
+from ..replaying.exact_sum import ExactSums
 
 __all__ = ["Totals", "sums_over_ranges"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlystop.sweeping.exact_sum import ExactSums
+from earlystop.replaying.exact_sum import ExactSums
 from earlystop.sweeping.totals import sums_over_ranges
 
 AMOUNTS = st.one_of(

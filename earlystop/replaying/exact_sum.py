@@ -9,13 +9,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ExactSums"]
+__all__ = ["ExactSums", "exact_mean"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _BITS = 28
 _LOWEST = -1074
+
+
+def exact_mean(values: Floats) -> float:
+    """The mean of values of at least 0, rounded once; NaN of no values.
+
+    >>> exact_mean(np.array([1e308, 1e308])), exact_mean(np.array([1.0, np.inf]))
+    (1e+308, inf)
+    """
+    if np.isinf(values).any():
+        return np.inf
+    sums = ExactSums(1)
+    sums.add(0, values)
+    return float(sums.means(np.array([len(values)]))[0])
 
 
 class ExactSums:
