@@ -72,10 +72,11 @@ class Family:
         if self.alone is not None:
             return repr(self.alone)
         patience = child_at(self.rule, self.path)
+        defaults = Patience(patience.settings["monitor"], mode="min").settings
         others = {
             name: value
             for name, value in patience.settings.items()
-            if name not in ("monitor", "mode", "patience") and value not in (None, 0, False)
+            if name not in ("monitor", "mode", "patience") and value != defaults[name]
         }
         inner = ", ".join(f"{name}={value}" for name, value in others.items())
         if not self.path:

@@ -108,3 +108,9 @@ def test_with_enough_runs_other_rules_are_tried_and_with_few_plain_patience_alon
     assert es.advise(noisy(60), "loss", max_regret=0.1).families == 9
     assert es.advise(noisy(53), "loss", max_regret=0.1).families == 1
     assert es.advise(noisy(132), "loss", max_regret=0.1, at_most=0.1).families == 9
+
+
+def test_families_are_named_after_what_sets_them_apart() -> None:
+    names = [str(family) for family in default_families(es.Patience("loss"), 8, several=True)]
+    assert names[:2] == ["plain patience", "min_delta=0.001, relative=True"]
+    assert names[5:] == ["growth=0.1", "growth=0.25", "smoothed, window=3", "smoothed, window=5"]
