@@ -31,7 +31,7 @@ from .adapters.loop import EpochLoop
 from .engine.early_stopping import EarlyStopping
 from .engine.stopper import Stopper
 from .history.history import History
-from .plotting import LOOKS, drawn, legend_below, mark_stop, picture, styled
+from .plotting import LINE_STYLES, draw_metric, legend_below, mark_stop, picture, styled
 from .plotting.style import FAINT
 from .replaying.replay import replay
 from .rules import Best, Never
@@ -241,18 +241,18 @@ def _picture(runs: list[_Run]) -> bytes:
             (loss_axes, "loss", "loss (cross-entropy)"),
             (accuracy_axes, "accuracy", "accuracy"),
         ):
-            drawn(axes, history[name], label="training", color=FAINT, ls="--")
-            drawn(axes, history[f"val_{name}"], label="validation")
+            draw_metric(axes, history[name], label="training", color=FAINT, ls="--")
+            draw_metric(axes, history[f"val_{name}"], label="validation")
             axes.set_ylabel(label)
-            for level, (run, look) in enumerate(zip(runs[1:], LOOKS, strict=False)):
+            for level, (run, style) in enumerate(zip(runs[1:], LINE_STYLES, strict=False)):
                 best, last = run.stopper.best_epoch or 0, run.stopper.epoch - 1
                 text = f"{run.name}: stops after epoch {last}"
-                mark_stop(axes, last, look, level, label=text)
+                mark_stop(axes, last, style, level, label=text)
                 axes.plot(
                     best,
                     history[f"val_{name}"][best],
-                    look.marker,
-                    color=look.color,
+                    style.marker,
+                    color=style.color,
                     mfc="none",
                     mew=1.6,
                     ms=9,

@@ -11,8 +11,8 @@ from .._text import count
 from .style import (
     FAINT,
     LARGEST,
+    LINE_STYLES,
     LOGGED,
-    LOOKS,
     LineStyle,
     axes_for,
     brief,
@@ -46,8 +46,8 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
     from matplotlib.ticker import PercentFormatter
 
     share = advice.at_most is not None
-    for line, look in zip(advice.lines, itertools.chain(LOOKS, itertools.repeat(_ALSO))):  # noqa: B905
-        _line(ax, line, line.over if share else line.regret, look, advice.logged)
+    for line, style in zip(advice.lines, itertools.chain(LINE_STYLES, itertools.repeat(_ALSO))):  # noqa: B905
+        _line(ax, line, line.over if share else line.regret, style, advice.logged)
     level = advice.at_most if advice.at_most is not None else advice.max_regret
     ax.axhline(level, color=LOGGED, lw=1, ls="-", label="asked for: at most this")
     for outcome in advice.defaults:
@@ -84,7 +84,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
 
 
 def _scale(ax: Axes, level: float) -> None:
-    """What matters is near what is asked for: what is far above it is drawn closer together."""
+    """What matters is near what is asked for: what is far above it is draw_metric closer together."""
     from matplotlib.ticker import SymmetricalLogLocator
 
     if ax.get_ylim()[1] <= _FAR * level:
@@ -95,13 +95,13 @@ def _scale(ax: Axes, level: float) -> None:
     ax.yaxis.set_major_locator(locator)
 
 
-def _line(ax: Axes, line: Line, height: Any, look: LineStyle, logged: float) -> None:
+def _line(ax: Axes, line: Line, height: Any, style: LineStyle, logged: float) -> None:
     ax.plot(
         line.epochs / logged,
         np.clip(height, 0, LARGEST),
-        color=look.color if look is not _ALSO else FAINT,
-        ls=look.dashes,
-        marker=look.marker,
+        color=style.color if style is not _ALSO else FAINT,
+        ls=style.dashes,
+        marker=style.marker,
         ms=3,
         lw=1.4,
         label=plain(brief(line.name), 70),

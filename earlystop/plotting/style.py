@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 __all__ = [
     "FAINT",
     "LARGEST",
+    "LINE_STYLES",
     "LOGGED",
-    "LOOKS",
     "LineStyle",
     "axes_for",
     "brief",
-    "drawn",
+    "draw_metric",
     "legend_below",
-    "linear_to",
+    "linear_limit",
     "mark_stop",
     "picture",
     "plain",
-    "scaled",
+    "scale_values",
     "star",
     "styled",
 ]
@@ -47,7 +47,7 @@ class LineStyle(NamedTuple):
     marker: str
 
 
-LOOKS = (
+LINE_STYLES = (
     LineStyle("#0072B2", "--", "o"),
     LineStyle("#D55E00", "-.", "s"),
     LineStyle("#009E73", ":", "^"),
@@ -178,7 +178,7 @@ def mark_stop(
     )
 
 
-def drawn(
+def draw_metric(
     ax: Axes, values: Any, there: Any = None, *, label: str, color: str = LOGGED, **line: Any
 ) -> None:
     """Draw what a run logged of a metric, epoch by epoch.
@@ -241,7 +241,7 @@ def brief(rule: str) -> str:
     return rule.replace(", mode='min'", "").replace(", mode='max'", "")
 
 
-def scaled(ax: Axes, values: Any, *, falls: bool) -> None:
+def scale_values(ax: Axes, values: Any, *, falls: bool) -> None:
     """A logarithmic axis where values differ by orders of magnitude.
 
     falls: lower is better; only then does a logarithm spread out what is near the best.
@@ -255,9 +255,9 @@ def scaled(ax: Axes, values: Any, *, falls: bool) -> None:
         return
     near = float(np.quantile(np.abs(finite), 0.5))
     if near > 0 and max(-low, high) / 1000 > near:
-        ax.set_yscale("symlog", linthresh=linear_to(near))
+        ax.set_yscale("symlog", linthresh=linear_limit(near))
 
 
-def linear_to(near: float) -> float:
+def linear_limit(near: float) -> float:
     """Up to where a symmetric logarithmic axis is linear: the power of ten below, in bounds."""
     return max(10.0 ** math.floor(math.log10(near)), 1 / LARGEST)

@@ -12,13 +12,13 @@ from ..errors import RuleError
 from .style import (
     FAINT,
     LARGEST,
+    LINE_STYLES,
     LOGGED,
-    LOOKS,
     LineStyle,
     axes_for,
     brief,
     legend_below,
-    linear_to,
+    linear_limit,
     plain,
     star,
     styled,
@@ -48,16 +48,16 @@ def plot_sweep(
 def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None:
     lines = _lines(table)
     epochs, regret = table.mean_epochs, np.clip(table.mean_regret, 0, LARGEST)
-    if len(lines) > len(LOOKS):  # too many to be told apart
+    if len(lines) > len(LINE_STYLES):  # too many to be told apart
         ax.plot(epochs, regret, ".", color=FAINT, ms=4, label=f"{count(len(table), 'setting')}")
         front = _front(epochs, regret)
         lines = {f"of the {count(len(front), 'setting')} that no other beats": front}
     edges = None if band is None else [table.quantile_regret(q) for q in band]
-    for (name, places), look in zip(lines.items(), LOOKS, strict=False):
+    for (name, places), style in zip(lines.items(), LINE_STYLES, strict=False):
         there = [index for index in places if math.isfinite(table.mean_regret[index])]
-        _line(ax, table, there, look, name)
+        _line(ax, table, there, style, name)
         if band is not None and edges is not None:
-            _band(ax, table, there, look, band, edges, alone=len(lines) == 1)
+            _band(ax, table, there, style, band, edges, alone=len(lines) == 1)
     if band is not None and len(lines) > 1:
         ax.plot([], [], color=FAINT, lw=0.8, label=f"thin: {band[1]:.0%} of runs have no more")
     _annotate(ax, table, _along(table), next(iter(lines.values())))
@@ -104,14 +104,14 @@ def _front(epochs: Any, regret: Any) -> list[int]:
     return front
 
 
-def _line(ax: Axes, table: Sweep, places: list[int], look: LineStyle, name: str) -> None:
+def _line(ax: Axes, table: Sweep, places: list[int], style: LineStyle, name: str) -> None:
     """One line of settings."""
     ax.plot(
         table.mean_epochs[places],
         np.clip(table.mean_regret[places], 0, LARGEST),
-        color=look.color,
-        ls=look.dashes if name else "-",
-        marker=look.marker,
+        color=style.color,
+        ls=style.dashes if name else "-",
+        marker=style.marker,
         ms=4 if len(places) <= 60 else 2.5,
         lw=1.6,
         label=plain(f"mean, {name}" if name else "mean over runs", 70),
@@ -122,7 +122,7 @@ def _band(
     ax: Axes,
     table: Sweep,
     places: list[int],
-    look: LineStyle,
+    style: LineStyle,
     band: tuple[float, float],
     edges: Any,
     alone: bool,
@@ -133,9 +133,9 @@ def _band(
     epochs = table.mean_epochs[order]
     if alone:
         label = f"{band[0]:.0%} to {band[1]:.0%} of runs"
-        ax.fill_between(epochs, low, high, color=look.color, alpha=0.15, lw=0, label=label)
+        ax.fill_between(epochs, low, high, color=style.color, alpha=0.15, lw=0, label=label)
     else:
-        ax.plot(epochs, high, color=look.color, ls=look.dashes, lw=0.8, alpha=0.7, label="_high")
+        ax.plot(epochs, high, color=style.color, ls=style.dashes, lw=0.8, alpha=0.7, label="_high")
 
 
 def _scale_regret(ax: Axes, regret: Any) -> None:
@@ -144,7 +144,7 @@ def _scale_regret(ax: Axes, regret: Any) -> None:
     if len(positive):
         near = float(np.quantile(positive, 0.5))
         if positive.max() / 1000 > near:
-            ax.set_yscale("symlog", linthresh=linear_to(near))
+            ax.set_yscale("symlog", linthresh=linear_limit(near))
     ax.set_ylim(bottom=0)
 
 
