@@ -1,8 +1,12 @@
-"""Pictures of replays and sweeps: `Replay.plot` and `Sweep.plot` lead here.
+"""Pictures of replays, sweeps and advice, reached through `.plot()` of a result.
 
-What runs logged is draw_metric in grey and black, what rules did in colours that the colour-blind tell
-apart (Okabe and Ito's), each with dashes and a marker of its own, so that it reads in print, too.
-Figures are made without pyplot: nothing is shown, kept or changed globally.
+Logged values are drawn in grey and black. Each rule has a colour from a palette for the
+colour-blind (Okabe and Ito's), with its own dashes and marker, so that pictures also work in print.
+Figures are made without pyplot: nothing is displayed, kept or changed globally.
+
+`replays.py` (with `curve.py`, `rows.py` and `distribution.py`), `sweeps.py` and `advice.py` draw
+one kind of result each. `style.py` has what all pictures share, `shared.py` what those of replays
+share.
 """
 
 from .advice import plot_advice as plot_advice

@@ -24,7 +24,7 @@ __all__ = ["draw_distribution"]
 
 
 def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None:
-    """Many runs: how much of them each rule uses, and how much it gives up, as shares of runs."""
+    """Many runs: the share of epochs that each rule uses, and its regret, as shares of runs."""
     from matplotlib.ticker import PercentFormatter
 
     history = results[0].history
