@@ -2,9 +2,9 @@
 
 A network with one hidden layer of five units learns handwritten digits (scikit-learn's bundled
 set) from 700 samples, three times from the same seed: never stopped, stopped at the first epoch
-that does not improve (patience 0), and after 20 epochs without improvement (patience 20). Best
-models, history and a picture are kept in a folder; at the end, the decisions are taken once more
-from the history of the run that was never stopped.
+that does not improve (patience 0), and after 20 epochs without improvement (patience 20). A folder
+keeps the best models, the history and a picture. At the end, the decisions are replayed from the
+history of the run that was never stopped.
 
 The default seed is one where validation loss pauses on its way down, as in the tutorial this
 follows; other seeds over-fit as well, but may forgive a patience of 0.
@@ -46,7 +46,7 @@ Samples = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class _Run:
-    """One way of training, and what came of it."""
+    """One way of training, and its result."""
 
     name: str
     stopper: Stopper
@@ -58,10 +58,10 @@ class _Run:
 
 
 def run_demo(folder: Path, *, epochs: int = 600, seed: int = 11, progress: bool = True) -> bool:
-    """Run the demonstration; put what it makes into `folder`, print what came out.
+    """Run the demonstration: write its files into `folder`, and print the results.
 
-    Says whether the replayed decisions were the live ones. Raises OSError where the folder cannot
-    be written.
+    Returns whether the replayed decisions are the live ones. Raises OSError if the folder cannot be
+    written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
@@ -96,8 +96,8 @@ def _samples(seed: int) -> tuple[Samples, Samples, Samples]:
     """Training, validation and test samples, shuffled."""
     images, digits = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(digits))
-    parts = np.split(order, [_TRAINING, _TRAINING + _VALIDATION])
-    training, validation, test = ((images[part] / 16, digits[part]) for part in parts)
+    indices = np.split(order, [_TRAINING, _TRAINING + _VALIDATION])
+    training, validation, test = ((images[i] / 16, digits[i]) for i in indices)
     return training, validation, test
 
 
@@ -164,8 +164,8 @@ def _evaluated(network: Any, samples: Samples) -> tuple[float, float]:
     """Cross-entropy and accuracy."""
     inputs, digits = samples
     chances = network.predict_proba(inputs)
-    of_the_truth = chances[np.arange(len(digits)), digits]
-    loss = -np.log(np.maximum(of_the_truth, np.finfo(float).tiny)).mean()
+    of_digit = chances[np.arange(len(digits)), digits]
+    loss = -np.log(np.maximum(of_digit, np.finfo(float).tiny)).mean()
     return float(loss), float((chances.argmax(axis=1) == digits).mean())
 
 
@@ -204,7 +204,7 @@ def _table(runs: list[_Run], epochs: int) -> Table:
 
 
 def _replayed(runs: list[_Run], console: Console) -> bool:
-    """Take the decisions again, from the history of the run that was never stopped."""
+    """Replay the decisions from the history of the run that was never stopped."""
     history = History.from_runs([runs[0].history])
     console.print("\nReplayed from the history of the run that was never stopped:")
     all_same = True

@@ -85,10 +85,8 @@ class _Metric:
         self.nan = (np.isnan(values) & reported).sum(axis=1)
         self.infinite = (np.isinf(values) & reported).sum(axis=1)
         runs = np.arange(history.runs)
-        first, last = (
-            reported.argmax(axis=1),
-            reported.shape[1] - 1 - reported[:, ::-1].argmax(axis=1),
-        )
+        first = reported.argmax(axis=1)
+        last = reported.shape[1] - 1 - reported[:, ::-1].argmax(axis=1)
         self.first, self.last = values[runs, first], values[runs, last]
         self.best_epoch: Any = np.full(history.runs, -1)
         if self.mode is not None:
