@@ -110,36 +110,19 @@ def _train(
     seed: int,
     progress: bool,
 ) -> _Run:
+    """Train until the stopper stops; keep the best weights in the folder."""
     training, validation, test = samples
-    network = MLPClassifier(
-        hidden_layer_sizes=(5,),
-        solver="sgd",
-        learning_rate_init=0.2,
-        momentum=0,
-        alpha=0,
-        batch_size=20,
-        random_state=seed,
-    )
+    network = _network(seed)
     path = folder / f"best-{name.replace(' ', '-')}.npz"
+    last_accuracy = 0.0
 
     def save(epoch: int, metrics: dict[str, float]) -> Path:
-        arrays = {
-            **{f"weights{i}": weights for i, weights in enumerate(network.coefs_)},
-            **{f"biases{i}": biases for i, biases in enumerate(network.intercepts_)},
-        }
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        return write_whole(path, buffer.getvalue())
-
-    last_accuracy = 0.0
+        return write_whole(path, _weights(network))
 
     def restore(kept: Path) -> None:
         nonlocal last_accuracy
         last_accuracy = _evaluated(network, test)[1]
-        with np.load(kept) as arrays:
-            layers = range(len(network.coefs_))
-            network.coefs_ = [arrays[f"weights{i}"] for i in layers]
-            network.intercepts_ = [arrays[f"biases{i}"] for i in layers]
+        _load_weights(network, kept)
 
     with EpochLoop(
         stopper, max_epochs=epochs, save=save, restore=restore, progress=progress
@@ -158,6 +141,38 @@ def _train(
         kept_accuracy=_evaluated(network, test)[1],
         kept=path,
     )
+
+
+def _network(seed: int) -> MLPClassifier:
+    """A small network with random weights."""
+    return MLPClassifier(
+        hidden_layer_sizes=(5,),
+        solver="sgd",
+        learning_rate_init=0.2,
+        momentum=0,
+        alpha=0,
+        batch_size=20,
+        random_state=seed,
+    )
+
+
+def _weights(network: MLPClassifier) -> bytes:
+    """The weights of a network, as an .npz file."""
+    arrays = {
+        **{f"weights{i}": weights for i, weights in enumerate(network.coefs_)},
+        **{f"biases{i}": biases for i, biases in enumerate(network.intercepts_)},
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _load_weights(network: MLPClassifier, path: Path) -> None:
+    """Load the weights that `_weights` made."""
+    with np.load(path) as arrays:
+        layers = range(len(network.coefs_))
+        network.coefs_ = [arrays[f"weights{i}"] for i in layers]
+        network.intercepts_ = [arrays[f"biases{i}"] for i in layers]
 
 
 def _evaluated(network: Any, samples: Samples) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 Rules of one family differ only in one patience, and along it a guarantee needs no correction (see
 `guarantee.py`). Picking the best of several families is another matter. If the guarantee rested on
-the same runs, it would not hold, because the picked family looks better than it is.
+the same runs, it would not hold, because luck makes the picked family seem better than it is.
 
 So, for a guarantee in expectation, the runs are split at random. A third of them selects the
 family: the one that is the cheapest there. The others have no part in that, and support the

@@ -53,13 +53,13 @@ def _bound(bound: Any, unit: Unit, max_regret: float) -> float:
             "bound=, the most that a run can lose; or at_most=0.1 for a promise that needs no "
             'bound; or unit="improvement", where the bound is 1'
         )
-    bound = float(validated(NonNegative, bound, "advise(bound=...)"))
-    if bound <= max_regret:
+    most = float(validated(NonNegative, bound, "advise(bound=...)"))
+    if most <= max_regret:
         raise RuleError(
             "`advise(bound=...)`, the most that a run can lose, must be above max_regret "
-            f"{max_regret!r}, got {bound!r}"
+            f"{max_regret!r}, got {most!r}"
         )
-    return bound
+    return most
 
 
 def _within_reach(guarantee: Guarantee) -> Guarantee:

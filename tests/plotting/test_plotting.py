@@ -1,4 +1,4 @@
-"""What pictures show: the right marks at the right places, whatever was logged."""
+"""Pictures have the right marks at the right points, whatever was logged."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def test_nothing_global_is_touched() -> None:
     assert ("matplotlib.pyplot" in sys.modules) == pyplot_before
 
 
-def test_axes_of_one_s_own_are_drawn_on() -> None:
+def test_given_axes_are_drawn_on() -> None:
     figure = Figure()
     one, two, three = figure.subplots(1, 3)
     (result,) = replays(many(30), 2)
@@ -291,7 +291,7 @@ def test_axes_of_one_s_own_are_drawn_on() -> None:
     assert picture(figure)
 
 
-def test_arguments_that_make_no_sense_are_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     history = many(30)
     (result,) = replays(history, 2)
     table = es.sweep(es.Patience("val_loss"), history, patience=[1, 2])
