@@ -1,4 +1,4 @@
-"""Names and numbers as people read them: on one line, short, in a few digits."""
+"""Names and numbers for people: on one line, short, with a few digits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["count", "number", "one_line", "shortened"]
 
 
 def one_line(text: str) -> str:
-    r"""The text on one line, with escapes for what a terminal or a page would act on.
+    r"""The text on one line, with escapes for characters that a terminal or a page would act on.
 
     >>> print(one_line("a\nb\x1b[31m"), one_line("val/loss (B)"))
     a\nb\x1b[31m val/loss (B)
@@ -17,7 +17,7 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """The text in at most so many characters: what is too much is left out in the middle.
+    """The text in at most `most` characters, shortened in the middle if necessary.
 
     >>> shortened("experiments/2024/run-17/metrics.csv", 20)
     'experiment…trics.csv'
@@ -29,7 +29,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """A value of a metric, in a few digits.
+    """The value of a metric, with a few digits.
 
     >>> number(0.123456789), number(float("nan")), number(None)
     ('0.123457', 'nan', '-')
@@ -38,7 +38,7 @@ def number(value: float | None) -> str:
 
 
 def count(amount: int, what: str) -> str:
-    """An amount of things.
+    """A number with its noun, in the plural if necessary.
 
     >>> count(1, "run"), count(4400, "run")
     ('1 run', '4,400 runs')

@@ -2,9 +2,9 @@
 
 A network with one hidden layer of five units learns handwritten digits (scikit-learn's bundled
 set) from 700 samples, three times from the same seed: never stopped, stopped at the first epoch
-that does not improve (patience 0), and after 20 epochs without improvement (patience 20). Best
-models, history and a picture are kept in a folder; at the end, the decisions are taken once more
-from the history of the run that was never stopped.
+that does not improve (patience 0), and after 20 epochs without improvement (patience 20). A folder
+keeps the best models, the history and a picture. At the end, the decisions are replayed from the
+history of the run that was never stopped.
 
 The default seed is one where validation loss pauses on its way down, as in the tutorial this
 follows; other seeds over-fit as well, but may forgive a patience of 0.
@@ -31,7 +31,7 @@ from .adapters.loop import EpochLoop
 from .engine.early_stopping import EarlyStopping
 from .engine.stopper import Stopper
 from .history.history import History
-from .plotting import LOOKS, drawn, legend_below, mark_stop, picture, styled
+from .plotting import LINE_STYLES, draw_metric, legend_below, mark_stop, picture, styled
 from .plotting.style import FAINT
 from .replaying.replay import replay
 from .rules import Best, Never
@@ -46,7 +46,7 @@ Samples = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class _Run:
-    """One way of training, and what came of it."""
+    """One way of training, and its result."""
 
     name: str
     stopper: Stopper
@@ -58,10 +58,10 @@ class _Run:
 
 
 def run_demo(folder: Path, *, epochs: int = 600, seed: int = 11, progress: bool = True) -> bool:
-    """Run the demonstration; put what it makes into `folder`, print what came out.
+    """Run the demonstration: write its files into `folder`, and print the results.
 
-    Says whether the replayed decisions were the live ones. Raises OSError where the folder cannot
-    be written.
+    Returns whether the replayed decisions are the live ones. Raises OSError if the folder cannot be
+    written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
@@ -96,8 +96,8 @@ def _samples(seed: int) -> tuple[Samples, Samples, Samples]:
     """Training, validation and test samples, shuffled."""
     images, digits = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(digits))
-    parts = np.split(order, [_TRAINING, _TRAINING + _VALIDATION])
-    training, validation, test = ((images[part] / 16, digits[part]) for part in parts)
+    indices = np.split(order, [_TRAINING, _TRAINING + _VALIDATION])
+    training, validation, test = ((images[i] / 16, digits[i]) for i in indices)
     return training, validation, test
 
 
@@ -110,36 +110,19 @@ def _train(
     seed: int,
     progress: bool,
 ) -> _Run:
+    """Train until the stopper stops; keep the best weights in the folder."""
     training, validation, test = samples
-    network = MLPClassifier(
-        hidden_layer_sizes=(5,),
-        solver="sgd",
-        learning_rate_init=0.2,
-        momentum=0,
-        alpha=0,
-        batch_size=20,
-        random_state=seed,
-    )
+    network = _network(seed)
     path = folder / f"best-{name.replace(' ', '-')}.npz"
+    last_accuracy = 0.0
 
     def save(epoch: int, metrics: dict[str, float]) -> Path:
-        arrays = {
-            **{f"weights{i}": weights for i, weights in enumerate(network.coefs_)},
-            **{f"biases{i}": biases for i, biases in enumerate(network.intercepts_)},
-        }
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        return write_whole(path, buffer.getvalue())
-
-    last_accuracy = 0.0
+        return write_whole(path, _weights(network))
 
     def restore(kept: Path) -> None:
         nonlocal last_accuracy
         last_accuracy = _evaluated(network, test)[1]
-        with np.load(kept) as arrays:
-            layers = range(len(network.coefs_))
-            network.coefs_ = [arrays[f"weights{i}"] for i in layers]
-            network.intercepts_ = [arrays[f"biases{i}"] for i in layers]
+        _load_weights(network, kept)
 
     with EpochLoop(
         stopper, max_epochs=epochs, save=save, restore=restore, progress=progress
@@ -160,12 +143,44 @@ def _train(
     )
 
 
+def _network(seed: int) -> MLPClassifier:
+    """A small network with random weights."""
+    return MLPClassifier(
+        hidden_layer_sizes=(5,),
+        solver="sgd",
+        learning_rate_init=0.2,
+        momentum=0,
+        alpha=0,
+        batch_size=20,
+        random_state=seed,
+    )
+
+
+def _weights(network: MLPClassifier) -> bytes:
+    """The weights of a network, as an .npz file."""
+    arrays = {
+        **{f"weights{i}": weights for i, weights in enumerate(network.coefs_)},
+        **{f"biases{i}": biases for i, biases in enumerate(network.intercepts_)},
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _load_weights(network: MLPClassifier, path: Path) -> None:
+    """Load the weights that `_weights` made."""
+    with np.load(path) as arrays:
+        layers = range(len(network.coefs_))
+        network.coefs_ = [arrays[f"weights{i}"] for i in layers]
+        network.intercepts_ = [arrays[f"biases{i}"] for i in layers]
+
+
 def _evaluated(network: Any, samples: Samples) -> tuple[float, float]:
     """Cross-entropy and accuracy."""
     inputs, digits = samples
     chances = network.predict_proba(inputs)
-    of_the_truth = chances[np.arange(len(digits)), digits]
-    loss = -np.log(np.maximum(of_the_truth, np.finfo(float).tiny)).mean()
+    of_digit = chances[np.arange(len(digits)), digits]
+    loss = -np.log(np.maximum(of_digit, np.finfo(float).tiny)).mean()
     return float(loss), float((chances.argmax(axis=1) == digits).mean())
 
 
@@ -204,7 +219,7 @@ def _table(runs: list[_Run], epochs: int) -> Table:
 
 
 def _replayed(runs: list[_Run], console: Console) -> bool:
-    """Take the decisions again, from the history of the run that was never stopped."""
+    """Replay the decisions from the history of the run that was never stopped."""
     history = History.from_runs([runs[0].history])
     console.print("\nReplayed from the history of the run that was never stopped:")
     all_same = True
@@ -241,18 +256,18 @@ def _picture(runs: list[_Run]) -> bytes:
             (loss_axes, "loss", "loss (cross-entropy)"),
             (accuracy_axes, "accuracy", "accuracy"),
         ):
-            drawn(axes, history[name], label="training", color=FAINT, ls="--")
-            drawn(axes, history[f"val_{name}"], label="validation")
+            draw_metric(axes, history[name], label="training", color=FAINT, ls="--")
+            draw_metric(axes, history[f"val_{name}"], label="validation")
             axes.set_ylabel(label)
-            for level, (run, look) in enumerate(zip(runs[1:], LOOKS, strict=False)):
+            for level, (run, style) in enumerate(zip(runs[1:], LINE_STYLES, strict=False)):
                 best, last = run.stopper.best_epoch or 0, run.stopper.epoch - 1
                 text = f"{run.name}: stops after epoch {last}"
-                mark_stop(axes, last, look, level, label=text)
+                mark_stop(axes, last, style, level, label=text)
                 axes.plot(
                     best,
                     history[f"val_{name}"][best],
-                    look.marker,
-                    color=look.color,
+                    style.marker,
+                    color=style.color,
                     mfc="none",
                     mew=1.6,
                     ms=9,

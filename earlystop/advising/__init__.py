@@ -1,10 +1,12 @@
 """`advise`: which setting to use, with a guarantee about new runs.
 
-`advise.py` puts the answer together. `request.py` checks what is requested, `guarantee.py` says
-what can be guaranteed from how many runs, and `candidates.py` which rules are considered.
-`regret_scale.py`, `truncation.py` and `exchangeability.py` examine the logs, `selection.py`
-measures the candidates and selects one, and `result.py`, `text.py` and `warnings.py` are the
-answer.
+- `advise.py` is the public function. It leads through the others.
+- `request.py` checks which guarantee is requested; `guarantee.py` has the theory.
+- `candidates.py` lists the rules to select from; `presmooth.py` makes sweeping some of them fast.
+- `regret_scale.py`, `truncation.py` and `exchangeability.py` examine the logs.
+- `calibration.py` measures the candidates on the logs, and `selection.py` selects one of them.
+- `findings.py` holds the numbers of an answer, `text.py` and `warnings.py` its words, and
+  `result.py` is the answer: `Advice`.
 
 The function is not imported here: it would hide the module of the same name.
 """

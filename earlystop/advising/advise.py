@@ -1,8 +1,8 @@
-"""`advise`: the cheapest rule that keeps a guarantee, and how it is found."""
+"""`advise`: the cheapest rule that a guarantee holds for, and how it is found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,26 @@ from ..language.direction import Mode, direction
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
 from ..rules import Best, Never, Patience
+from .calibration import Calibration
 from .candidates import Family, default_families, families_of
+from .findings import Outcome
 from .guarantee import Guarantee
-from .regret_scale import RegretScale, Unit
+from .regret_scale import Floats, RegretScale, Unit
 from .request import requested_guarantee
-from .result import Advice, Outcome
-from .selection import Calibration
+from .result import Advice
+from .selection import select, select_without_guarantee
 from .truncation import Truncation, detect_truncation
-from .warnings import too_few_runs, warnings_of_logs, warnings_of_losses
+from .warnings import (
+    warnings_of_candidates,
+    warnings_of_logs,
+    warnings_of_losses,
+    warnings_of_runs,
+)
 
 __all__ = ["advise"]
 
 _USUAL = (5, 10, 20)
-# Choosing between families costs the guarantee some runs. With this many times the runs it needs,
+# Selecting among families costs the guarantee some runs. With this many times the runs it needs,
 # that costs less than another family often saves.
 _MANY = 6
 
@@ -53,34 +60,34 @@ def advise(
     Regret is how much worse the best value up to the stop is than the best of the whole log: what
     stopping early costs if the best epoch is restored.
 
-    history: logs of complete runs, such as new ones are to be like: the promise holds if the new
-        run and the logged ones are exchangeable.
+    history: logs of complete runs of the same kind as new ones: the promise holds if the new run
+        and the logged ones are exchangeable.
     monitor, mode: the metric, and whether lower or higher is better.
     max_regret: what a run may lose, in `unit`; 0.01 is 1 %.
     at_most: None: the *expected* regret of a new run is at most `max_regret` (conformal risk
-        control). A share, such as 0.1: with `confidence`, at most so large a share of all such runs
-        loses more than `max_regret` (Learn then Test). `confidence` is of this promise only.
+        control). A share, such as 0.1: with `confidence`, at most this share of all such runs
+        loses more than `max_regret` (Learn then Test). Only this promise uses `confidence`.
     unit: "improvement": a share of the run's own improvement, from its first finite value to its
         best; between 0 and 1. "best": a share of the magnitude of the best value. "metric": the
         metric's own.
-    bound: what a run can lose at most, in `unit`; needed for an expected regret in units other than
-        "improvement". Where a run lost more, so much is counted.
+    bound: the most that a run can lose, in `unit`; needed for an expected regret in units other
+        than "improvement". A run that lost more counts as losing the bound.
     candidates: values for the fields of `Patience`, by name, as for `sweep`; or rules. If left out:
-        plain patience; and where there are enough runs to choose among more, also patience with a
-        relative `min_delta`, growing patience, and patience on smoothed values. With candidates of
-        several kinds, a third of the runs, drawn by `seed`, chooses the kind, and the promise rests
-        on the others; a promise with confidence is divided among them instead.
-    complete: were the runs logged to their end? None: find out. Where they were stopped early, what
-        a longer patience would have found cannot be seen: regret then counts from the best that was
+        plain patience; with enough runs to select among more, also patience with a relative
+        `min_delta`, growing patience, and patience on smoothed values. With candidates of several
+        kinds, a third of the runs, drawn by `seed`, selects the kind, and the promise rests on the
+        others. The error of a promise with confidence is divided among the kinds instead.
+    complete: were the runs logged to their end? None: find out. Logs that were stopped early cannot
+        tell what a longer patience would have found: regret then counts from the best that was
         found by then, and no longer patience is considered.
     on_missing, workers, progress: see `sweep`.
 
-    Runs that never improve on their first value lose nothing; a run that is stopped before it has
-    any value loses everything; runs that never report a number are left out.
+    Runs that never improve on their first value lose nothing. A run that is stopped before it has
+    any value loses everything. Runs that never report a number are left out.
 
-    Raises RuleError or RuleTypeError for arguments that make no sense, MissingMetricError for a
-    metric that no epoch reports, HistoryError if no run has a number. Too few runs for the promise
-    are no error: the advice is then to train to the end, and says how many it takes.
+    Raises RuleError or RuleTypeError for invalid arguments, MissingMetricError for a metric that no
+    epoch reports, HistoryError if no run has a number. Too few runs for the promise are no error:
+    the advice is then to train to the end, and says how many runs it takes.
 
     >>> from earlystop import History, advise
     >>> falling = [1 / epoch for epoch in range(1, 41)]
@@ -110,117 +117,149 @@ def advise(
             "earlystop.History(...), or read logs with earlystop.read_history(...)"
         )
     monitor = validated(str, monitor, "advise(monitor=...)")
-    judge = Best(monitor, mode=direction(monitor, mode, "advise"))
-    promise = requested_guarantee(max_regret, confidence, at_most, unit, bound)
+    save = Best(monitor, mode=direction(monitor, mode, "advise"))
+    guarantee = requested_guarantee(max_regret, confidence, at_most, unit, bound)
     seed = validated(Count, seed, "advise(seed=...)")
-    if complete is not None:
-        complete = validated(bool, complete, "advise(complete=...)")
+    complete = validated(bool | None, complete, "advise(complete=...)")
     history.require([monitor], "`advise`")
-    scale = RegretScale(history, judge, unit)
-    runs = int(np.count_nonzero(scale.usable))
-    if not runs:
+    scale = _regret_scale(history, save, unit)
+    truncation = None if complete else detect_truncation(history, save, scale)
+    families = _families(candidates, history, save, scale, guarantee, truncation)
+    considered = _with_visible_patience(families, truncation)
+    options = {"on_missing": on_missing, "workers": workers, "progress": progress}
+    calibration = Calibration(history, save, scale, guarantee, considered, seed, options)
+    warnings = [
+        *warnings_of_runs(calibration),
+        *warnings_of_logs(history, scale, truncation, complete),
+        *warnings_of_candidates(truncation, dropped=considered != families),
+    ]
+    return _advice(calibration, truncation, complete, warnings)
+
+
+def _regret_scale(history: History, save: Best, unit: Unit) -> RegretScale:
+    """What each run could lose. Raises HistoryError if no run has a number."""
+    scale = RegretScale(history, save, unit)
+    if not scale.usable.any():
         raise HistoryError(
             f"`advise`: of {count(history.runs, 'run')}, none ever reports a number for "
-            f"{monitor!r}: there is nothing to go by"
+            f"{save.monitor!r}: there is nothing to go by"
         )
-    ends = None if complete else detect_truncation(history, judge, scale)
-    longest = int(history.lengths[scale.usable].max()) if ends is None else ends.rule.patience + 1
-    patience = Patience(monitor, mode=judge.mode)
-    if candidates is None:
-        families = default_families(patience, longest, runs >= _MANY * promise.needed())
+    return scale
+
+
+def _families(
+    candidates: Any,
+    history: History,
+    save: Best,
+    scale: RegretScale,
+    guarantee: Guarantee,
+    truncation: Truncation | None,
+) -> list[Family]:
+    """The families of the candidates, or the default ones."""
+    if truncation is None:
+        longest = int(history.lengths[scale.usable].max())
     else:
-        families = families_of(candidates, patience, longest, history.epochs)
-    seen = [family.up_to(longest - 1) for family in families] if ends else families
-    there = [family for family in seen if family is not None]
-    options = {"on_missing": on_missing, "workers": workers, "progress": progress}
-    calibration = Calibration(history, judge, scale, promise, there, seed, options)
-    warnings = list(warnings_of_logs(history, scale, ends, complete))
-    if ends and seen != families:
-        warnings.append(
-            f"candidates with a patience above {longest - 1} were left out: these logs cannot tell "
-            "what they would have found"
-        )
-    return _advice(calibration, judge, scale, promise, ends, complete, warnings)
+        longest = truncation.rule.patience + 1
+    patience = Patience(save.monitor, mode=save.mode)
+    if candidates is not None:
+        return families_of(candidates, patience, longest, history.epochs)
+    runs = int(np.count_nonzero(scale.usable))
+    return default_families(patience, longest, runs >= _MANY * guarantee.needed())
+
+
+def _with_visible_patience(families: list[Family], truncation: Truncation | None) -> list[Family]:
+    """The families, without any patience longer than the one that stopped the logs early."""
+    if truncation is None:
+        return families
+    shortened = [family.up_to(truncation.rule.patience) for family in families]
+    return [family for family in shortened if family is not None]
 
 
 def _advice(
     calibration: Calibration,
-    judge: Best,
-    scale: RegretScale,
-    promise: Guarantee,
-    ends: Truncation | None,
+    truncation: Truncation | None,
     complete: bool | None,
     warnings: list[str],
 ) -> Advice:
-    """The answer, put together."""
-    logged = calibration.logged / calibration.runs
-    outcome, lost = Outcome(Never(), 0.0, 0.0, logged, 0.0), np.zeros(calibration.runs)
-    unpromised = None
-    chosen = calibration.choose().family
-    if chosen is not None:
-        ((outcome, lost),) = _outcomes(calibration, chosen, promise)
-    else:
-        if ends is not None:
-            as_logged = Family(ends.rule, (), (ends.rule.patience,))
-            ((outcome, lost),) = _outcomes(calibration, as_logged, promise)
-        if (guess := calibration.unpromised().family) is not None:
-            ((unpromised, _),) = _outcomes(calibration, guess, promise)
-    usual = tuple(p for p in _USUAL if ends is None or p <= ends.rule.patience)
-    defaults: list[Outcome] = []
-    if usual:
-        plain = Family(Patience(judge.monitor, mode=judge.mode), (), usual)
-        defaults = [outcome for outcome, _ in _outcomes(calibration, plain, promise)]
-    needed = _needed(calibration, promise)
-    shares = {f"{q:g}": float(np.quantile(lost, q, method="higher")) for q in (0.5, 0.9, 0.95, 1)}
-    if calibration.runs < needed:
-        warnings.insert(0, too_few_runs(calibration, promise, needed, scale.unit))
-    warnings += warnings_of_losses(calibration, promise, scale.unit, lost, chosen is not None)
-    promised = promise.max_regret if promise.at_most is None else promise.at_most
+    """Select a rule and put the answer together."""
+    save, scale, guarantee = calibration.save, calibration.scale, calibration.guarantee
+    selected = select(calibration)
+    outcome, lost = _advised(calibration, selected, truncation)
+    unpromised = None if selected is not None else _unpromised(calibration)
+    warnings += warnings_of_losses(calibration, lost, selected is not None)
     return Advice(
         rule=outcome.rule,
-        monitor=judge.monitor,
-        mode=judge.mode,
-        max_regret=promise.max_regret,
+        monitor=save.monitor,
+        mode=save.mode,
+        max_regret=guarantee.max_regret,
         unit=scale.unit,
-        bound=promise.bound if promise.at_most is None else None,
-        at_most=promise.at_most,
-        confidence=promise.confidence,
-        promised=0.0 if chosen is None else promised,
+        bound=guarantee.bound if guarantee.at_most is None else None,
+        at_most=guarantee.at_most,
+        confidence=guarantee.confidence,
+        promised=0.0 if selected is None else guarantee.level,
         outcome=outcome,
-        defaults=tuple(defaults),
+        defaults=_usual(calibration, truncation),
         unpromised=unpromised,
         runs=calibration.runs,
         chose=calibration.chose,
         left_out=len(scale.best) - calibration.runs,
-        needed=needed,
+        needed=calibration.needed(),
         families=len(calibration.families),
-        logged=logged,
-        stopped_by=None if ends is None else ends.rule,
-        complete=ends is None and complete is not False,
-        quantiles={"median": shares["0.5"], "0.9": shares["0.9"], "0.95": shares["0.95"]}
-        | {"max": shares["1"]},
+        logged=calibration.logged / calibration.runs,
+        stopped_by=None if truncation is None else truncation.rule,
+        complete=truncation is None and complete is not False,
+        quantiles=_quantiles(lost),
         warnings=tuple(warnings),
         lines=tuple(calibration.lines()),
     )
 
 
-def _outcomes(
-    calibration: Calibration, family: Family, promise: Guarantee
-) -> Iterator[tuple[Outcome, Any]]:
+def _advised(
+    calibration: Calibration, selected: Family | None, truncation: Truncation | None
+) -> tuple[Outcome, Floats]:
+    """What the advised rule would have done, and what each run loses under it.
+
+    If no rule was selected, that is to stop as the logs were stopped, or to train to the end.
+    """
+    if selected is None and truncation is not None:
+        selected = Family(truncation.rule, (), (truncation.rule.patience,))
+    if selected is None:
+        whole = Outcome(Never(), 0.0, 0.0, calibration.logged / calibration.runs, 0.0)
+        return whole, np.zeros(calibration.runs)
+    ((outcome, lost),) = _outcomes(calibration, selected)
+    return outcome, lost
+
+
+def _unpromised(calibration: Calibration) -> Outcome | None:
+    """What the cheapest rule would have done that lost no more than requested on these runs."""
+    family = select_without_guarantee(calibration)
+    return None if family is None else _outcomes(calibration, family)[0][0]
+
+
+def _usual(calibration: Calibration, truncation: Truncation | None) -> tuple[Outcome, ...]:
+    """What the usual choices of patience would have done."""
+    usual = tuple(p for p in _USUAL if truncation is None or p <= truncation.rule.patience)
+    if not usual:
+        return ()
+    plain = Patience(calibration.save.monitor, mode=calibration.save.mode)
+    return tuple(outcome for outcome, _ in _outcomes(calibration, Family(plain, (), usual)))
+
+
+def _outcomes(calibration: Calibration, family: Family) -> list[tuple[Outcome, Floats]]:
     """What each rule of a family would have done, and what each run loses under it."""
-    for number, (lost, epochs) in enumerate(calibration.lost(family)):
-        over = float((lost > promise.max_regret).mean())
+    outcomes = []
+    for number, (lost, epochs) in enumerate(calibration.losses(family)):
+        over = float((lost > calibration.guarantee.max_regret).mean())
         saved = 1 - epochs.sum() / max(calibration.logged, 1)
         rule = family.member(number)
-        yield Outcome(rule, float(lost.mean()), over, float(epochs.mean()), float(saved)), lost
+        outcome = Outcome(rule, float(lost.mean()), over, float(epochs.mean()), float(saved))
+        outcomes.append((outcome, lost))
+    return outcomes
 
 
-def _needed(calibration: Calibration, promise: Guarantee) -> int:
-    """How many runs it takes to carry such a promise, those that choose the family included."""
-    if promise.at_most is not None:
-        return promise.needed(max(len(calibration.families), 1))
-    runs = carrying = promise.needed()
-    # At most so many more carry it, as there are more: this comes to the fewest.
-    while (short := carrying - (runs - calibration.runs_to_select(runs))) > 0:
-        runs += short
-    return runs
+def _quantiles(lost: Floats) -> dict[str, float]:
+    """What runs lose: quantiles that some run did lose."""
+    shares = {"median": 0.5, "0.9": 0.9, "0.95": 0.95, "max": 1.0}
+    return {
+        name: float(np.quantile(lost, share, method="higher")) for name, share in shares.items()
+    }

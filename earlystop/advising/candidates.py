@@ -1,4 +1,4 @@
-"""The rules that advice chooses from, in families: rules that are equal but for one patience."""
+"""The rules that advice selects from, in families: rules that differ only in one patience."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .presmooth import PresmoothedHistory
 
 __all__ = ["Family", "default_families", "families_of", "patience_values"]
 
-# What the default families try, beside plain patience. A gain of a fixed share of the best value is
-# what pays most on logs of many kinds; the others pay on some.
+# What the default families try besides plain patience. A minimum gain of a fixed share of the best
+# value pays on logs of many kinds; the others pay on some.
 _SHARES = (0.001, 0.003, 0.01, 0.03)
 _GROWTHS = (0.1, 0.25)
 _WINDOWS = (3, 5)
@@ -29,10 +29,11 @@ _RISING = (AnyOf, AllOf, Smoothed, Warmup)
 
 @dataclass(frozen=True)
 class Family:
-    """Rules that differ in one patience: the larger, the later they stop, and the less they lose.
+    """Rules that differ in one patience: the larger it is, the later they stop.
 
-    path: of the part that has the patience, in `rule`. values: of the patience, rising. alone: the
-    rule meant, where there is only one, which need not have a patience at all.
+    path: to the child of `rule` that has the patience; () is the rule itself.
+    values: the values of the patience, rising.
+    alone: the only rule of the family, which need not have a patience; None for a real family.
     """
 
     rule: Rule
@@ -41,40 +42,41 @@ class Family:
     alone: Rule | None = None
 
     def member(self, number: int) -> Rule:
-        """The rule with one of the values."""
+        """The rule with the value of this index."""
         if self.alone is not None:
             return self.alone
         axis = Axis(self.path, "patience", [])
         return apply_settings(self.rule, {"": axis}, {"": self.values[number]})
 
     def only(self, number: int) -> Family:
-        """The family of one of them."""
+        """The family of one rule, by index."""
         return dataclasses.replace(self, values=(self.values[number],))
 
     def up_to(self, most: int) -> Family | None:
-        """Those whose patience is at most so large; None: there are none."""
+        """The rules whose patience is at most `most`; None if no rule is left."""
         values = tuple(value for value in self.values if value <= most)
         if self.alone is not None or values == self.values:
             return self
         return dataclasses.replace(self, values=values) if values else None
 
-    def swept(self, history: History, judge: Best, **options: Any) -> Sweep:
-        """What all of them would have done."""
-        presmoothed = PresmoothedHistory.of(self.rule, history, judge)
+    def swept(self, history: History, save: Best, **options: Any) -> Sweep:
+        """What all rules of the family would have done."""
+        presmoothed = PresmoothedHistory.of(self.rule, history, save)
         if presmoothed is not None:
-            return sweep(presmoothed.rule, presmoothed, save=judge, **options, patience=self.values)
+            return sweep(presmoothed.rule, presmoothed, save=save, **options, patience=self.values)
         name = ".".join([*map(str, self.path), "patience"])
         grid: dict[str, Any] = {name: self.values}
-        return sweep(self.rule, history, save=judge, **options, **grid)
+        return sweep(self.rule, history, save=save, **options, **grid)
 
     def __str__(self) -> str:
         if self.alone is not None:
             return repr(self.alone)
         patience = child_at(self.rule, self.path)
+        defaults = Patience(patience.settings["monitor"], mode="min").settings
         others = {
             name: value
             for name, value in patience.settings.items()
-            if name not in ("monitor", "mode", "patience") and value not in (None, 0, False)
+            if name not in ("monitor", "mode", "patience") and value != defaults[name]
         }
         inner = ", ".join(f"{name}={value}" for name, value in others.items())
         if not self.path:
@@ -86,7 +88,7 @@ class Family:
 
 
 def patience_values(longest: int) -> list[int]:
-    """Values worth trying on runs of so many epochs: all small ones, the others in small steps.
+    """Values worth trying on runs of `longest` epochs: all small ones, then in steps of 2 %.
 
     >>> patience_values(8), patience_values(120)[-6:]
     ([1, 2, 3, 4, 5, 6, 7], [108, 110, 112, 114, 116, 118])
@@ -99,9 +101,9 @@ def patience_values(longest: int) -> list[int]:
 
 
 def default_families(patience: Patience, longest: int, several: bool) -> list[Family]:
-    """Plain patience, and if several may be tried, what often does better.
+    """Plain patience; if `several` families are allowed, also what often does better.
 
-    Patience goes up to where nothing would be stopped: the longest run has so many epochs.
+    longest: the number of epochs of the longest run; a patience of as many stops nothing.
     """
     values = tuple(patience_values(longest))
     plain = Family(patience, (), values)
@@ -118,22 +120,23 @@ def default_families(patience: Patience, longest: int, several: bool) -> list[Fa
 
 
 def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) -> list[Family]:
-    """The families of the candidates that the user names.
+    """The families of the candidates that the user passed.
 
-    candidates: values for the fields of a `Patience`, by name, or rules. longest: beyond the
-    patience worth trying. epochs: of the longest run.
+    candidates: values for the fields of a `Patience`, by name, or rules.
+    longest: default values of the patience are below it.
+    epochs: the number of epochs of the longest run.
 
-    Raises RuleError or RuleTypeError for what is neither.
+    Raises RuleError or RuleTypeError for anything else.
     """
     if isinstance(candidates, Mapping):
-        return list(_of_grid(candidates, patience, longest))
+        return list(_grid_families(candidates, patience, longest))
     if isinstance(candidates, (Rule, str)) or not isinstance(candidates, Iterable):
         raise RuleTypeError(
             "`advise(candidates=...)` must be values for the fields of Patience, such as "
             '{"patience": range(1, 201), "min_delta": [0, 0.001]}, or several rules, '
             f"got {candidates!r:.80}"
         )
-    rules = list(dict.fromkeys(_checked(candidates)))
+    rules = list(dict.fromkeys(_checked_rules(candidates)))
     if not rules:
         raise RuleError("`advise(candidates=...)` needs at least one rule, got none")
     found: dict[tuple[Rule, tuple[int, ...]], list[int]] = {}
@@ -149,7 +152,7 @@ def families_of(candidates: Any, patience: Patience, longest: int, epochs: int) 
     return families + [_lone(rule, patience, epochs) for rule in alone]
 
 
-def _of_grid(grid: Mapping[str, Any], patience: Patience, longest: int) -> Iterator[Family]:
+def _grid_families(grid: Mapping[str, Any], patience: Patience, longest: int) -> Iterator[Family]:
     axes = axes_of(patience, {"patience": patience_values(longest), **grid})
     values = {
         apply_settings(patience, axes, {"patience": value}).settings["patience"]
@@ -161,7 +164,7 @@ def _of_grid(grid: Mapping[str, Any], patience: Patience, longest: int) -> Itera
         yield Family(rule, (), tuple(sorted(values)))
 
 
-def _checked(candidates: Iterable[Any]) -> Iterator[Rule]:
+def _checked_rules(candidates: Iterable[Any]) -> Iterator[Rule]:
     for rule in candidates:
         if not isinstance(rule, Rule):
             raise RuleTypeError(
@@ -171,18 +174,18 @@ def _checked(candidates: Iterable[Any]) -> Iterator[Rule]:
 
 
 def _path_of(rule: Rule) -> tuple[int, ...] | None:
-    """Where the patience is that makes the rule stop later, the larger it is."""
+    """The path to the patience that makes the rule stop later, the larger it is; None without."""
     if type(rule) is Patience:
         return ()
     if type(rule) in _RISING:
-        for number, part in enumerate(rule.children):
-            path = _path_of(part)
+        for number, child in enumerate(rule.children):
+            path = _path_of(child)
             if path is not None:
                 return (number, *path)
     return None
 
 
 def _lone(rule: Rule, patience: Patience, epochs: int) -> Family:
-    """The family of one rule: beside it stands a patience that never has a say."""
+    """The family of one rule: its patience is too large to fire, and only makes it sweepable."""
     both = AnyOf(rule, patience)
     return Family(both, (len(both.children) - 1,), (epochs + 1,), alone=rule)

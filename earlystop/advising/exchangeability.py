@@ -1,24 +1,23 @@
-"""Do neighbouring runs resemble each other more than chance allows?
-
-The guarantees of advice assume that the new run and the logged ones are exchangeable. Groups of
-similar runs, or a drift over time, show up as serial dependence.
-"""
+"""A test of the assumption behind every guarantee: that runs are exchangeable."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from .regret_scale import Floats
+import numpy.typing as npt
 
 __all__ = ["serial_dependence"]
 
+Floats = npt.NDArray[np.float64]
+
 
 def serial_dependence(scores: Floats) -> float:
-    """The excess similarity of neighbouring runs, in standard deviations.
+    """How much more alike neighbouring runs are than by chance, in standard deviations.
 
-    scores: one per run, in the order of the history. If the runs are exchangeable, the serial
-    correlation of their ranks (Wald and Wolfowitz 1943) has the mean and variance of a random
-    permutation, and is close to normal; where runs come in groups, or drift, it is larger.
+    scores: one per run, in the order of the history.
+
+    If the runs are exchangeable, the serial correlation of their ranks (Wald and Wolfowitz 1943)
+    has the mean and variance of a random permutation, and is close to normal. Where runs come in
+    groups, or drift, it is larger. Fewer than 20 runs give 0.
     """
     runs = len(scores)
     if runs < 20:
@@ -35,8 +34,8 @@ def serial_dependence(scores: Floats) -> float:
 
 
 def _ranks(scores: Floats) -> Floats:
-    """Ranks; equal scores share the mean of theirs."""
-    _, value, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    """The ranks of the scores; equal scores share their mean rank."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks: Floats = (ends - (counts - 1) / 2)[value].astype(np.float64)
+    ranks: Floats = (ends - (counts - 1) / 2)[inverse].astype(np.float64)
     return ranks

@@ -1,19 +1,21 @@
-"""What may be promised about a new run, given what happened on logged ones.
+"""What can be guaranteed about a new run, given what happened on logged ones.
 
-Settings that differ in their patience alone, by falling patience, never lose less: a run that stops
-earlier has seen less. On such a path there are two promises that hold for any distribution of runs:
+Take settings that differ only in their patience. As the patience falls, a run never loses less,
+because a run that stops earlier has seen less. On such a path two guarantees hold for any
+distribution of runs.
 
-In expectation (conformal risk control; Angelopoulos, Bates, Fisch, Lei and Schuster 2022): losses
-lie between 0 and B; take the smallest patience from which on up `(sum of the losses + B) / (n + 1)`
-is at most alpha. If the new run is exchangeable with the n logged ones, its expected loss is at
-most alpha: had its own loss, B at most, been among the sum, the same patience or a smaller one
-would have been taken, and which of the n + 1 runs is the new one is a matter of chance.
+In expectation (conformal risk control; Angelopoulos, Bates, Fisch, Lei and Schuster 2022). Losses
+lie between 0 and B. Take the smallest patience such that, for it and every larger one,
+`(sum of the losses + B) / (n + 1)` is at most alpha. If the new run is exchangeable with the n
+logged ones, its expected loss is at most alpha: had its own loss, which is at most B, been part of
+the sum, the same patience or a smaller one would have been taken, and which of the n + 1 runs is
+the new one is a matter of chance.
 
-With confidence (Learn then Test; Angelopoulos, Bates, Candès, Jordan and Lei 2021): for each
-patience, from the largest down, test that more than a share q of all runs loses more than allowed,
-with the binomial p-value of how many of the n did, and end at the first test that does not reject.
-Each test is made only if all before it rejected (a fixed sequence), so none needs a correction. Of
-several paths each has its part of the error (Bonferroni).
+With confidence (Learn then Test; Angelopoulos, Bates, Candès, Jordan and Lei 2021). For each
+patience, from the largest down, test the hypothesis that more than a share q of all runs loses more
+than allowed, with the binomial p-value of how many of the n did. End at the first test that does
+not reject. Each test is made only if all before it rejected (a fixed sequence), so none needs a
+correction. Several paths share the error equally (Bonferroni).
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ __all__ = ["Guarantee", "most_that_reject"]
 
 @dataclass(frozen=True)
 class Guarantee:
-    """What is to hold for new runs.
+    """What has to hold for new runs.
 
-    max_regret: what a run may lose. bound: what it can lose at most (capped there), for a promise
-    in expectation. at_most: the share of runs that may lose more, for one with confidence; None:
-    in expectation.
+    max_regret: what a run may lose.
+    bound: the most that a run can lose, for a guarantee in expectation; losses are capped there.
+    at_most: for a guarantee with confidence, the share of runs that may lose more; None for one in
+        expectation.
     """
 
     max_regret: float
@@ -44,57 +47,63 @@ class Guarantee:
     confidence: float
 
     @property
+    def level(self) -> float:
+        """What is kept small: the share of runs that lose more, or the expected regret."""
+        return self.max_regret if self.at_most is None else self.at_most
+
+    @property
     def cap(self) -> float:
-        """Where losses are capped; a promise with confidence only counts those above another."""
+        """Where losses are capped. A guarantee with confidence only counts losses over a limit."""
         return self.bound if self.at_most is None else 2 * self.max_regret
 
-    def kept(self, runs: int, total: Any, over: Any, paths: int = 1) -> Bools:
-        """Which settings of a path, by rising patience, keep the promise.
+    def holds(self, runs: int, total: Any, over: Any, paths: int = 1) -> Bools:
+        """A boolean mask of the settings of a path, by rising patience, that it holds for.
 
-        total: the sums of what `runs` runs lose, capped at the bound. over: how many lose more than
-        `max_regret`. paths: how many paths there are to choose from with the same runs.
+        total: for each setting, the sum of what `runs` runs lose, capped at the bound.
+        over: for each setting, how many runs lose more than `max_regret`.
+        paths: the number of paths to choose from with the same runs.
         """
         if self.at_most is None:
-            holds = (total + self.bound) / (runs + 1) <= self.max_regret
+            small = (total + self.bound) / (runs + 1) <= self.max_regret
         else:
-            holds = over <= most_that_reject(runs, self.at_most, (1 - self.confidence) / paths)
-        # A setting counts only if all above it do.
-        result: Bools = np.logical_and.accumulate(np.atleast_1d(holds)[::-1])[::-1]
+            small = over <= most_that_reject(runs, self.at_most, (1 - self.confidence) / paths)
+        # A setting counts only if all with more patience do.
+        result: Bools = np.logical_and.accumulate(np.atleast_1d(small)[::-1])[::-1]
         return result
 
-    def roughly(self, paths: int = 1) -> float:
-        """How many runs it takes to promise it, give or take two; infinity: more than floats go."""
+    def needed_roughly(self, paths: int = 1) -> float:
+        """The number of runs that it takes, give or take two; infinity beyond floats."""
         if self.at_most is None:
             return self.bound / self.max_regret
         return math.log((1 - self.confidence) / paths) / math.log1p(-self.at_most)
 
     def needed(self, paths: int = 1) -> int:
-        """How many runs it takes to promise it, if none of them loses anything."""
+        """The number of runs that it takes if none of them loses anything."""
         least = 0 if self.at_most is None else 1
-        runs = max(math.ceil(self.roughly(paths)) - 2, least)
-        while not self._could(runs, paths):
+        runs = max(math.ceil(self.needed_roughly(paths)) - 2, least)
+        while not self._can_hold(runs, paths):
             runs += 1
         return runs
 
-    def _could(self, runs: int, paths: int) -> bool:
-        """Could so many runs promise it, if none of them loses anything?"""
+    def _can_hold(self, runs: int, paths: int) -> bool:
+        """Can this number of runs support it, if none of them loses anything?"""
         if self.at_most is None:
             return self.bound / (runs + 1) <= self.max_regret
-        none_over = np.exp(runs * math.log1p(-self.at_most))
-        return bool(none_over <= (1 - self.confidence) / paths)
+        chance_of_no_loss = np.exp(runs * math.log1p(-self.at_most))
+        return bool(chance_of_no_loss <= (1 - self.confidence) / paths)
 
     def least(self, runs: int, paths: int = 1) -> float:
-        """The least expected regret, or share of runs, that so many runs could promise."""
+        """The least level that this number of runs can support."""
         if self.at_most is None:
             return self.bound / (runs + 1)
         return float(1 - ((1 - self.confidence) / paths) ** (1 / runs))
 
 
 def most_that_reject(runs: int, share: float, error: float) -> int:
-    """The most cases among `runs` runs that let one say: they are at most so large a share of all.
+    """The most cases among `runs` runs that still show: at most this share of all runs are cases.
 
-    That is, if they were more, so few cases (or fewer) would come up with a probability of at most
-    `error`. -1: not even none at all says so.
+    If the share were larger, no more cases than this would come up with a probability of at most
+    `error`. -1: even no case at all does not show it.
 
     >>> [most_that_reject(runs, share=0.1, error=0.1) for runs in (21, 22, 100)]
     [-1, 0, 5]

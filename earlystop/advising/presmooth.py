@@ -1,8 +1,8 @@
-"""A short cut: what `Smoothed` shows its rule, written down as a metric.
+"""A shortcut for `Smoothed` rules: their smoothed values, written down as a metric.
 
-A sweep steps a `Smoothed` rule once for every patience, and smooths anew each time. What it shows
-does not depend on the patience; so it is taken from the rule once, and the `Patience` inside is
-swept over it, all values at once.
+A sweep steps a `Smoothed` rule once for every patience, and smooths the values anew each time. The
+smoothed values do not depend on the patience. So they are computed once, and the `Patience` inside
+is swept over them, all values together.
 """
 
 from __future__ import annotations
@@ -24,55 +24,56 @@ __all__ = ["PresmoothedHistory"]
 
 @dataclass(frozen=True)
 class PresmoothedHistory:
-    """A history with a metric more, in parts, as often as it is iterated over.
+    """A history with one more metric, the smoothed values; an iterable of its batches of runs.
 
-    rule: the patience inside the smoothed rule, on that metric.
+    monitor: the name of that metric.
     """
 
     history: History
     smoothed: Smoothed
     monitor: str
-    judge: Best
+    save: Best
 
     @classmethod
-    def of(cls, rule: Rule, history: History, judge: Best) -> PresmoothedHistory | None:
-        """For a smoothed patience; None for any other rule."""
+    def of(cls, rule: Rule, history: History, save: Best) -> PresmoothedHistory | None:
+        """The history for a smoothed patience; None for any other rule."""
         if type(rule) is not Smoothed or type(rule.rule) is not Patience:
             return None
         name = f"{rule.monitor} smoothed"
         while name in history.metrics:
             name += "'"
-        return cls(history, rule, name, judge)
+        return cls(history, rule, name, save)
 
     @property
     def rule(self) -> Patience:
+        """The patience inside the smoothed rule, on the metric of smoothed values."""
         inner: Any = self.smoothed.rule
-        shown: Patience = inner.replace(monitor=self.monitor, mode=inner.mode)
-        return shown
+        rule: Patience = inner.replace(monitor=self.monitor, mode=inner.mode)
+        return rule
 
     def __iter__(self) -> Iterator[History]:
         for runs in batches_of(self.history.runs):
-            names = {self.judge.monitor, self.smoothed.monitor}
+            names = {self.save.monitor, self.smoothed.monitor}
             part = self.history[runs]
             metrics: dict[str, Any] = {
                 name: np.ma.MaskedArray(part.metrics[name], ~part.reported(name)) for name in names
             }
             values = np.full((part.runs, part.epochs), np.nan)
             with np.errstate(all="ignore"):
-                self._smooth(part, values)
-            there = part.reported(self.smoothed.monitor)
-            metrics[self.monitor] = np.ma.MaskedArray(values, ~there)
+                self._smooth_into(values, part)
+            reported = part.reported(self.smoothed.monitor)
+            metrics[self.monitor] = np.ma.MaskedArray(values, ~reported)
             yield History(metrics, part.lengths)
 
-    def _smooth(self, part: History, values: Any) -> None:
-        """Put what the rule is shown into `values`."""
+    def _smooth_into(self, values: Any, part: History) -> None:
+        """Write the smoothed values of these runs into `values`."""
         every, monitor = slice(0, part.runs), self.smoothed.monitor
         if not part.lengths.any():
             return
         state = self.smoothed.init()
-        lanes = RunBatch(part, every, 1)
-        for block in lanes.blocks():
+        batch = RunBatch(part, every, 1)
+        for block in batch.blocks():
             for epoch in block:
                 metrics = EpochMetrics(epoch, (monitor,), {})
-                state, shown = self.smoothed.smoothed(state, metrics)
-                values[:, epoch.number] = shown[monitor]
+                state, smoothed = self.smoothed.smoothed(state, metrics)
+                values[:, epoch.number] = smoothed[monitor]

@@ -1,18 +1,13 @@
-"""`Advice`: which rule to use, what is promised of it, and what that rests on."""
+"""`Advice`: which rule to use, what is guaranteed about it, and what that rests on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from .._plots import plotter
 from .._text import count
-from ..language.rule import Rule
 from ..language.state import number_to_json
-from .regret_scale import Floats, Unit
+from .findings import Findings, Line, Outcome
 from .text import advice_text, amount_text, guarantee_text
 
 if TYPE_CHECKING:
@@ -21,55 +16,32 @@ if TYPE_CHECKING:
 __all__ = ["Advice", "Line", "Outcome"]
 
 
-class Outcome(NamedTuple):
-    """What a rule would have done on the logged runs.
+class Advice(Findings):
+    """Which rule to use, what is promised about it, and what that rests on. Made by `advise`.
 
-    regret: the mean. over: the share of runs that lose more than was asked for. epochs: used, the
-    mean. saved: the share of all epochs.
-    """
-
-    rule: Rule
-    regret: float
-    over: float
-    epochs: float
-    saved: float
-
-
-class Line(NamedTuple):
-    """The trade-off along a family of rules, by rising patience: arrays of shape (settings,)."""
-
-    name: str
-    patience: npt.NDArray[np.int64]
-    epochs: Floats
-    regret: Floats
-    over: Floats
-
-
-@dataclass(frozen=True, repr=False)
-class Advice:
-    """Which rule to use, what is promised of it, and what that rests on. Made by `advise`.
-
-    rule: for a `Stopper`. It is `Never()` where nothing shorter than training to the end keeps the
-        promise, or, for logs that were stopped early, the rule that stopped them.
+    rule: for a `Stopper`. It is `Never()` if the promise holds for nothing shorter than training to
+        the end; for logs that were stopped early it is then the rule that stopped them.
     monitor, mode: the metric, and whether lower or higher is better.
-    max_regret, unit: what was asked for, and what it counts in: "improvement" (a share of the run's
-        own, from its first value to its best), "best" (a share of the magnitude of the best value)
-        or "metric".
-    bound: what a run can lose at most, or counts as losing; of a promise in expectation.
-    at_most, confidence: of a promise with confidence; `at_most` is None for one in expectation.
-    promised: what the rule keeps to, `max_regret` or `at_most`; 0 where it loses nothing anyway.
+    max_regret, unit: what a run may lose, and what it counts in: "improvement" (a share of the
+        run's own, from its first value to its best), "best" (a share of the magnitude of the best
+        value) or "metric".
+    bound: for a promise in expectation, the most that a run can lose, or counts as losing.
+    at_most, confidence: for a promise with confidence; `at_most` is None for one in expectation.
+    promised: the promise that holds for the rule, `max_regret` or `at_most`; 0 if it loses nothing
+        anyway.
     outcome: what the rule would have done on the logged runs: `rule`, `regret` (mean), `over` (the
         share of runs that lose more than `max_regret`), `epochs` (mean) and `saved` (share).
     defaults: the same for plain patience of 5, 10 and 20.
-    unpromised: where the promise takes more than there is: the cheapest patience that would have
-        kept to it on the logged runs, without a promise.
-    runs: how many runs it rests on; of these, `chose` chose the kind of rule, and the others,
-        `calibrated`, carry the promise.
-    left_out: runs that never reported a number.
-    needed: how many runs it takes to carry such a promise at all.
-    families: how many kinds of rules there were to choose from.
-    stopped_by: the rule by which the logs themselves were stopped early, as it seems.
-    complete: False: the logs were stopped early, and regret counts from the best found by then.
+    unpromised: if no rule can be promised: the cheapest patience that would have lost no more than
+        requested on the logged runs, without a promise.
+    runs: how many runs it rests on; of these, `chose` selected the kind of rule, and the others,
+        `calibrated`, support the promise.
+    left_out: how many runs never reported a number.
+    needed: how many runs such a promise takes at all.
+    families: how many kinds of rules were considered.
+    logged: the mean number of epochs of the logged runs.
+    stopped_by: the rule that seems to have stopped the logs themselves early.
+    complete: False if the logs were stopped early; regret then counts from the best found by then.
     quantiles: what runs lose under the rule: the median, 90 %, 95 % and the most.
     warnings: what to know before relying on it.
     lines: the trade-off, along each family.
@@ -83,50 +55,11 @@ class Advice:
     (Patience('val_loss', patience=1, mode='min'), 0.1, 30)
     """
 
-    rule: Rule
-    monitor: str
-    mode: str
-    max_regret: float
-    unit: Unit
-    bound: float | None
-    at_most: float | None
-    confidence: float
-    promised: float
-    outcome: Outcome
-    defaults: tuple[Outcome, ...]
-    unpromised: Outcome | None
-    runs: int
-    chose: int
-    left_out: int
-    needed: int
-    families: int
-    logged: float
-    stopped_by: Rule | None
-    complete: bool
-    quantiles: dict[str, float]
-    warnings: tuple[str, ...]
-    lines: tuple[Line, ...] = field(compare=False)
-
-    @property
-    def observed(self) -> float:
-        """The mean regret of the rule on the logged runs."""
-        return self.outcome.regret
-
-    @property
-    def saved(self) -> float:
-        """The share of the logged epochs that the rule would have saved."""
-        return self.outcome.saved
-
-    @property
-    def calibrated(self) -> int:
-        """How many runs carry the promise."""
-        return self.runs - self.chose
-
     def __repr__(self) -> str:
         return f"Advice({self.rule!r}: {guarantee_text(self)}; {count(self.runs, 'run')})"
 
     def __str__(self) -> str:
-        """What a person would answer."""
+        """The answer in full sentences."""
         return advice_text(self)
 
     def amount(self, regret: float) -> str:
@@ -141,17 +74,6 @@ class Advice:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON data, without the trade-off; infinities as text."""
-
-        def row(outcome: Outcome | None) -> dict[str, Any] | None:
-            if outcome is None:
-                return None
-            numbers = {
-                name: number_to_json(value)
-                for name, value in outcome._asdict().items()
-                if name != "rule"
-            }
-            return {"rule": repr(outcome.rule), "rule_data": outcome.rule.to_dict(), **numbers}
-
         return {
             "rule": repr(self.rule),
             "rule_data": self.rule.to_dict(),
@@ -165,9 +87,9 @@ class Advice:
             "promised": self.promised,
             "observed": number_to_json(self.observed),
             "saved": self.saved,
-            "outcome": row(self.outcome),
-            "defaults": [row(outcome) for outcome in self.defaults],
-            "unpromised": row(self.unpromised),
+            "outcome": _row(self.outcome),
+            "defaults": [_row(outcome) for outcome in self.defaults],
+            "unpromised": None if self.unpromised is None else _row(self.unpromised),
             "runs": self.runs,
             "chose": self.chose,
             "calibrated": self.calibrated,
@@ -184,8 +106,16 @@ class Advice:
     def plot(self, *, ax: Any = None) -> Figure:
         """The trade-off between epochs and regret, with the advice and the usual choices marked.
 
-        ax: matplotlib axes to draw on; a new figure, if left out. Gives the figure. Raises
+        ax: matplotlib axes to draw on; a new figure if left out. Returns the figure. Raises
         ImportError without matplotlib (`pip install "earlystop[plot]"`).
         """
         figure: Figure = plotter("plot_advice")(self, ax=ax)
         return figure
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON data."""
+    numbers = {
+        name: number_to_json(value) for name, value in outcome._asdict().items() if name != "rule"
+    }
+    return {"rule": repr(outcome.rule), "rule_data": outcome.rule.to_dict(), **numbers}

@@ -1,22 +1,19 @@
-"""Advice in words."""
+"""Advice in words: the sentences and the table that `print(advice)` shows."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from .._text import count, number
-
-if TYPE_CHECKING:
-    from .result import Advice
+from .findings import Findings
 
 __all__ = ["advice_text", "amount_text", "guarantee_text", "percent"]
 
 _WIDTH = 92
 
 
-def advice_text(advice: Advice) -> str:
+def advice_text(advice: Findings) -> str:
     """The answer in full, as `print(advice)` shows it."""
     parts: list[Iterable[str]] = [
         map(_wrapped, _answer(advice)),
@@ -27,27 +24,29 @@ def advice_text(advice: Advice) -> str:
     return "\n\n".join("\n".join(part) for part in parts)
 
 
-def amount_text(advice: Advice, regret: float) -> str:
+def amount_text(advice: Findings, regret: float) -> str:
     """A regret, with its unit."""
     if advice.unit == "metric":
         return f"{number(regret)} of {advice.monitor}"
     return f"{percent(regret)} of {_unit_of(advice)}"
 
 
-def _requested(advice: Advice) -> str:
-    """What was asked for, as it was: rounded, a promise would be of something else."""
+def _requested(advice: Findings) -> str:
+    """What a run may lose, unrounded: a rounded promise would be another promise."""
     if advice.unit == "metric":
         return f"{advice.max_regret:.12g} of {advice.monitor}"
     return f"{percent(advice.max_regret, 12)} of {_unit_of(advice)}"
 
 
-def _unit_of(advice: Advice) -> str:
+def _unit_of(advice: Findings) -> str:
+    """What a regret is a share of, or counts in."""
     if advice.unit == "metric":
         return f"units of {advice.monitor}"
     return "the improvement" if advice.unit == "improvement" else f"the best {advice.monitor}"
 
 
-def guarantee_text(advice: Advice) -> str:
+def guarantee_text(advice: Findings) -> str:
+    """The guarantee in a few words, for a repr."""
     if not advice.promised:
         return "loses nothing against the logs" if advice.complete else "as the logs were stopped"
     if advice.at_most is None:
@@ -58,60 +57,65 @@ def guarantee_text(advice: Advice) -> str:
     )
 
 
-def _capped(advice: Advice) -> str:
-    """Of losses that have no bound of their own."""
+def _capped(advice: Findings) -> str:
+    """A clause for losses that have no bound of their own."""
     if advice.unit == "improvement" or advice.bound is None:
         return ""
     bound = number(advice.bound) if advice.unit == "metric" else percent(advice.bound, 12)
     return f", if a run that loses more than {bound} counts as losing {bound}"
 
 
-def _answer(advice: Advice) -> list[str]:
-    outcome = advice.outcome
+def _answer(advice: Findings) -> list[str]:
+    """Which rule to use, and what it costs and saves."""
     if not advice.promised:
-        requested = (
-            f"an expected regret of at most {_requested(advice)}"
-            if advice.at_most is None
-            else f"that at most {percent(advice.at_most, 12)} of runs lose more than "
-            f"{_requested(advice)}"
-        )
-        how = "train to the end" if advice.complete else "stop as these logs were"
-        answer = [
-            f"Better {how}: {advice.rule!r}. "
-            f"No candidate that stops earlier can promise {requested}."
-        ]
-        if advice.unpromised is not None:
-            guess = advice.unpromised
-            answer.append(
-                f"Without a promise: {guess.rule!r} would have lost "
-                f"{advice.amount(guess.regret)} on these runs (mean; {percent(guess.over)} of "
-                f"them lose more than asked) and saved {percent(guess.saved)} of the epochs."
-            )
-        return answer
-    observed = f"on these {advice.runs:,} it was " + (
-        percent(outcome.regret) if advice.unit != "metric" else number(outcome.regret)
-    )
-    if advice.at_most is None:
-        promise = (
-            f"Expected regret on a new run of the same kind: at most "
-            f"{_requested(advice)}{_capped(advice)}; {observed}."
-        )
-    else:
-        promise = (
-            f"With {percent(advice.confidence, 12)} confidence, at most "
-            f"{percent(advice.at_most, 12)} of all runs of this kind lose more than "
-            f"{_requested(advice)}; of these {advice.runs:,} it was {percent(outcome.over)}. "
-            f"Mean regret: {advice.amount(outcome.regret)}."
-        )
+        return _no_promise(advice)
+    outcome = advice.outcome
     return [
         f"Use {advice.rule!r}.",
-        promise,
+        _promise(advice),
         f"It takes {outcome.epochs:.1f} of {advice.logged:.1f} epochs on average: "
         f"{percent(outcome.saved)} saved.",
     ]
 
 
-def _usual(advice: Advice) -> list[str]:
+def _promise(advice: Findings) -> str:
+    """The sentence about a new run."""
+    regret = advice.outcome.regret
+    if advice.at_most is None:
+        observed = number(regret) if advice.unit == "metric" else percent(regret)
+        return (
+            f"Expected regret on a new run of the same kind: at most "
+            f"{_requested(advice)}{_capped(advice)}; on these {advice.runs:,} it was {observed}."
+        )
+    return (
+        f"With {percent(advice.confidence, 12)} confidence, at most "
+        f"{percent(advice.at_most, 12)} of all runs of this kind lose more than "
+        f"{_requested(advice)}; of these {advice.runs:,} it was {percent(advice.outcome.over)}. "
+        f"Mean regret: {amount_text(advice, regret)}."
+    )
+
+
+def _no_promise(advice: Findings) -> list[str]:
+    """What to do if no candidate can be promised."""
+    requested = f"an expected regret of at most {_requested(advice)}"
+    if advice.at_most is not None:
+        share = percent(advice.at_most, 12)
+        requested = f"that at most {share} of runs lose more than {_requested(advice)}"
+    how = "train to the end" if advice.complete else "stop as these logs were"
+    answer = [
+        f"Better {how}: {advice.rule!r}. No candidate that stops earlier can promise {requested}."
+    ]
+    if advice.unpromised is not None:
+        guess = advice.unpromised
+        answer.append(
+            f"Without a promise: {guess.rule!r} would have lost "
+            f"{amount_text(advice, guess.regret)} on these runs (mean; {percent(guess.over)} of "
+            f"them lose more than asked) and saved {percent(guess.saved)} of the epochs."
+        )
+    return answer
+
+
+def _usual(advice: Findings) -> list[str]:
     """The usual choices, as a table."""
     rows = [("", "mean regret", "runs that lose more", "epochs saved")]
     for outcome in (advice.outcome, *advice.defaults):
@@ -128,7 +132,7 @@ def _usual(advice: Advice) -> list[str]:
     return [f"Beside the usual choices, on the same runs (regret: {unit}):", *lines]
 
 
-def _basis(advice: Advice) -> list[str]:
+def _basis(advice: Findings) -> list[str]:
     """What the answer rests on."""
     basis = f"This rests on {count(advice.runs, 'run')}"
     if advice.chose:
@@ -143,8 +147,10 @@ def _basis(advice: Advice) -> list[str]:
         high, most = advice.quantiles["0.95"], advice.quantiles["max"]
         some = "fewer than one in twenty loses anything"
         if high > 0:
-            some = f"one in twenty loses at least {advice.amount(high)}"
-        lines.append(f"Of these runs, {some}; the most that one loses is {advice.amount(most)}.")
+            some = f"one in twenty loses at least {amount_text(advice, high)}"
+        lines.append(
+            f"Of these runs, {some}; the most that one loses is {amount_text(advice, most)}."
+        )
     return lines
 
 
@@ -153,12 +159,12 @@ def _wrapped(text: str) -> str:
 
 
 def percent(share: float, digits: int = 3) -> str:
-    """A share as people read it.
+    """A share in percent.
 
     >>> percent(0.01), percent(0.12345), percent(0.000012), percent(0.99996)
     ('1 %', '12.3 %', '0.0012 %', '99.996 %')
     """
     rounded = float(f"{100 * share:.{digits}g}")
-    if share < 1 <= rounded / 100:  # not all, and not to be called all
+    if share < 1 <= rounded / 100:  # not all: rounding must not make it 100 %
         rounded = 100 * share
     return f"{rounded:.12g} %"

@@ -1,4 +1,4 @@
-"""What to know before relying on advice."""
+"""The warnings of an advice: what to know before relying on it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,36 @@ import numpy as np
 
 from .._text import count
 from ..history.history import History
+from .calibration import Calibration
 from .exchangeability import serial_dependence
-from .guarantee import Guarantee
-from .regret_scale import Floats, RegretScale, Unit
-from .selection import Calibration
+from .regret_scale import Floats, RegretScale
 from .text import percent
 from .truncation import Truncation
 
-__all__ = ["too_few_runs", "warnings_of_logs", "warnings_of_losses"]
+__all__ = [
+    "warnings_of_candidates",
+    "warnings_of_logs",
+    "warnings_of_losses",
+    "warnings_of_runs",
+]
 
-_ALIKE = 3.0  # standard deviations: one in 700 by chance
+_DEPENDENT = 3.0  # standard deviations: one in 700 by chance
 _UNEVEN = 10  # times the requested regret
+_SHORT_SHARE = 20  # one in 20 runs with less than half the usual epochs is worth a warning
+_CONSTANT_SHARE = 10  # so is one in 10 that never improved
 
 
 def warnings_of_logs(
-    history: History, scale: RegretScale, ends: Truncation | None, complete: bool | None
+    history: History, scale: RegretScale, truncation: Truncation | None, complete: bool | None
 ) -> Iterator[str]:
-    """What the logs themselves say."""
+    """What the logs themselves give reason to say."""
     usable = scale.usable
     runs = int(np.count_nonzero(usable))
-    if ends is not None:
+    if truncation is not None:
         yield (
-            f"these logs were stopped early themselves, as it seems: {ends.runs} of "
-            f"{ends.examined} "
-            f"that end before the longest end just where {ends.rule!r} stops. What a longer "
+            f"these logs were stopped early themselves, as it seems: {truncation.runs} of "
+            f"{truncation.examined} that end before the longest end just where "
+            f"{truncation.rule!r} stops. What a longer "
             "patience would have found cannot be seen. So regret counts from the best that was "
             "found by then, not from that of complete runs, epochs to the end of the log at most, "
             "and no longer patience is considered "
@@ -46,7 +52,7 @@ def warnings_of_logs(
         )
     elif complete is None:
         short = int(np.count_nonzero(2 * scale.end[usable] < np.median(scale.end[usable])))
-        if short * 20 >= runs:
+        if short * _SHORT_SHARE >= runs:
             yield (
                 f"{count(short, 'run')} of {runs:,} have less than half the epochs that are usual "
                 "here, and count as complete; leave out what crashed, and pass complete=False if "
@@ -58,34 +64,42 @@ def warnings_of_logs(
             "promise is about runs that do"
         )
     constant = int(np.count_nonzero(scale.constant))
-    if constant * 10 >= runs:
+    if constant * _CONSTANT_SHARE >= runs:
         yield (
             f"{count(constant, 'run')} of {runs:,} never improved on the first value: nothing can "
             "be lost there, whatever the rule"
         )
 
 
-def warnings_of_losses(
-    calibration: Calibration, promise: Guarantee, unit: Unit, lost: Floats, chosen: bool
-) -> Iterator[str]:
-    """What the losses under the advised rule say about the guarantee."""
+def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> Iterator[str]:
+    """Whether candidates were dropped, as the logs cannot tell what they would have found."""
+    if truncation is not None and dropped:
+        yield (
+            f"candidates with a patience above {truncation.rule.patience} were left out: these "
+            "logs cannot tell what they would have found"
+        )
+
+
+def warnings_of_losses(calibration: Calibration, lost: Floats, selected: bool) -> Iterator[str]:
+    """What the losses under the advised rule mean for the guarantee."""
+    guarantee = calibration.guarantee
     high = float(np.quantile(lost, 0.95, method="higher"))
-    if promise.at_most is None and high >= _UNEVEN * promise.max_regret:
+    if guarantee.at_most is None and high >= _UNEVEN * guarantee.max_regret:
         yield (
             "the runs are very different: one in twenty loses at least "
             f"{_UNEVEN} times what was asked for, and the promise is about the mean: with "
             "at_most=0.1 it would be about how many runs lose more"
         )
-    if chosen and promise.at_most is None and (capped := lost > promise.bound).any():
-        mean = float(np.minimum(lost, promise.bound).mean())
-        as_text = f"{mean:.4g}" if unit == "metric" else percent(mean)
+    capped = lost > guarantee.bound
+    if selected and guarantee.at_most is None and capped.any():
+        mean = float(np.minimum(lost, guarantee.bound).mean())
+        mean_text = f"{mean:.4g}" if calibration.scale.unit == "metric" else percent(mean)
         yield (
-            f"{count(int(capped.sum()), 'run')} of {calibration.runs:,} would lose more than "
-            "the bound, "
-            "and count as losing just that: the promise is about losses so counted, of which the "
-            f"mean is {as_text} on these runs"
+            f"{count(int(capped.sum()), 'run')} of {calibration.runs:,} would lose more than the "
+            "bound, and count as losing just that: the promise is about losses so counted, of "
+            f"which the mean is {mean_text} on these runs"
         )
-    if serial_dependence(calibration.scores[calibration.usable]) > _ALIKE:
+    if serial_dependence(calibration.scores[calibration.usable]) > _DEPENDENT:
         yield (
             "runs that stand next to each other are more alike than chance has it: they seem to "
             "come in groups (tasks, settings) or to change over time. The promise is about a run "
@@ -93,17 +107,21 @@ def warnings_of_losses(
         )
 
 
-def too_few_runs(calibration: Calibration, promise: Guarantee, needed: int, unit: Unit) -> str:
-    """Why no rule carries the guarantee, and what these runs could carry."""
-    requested = promise.max_regret if promise.at_most is None else promise.at_most
-    least = promise.least(calibration.runs - calibration.chose, max(len(calibration.families), 1))
+def warnings_of_runs(calibration: Calibration) -> Iterator[str]:
+    """Whether the runs are too few for the guarantee, and what they can support."""
+    needed = calibration.needed()
+    if calibration.runs >= needed:
+        return
+    guarantee = calibration.guarantee
+    in_expectation = guarantee.at_most is None
+    least = guarantee.least(calibration.runs - calibration.chose, calibration.paths)
     digit = 10.0 ** (math.floor(math.log10(least)) - 2)
-    least = math.ceil(least / digit) * digit  # rounded up, or asking for it would not do
-    as_text = percent if unit != "metric" or promise.at_most is not None else "{:.4g}".format
-    what = "an expected regret" if promise.at_most is None else "a share of runs"
-    return (
+    least = math.ceil(least / digit) * digit  # rounded up: a smaller level would not hold
+    in_metric = in_expectation and calibration.scale.unit == "metric"
+    as_text = "{:.4g}".format if in_metric else percent
+    what = "an expected regret" if in_expectation else "a share of runs"
+    yield (
         f"{count(calibration.runs, 'run')} cannot carry a promise of {what} of at most "
-        f"{as_text(requested)}, whatever they show: it takes at least {needed:,}; "
-        "so few could promise "
-        f"{as_text(least)} at the least"
+        f"{as_text(guarantee.level)}, whatever they show: it takes at least {needed:,}; "
+        f"so few could promise {as_text(least)} at the least"
     )

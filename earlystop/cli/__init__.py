@@ -1,7 +1,9 @@
 """The command line: `earlystop ...`, also as `python -m earlystop ...`.
 
-`app.py` holds the group and how errors end, `inputs.py` the options that commands share and what is
-made of them, `output.py` tables, JSON and CSV; each other module is one command.
+`app.py` holds the group and says how errors end. `log_options.py`, `rule_options.py` and
+`options.py` hold the options that commands share, `values.py` reads their values, and `loading.py`
+turns them into a history and rules. `output.py` prints tables, JSON and CSV, and `reading.py` what
+was read. Each other module is one command.
 """
 
 import sys as _sys

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from .loading import load
+from .log_options import LogOptions, log_options
+from .options import out_option, workers_option
 from .output import say, write_json
 from .plot import form_of, write_figure
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
-from .sources import LogOptions, log_options, out_option, workers_option
 
 __all__ = ["advise"]
 

@@ -26,11 +26,11 @@ from .sweep import sweep
 
 __all__ = ["main"]
 
-_NOBODY_READS = 141  # as shells report SIGPIPE
+_CLOSED_PIPE = 141  # as shells report SIGPIPE
 
 
 class _TroubleError(click.ClickException):
-    """Trouble with the data, told in one line."""
+    """Trouble with the data, reported in one line."""
 
     exit_code = 1
 
@@ -42,7 +42,7 @@ class _TroubleError(click.ClickException):
 
 
 class _CommandError(_TroubleError):
-    """A command that makes no sense."""
+    """An invalid command."""
 
     exit_code = 2
 
@@ -65,9 +65,9 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn documented errors into their ending."""
         try:
-            with _usage_in_one_line(), _warnings_in_one_line(), _what_cannot_be_encoded():
+            with _usage_in_one_line(), _warnings_in_one_line(), _escapes_for_unencodable():
                 result = super().invoke(ctx)
-                sys.stdout.flush()  # a pipe that nobody reads is noticed here, not at the exit
+                sys.stdout.flush()  # a closed pipe is noticed here, not at exit
             return result
         except KeyboardInterrupt:
             raise _InterruptedError("Interrupted") from None
@@ -77,13 +77,13 @@ class Commands(click.Group):
             raise _TroubleError(str(error)) from error
         except BrokenPipeError:
             _forget_output()
-            ctx.exit(_NOBODY_READS)
+            ctx.exit(_CLOSED_PIPE)
         except OSError as error:
             raise _TroubleError(_named(error)) from error
         except MemoryError:
             raise _TroubleError("there is not enough memory for this") from None
         except ImportError as error:
-            if "pip install" not in str(error):  # no extra of ours: a fault, which is to be seen
+            if "pip install" not in str(error):  # a bug, not a missing extra
                 raise
             raise _TroubleError(str(error)) from error
 
@@ -94,7 +94,7 @@ def _named(error: OSError) -> str:
 
 
 def _forget_output() -> None:
-    """Let what is still to be written go nowhere, or Python complains when it exits."""
+    """Discard what is still buffered; Python would complain about it at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -104,7 +104,7 @@ def _usage_in_one_line(command: str | None = None) -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # called with nothing: shows the help
+        if type(error).__name__ == "NoArgsIsHelpError":  # called without arguments: prints the help
             raise
         where = error.ctx.command_path if error.ctx is not None else command
         advice = f" (see '{where} --help')" if where else ""
@@ -122,8 +122,8 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _what_cannot_be_encoded() -> Iterator[None]:
-    """Write what the terminal's encoding lacks as escapes, rather than fail half-way."""
+def _escapes_for_unencodable() -> Iterator[None]:
+    """Write characters that the terminal's encoding lacks as escapes, instead of failing."""
     streams: list[TextIO] = [sys.stdout, sys.stderr]
     for stream in streams:
         if hasattr(stream, "reconfigure"):

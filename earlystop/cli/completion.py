@@ -21,6 +21,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     cls = get_completion_class(shell)
-    assert cls is not None  # noqa: S101  # click has the three that may be asked for
+    assert cls is not None  # noqa: S101  # click has all three
     group = ctx.find_root().command
     click.echo(cls(group, {}, "earlystop", "_EARLYSTOP_COMPLETE").source())

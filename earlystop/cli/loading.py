@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from .._text import count, one_line
+from .log_options import LogOptions
 from .rule_options import MOST_CHECKED, DirectionError, RuleOptions
-from .sources import LogOptions
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -22,11 +22,12 @@ __all__ = ["load"]
 def load(
     logs: LogOptions, options: RuleOptions, also: tuple[str, ...] = ()
 ) -> tuple[History, RuleOptions]:
-    """The history, and what is asked about it: checked before anything is read, where it can be.
+    """The history, and the options with the direction that the logs state, if they need one.
 
-    A log may state the direction of a metric, as CatBoost's do. Of the metrics, those that the
-    rules look at are read, and `also`; runs that report none of those that tell what is best are
-    left out, and it is said so.
+    Rules are checked before anything is read if possible. Some logs state the direction of a
+    metric, as CatBoost's do; then the options get it. Only the metrics that the rules use, and
+    `also`, are read. Runs that do not report the metric that says which epoch is best are left out,
+    with a note on the error output.
     """
     history = None
     try:
@@ -48,27 +49,27 @@ def load(
 
 
 def _metrics(rules: Sequence[Rule]) -> set[str] | None:
-    """The metrics that these rules look at; None: all there are."""
+    """The metrics that these rules use; None for all."""
     from ..sweeping.grid import walk
 
-    parts = [part for rule in rules for part in walk(rule)]
-    if any(part.settings.get("monitors") == () for part in parts):
+    every = [part for rule in rules for part in walk(rule)]
+    if any(part.settings.get("monitors") == () for part in every):
         return None
-    names = {name for part in parts for name in part.all_metrics}
+    names = {name for part in every for name in part.all_metrics}
     return names or None
 
 
 def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -> History:
-    """The runs that report what tells which epoch is best, or else what the rules look at."""
+    """The runs that report the metric that says which epoch is best, or else one that rules use."""
     import numpy as np
 
-    judging = {name for save in saves for name in save.all_metrics}
-    names = judging or {name for rule in rules for name in rule.all_metrics}
-    there = [name for name in sorted(names) if name in history.metrics]
-    if not there:
+    saved_by = {name for save in saves for name in save.all_metrics}
+    names = saved_by or {name for rule in rules for name in rule.all_metrics}
+    known = [name for name in sorted(names) if name in history.metrics]
+    if not known:
         return history
     reports = np.zeros(history.runs, dtype=np.bool_)
-    for name in there:
+    for name in known:
         reports |= history.reported(name).any(axis=1)
     if reports.all() or not reports.any():
         return history
@@ -76,7 +77,7 @@ def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -
     click.echo(
         one_line(
             f"{without:,} of {count(history.runs, 'run')} left out: they do not report "
-            + " or ".join(map(repr, there))
+            + " or ".join(map(repr, known))
         ),
         err=True,
     )

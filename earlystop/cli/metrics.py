@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
+from .log_options import LogOptions, log_options
+from .options import machine_options
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
-from .sources import LogOptions, log_options, machine_options
 
 if TYPE_CHECKING:
     from ..history.history import History
 
 __all__ = ["metrics"]
 
-_FEW = 20  # runs, or files, that are listed without being asked for
+_FEW = 20  # runs, or files, that are listed without --all
 
 
 @click.command(short_help="Tell what is in logs.")
@@ -71,24 +72,25 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
 
 
 class _Metric:
-    """What there is of one metric, run by run."""
+    """What was logged of one metric; arrays of shape (runs,)."""
 
     def __init__(self, history: History, name: str) -> None:
         import numpy as np
 
         self.name, self.mode = name, _mode(history, name)
         values = history.metrics[name].astype(np.float64)
-        there = history.reported(name)
-        self.values = there.sum(axis=1)
+        reported = history.reported(name)
+        self.values = reported.sum(axis=1)
         self.gaps = np.where(self.values > 0, history.lengths - self.values, 0)
-        self.nan = (np.isnan(values) & there).sum(axis=1)
-        self.infinite = (np.isinf(values) & there).sum(axis=1)
+        self.nan = (np.isnan(values) & reported).sum(axis=1)
+        self.infinite = (np.isinf(values) & reported).sum(axis=1)
         runs = np.arange(history.runs)
-        first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+        first = reported.argmax(axis=1)
+        last = reported.shape[1] - 1 - reported[:, ::-1].argmax(axis=1)
         self.first, self.last = values[runs, first], values[runs, last]
         self.best_epoch: Any = np.full(history.runs, -1)
         if self.mode is not None:
-            sign, counts = (1.0 if self.mode == "min" else -1.0), there & ~np.isnan(values)
+            sign, counts = (1.0 if self.mode == "min" else -1.0), reported & ~np.isnan(values)
             worst_last = np.where(counts, sign * values, np.inf)
             found = worst_last.argmin(axis=1)
             some = worst_last[runs, found] < np.inf
@@ -97,14 +99,14 @@ class _Metric:
 
     def summary(self) -> dict[str, Any]:
         """Over all runs."""
-        there = self.values > 0
+        has_values = self.values > 0
         return {
             "metric": self.name,
             "mode": self.mode,
-            "runs": int(there.sum()),
+            "runs": int(has_values.sum()),
             **{name: int(getattr(self, name).sum()) for name in _COUNTS},
-            "first": _median(self.first[there]),
-            "last": _median(self.last[there]),
+            "first": _median(self.first[has_values]),
+            "last": _median(self.last[has_values]),
             "best": _median(self.best[self.best_epoch >= 0]),
         }
 
@@ -135,7 +137,7 @@ def _median(values: Any) -> float | None:
 
 
 def _mode(history: History, name: str) -> str | None:
-    """Which direction is better, as the log or the name says; None where neither does."""
+    """The direction that is better, by the log or the name; None if neither says."""
     from ..errors import RuleError
     from ..language.direction import direction
 

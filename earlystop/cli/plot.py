@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
+from .log_options import LogOptions, log_options
+from .options import out_option, workers_option
 from .output import say
 from .replay import replayed
 from .rule_options import RuleOptions, rule_options
-from .sources import LogOptions, log_options, out_option, workers_option
 from .sweep import swept
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["form_of", "plot", "write_figure"]
 
-_MOST_RULES = 7  # as many as there are looks to tell them apart
+_MOST_RULES = 7  # as many as there are line styles
 _FORMS = ("png", "svg", "pdf", "html")
 
 
@@ -91,7 +92,7 @@ def _of_replays(
 
 
 def form_of(out: str) -> str:
-    """The form of a picture, by the name of its file; checked before there is any work done."""
+    """The form of a picture, by the name of its file. Raises BadParameter for an unknown one."""
     form = "svg" if out == "-" else Path(out).suffix.lower().removeprefix(".")
     if form not in _FORMS:
         raise click.BadParameter(
@@ -104,7 +105,7 @@ def form_of(out: str) -> str:
 def write_figure(figure: Figure, title: str, out: str, form: str, *, aside: bool = False) -> None:
     """Write a picture to a file, or the standard output.
 
-    aside: say so on the error output, as the standard output is for a machine.
+    aside: report it on the error output, because the standard output is for a machine.
     """
     from .._files.atomic import write_whole
     from ..plotting import picture

@@ -1,4 +1,4 @@
-"""What commands say about what was read."""
+"""What commands print about what was read."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def files_of(history: History) -> list[Any]:
 
 def report_of(history: History) -> dict[str, Any]:
     """What was read, as JSON data."""
-    files, there = {}, history.runs
+    files, read = {}, history.runs
     if history.report is not None:
         files = history.report.to_dict()
-        there = sum(len(file.runs) for file in history.report.files)
+        read = sum(len(file.runs) for file in history.report.files)
     return {
         "runs": history.runs,
-        "runs_left_out": there - history.runs,
+        "runs_left_out": read - history.runs,
         "epochs": int(history.lengths.sum()),
         "metrics": list(history.metrics),
         **files,
@@ -35,7 +35,7 @@ def report_of(history: History) -> dict[str, Any]:
 
 
 def print_skipped(history: History) -> None:
-    """Say, on the error output, what was left out."""
+    """Report on the error output how many logs were left out."""
     skipped = [] if history.report is None else history.report.skipped
     if skipped:
         click.echo(

@@ -8,10 +8,11 @@ import click
 
 from .._text import count, number
 from .loading import load
+from .log_options import LogOptions, log_options
+from .options import machine_options, workers_option
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
-from .sources import LogOptions, log_options, machine_options, workers_option
 
 if TYPE_CHECKING:
     from ..replaying.replay import Replay
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["replay", "replayed"]
 
 _MOST_RULES = 50
-_FEW_RUNS = 40  # more are summed up
-_WORST = 5  # of many runs, so many with the largest regret are shown
+_FEW_RUNS = 40  # more are summarised
+_WORST = 5  # of many runs, those with the largest regret that are listed
 
 
 @click.command(short_help="Tell what a rule would have done.")
@@ -103,7 +104,7 @@ def _rule_row(result: Replay) -> dict[str, Any]:
 
 
 def _rows(result: Replay, reasons: bool) -> list[dict[str, Any]]:
-    """One row a run, with None where there is nothing to say."""
+    """One row per run, with None for unknown values."""
     columns: dict[str, list[Any]] = {"rule": [repr(result.stop)] * len(result), **result.to_dict()}
     if "best" in columns:
         columns["best_of_log_epoch"] = result.whole_log.saved_epoch.tolist()

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .log_options import LogOptions, log_options
+from .options import out_option, workers_option
 from .output import say
 from .reading import print_skipped
 from .replay import replayed
 from .rule_options import RuleOptions, rule_options
-from .sources import LogOptions, log_options, out_option, workers_option
 
 if TYPE_CHECKING:
     from ..replaying.replay import Replay
@@ -64,7 +65,7 @@ def report(
 
 
 def _patience_sweep(logs: LogOptions, result: Replay, workers: int) -> Sweep | None:
-    """What other values of the patience would have done; None for a rule that has none, or two."""
+    """What other values of the patience would have done; None without one, or with two."""
     import earlystop as es
 
     from ..sweeping.grid import axes_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
-from .sources import Command
+from .options import Command, add_options
 from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_CHECKED", "DirectionError", "RuleOptions", "rule_options"]
 
 MOST_CHECKED = 1_000
-"""Settings that are made before anything is read, to see whether they are valid."""
+"""The most settings that are built, to check them, before anything is read."""
 
 _FIELDS = ("patience", "min_delta", "baseline", "start_from_epoch")
 _VALUES = "One value, several (5,20) or a range (1:201, without its end; 0:500:10 in tens)."
@@ -32,8 +32,9 @@ _VALUES = "One value, several (5,20) or a range (1:201, without its end; 0:500:1
 class RuleOptions:
     """The rules named on the command line.
 
-    texts: what --rule says. monitor, mode: of the `Patience` that stands there without it, and of
-    what is best. fields: settings to be put into the rules, by name, each with its values.
+    texts: the values of --rule; without any, the rule is `Patience(monitor, mode=mode)`.
+    monitor, mode: also say which epoch is best.
+    fields: values for fields of the rules, by name.
     """
 
     texts: tuple[str, ...]
@@ -44,6 +45,7 @@ class RuleOptions:
     on_missing: Any
 
     def _bases(self) -> list[Rule]:
+        """The rules without `fields`."""
         import earlystop as es
 
         if self.texts:
@@ -60,9 +62,9 @@ class RuleOptions:
         bases = self._bases()
         if len(bases) > 1:
             raise click.UsageError(f"this takes one --rule, got {len(bases)}")
-        return self._settled(bases[0])
+        return self._with_fixed_fields(bases[0])
 
-    def _settled(self, rule: Rule) -> Rule:
+    def _with_fixed_fields(self, rule: Rule) -> Rule:
         """The rule with the settings that have one value."""
         from ..sweeping.grid import apply_settings, axes_of
 
@@ -77,7 +79,7 @@ class RuleOptions:
         return {name: values for name, values in self.fields.items() if len(values) > 1}
 
     def check(self) -> None:
-        """Raise what is wrong with the rules, before anything is read, as far as it is cheap."""
+        """Raise for invalid rules, before anything is read, as far as checking is cheap."""
         from ..sweeping.grid import axes_of
 
         if self.combinations <= MOST_CHECKED:
@@ -92,41 +94,41 @@ class RuleOptions:
         from ..sweeping.grid import apply_settings, axes_of
 
         axes = self.axes()
-        bases = [self._settled(base) for base in self._bases()]
-        made = []
+        bases = [self._with_fixed_fields(base) for base in self._bases()]
+        rules = []
         for base in bases:
             axes_by_name = axes_of(base, axes) if axes else {}
             for values in itertools.product(*axes.values()):
-                made.append(
+                rules.append(
                     apply_settings(base, axes_by_name, dict(zip(axes, values, strict=True)))
                 )
-        return list(dict.fromkeys(made))
+        return list(dict.fromkeys(rules))
 
     @property
     def combinations(self) -> int:
-        """How many settings a rule has."""
+        """The number of settings of a rule."""
         return math.prod(len(values) for values in self.fields.values())
 
     def axis_rules(self) -> list[Rule]:
-        """Rules with every single value of the settings, for what they look at."""
+        """Rules with each value of a setting by itself, to find the metrics that they use."""
         from ..sweeping.grid import apply_settings, axes_of
 
-        made = []
+        rules = []
         for name, values in self.axes().items():
-            if name.rpartition(".")[2] in ("patience", "min_delta", "baseline", "start_from_epoch"):
-                continue  # no rule looks at another metric for these
+            if name.rpartition(".")[2] in _FIELDS:
+                continue  # these never change which metrics a rule uses
             for base in self._bases():
                 axes = axes_of(base, {name: values})
-                made += [apply_settings(base, axes, {name: value}) for value in values]
-        return made
+                rules += [apply_settings(base, axes, {name: value}) for value in values]
+        return rules
 
     @property
     def rule_count(self) -> int:
-        """How many rules are named."""
+        """The number of rules, with all their settings."""
         return max(len(self.texts), 1) * self.combinations
 
     def save(self, rule: Rule) -> Rule:
-        """What says which epochs are kept beside a rule; `Never()` where nothing is best."""
+        """The rule that says which epochs are kept; `Never()` if no metric has a best value."""
         import earlystop as es
 
         from ..sweeping.sweep import default_best
@@ -140,8 +142,8 @@ class RuleOptions:
         except es.RuleError:
             return es.Never()
 
-    def judge(self) -> Best | None:
-        """What is best, as `sweep` takes it; None: derived from the rule."""
+    def best(self) -> Best | None:
+        """The `Best` that `sweep` takes; None if it has to be derived from the rule."""
         import earlystop as es
 
         if self.save_text is None and self.monitor is None:
@@ -155,7 +157,7 @@ class RuleOptions:
 
 
 class DirectionError(click.UsageError):
-    """Which direction is better cannot be inferred."""
+    """Neither the options nor the metric's name tell which direction is better."""
 
 
 def _direction(monitor: str, mode: Any) -> Any:
@@ -172,8 +174,56 @@ def _direction(monitor: str, mode: Any) -> Any:
         ) from None
 
 
+_OPTIONS = [
+    click.option("--monitor", metavar="METRIC", help="The metric to watch."),
+    click.option(
+        "--patience",
+        metavar="VALUES",
+        help=f"Epochs without gain; if left out 0 (advise: all that are worth trying). {_VALUES}",
+    ),
+    click.option("--min-delta", metavar="VALUES", help="What a gain has to exceed."),
+    click.option(
+        "--mode",
+        type=click.Choice(["auto", "min", "max"]),
+        default="auto",
+        show_default="by the metric's name",
+        help="Whether lower or higher is better.",
+    ),
+    click.option("--baseline", metavar="VALUES", help="What the first gain has to beat."),
+    click.option("--start-from-epoch", metavar="VALUES", help="So many epochs do not count."),
+    click.option("--relative", is_flag=True, help="Take --min-delta as a share of the best value."),
+    click.option(
+        "--rule",
+        metavar="RULE",
+        multiple=True,
+        help='Any rule, instead: \'Patience("val_loss", 20) | NonFinite("loss")\'; see '
+        "'earlystop rules'.",
+    ),
+    click.option(
+        "--grid",
+        metavar="FIELD=VALUES",
+        multiple=True,
+        help="Values for any field of the rule: alpha=1,5; 0.patience=1:50 is that of its "
+        "first part.",
+    ),
+    click.option(
+        "--save",
+        metavar="RULE",
+        help="Which epochs are kept; the best of --monitor, or of what the rule watches. "
+        "Not for advise.",
+    ),
+    click.option(
+        "--on-missing",
+        type=click.Choice(["skip", "raise"]),
+        default="skip",
+        show_default=True,
+        help="What becomes of epochs without the metric.",
+    ),
+]
+
+
 def rule_options(command: Command) -> Command:
-    """Add the options that say which rules are meant; the command is called with `options`."""
+    """Add the options that name rules; the command is called with `options`."""
 
     @functools.wraps(command)
     def with_rules(
@@ -186,23 +236,8 @@ def rule_options(command: Command) -> Command:
         on_missing: str,
         **rest: Any,
     ) -> Any:
-        fields = {}
-        for field in _FIELDS:
-            text = rest.pop(field)
-            if text is not None:
-                fields[field] = values_of(text, f"--{field.replace('_', '-')}")
-        if relative:
-            fields["relative"] = [True]
-        for text in grid:
-            name, equals, values = text.partition("=")
-            if not (equals and name.strip()):
-                raise click.BadParameter(
-                    f"expected FIELD=VALUES, such as 0.patience=1:50, got {text!r}",
-                    param_hint="'--grid'",
-                )
-            if name.strip() in fields:
-                raise click.UsageError(f"{name.strip()!r} is given twice")
-            fields[name.strip()] = values_of(values, f"--grid {name.strip()}")
+        texts = {field: rest.pop(field) for field in _FIELDS}
+        fields = _fields(texts, relative, grid)
         options = RuleOptions(rule, monitor, mode, save, fields, on_missing)
         if options.combinations > MOST_SETTINGS:
             raise click.UsageError(
@@ -211,58 +246,28 @@ def rule_options(command: Command) -> Command:
             )
         return command(options=options, **rest)
 
-    for option in reversed(
-        [
-            click.option("--monitor", metavar="METRIC", help="The metric to watch."),
-            click.option(
-                "--patience",
-                metavar="VALUES",
-                help="Epochs without gain; if left out 0 (advise: all that are worth trying). "
-                f"{_VALUES}",
-            ),
-            click.option("--min-delta", metavar="VALUES", help="What a gain has to exceed."),
-            click.option(
-                "--mode",
-                type=click.Choice(["auto", "min", "max"]),
-                default="auto",
-                show_default="by the metric's name",
-                help="Whether lower or higher is better.",
-            ),
-            click.option("--baseline", metavar="VALUES", help="What the first gain has to beat."),
-            click.option(
-                "--start-from-epoch", metavar="VALUES", help="So many epochs do not count."
-            ),
-            click.option(
-                "--relative", is_flag=True, help="Take --min-delta as a share of the best value."
-            ),
-            click.option(
-                "--rule",
-                metavar="RULE",
-                multiple=True,
-                help='Any rule, instead: \'Patience("val_loss", 20) | NonFinite("loss")\'; see '
-                "'earlystop rules'.",
-            ),
-            click.option(
-                "--grid",
-                metavar="FIELD=VALUES",
-                multiple=True,
-                help="Values for any field of the rule: alpha=1,5; 0.patience=1:50 is that of its "
-                "first part.",
-            ),
-            click.option(
-                "--save",
-                metavar="RULE",
-                help="Which epochs are kept; the best of --monitor, or of what the rule watches. "
-                "Not for advise.",
-            ),
-            click.option(
-                "--on-missing",
-                type=click.Choice(["skip", "raise"]),
-                default="skip",
-                show_default=True,
-                help="What becomes of epochs without the metric.",
-            ),
-        ]
-    ):
-        with_rules = option(with_rules)
-    return with_rules  # type: ignore[return-value]
+    return add_options(with_rules, _OPTIONS)  # type: ignore[return-value]
+
+
+def _fields(
+    texts: Mapping[str, str | None], relative: bool, grid: tuple[str, ...]
+) -> dict[str, list[Any]]:
+    """The values for fields of the rules, by name, from options of their own and from --grid."""
+    fields: dict[str, list[Any]] = {}
+    for field, text in texts.items():
+        if text is not None:
+            fields[field] = values_of(text, f"--{field.replace('_', '-')}")
+    if relative:
+        fields["relative"] = [True]
+    for text in grid:
+        name, equals, values = text.partition("=")
+        name = name.strip()
+        if not (equals and name):
+            raise click.BadParameter(
+                f"expected FIELD=VALUES, such as 0.patience=1:50, got {text!r}",
+                param_hint="'--grid'",
+            )
+        if name in fields:
+            raise click.UsageError(f"{name!r} is given twice")
+        fields[name] = values_of(values, f"--grid {name}")
+    return fields

@@ -8,10 +8,11 @@ import click
 
 from .._text import count, number
 from .loading import load
+from .log_options import LogOptions, log_options
+from .options import machine_options, workers_option
 from .output import Machine, print_table, say, write_csv, write_json
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
-from .sources import LogOptions, log_options, machine_options, workers_option
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep", "swept"]
 
-_FEW_SETTINGS = 25  # of more, so many are shown
+_FEW_SETTINGS = 25  # the most that are listed without --all
 _SHARES = (0.5, 0.9)
 
 
@@ -65,7 +66,7 @@ def sweep(
 
 
 def swept(logs: LogOptions, options: RuleOptions, workers: int = 1) -> tuple[Sweep, History]:
-    """What the settings would have done, and to what."""
+    """What the settings would have done, and the history."""
     import earlystop as es
 
     if not options.fields:
@@ -74,11 +75,10 @@ def swept(logs: LogOptions, options: RuleOptions, workers: int = 1) -> tuple[Swe
         )
     history, options = load(logs, options)
     rule, grid = options.rule(), options.axes() or options.fields
-    judge = options.judge()
     table = es.sweep(
         rule,
         history,
-        save=judge,
+        save=options.best(),
         on_missing=options.on_missing,
         workers=workers,
         progress=logs.progress,
@@ -88,7 +88,7 @@ def swept(logs: LogOptions, options: RuleOptions, workers: int = 1) -> tuple[Swe
 
 
 def setting_rows(table: Sweep) -> list[dict[str, Any]]:
-    """One row a setting: its values, and what they cost and saved."""
+    """One row per setting: its values, and what they cost and saved."""
     columns = dict(table.to_dict())
     for share in _SHARES:
         columns[f"regret_{share:.0%}".replace("%", "_percent")] = table.quantile_regret(
@@ -102,10 +102,10 @@ def setting_rows(table: Sweep) -> list[dict[str, Any]]:
 
 
 def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
-    shown = range(len(rows)) if every else _some(len(rows), table.knee)
+    listed = range(len(rows)) if every else _some(len(rows), table.knee)
     axes = list(table.settings[0])
     lines = []
-    for index in shown:
+    for index in listed:
         row = rows[index]
         lines.append(
             [
@@ -126,12 +126,12 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
         if table.knee is None
         else "*: the knee, beyond which more epochs bring little",
     )
-    if len(shown) < len(rows):
-        say(f"{len(shown)} of {count(len(rows), 'setting')} are shown: --all lists them all.")
+    if len(listed) < len(rows):
+        say(f"{len(listed)} of {count(len(rows), 'setting')} are shown: --all lists them all.")
 
 
 def _some(settings: int, knee: int | None) -> list[int]:
-    """Which settings to show: evenly spaced ones, the first, the last, and the knee."""
+    """The settings to list: evenly spaced ones, the first, the last, and the knee."""
     if settings <= _FEW_SETTINGS:
         return list(range(settings))
     steps = _FEW_SETTINGS - 2

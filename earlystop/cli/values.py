@@ -17,7 +17,7 @@ def values_of(text: str, option: str) -> list[Any]:
     """The values that an option gives a field.
 
     Numbers, text, true, false, none, rules; several with commas; ranges of whole numbers as in
-    Python. Raises BadParameter for what is none of these.
+    Python. Raises BadParameter for anything else.
 
     >>> values_of("1:4,10", "--patience"), values_of("0,1e-3", "--min-delta")
     ([1, 2, 3, 10], [0, 0.001])
@@ -49,7 +49,7 @@ def values_of(text: str, option: str) -> list[Any]:
 
 
 def _split(text: str) -> list[str]:
-    """The items between commas, of which those within quotes and brackets are none."""
+    """The items between commas, except commas within quotes and brackets."""
     items, depth, quote = [""], 0, ""
     for char in text:
         if quote:

@@ -1,16 +1,20 @@
-"""Pictures of replays and sweeps: `Replay.plot` and `Sweep.plot` lead here.
+"""Pictures of replays, sweeps and advice, reached through `.plot()` of a result.
 
-What runs logged is drawn in grey and black, what rules did in colours that the colour-blind tell
-apart (Okabe and Ito's), each with dashes and a marker of its own, so that it reads in print, too.
-Figures are made without pyplot: nothing is shown, kept or changed globally.
+Logged values are drawn in grey and black. Each rule has a colour from a palette for the
+colour-blind (Okabe and Ito's), with its own dashes and marker, so that pictures also work in print.
+Figures are made without pyplot: nothing is displayed, kept or changed globally.
+
+`replays.py` (with `curve.py`, `rows.py` and `distribution.py`), `sweeps.py` and `advice.py` draw
+one kind of result each. `style.py` has what all pictures share, `shared.py` what those of replays
+share.
 """
 
 from .advice import plot_advice as plot_advice
 from .replays import plot_replays as plot_replays
-from .style import LOOKS as LOOKS
+from .style import LINE_STYLES as LINE_STYLES
 from .style import LineStyle as LineStyle
 from .style import axes_for as axes_for
-from .style import drawn as drawn
+from .style import draw_metric as draw_metric
 from .style import legend_below as legend_below
 from .style import mark_stop as mark_stop
 from .style import picture as picture

@@ -1,4 +1,4 @@
-"""The picture of an advice: the trade-off that it was chosen from, with the choice marked."""
+"""The picture of an advice: the trade-off that it was selected from, with the advice marked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .._text import count
 from .style import (
     FAINT,
     LARGEST,
+    LINE_STYLES,
     LOGGED,
-    LOOKS,
     LineStyle,
     axes_for,
     brief,
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..advising.result import Advice, Line, Outcome
+    from ..advising.findings import Line, Outcome
+    from ..advising.result import Advice
 
 __all__ = ["plot_advice"]
 
-_FAR = 15  # times what is asked for
+_FAR = 15  # times the requested level
 _ALSO = LineStyle("#9a9a9a", "-", ".")
 
 
@@ -46,8 +47,8 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
     from matplotlib.ticker import PercentFormatter
 
     share = advice.at_most is not None
-    for line, look in zip(advice.lines, itertools.chain(LOOKS, itertools.repeat(_ALSO))):  # noqa: B905
-        _line(ax, line, line.over if share else line.regret, look, advice.logged)
+    for line, style in zip(advice.lines, itertools.chain(LINE_STYLES, itertools.repeat(_ALSO))):  # noqa: B905
+        _line(ax, line, line.over if share else line.regret, style, advice.logged)
     level = advice.at_most if advice.at_most is not None else advice.max_regret
     ax.axhline(level, color=LOGGED, lw=1, ls="-", label="asked for: at most this")
     for outcome in advice.defaults:
@@ -59,11 +60,11 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
             fontsize=8,
         )
     if advice.defaults:
-        places = np.array([_at(outcome, share) for outcome in advice.defaults])
+        points = np.array([_at(outcome, share) for outcome in advice.defaults])
         label = "the usual choices of patience"
-        ax.plot(*places.T, "o", mfc="none", color="black", ms=8, label=label)
-    chosen = plain(f"the advice: {brief(repr(advice.rule))}", 90)
-    star(ax, *_at(advice.outcome, share), chosen, 16, clip_on=False)
+        ax.plot(*points.T, "o", mfc="none", color="black", ms=8, label=label)
+    label = plain(f"the advice: {brief(repr(advice.rule))}", 90)
+    star(ax, *_at(advice.outcome, share), label, 16, clip_on=False)
     _scale(ax, level)
     ax.set_ylim(bottom=0)
     ax.set_xlim(0, 1.02)
@@ -84,7 +85,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
 
 
 def _scale(ax: Axes, level: float) -> None:
-    """What matters is near what is asked for: what is far above it is drawn closer together."""
+    """Compress the axis far above the requested level: what matters is near it."""
     from matplotlib.ticker import SymmetricalLogLocator
 
     if ax.get_ylim()[1] <= _FAR * level:
@@ -95,13 +96,13 @@ def _scale(ax: Axes, level: float) -> None:
     ax.yaxis.set_major_locator(locator)
 
 
-def _line(ax: Axes, line: Line, height: Any, look: LineStyle, logged: float) -> None:
+def _line(ax: Axes, line: Line, height: Any, style: LineStyle, logged: float) -> None:
     ax.plot(
         line.epochs / logged,
         np.clip(height, 0, LARGEST),
-        color=look.color if look is not _ALSO else FAINT,
-        ls=look.dashes,
-        marker=look.marker,
+        color=style.color if style is not _ALSO else FAINT,
+        ls=style.dashes,
+        marker=style.marker,
         ms=3,
         lw=1.4,
         label=plain(brief(line.name), 70),
@@ -109,4 +110,5 @@ def _line(ax: Axes, line: Line, height: Any, look: LineStyle, logged: float) -> 
 
 
 def _at(outcome: Outcome, share: bool) -> tuple[float, float]:
+    """The coordinates of an outcome."""
     return 1 - outcome.saved, min(outcome.over if share else outcome.regret, LARGEST)

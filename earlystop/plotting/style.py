@@ -1,4 +1,4 @@
-"""How pictures look, and the parts that several of them share."""
+"""The style of pictures, and the parts that several of them share."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 __all__ = [
     "FAINT",
     "LARGEST",
+    "LINE_STYLES",
     "LOGGED",
-    "LOOKS",
     "LineStyle",
     "axes_for",
     "brief",
-    "drawn",
+    "draw_metric",
     "legend_below",
-    "linear_to",
+    "linear_limit",
     "mark_stop",
     "picture",
     "plain",
-    "scaled",
+    "scale_values",
     "star",
     "styled",
 ]
 
 
 class LineStyle(NamedTuple):
-    """How one thing is told from the others."""
+    """How one rule is distinguished from the others."""
 
     color: str
     dashes: Any
     marker: str
 
 
-LOOKS = (
+LINE_STYLES = (
     LineStyle("#0072B2", "--", "o"),
     LineStyle("#D55E00", "-.", "s"),
     LineStyle("#009E73", ":", "^"),
@@ -59,7 +59,7 @@ LOOKS = (
 LOGGED, FAINT = "#404040", "#9a9a9a"
 
 _STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"],  # matplotlib brings it along
+    "font.family": ["DejaVu Sans"],  # bundled with matplotlib
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.grid": True,
@@ -73,10 +73,10 @@ _STYLE: dict[Any, Any] = {
     "text.usetex": False,
     "svg.hashsalt": "earlystop",  # the same picture is the same file
 }
-LARGEST = 1e150  # what axes can hold, margins and logarithms and all
+LARGEST = 1e150  # the most that axes can hold, with margins and logarithms
 _MOST_NAME = 60  # characters of a name
 
-# Names of runs may be in any script; of these, the fonts that are installed help out.
+# Names of runs may be in any script: those of these fonts that are installed are fallbacks.
 _OTHER_SCRIPTS = (
     *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "NanumGothic"),
     *("Malgun Gothic", "Apple SD Gothic Neo", "Hiragino Sans", "Microsoft YaHei"),
@@ -95,9 +95,9 @@ def _style() -> dict[Any, Any]:
 
 @contextlib.contextmanager
 def styled() -> Iterator[Any]:
-    """Within it, figures are made in the project's style; gives the module matplotlib.
+    """A context in which figures have the project's style; yields the module matplotlib.
 
-    Raises ImportError, naming what to install, where there is no matplotlib.
+    Raises ImportError, naming what to install, without matplotlib.
     """
     try:
         import matplotlib as mpl
@@ -124,12 +124,12 @@ def picture(figure: Figure, form: str = "png") -> bytes:
 
 
 def plain(text: str, most: int = _MOST_NAME) -> str:
-    """A text as labels have it: short, on one line, and no mathematics in it."""
+    """A text for a label: short, on one line, and without mathematics."""
     return shortened(one_line(text), most).replace("$", r"\$")
 
 
 def legend_below(ax: Axes) -> None:
-    """Put the legend below the axes, or below a whole figure of ours: there it covers nothing."""
+    """Put the legend below the axes, or below the whole figure if it is ours: it covers nothing."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.transforms import ScaledTranslation
 
@@ -151,25 +151,25 @@ def legend_below(ax: Axes) -> None:
 
 
 def star(ax: Axes, x: float, y: float, label: str, size: float, **more: Any) -> None:
-    """Mark what is best."""
-    look = {"color": "#F0E442", "mec": "black", "mew": 0.8, "ms": size, "zorder": 5}
-    ax.plot([x], [y], "*", label=label, **{**look, **more})
+    """Mark the best point."""
+    star_style = {"color": "#F0E442", "mec": "black", "mew": 0.8, "ms": size, "zorder": 5}
+    ax.plot([x], [y], "*", label=label, **{**star_style, **more})
 
 
 def mark_stop(
-    ax: Axes, epoch: int, look: LineStyle, level: int = 0, label: str | None = None
+    ax: Axes, epoch: int, style: LineStyle, level: int = 0, label: str | None = None
 ) -> None:
     """Mark the epoch a rule stops after: a line, and a marker above the axes, level by level."""
     from matplotlib.transforms import ScaledTranslation
 
     figure: Any = ax.get_figure()
     lifted = ScaledTranslation(0, (6 + 9 * level) / 72, figure.dpi_scale_trans)
-    ax.axvline(epoch, color=look.color, ls=look.dashes, lw=1.3, marker=None, label=label)
+    ax.axvline(epoch, color=style.color, ls=style.dashes, lw=1.3, marker=None, label=label)
     ax.plot(
         [epoch],
         [1],
-        marker=look.marker,
-        color=look.color,
+        marker=style.marker,
+        color=style.color,
         ms=6,
         ls="none",
         transform=ax.get_xaxis_transform() + lifted,
@@ -178,27 +178,28 @@ def mark_stop(
     )
 
 
-def drawn(
-    ax: Axes, values: Any, there: Any = None, *, label: str, color: str = LOGGED, **line: Any
+def draw_metric(
+    ax: Axes, values: Any, reported: Any = None, *, label: str, color: str = LOGGED, **line: Any
 ) -> None:
-    """Draw what a run logged of a metric, epoch by epoch.
+    """Draw the logged values of a metric, epoch by epoch.
 
-    there: where it was reported; a line goes across gaps, and is broken by a logged NaN. NaN and
-    the infinities are marked at the edges.
+    reported: a boolean mask of the epochs that reported it. A line crosses gaps, and is broken by a
+    logged NaN. NaN and the infinities are marked at the edges.
     """
-    label = plain(f" {label}" if label.startswith("_") else label)  # such are left out of legends
+    # Legends leave out labels that begin with "_".
+    label = plain(f" {label}" if label.startswith("_") else label)
     values = np.asarray(values, dtype=np.float64)
-    there = np.ones(len(values), dtype=bool) if there is None else there
-    epochs = np.flatnonzero(there)
+    reported = np.ones(len(values), dtype=bool) if reported is None else reported
+    epochs = np.flatnonzero(reported)
     values = values[epochs]
     finite = np.isfinite(values)
-    shown = np.where(finite, np.clip(values, -LARGEST, LARGEST), np.nan)
+    clipped = np.where(finite, np.clip(values, -LARGEST, LARGEST), np.nan)
     alone = finite & ~(np.r_[False, finite[:-1]] | np.r_[finite[1:], False])
     few = len(epochs) <= 40
     line = {"lw": 1.3, **line}
-    ax.plot(epochs, shown, color=color, label=label, marker="." if few else None, ms=4, **line)
-    if alone.any() and not few:  # a line through them would not be seen
-        ax.plot(epochs[alone], shown[alone], ".", color=color, ms=4, label="_alone")
+    ax.plot(epochs, clipped, color=color, label=label, marker="." if few else None, ms=4, **line)
+    if alone.any() and not few:  # a single point has no line
+        ax.plot(epochs[alone], clipped[alone], ".", color=color, ms=4, label="_alone")
     edges = ax.get_xaxis_transform()
     for what, which, marker, height in (
         ("NaN", np.isnan(values), "x", 0.02),
@@ -220,7 +221,10 @@ def drawn(
 def axes_for(
     ax: Any, wanted: int | tuple[int, int], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """The axes to draw on: those given, or those of a new figure; wanted: how many may be given."""
+    """The axes to draw on: the given ones, or those of a new figure.
+
+    wanted: how many axes, or the fewest and the most.
+    """
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -237,14 +241,14 @@ def axes_for(
 
 
 def brief(rule: str) -> str:
-    """A rule without what its metric's name says already."""
+    """The text of a rule, without the direction that its metric's name implies."""
     return rule.replace(", mode='min'", "").replace(", mode='max'", "")
 
 
-def scaled(ax: Axes, values: Any, *, falls: bool) -> None:
-    """A logarithmic axis where values differ by orders of magnitude.
+def scale_values(ax: Axes, values: Any, *, falls: bool) -> None:
+    """Make the axis logarithmic if values differ by orders of magnitude.
 
-    falls: lower is better; only then does a logarithm spread out what is near the best.
+    falls: lower is better. Only then does a logarithm spread out the values near the best.
     """
     finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
     if not len(finite):
@@ -255,9 +259,9 @@ def scaled(ax: Axes, values: Any, *, falls: bool) -> None:
         return
     near = float(np.quantile(np.abs(finite), 0.5))
     if near > 0 and max(-low, high) / 1000 > near:
-        ax.set_yscale("symlog", linthresh=linear_to(near))
+        ax.set_yscale("symlog", linthresh=linear_limit(near))
 
 
-def linear_to(near: float) -> float:
-    """Up to where a symmetric logarithmic axis is linear: the power of ten below, in bounds."""
+def linear_limit(near: float) -> float:
+    """Where a symmetric logarithmic axis stops being linear: the power of ten below `near`."""
     return max(10.0 ** math.floor(math.log10(near)), 1 / LARGEST)

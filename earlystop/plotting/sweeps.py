@@ -12,13 +12,13 @@ from ..errors import RuleError
 from .style import (
     FAINT,
     LARGEST,
+    LINE_STYLES,
     LOGGED,
-    LOOKS,
     LineStyle,
     axes_for,
     brief,
     legend_below,
-    linear_to,
+    linear_limit,
     plain,
     star,
     styled,
@@ -48,16 +48,16 @@ def plot_sweep(
 def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None:
     lines = _lines(table)
     epochs, regret = table.mean_epochs, np.clip(table.mean_regret, 0, LARGEST)
-    if len(lines) > len(LOOKS):  # too many to be told apart
+    if len(lines) > len(LINE_STYLES):  # too many to distinguish
         ax.plot(epochs, regret, ".", color=FAINT, ms=4, label=f"{count(len(table), 'setting')}")
         front = _front(epochs, regret)
         lines = {f"of the {count(len(front), 'setting')} that no other beats": front}
     edges = None if band is None else [table.quantile_regret(q) for q in band]
-    for (name, places), look in zip(lines.items(), LOOKS, strict=False):
-        there = [index for index in places if math.isfinite(table.mean_regret[index])]
-        _line(ax, table, there, look, name)
+    for (name, indices), style in zip(lines.items(), LINE_STYLES, strict=False):
+        finite = [index for index in indices if math.isfinite(table.mean_regret[index])]
+        _line(ax, table, finite, style, name)
         if band is not None and edges is not None:
-            _band(ax, table, there, look, band, edges, alone=len(lines) == 1)
+            _band(ax, table, finite, style, band, edges, alone=len(lines) == 1)
     if band is not None and len(lines) > 1:
         ax.plot([], [], color=FAINT, lw=0.8, label=f"thin: {band[1]:.0%} of runs have no more")
     _annotate(ax, table, _along(table), next(iter(lines.values())))
@@ -81,7 +81,7 @@ def _along(table: Sweep) -> str:
 
 
 def _lines(table: Sweep) -> dict[str, list[int]]:
-    """The places of the settings of each line: those that differ in one axis alone."""
+    """The indices of the settings of each line: they differ in one axis only."""
     along = _along(table)
     lines: dict[str, list[int]] = {}
     for index, setting in enumerate(table.settings):
@@ -95,7 +95,7 @@ def _value(value: Any) -> str:
 
 
 def _front(epochs: Any, regret: Any) -> list[int]:
-    """The settings that no other beats in both epochs and regret, by rising epochs."""
+    """The indices of the settings that no other beats in both epochs and regret, by epochs."""
     front, least = [], math.inf
     for index in np.lexsort((regret, epochs)).tolist():
         if regret[index] < least:
@@ -104,15 +104,15 @@ def _front(epochs: Any, regret: Any) -> list[int]:
     return front
 
 
-def _line(ax: Axes, table: Sweep, places: list[int], look: LineStyle, name: str) -> None:
+def _line(ax: Axes, table: Sweep, indices: list[int], style: LineStyle, name: str) -> None:
     """One line of settings."""
     ax.plot(
-        table.mean_epochs[places],
-        np.clip(table.mean_regret[places], 0, LARGEST),
-        color=look.color,
-        ls=look.dashes if name else "-",
-        marker=look.marker,
-        ms=4 if len(places) <= 60 else 2.5,
+        table.mean_epochs[indices],
+        np.clip(table.mean_regret[indices], 0, LARGEST),
+        color=style.color,
+        ls=style.dashes if name else "-",
+        marker=style.marker,
+        ms=4 if len(indices) <= 60 else 2.5,
         lw=1.6,
         label=plain(f"mean, {name}" if name else "mean over runs", 70),
     )
@@ -121,37 +121,37 @@ def _line(ax: Axes, table: Sweep, places: list[int], look: LineStyle, name: str)
 def _band(
     ax: Axes,
     table: Sweep,
-    places: list[int],
-    look: LineStyle,
+    indices: list[int],
+    style: LineStyle,
     band: tuple[float, float],
     edges: Any,
     alone: bool,
 ) -> None:
-    """Quantiles of the regret over runs: a shade, or, beside other lines, the upper one alone."""
-    order = np.asarray(places, dtype=int)[np.argsort(table.mean_epochs[places], kind="stable")]
+    """Quantiles of the regret over runs: a shaded band, or only the upper one if lines are many."""
+    order = np.asarray(indices, dtype=int)[np.argsort(table.mean_epochs[indices], kind="stable")]
     low, high = (np.clip(edge[order], 0, LARGEST) for edge in edges)
     epochs = table.mean_epochs[order]
     if alone:
         label = f"{band[0]:.0%} to {band[1]:.0%} of runs"
-        ax.fill_between(epochs, low, high, color=look.color, alpha=0.15, lw=0, label=label)
+        ax.fill_between(epochs, low, high, color=style.color, alpha=0.15, lw=0, label=label)
     else:
-        ax.plot(epochs, high, color=look.color, ls=look.dashes, lw=0.8, alpha=0.7, label="_high")
+        ax.plot(epochs, high, color=style.color, ls=style.dashes, lw=0.8, alpha=0.7, label="_high")
 
 
 def _scale_regret(ax: Axes, regret: Any) -> None:
-    """Linear, for that is where a knee is one; unless a few settings would hide all others."""
+    """Linear, so that a knee is visible; logarithmic if a few settings would hide the others."""
     positive = regret[regret > 0]
     if len(positive):
         near = float(np.quantile(positive, 0.5))
         if positive.max() / 1000 > near:
-            ax.set_yscale("symlog", linthresh=linear_to(near))
+            ax.set_yscale("symlog", linthresh=linear_limit(near))
     ax.set_ylim(bottom=0)
 
 
 def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
-    """The knee, and the values of some settings along the first line."""
+    """Label the knee, and some settings along the first line that are not too close together."""
     knee = table.knee
-    placed: list[tuple[float, float]] = []
+    labelled: list[tuple[float, float]] = []
     finite = table.mean_regret[np.isfinite(table.mean_regret)]
     wide = float(np.ptp(table.mean_epochs)) or 1.0
     high = float(np.ptp(np.clip(finite, 0, LARGEST))) if len(finite) else 0.0
@@ -162,7 +162,7 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
 
     if knee is not None:
         x, y = at(knee)
-        placed.append((x / wide, y / high))
+        labelled.append((x / wide, y / high))
         setting = ", ".join(f"{name}={_value(v)}" for name, v in table.settings[knee].items())
         ax.vlines(x, 0, y, color=LOGGED, lw=0.8, ls=":", label="_knee")
         ax.hlines(y, 0, x, color=LOGGED, lw=0.8, ls=":", label="_knee")
@@ -173,11 +173,11 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
         if not math.isfinite(table.mean_regret[index]):
             continue
         x, y = at(index)
-        if all(math.hypot(x / wide - a, y / high - b) > 0.09 for a, b in placed):
-            placed.append((x / wide, y / high))
+        if all(math.hypot(x / wide - a, y / high - b) > 0.09 for a, b in labelled):
+            labelled.append((x / wide, y / high))
             ax.annotate(
                 f"{plain(along, 20)} {_value(table.settings[index][along])}"
-                if len(placed) == 1 + (knee is not None)
+                if len(labelled) == 1 + (knee is not None)
                 else _value(table.settings[index][along]),
                 (x, y),
                 textcoords="offset points",

@@ -1,4 +1,4 @@
-"""A page: its sections, filled into the template that stands beside this file."""
+"""Pages: sections, filled into the template `report.html.jinja`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Picture", "Section", "render"]
 
 
 class Picture:
-    """A figure as it is embedded in the page."""
+    """A figure, encoded to be embedded in the page."""
 
     def __init__(self, figure: Figure, caption: str) -> None:
         self.data = base64.b64encode(picture(figure, "svg")).decode()
@@ -27,7 +27,7 @@ class Picture:
 
 @dataclass
 class Section:
-    """A heading with what stands below it."""
+    """A heading with its pictures and tables."""
 
     title: str
     pictures: list[Picture] = field(default_factory=list)

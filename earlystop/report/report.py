@@ -1,7 +1,7 @@
-"""A report on replays, and on a sweep, as one HTML file that needs nothing but itself.
+"""A report on replays, and maybe a sweep, as one self-contained HTML file.
 
-Pictures are within the file; there are no scripts, and a policy in its head forbids the browser to
-fetch anything. Names from logs are escaped by the template engine (jinja2, with autoescape).
+Pictures are embedded. The file has no scripts, and a policy in its head forbids the browser to
+fetch anything. The template engine (jinja2, with autoescape) escapes names from logs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["page_with", "report_page", "write_report"]
 
-_CURVES = 8  # runs that are drawn one by one
-_ROWS = 1000  # of a table, before the rest is left out
+_CURVES = 8  # the most runs that are drawn one by one
+_ROWS = 1000  # the most rows of a table
 
 
 def write_report(
@@ -42,12 +42,14 @@ def write_report(
 ) -> Path:
     """Write a report on what rules did over the runs of a history, as one HTML file.
 
-    replays: of one history, one a rule. sweep: of the same runs, if there is one. rows: of runs and
-    of files so many are listed. The file is written whole or not at all; it holds its pictures and
-    refers to nothing outside.
+    replays: of one history, one per rule.
+    sweep: of the same runs; left out if None.
+    rows: the most runs, and the most files, that are listed.
 
-    Raises RuleError for replays of several histories or for none, ImportError, naming what to
-    install, without matplotlib or jinja2, OSError where the file cannot be written.
+    The file is written whole or not at all. It embeds its pictures and refers to nothing outside.
+
+    Raises RuleTypeError without replays, RuleError for replays of several histories, ImportError,
+    naming what to install, without matplotlib or jinja2, OSError if the file cannot be written.
 
     >>> import earlystop as es, tempfile
     >>> history = es.History({"loss": [[3.0, 2.0, 2.5, 2.6, 1.0]]}, names=["<b>first</b>"])
@@ -107,6 +109,7 @@ def page_with(figure: Figure, title: str) -> str:
 def _sections(
     replays: tuple[Replay, ...], sweep: Sweep | None, history: History, rows: int, curves: int
 ) -> Iterator[Section]:
+    """The sections of the report, from the overview to single runs and files."""
     first, *others = replays
     if history.runs > 1:
         caption = "How much of the runs each rule uses, and how much it gives up"
@@ -114,21 +117,21 @@ def _sections(
     if sweep is not None:
         caption = "Mean regret over mean epochs used, for every setting"
         yield Section("Settings", [Picture(sweep.plot(), caption)], [settings_table(sweep)])
-    chosen = _most_telling(first, curves)
+    drawn = _most_regret(first, curves)
     heading = "The run" if history.runs == 1 else "Runs, one by one"
-    if len(chosen) < history.runs:
-        heading = f"The {len(chosen)} runs with the largest regret"
+    if len(drawn) < history.runs:
+        heading = f"The {len(drawn)} runs with the largest regret"
     yield Section(
         heading,
-        [Picture(first.plot(*others, run=run), f"{history.names[run]}") for run in chosen],
+        [Picture(first.plot(*others, run=run), f"{history.names[run]}") for run in drawn],
     )
     yield Section("Every run", tables=[runs_table(replays, history, rows)])
     if history.report is not None:
         yield Section("What was read", tables=[files_table(history.report.files, rows)])
 
 
-def _most_telling(result: Replay, most: int) -> list[int]:
-    """The runs to draw: those with the largest regret, in their order."""
+def _most_regret(result: Replay, most: int) -> list[int]:
+    """The `most` runs with the largest regret, in the order of the history."""
     runs = np.arange(len(result))
     if len(runs) > most:
         if isinstance(result.save, Best):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "files_table", "runs_table", "settings_table"]
 
-_SETTINGS = 40  # of a sweep that are listed
+_SETTINGS = 40  # about how many settings of a sweep are listed
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Table:
 
 
 def settings_table(sweep: Sweep) -> Table:
-    """The settings of a sweep, thinned out evenly; the knee is always listed."""
+    """The settings of a sweep, evenly spaced if there are many; the knee is always listed."""
     axes = list(sweep.settings[0])
     step = max(1, -(-len(sweep) // _SETTINGS))
     listed = sorted({*range(0, len(sweep), step), len(sweep) - 1, *_knee(sweep)})
@@ -57,6 +57,7 @@ def settings_table(sweep: Sweep) -> Table:
 
 
 def _knee(sweep: Sweep) -> list[int]:
+    """The index of the knee, if there is one."""
     return [] if sweep.knee is None else [sweep.knee]
 
 
@@ -89,7 +90,7 @@ def runs_table(replays: tuple[Replay, ...], history: History, most: int) -> Tabl
 
 
 def _left_out(file: Any) -> list[str]:
-    """Why a file was left out, without its name, which stands beside it."""
+    """Why a file was left out, without its name, which has its own column."""
     return [f"left out: {file.error.removeprefix(f'{file.source}: ')}"] if file.error else []
 
 

@@ -47,7 +47,7 @@ def test_what_it_reports_is_what_replaying_the_rule_gives() -> None:
     assert not stopper.step({"loss": 1.0}).stop
 
 
-def test_the_same_question_has_the_same_answer_whatever_the_workers() -> None:
+def test_the_advice_does_not_depend_on_the_workers() -> None:
     history = noisy(200)
     ask = {"max_regret": 0.1, "candidates": {"min_delta": [0.0, 0.01, 0.03]}}
     one = es.advise(history, "loss", **ask)
@@ -80,7 +80,7 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a rule for candidates": ({"candidates": es.Patience("loss")}, TypeError, "several rules"),
     "no candidates": ({"candidates": []}, es.RuleError, "at least one rule"),
     "numbers for candidates": ({"candidates": [5, 10]}, TypeError, "must be rules"),
-    "a field that there is not": ({"candidates": {"patients": [1]}}, es.RuleError, "no field"),
+    "an unknown field": ({"candidates": {"patients": [1]}}, es.RuleError, "no field"),
     "a seed": ({"seed": -1}, es.RuleError, "seed"),
     "complete": ({"complete": "yes"}, TypeError, "True or False"),
     "missing": ({"on_missing": "drop"}, es.RuleError, "on_missing"),
@@ -88,14 +88,14 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_questions_that_make_no_sense_are_refused(what: str) -> None:
+def test_invalid_arguments_are_refused(what: str) -> None:
     ask, kind, text = BAD[what]
     with pytest.raises(kind, match=text) as caught:
         es.advise(noisy(5), "loss", **{"max_regret": 0.1, **ask})
     assert isinstance(caught.value, es.EarlystopError)
 
 
-def test_a_metric_that_nobody_reports_or_without_a_direction_is_refused() -> None:
+def test_a_metric_that_no_run_reports_or_without_a_direction_is_refused() -> None:
     with pytest.raises(es.MissingMetricError, match="did you mean 'loss'"):
         es.advise(noisy(5), "los", mode="min", max_regret=0.1)
     with pytest.raises(es.RuleError, match="pass mode="):

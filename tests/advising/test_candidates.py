@@ -29,18 +29,18 @@ NESTED = [
 @settings(max_examples=25)
 @given(history=histories())
 def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.History) -> None:
-    places: dict[int, tuple[int, ...]] = {0: (0,), 1: (0,), 2: (0,), 3: (0, 0)}
+    paths: dict[int, tuple[int, ...]] = {0: (0,), 1: (0,), 2: (0,), 3: (0, 0)}
     families = default_families(es.Patience("loss"), 8, several=True)
     for number, rule in enumerate(NESTED):
-        rules = [at(rule, places[number], patience) for patience in range(1, 8)]
+        rules = [at(rule, paths[number], patience) for patience in range(1, 8)]
         (family,) = families_of(rules, es.Patience("loss"), 8, 8)
         assert family.values == tuple(range(1, 8))
         families.append(family)
     for unit in ("improvement", "best", "metric"):
-        stake = RegretScale(history, LOSS, unit)
+        scale = RegretScale(history, LOSS, unit)
         for family in families:
             table = family.swept(history, LOSS)
-            lost = np.array([stake.lost(row, slice(0, history.runs)) for row in table.regret])
+            lost = np.array([scale.lost(row, slice(0, history.runs)) for row in table.regret])
             assert (np.diff(table.epochs, axis=0) >= 0).all()
             assert (lost[1:] <= lost[:-1]).all()
             assert (lost >= 0).all()
@@ -48,12 +48,12 @@ def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.Hi
                 assert (lost <= 1).all()
 
 
-def at(rule: es.Rule, place: tuple[int, ...], patience: int) -> es.Rule:
-    if not place:
+def at(rule: es.Rule, path: tuple[int, ...], patience: int) -> es.Rule:
+    if not path:
         return rule.replace(patience=patience)
-    parts = list(rule.children)
-    parts[place[0]] = at(parts[place[0]], place[1:], patience)
-    return rule.with_children(tuple(parts))
+    children = list(rule.children)
+    children[path[0]] = at(children[path[0]], path[1:], patience)
+    return rule.with_children(tuple(children))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -63,10 +63,10 @@ def test_smoothing_once_gives_what_the_smoothed_rule_gives(seed: int) -> None:
     inner = es.Patience("val_loss", mode="max" if seed % 2 else "min", growth=0.3 * (seed % 3))
     how: dict[str, Any] = {"alpha": 0.3} if seed % 4 == 0 else {"window": 1 + seed % 5}
     rules = [es.Smoothed(inner.replace(patience=p), "val_loss", **how) for p in (1, 2, 3, 8)]
-    judge = es.Best(["val_loss", "loss"][seed // 6], mode=inner.mode)
+    save = es.Best(["val_loss", "loss"][seed // 6], mode=inner.mode)
     (family,) = families_of(rules, inner, 30, 30)
-    table = family.swept(history, judge)
-    wanted = es.sweep(rules[0], history, save=judge, patience=[1, 2, 3, 8])
+    table = family.swept(history, save)
+    wanted = es.sweep(rules[0], history, save=save, patience=[1, 2, 3, 8])
     for column in ("epochs", "stopped", "best_epoch", "best", "regret"):
         np.testing.assert_array_equal(getattr(table, column), getattr(wanted, column))
 
@@ -108,3 +108,9 @@ def test_with_enough_runs_other_rules_are_tried_and_with_few_plain_patience_alon
     assert es.advise(noisy(60), "loss", max_regret=0.1).families == 9
     assert es.advise(noisy(53), "loss", max_regret=0.1).families == 1
     assert es.advise(noisy(132), "loss", max_regret=0.1, at_most=0.1).families == 9
+
+
+def test_families_are_named_after_what_sets_them_apart() -> None:
+    names = [str(family) for family in default_families(es.Patience("loss"), 8, several=True)]
+    assert names[:2] == ["plain patience", "min_delta=0.001, relative=True"]
+    assert names[5:] == ["growth=0.1", "growth=0.25", "smoothed, window=3", "smoothed, window=5"]

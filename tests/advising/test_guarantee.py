@@ -1,4 +1,4 @@
-"""Guarantees: what they promise holds, in expectation and with confidence."""
+"""Guarantees hold, in expectation and with confidence."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.advising.calibration import Calibration
 from earlystop.advising.guarantee import Guarantee, most_that_reject
 from earlystop.advising.regret_scale import RegretScale
-from earlystop.advising.selection import Calibration
+from earlystop.advising.selection import select
 from earlystop.sweeping.columns import Column
 from tests.advising.runs import LOSS, inf, late, noisy
 
-# The promises ---------------------------------------------------------------------------------
+# Guarantees ---------------------------------------------------------------------------------
 
 
 @given(
@@ -38,21 +39,21 @@ def test_the_binomial_test_is_the_exact_one(runs: int, share: float, error: floa
 
 
 @pytest.mark.parametrize(
-    "promise",
+    "guarantee",
     [Guarantee(r, 1.0, None, 0.9) for r in (0.5, 0.1, 0.05, 0.03, 0.01, 0.007, 1 / 3)]
     + [Guarantee(0.01, inf, q, c) for q in (0.5, 0.1, 0.01) for c in (0.5, 0.9, 0.99)],
 )
 @pytest.mark.parametrize("paths", [1, 7])
-def test_as_many_runs_are_needed_as_suffice_if_none_loses_anything(
-    promise: Guarantee, paths: int
+def test_the_needed_runs_suffice_if_none_loses_anything_and_one_fewer_does_not(
+    guarantee: Guarantee, paths: int
 ) -> None:
     nothing = np.zeros(1)
-    needed = promise.needed(paths)
-    assert promise.kept(needed, nothing, nothing, paths).all()
-    assert not promise.kept(needed - 1, nothing, nothing, paths).any()
-    level = promise.at_most if promise.at_most is not None else promise.max_regret
+    needed = guarantee.needed(paths)
+    assert guarantee.holds(needed, nothing, nothing, paths).all()
+    assert not guarantee.holds(needed - 1, nothing, nothing, paths).any()
     if paths == 1 and needed > 1:
-        assert promise.least(needed) <= level * (1 + 1e-12) < promise.least(needed - 1)
+        level = guarantee.level * (1 + 1e-12)
+        assert guarantee.least(needed) <= level < guarantee.least(needed - 1)
 
 
 def test_the_known_numbers_of_runs() -> None:
@@ -61,7 +62,7 @@ def test_the_known_numbers_of_runs() -> None:
     assert Guarantee(0.01, inf, 0.05, 0.95).needed() == 59
 
 
-def test_a_tiny_level_takes_many_runs_and_no_time_to_tell_or_is_refused() -> None:
+def test_a_tiny_level_takes_many_runs_and_is_computed_at_once_or_refused() -> None:
     assert Guarantee(1e-9, 1.0, None, 0.9).needed() == 999_999_999
     assert Guarantee(0.01, inf, 1e-10, 0.9).needed() == 23_025_850_929
     history, several = noisy(5), {"min_delta": [0.0, 0.1], "patience": [3]}
@@ -74,33 +75,33 @@ def test_a_tiny_level_takes_many_runs_and_no_time_to_tell_or_is_refused() -> Non
 
 
 @pytest.mark.parametrize("runs", [3, 14, 25, 40])
-def test_the_least_that_runs_could_promise_for_several_paths_is_what_they_do_promise(
+def test_the_least_level_for_several_paths_is_guaranteed_and_a_smaller_one_is_not(
     runs: int,
 ) -> None:
     nothing = np.zeros(1)
     least = Guarantee(0.01, inf, 0.5, 0.9).least(runs, paths=3)
     for share, kept in ((least * 1.001, True), (least * 0.999, False)):
-        promise = Guarantee(0.01, inf, share, 0.9)
-        assert promise.kept(runs, nothing, nothing, paths=3).tolist() == [kept]
+        guarantee = Guarantee(0.01, inf, share, 0.9)
+        assert guarantee.holds(runs, nothing, nothing, paths=3).tolist() == [kept]
 
 
 def test_a_setting_counts_only_if_all_with_more_patience_do() -> None:
-    promise = Guarantee(0.3, 1.0, None, 0.9)
-    kept = promise.kept(9, np.array([5.0, 1.0, 2.5, 1.0, 0.0]), np.zeros(5))
+    guarantee = Guarantee(0.3, 1.0, None, 0.9)
+    kept = guarantee.holds(9, np.array([5.0, 1.0, 2.5, 1.0, 0.0]), np.zeros(5))
     assert kept.tolist() == [False, False, False, True, True]
 
 
-def test_the_expected_loss_of_a_new_run_stays_within_the_promise() -> None:
+def test_the_expected_loss_of_a_new_run_stays_within_the_guarantee() -> None:
     # Losses are 0 or 1, so that the bound is used up: a run needs a random patience.
     rng, alpha, runs, repeats = np.random.default_rng(3), 0.2, 15, 4000
     needs = np.minimum(rng.geometric(0.05, size=(repeats, runs)), 120)
     patience = np.arange(1, 121)
     truth = np.where(patience < 120, 0.95**patience, 0.0)
-    promise = Guarantee(alpha, 1.0, None, 0.9)
+    guarantee = Guarantee(alpha, 1.0, None, 0.9)
     risks, naive = [], []
     for row in needs:
         total = (row[:, None] > patience).sum(axis=0)
-        risks.append(truth[np.argmax(promise.kept(runs, total, total))])
+        risks.append(truth[np.argmax(guarantee.holds(runs, total, total))])
         naive.append(truth[np.argmax(total <= alpha * runs)])
     tolerance = 4 * np.std(risks) / math.sqrt(repeats)
     assert np.mean(risks) <= alpha + tolerance
@@ -109,7 +110,7 @@ def test_the_expected_loss_of_a_new_run_stays_within_the_promise() -> None:
 
 
 class Known(NamedTuple):
-    """A family of which it is known what it did: arrays of shape (settings, runs)."""
+    """A family whose outcomes are given: arrays of shape (settings, runs)."""
 
     number: int
     epochs: Any
@@ -124,57 +125,59 @@ class Known(NamedTuple):
         return self
 
     def columns(self, wanted: range) -> Iterator[tuple[int, slice, Any]]:
-        for place in wanted:
+        for index in wanted:
             nothing = np.empty(0)
-            column = Column(self.epochs[place], nothing, nothing, nothing, self.regret[place])
-            yield place, slice(0, self.epochs.shape[1]), column
+            column = Column(self.epochs[index], nothing, nothing, nothing, self.regret[index])
+            yield index, slice(0, self.epochs.shape[1]), column
 
     def only(self, member: int) -> Known:
         return self._replace(member=member)
 
 
-def test_to_choose_among_families_does_not_break_the_promise_in_expectation() -> None:
-    # Families that differ by chance alone: what looks best on some runs does so by luck. A run
-    # loses all, or nothing; with more patience less often.
+def test_selecting_among_families_does_not_break_the_guarantee_in_expectation() -> None:
+    # Families that differ by chance alone: the best on some runs is best by luck. A run loses
+    # everything or nothing; with more patience, everything less often.
     rng, alpha, runs, families, repeats = np.random.default_rng(2), 0.3, 24, 20, 200
     truth = np.linspace(0.6, 0.0, 25)
     history = es.History({"loss": np.tile(np.linspace(1.0, 0.0, 30), (runs, 1))})
-    stake = RegretScale(history, LOSS, "improvement")
-    promise = Guarantee(alpha, 1.0, None, 0.9)
+    scale = RegretScale(history, LOSS, "improvement")
+    guarantee = Guarantee(alpha, 1.0, None, 0.9)
     epochs = np.tile(np.arange(2, 27)[:, None], runs)
     risks, naive = [], []
     for seed in range(repeats):
         lost = (rng.random((families, 1, runs)) < truth[:, None]).astype(float)
-        there: Any = [Known(number, epochs, lost[number]) for number in range(families)]
-        study = Calibration(history, LOSS, stake, promise, there, seed, {})
-        assert study.chose == 8
-        chosen: Any = study.choose().family
-        risks.append(truth[chosen.member])
+        candidates: Any = [Known(number, epochs, lost[number]) for number in range(families)]
+        calibration = Calibration(history, LOSS, scale, guarantee, candidates, seed, {})
+        assert calibration.chose == 8
+        selected: Any = select(calibration)
+        risks.append(truth[selected.member])
         totals = lost.sum(axis=2)
-        naive.append(truth[min(np.argmax(promise.kept(runs, t, t)) for t in totals)])
+        naive.append(truth[min(np.argmax(guarantee.holds(runs, t, t)) for t in totals)])
     tolerance = 3 * np.std(risks) / math.sqrt(repeats)
     assert np.mean(risks) <= alpha + tolerance
-    # If the same runs chose the family and carried the promise, it would not hold.
+    # If the same runs selected the family and supported the guarantee, it would not hold.
     assert np.mean(naive) > alpha + tolerance
 
 
-def test_with_confidence_the_share_of_bad_runs_stays_within_the_promise() -> None:
+def test_with_confidence_the_share_of_bad_runs_stays_within_the_guarantee() -> None:
     # At most 20 % of runs, on several paths whose only settings are all a little worse.
     rng, runs, paths, repeats = np.random.default_rng(5), 60, 12, 4000
-    promise = Guarantee(0.01, inf, 0.2, 0.9)
+    guarantee = Guarantee(0.01, inf, 0.2, 0.9)
     bad = rng.binomial(runs, 0.2001, size=(repeats, paths))
     failed = np.mean(
-        [promise.kept(runs, row, row, paths).any() for row in bad[:, :, None][:, ::-1]]
+        [guarantee.holds(runs, row, row, paths).any() for row in bad[:, :, None][:, ::-1]]
     )
-    single = np.array([[promise.kept(runs, one, one, paths).any() for one in row] for row in bad])
-    without = np.array([[promise.kept(runs, one, one).any() for one in row] for row in bad])
+    single = np.array(
+        [[guarantee.holds(runs, one, one, paths).any() for one in row] for row in bad]
+    )
+    without = np.array([[guarantee.holds(runs, one, one).any() for one in row] for row in bad])
     tolerance = 4 * math.sqrt(0.1 * 0.9 / repeats)
     assert failed <= 0.1 + tolerance
     assert single.any(axis=1).mean() <= 0.1 + tolerance
     assert without.any(axis=1).mean() > 0.1 + tolerance  # without the correction for many
 
 
-def test_a_promise_with_confidence_is_divided_among_the_families() -> None:
+def test_the_error_of_a_guarantee_with_confidence_is_divided_among_the_families() -> None:
     history, ask = noisy(25), {"max_regret": 0.5, "at_most": 0.1, "complete": True}
     grid = {"patience": range(1, 40)}
     alone = es.advise(history, "loss", candidates=grid, **ask)
@@ -189,7 +192,7 @@ def test_a_promise_with_confidence_is_divided_among_the_families() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), alpha=st.sampled_from([0.1, 0.2, 0.5]))
-def test_the_advice_is_the_one_that_replaying_every_setting_gives(seed: int, alpha: float) -> None:
+def test_replaying_every_setting_gives_the_same_advice(seed: int, alpha: float) -> None:
     rng = np.random.default_rng(seed)
     history = es.History({"loss": late(rng, 15)})
     grid = {"patience": range(1, 12)}

@@ -13,7 +13,7 @@ from tests.advising.runs import LOSS, inf, nan, noisy
 
 # What a run loses -----------------------------------------------------------------------------
 
-STAKES: dict[str, tuple[list[Any], int, float]] = {
+LOSSES: dict[str, tuple[list[Any], int, float]] = {
     # values, the patience, the share of the improvement that is lost
     "half of the way": ([4.0, 3.0, 3.5, 2.0], 1, 0.5),
     "nothing": ([4.0, 3.0, 2.0], 1, 0.0),
@@ -32,18 +32,18 @@ STAKES: dict[str, tuple[list[Any], int, float]] = {
 }
 
 
-@pytest.mark.parametrize("what", STAKES)
+@pytest.mark.parametrize("what", LOSSES)
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_what_a_run_loses_as_a_share_of_its_improvement(what: str, mode: Any) -> None:
-    values, patience, share = STAKES[what]
+    values, patience, share = LOSSES[what]
     sign = 1 if mode == "min" else -1
     history = es.History.from_runs([{"m": [None if v is None else sign * v for v in values]}])
-    judge = es.Best("m", mode=mode)
-    done = es.replay(es.Patience("m", patience, mode=mode), history, save=judge)
-    stake = RegretScale(history, judge, "improvement")
-    assert stake.lost(done.regret, slice(0, 1)).tolist() == [share]
-    assert stake.usable.tolist() == [what != "no number at all"]
-    assert stake.end.tolist() == [len(values)]
+    save = es.Best("m", mode=mode)
+    done = es.replay(es.Patience("m", patience, mode=mode), history, save=save)
+    scale = RegretScale(history, save, "improvement")
+    assert scale.lost(done.regret, slice(0, 1)).tolist() == [share]
+    assert scale.usable.tolist() == [what != "no number at all"]
+    assert scale.end.tolist() == [len(values)]
 
 
 def test_other_units_count_in_the_metric_or_against_the_best_value() -> None:
@@ -68,7 +68,7 @@ def test_an_expected_regret_in_units_without_a_bound_is_refused_or_capped() -> N
     assert "of loss" in str(advice)
 
 
-def test_losses_above_the_bound_are_said_to_count_as_the_bound() -> None:
+def test_a_warning_says_that_losses_above_the_bound_count_as_the_bound() -> None:
     values = noisy(100).metrics["loss"].copy()
     values[3, 50] = -1000.0
     ask: dict[str, Any] = {"max_regret": 0.05, "unit": "metric", "candidates": {"patience": [12]}}
@@ -83,7 +83,7 @@ def test_losses_above_the_bound_are_said_to_count_as_the_bound() -> None:
     assert not any("the bound" in warning for warning in enough.warnings)
 
 
-def test_what_was_asked_for_is_not_rounded() -> None:
+def test_the_requested_level_is_not_rounded() -> None:
     history, ask = noisy(150), {"max_regret": 0.12345}
     assert "at most 12.345 % of the improvement" in str(es.advise(history, "loss", **ask))
     sure = es.advise(history, "loss", at_most=0.23456, confidence=0.98765, **ask)
@@ -92,6 +92,6 @@ def test_what_was_asked_for_is_not_rounded() -> None:
         assert part in repr(sure)
 
 
-def test_what_is_not_quite_all_is_not_called_all() -> None:
+def test_a_share_just_below_one_is_not_rounded_to_100_percent() -> None:
     advice = es.advise(noisy(150), "loss", max_regret=0.3, at_most=0.5, confidence=0.9999)
     assert "With 99.99 % confidence" in str(advice)

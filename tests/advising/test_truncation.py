@@ -22,7 +22,7 @@ from tests.advising.runs import LOSS, noisy, stopped
         es.Patience("loss", 25) | es.MaxEpochs(80),  # many of them reach the cap
     ],
 )
-def test_logs_that_were_stopped_early_are_found_out_and_not_taken_for_complete(
+def test_logs_that_were_stopped_early_are_detected(
     rule: es.Rule,
 ) -> None:
     history = stopped(rule)
@@ -36,14 +36,14 @@ def test_logs_that_were_stopped_early_are_found_out_and_not_taken_for_complete(
     assert all(outcome.rule.settings["patience"] <= most for outcome in advice.defaults)
     plain = es.advise(history, "loss", max_regret=0.1, candidates={})
     assert plain.rule.settings["patience"] <= most
-    asked = es.advise(history, "loss", max_regret=0.1, candidates={"patience": [2, most, 90]})
-    assert any("a patience above" in warning for warning in asked.warnings)
+    longer = es.advise(history, "loss", max_regret=0.1, candidates={"patience": [2, most, 90]})
+    assert any("a patience above" in warning for warning in longer.warnings)
     too_much = es.advise(history, "loss", max_regret=0.001)
     assert too_much.rule == own
     assert "Better stop as these logs were" in str(too_much)
 
 
-def test_an_advice_to_stop_as_the_logs_were_says_what_that_would_have_done() -> None:
+def test_advice_to_stop_as_the_logs_were_reports_that_outcome() -> None:
     history = stopped(es.Patience("loss", 12))
     goes_on = noisy(2, 120, seed=9)  # two that another rule must have stopped
     runs = [
@@ -59,7 +59,7 @@ def test_an_advice_to_stop_as_the_logs_were_says_what_that_would_have_done() -> 
 
 
 @pytest.mark.parametrize("min_delta", [0.0, 0.01])
-def test_rules_without_patience_do_as_they_would_alone_on_logs_that_were_stopped(
+def test_rules_without_patience_are_unchanged_on_logs_that_were_stopped(
     min_delta: float,
 ) -> None:
     history = stopped(es.Patience("loss", 4, min_delta=min_delta))
@@ -90,7 +90,7 @@ def test_a_patience_that_the_longest_runs_outlived_did_not_stop_the_others() -> 
     assert advice.complete
 
 
-def test_what_the_user_says_about_the_logs_counts_more() -> None:
+def test_complete_overrides_what_the_logs_suggest() -> None:
     history = stopped(es.Patience("loss", 12))
     taken = es.advise(history, "loss", max_regret=0.1, complete=True)
     assert taken.complete

@@ -12,21 +12,21 @@ from tests.advising.runs import late, nan, noisy
 # What it says ---------------------------------------------------------------------------------
 
 
-def test_too_few_runs_are_told_how_many_it_takes() -> None:
+def test_with_too_few_runs_the_advice_says_how_many_it_takes() -> None:
     advice = es.advise(noisy(12), "loss", max_regret=0.01)
     assert (advice.rule, advice.promised, advice.needed) == (es.Never(), 0.0, 99)
     assert advice.warnings[0].startswith("12 runs cannot carry a promise of an expected regret")
     assert "at least 99" in advice.warnings[0]
     assert "could promise 7.7 % at the least" in advice.warnings[0]  # 1 / 13, rounded up
-    asked = es.advise(noisy(12), "loss", max_regret=0.077)
-    assert not any("cannot carry" in warning for warning in asked.warnings)
+    more = es.advise(noisy(12), "loss", max_regret=0.077)
+    assert not any("cannot carry" in warning for warning in more.warnings)
     assert advice.unpromised is not None
     assert advice.unpromised.regret <= 0.01
     assert "Better train to the end: Never()." in str(advice)
     assert "Without a promise: Patience(" in str(advice)
 
 
-def test_one_run_is_no_basis_but_is_told_what_happened() -> None:
+def test_one_run_supports_no_promise_but_its_outcome_is_reported() -> None:
     advice = es.advise(es.History({"loss": [5.0, 4.0, 3.0, 3.1, 3.2, 3.3]}), "loss", max_regret=0.1)
     assert advice.rule == es.Never()
     assert advice.runs == 1
@@ -36,7 +36,7 @@ def test_one_run_is_no_basis_but_is_told_what_happened() -> None:
     assert "1 run." in str(advice)
 
 
-def test_constant_runs_lose_nothing_and_it_is_said() -> None:
+def test_constant_runs_lose_nothing_and_a_warning_says_so() -> None:
     advice = es.advise(es.History({"loss": np.ones((30, 10))}), "loss", max_regret=0.1)
     assert advice.rule == es.Patience("loss", 1)
     assert advice.observed == 0
@@ -68,7 +68,7 @@ def test_runs_in_groups_are_noticed_and_exchangeable_ones_hardly_ever() -> None:
     assert not any("in groups" in warning for warning in again.warnings)
 
 
-def test_where_few_runs_lose_nearly_all_it_is_said() -> None:
+def test_a_warning_says_that_few_runs_lose_nearly_everything() -> None:
     values = np.tile(np.linspace(2.0, 1.0, 30), (200, 1))
     values[:12, 2:25] = 5.0
     values[:12, 2:] = values[:12, 2:][:, ::-1][:, ::-1]

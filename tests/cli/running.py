@@ -27,7 +27,7 @@ def good(*arguments: object, **options: Any) -> str:
 
 
 def failed(code: int, *arguments: object, **options: Any) -> str:
-    """The one line that is said about it."""
+    """The one line that the command prints about its failure."""
     done = run(*arguments, **options)
     assert done.exit_code == code, done.output
     assert not done.stdout

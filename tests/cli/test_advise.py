@@ -88,9 +88,7 @@ def test_candidates_may_be_any_rules_and_the_trade_off_is_drawn(logs: Path, tmp_
         (["--max-regret", "1%", "-o", "picture.doc"], "should end in"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(
-    logs: Path, options: list[str], text: str
-) -> None:
+def test_invalid_options_are_refused_in_one_line(logs: Path, options: list[str], text: str) -> None:
     code, output = ask(logs, *options)
     assert code == 2
     assert text in output
@@ -118,7 +116,7 @@ def test_with_json_the_standard_output_is_json_also_where_a_picture_is_written(
 @pytest.mark.parametrize(
     ("out", "text"), [("nowhere/a.png", "there is no folder"), ("-", "takes a file here")]
 )
-def test_where_no_picture_can_go_is_said_before_anything_is_read(
+def test_an_unwritable_picture_is_refused_before_anything_is_read(
     out: str, text: str, tmp_path: Path
 ) -> None:
     name = out if out == "-" else str(tmp_path / out)

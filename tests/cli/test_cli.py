@@ -66,7 +66,7 @@ def test_help_is_help(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("option", [["--epochs", "0"], ["--seed", "-1"], ["--epochs", "many"]])
-def test_options_that_make_no_sense_are_refused(option: list[str]) -> None:
+def test_invalid_options_are_refused(option: list[str]) -> None:
     done = CliRunner().invoke(main, ["demo", *option])
     assert done.exit_code == 2
     assert "Invalid value" in done.output

@@ -152,12 +152,12 @@ def test_sweep_as_json_and_csv_is_what_sweep_gives(folder: Path) -> None:
     )
     assert data["monitors"] == ["val_loss"]
     rows = list(csv.DictReader(io.StringIO(good(*arguments, "--csv"))))
-    for place, setting in enumerate(table.settings):
-        for row in (data["settings"][place], rows[place]):
+    for index, setting in enumerate(table.settings):
+        for row in (data["settings"][index], rows[index]):
             assert (int(row["patience"]), float(row["min_delta"])) == tuple(setting.values())
-            assert float(row["mean_epochs"]) == table.mean_epochs[place]
-            assert float(row["mean_regret"]) == table.mean_regret[place]
-            assert float(row["share_saved"]) == table.share_saved[place]
+            assert float(row["mean_epochs"]) == table.mean_epochs[index]
+            assert float(row["mean_regret"]) == table.mean_regret[index]
+            assert float(row["share_saved"]) == table.share_saved[index]
     assert [row["knee"] for row in rows].count("true") == (table.knee is not None)
 
 
@@ -181,7 +181,7 @@ def test_many_settings_are_thinned_out_and_the_knee_is_marked(one: Path) -> None
 # metrics ------------------------------------------------------------------------------------------
 
 
-def test_metrics_tells_what_is_there(folder: Path) -> None:
+def test_metrics_lists_what_was_logged(folder: Path) -> None:
     (folder / "b.csv").write_text(
         "epoch,val_loss,lr\n0,0.9,1\n1,0.8,1\n2,,1\n3,0.85,\n4,nan,1\n5,0.9,1\n6,0.4,1\n"
     )
@@ -213,7 +213,7 @@ def test_metrics_tells_what_is_there(folder: Path) -> None:
         assert text in output
 
 
-def test_a_direction_that_no_name_tells_is_a_question_mark(tmp_path: Path) -> None:
+def test_an_unknown_direction_is_a_question_mark(tmp_path: Path) -> None:
     output = good("metrics", log(tmp_path / "log.csv", CURVE, metric="gap"))
     assert " ? " in output
 
@@ -262,7 +262,7 @@ def test_several_logs_folders_and_globs_are_one_history(folder: Path, one: Path)
     assert len(data["runs"]) == 4
 
 
-def test_what_cannot_be_read_is_left_out_if_one_says_so(folder: Path) -> None:
+def test_unreadable_logs_are_left_out_on_request(folder: Path) -> None:
     (folder / "broken.json").write_text('{"val_loss": [1, 2')
     arguments = ("replay", folder, *MONITOR, "--patience", 1, "--json")
     assert "broken.json" in failed(1, *arguments)

@@ -59,7 +59,7 @@ from tests.cli.running import CURVE, MONITOR, failed, good, log, run
         (2, ["completion", "tcsh"], "tcsh"),
     ],
 )
-def test_every_trouble_is_one_line_and_has_its_exit_code(
+def test_every_error_is_one_line_with_its_exit_code(
     code: int, arguments: list[str], words: str, one: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(one.parent)
@@ -68,7 +68,7 @@ def test_every_trouble_is_one_line_and_has_its_exit_code(
     assert "Traceback" not in line
 
 
-def test_a_direction_is_asked_for_where_neither_name_nor_log_tells_it(tmp_path: Path) -> None:
+def test_mode_is_required_if_neither_name_nor_log_states_the_direction(tmp_path: Path) -> None:
     path = log(tmp_path / "log.csv", CURVE, metric="gap")
     assert "--mode min" in failed(2, "replay", path, "--monitor", "gap")
     assert good("replay", path, "--monitor", "gap", "--mode", "min", "--patience", 1)

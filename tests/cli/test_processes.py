@@ -59,7 +59,7 @@ def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
     assert output == ""
 
 
-def test_bars_are_on_the_error_output_and_only_when_asked_for(one: Path) -> None:
+def test_progress_bars_go_to_the_error_output_and_only_on_request(one: Path) -> None:
     arguments = ("replay", one, *MONITOR, "--patience", "1", "--csv")
     output, errors = start(*arguments).communicate(timeout=60)
     assert errors == ""

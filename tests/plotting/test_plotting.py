@@ -1,4 +1,4 @@
-"""What pictures show: the right marks at the right places, whatever was logged."""
+"""Pictures have the right marks at the right points, whatever was logged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import earlystop as es
-from earlystop.plotting import LOOKS, picture
+from earlystop.plotting import LINE_STYLES, picture
 from tests.support import strategies
 
 NAN, INF = math.nan, math.inf
@@ -193,7 +193,7 @@ def test_a_second_axis_of_the_grid_makes_a_line_for_each_of_its_values() -> None
     for number, min_delta in enumerate((0, 0.1, 0.2)):
         (line,) = (x for x in ax.lines if x.get_label() == f"mean, min_delta={min_delta:g}")
         assert line.get_xdata().tolist() == table.mean_epochs[8 * number : 8 * number + 8].tolist()
-        assert line.get_color() == LOOKS[number].color
+        assert line.get_color() == LINE_STYLES[number].color
 
 
 def test_too_many_lines_give_way_to_the_settings_that_no_other_beats() -> None:
@@ -273,7 +273,7 @@ def test_nothing_global_is_touched() -> None:
     assert ("matplotlib.pyplot" in sys.modules) == pyplot_before
 
 
-def test_axes_of_one_s_own_are_drawn_on() -> None:
+def test_given_axes_are_drawn_on() -> None:
     figure = Figure()
     one, two, three = figure.subplots(1, 3)
     (result,) = replays(many(30), 2)
@@ -291,7 +291,7 @@ def test_axes_of_one_s_own_are_drawn_on() -> None:
     assert picture(figure)
 
 
-def test_arguments_that_make_no_sense_are_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     history = many(30)
     (result,) = replays(history, 2)
     table = es.sweep(es.Patience("val_loss"), history, patience=[1, 2])
@@ -316,6 +316,6 @@ def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         result.plot()
 
 
-def test_looks_differ_in_colour_dashes_and_marker() -> None:
-    for which in zip(*LOOKS, strict=True):
-        assert len(set(map(str, which))) == len(LOOKS)
+def test_line_styles_differ_in_colour_dashes_and_marker() -> None:
+    for which in zip(*LINE_STYLES, strict=True):
+        assert len(set(map(str, which))) == len(LINE_STYLES)

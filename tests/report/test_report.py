@@ -84,7 +84,7 @@ def test_the_report_refers_to_nothing_outside_and_runs_nothing(page: Page) -> No
     assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
 
 
-def test_names_stand_there_as_they_are(page: Page) -> None:
+def test_names_appear_unchanged(page: Page) -> None:
     for name in HOSTILE[:4] + HOSTILE[5:]:
         assert name in page.cells
     assert r"a\nb\x00\x1b[31m\u202e" in page.cells
@@ -133,7 +133,7 @@ def _two_runs(folder: Path) -> es.History:
     return es.read_history(str(folder / "run-*.csv"))
 
 
-def test_what_is_long_is_cut_and_says_so() -> None:
+def test_long_tables_are_cut_with_a_note() -> None:
     history = es.History({"val_loss": [CURVE] * 30})
     result = es.replay(es.EarlyStopping("val_loss", patience=1), history)
     page = Page(report_page(result, rows=10, curves=2))
@@ -151,7 +151,7 @@ def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:
     assert paths[0].read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     result = es.replay(es.MaxEpochs(3), es.History({"val_loss": CURVE}))
     with pytest.raises(OSError, match="taken"):
@@ -166,7 +166,7 @@ def test_a_rule_that_keeps_nothing_has_a_report() -> None:
     assert "-" in page.cells
 
 
-def test_arguments_that_make_no_sense_are_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     one, _ = hostile()
     other, _ = hostile()
     with pytest.raises(es.RuleTypeError, match="at least one"):

@@ -1,0 +1,146 @@
+"""`Calibration`: what the candidates did on the logged runs.
+
+Rules of one family differ only in one patience, and along it a guarantee needs no correction (see
+`guarantee.py`). Picking the best of several families is another matter. If the guarantee rested on
+the same runs, it would not hold, because luck makes the picked family seem better than it is.
+
+So, for a guarantee in expectation, the runs are split at random. A third of them selects the
+family: the one that is the cheapest there. The others have no part in that, and support the
+guarantee. A guarantee with confidence needs no split: it is tested for every family, each with its
+share of the error, and any family that passes may be taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..history.history import History
+from ..rules import Best
+from .candidates import Family
+from .findings import Line
+from .guarantee import Guarantee
+from .regret_scale import Floats, RegretScale
+
+__all__ = ["Calibration", "Tallies", "Tally"]
+
+_SELECTING_SHARE = 1 / 3
+
+
+class Tally(NamedTuple):
+    """Sums over some runs; arrays of shape (settings,).
+
+    epochs: the epochs used.
+    total: what the runs lose, each capped where the guarantee caps it.
+    over: how many runs lose more than `max_regret`.
+    """
+
+    epochs: Floats
+    total: Floats
+    over: Floats
+
+    @classmethod
+    def zeros(cls, settings: int) -> Tally:
+        """A tally of no runs."""
+        return cls(*(np.zeros(settings) for _ in cls._fields))
+
+
+class Tallies(NamedTuple):
+    """Tallies of the runs that select, of those that support the guarantee, and of all runs.
+
+    The losses in `all` are not capped.
+    """
+
+    selecting: Tally
+    calibrating: Tally
+    all: Tally
+
+
+class Calibration:
+    """Families of rules, measured on the logged runs.
+
+    runs: how many runs are usable. logged: how many epochs these have.
+    chose: how many of the runs select the family.
+    tallies: one for each family.
+    scores: what each run loses, summed over a family: how hard it is to stop that run in time.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        save: Best,
+        scale: RegretScale,
+        guarantee: Guarantee,
+        families: list[Family],
+        seed: int,
+        options: dict[str, Any],
+    ) -> None:
+        self.history, self.save, self.scale = history, save, scale
+        self.guarantee, self.families, self._options = guarantee, families, options
+        self.usable = scale.usable
+        self.runs = int(np.count_nonzero(self.usable))
+        self.logged = float(history.lengths[self.usable].sum())
+        self._selecting = np.zeros(history.runs, dtype=np.bool_)
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(self.usable))
+        self._selecting[order[: self.selecting(self.runs)]] = True
+        self.chose = int(np.count_nonzero(self._selecting))
+        self._calibrating = self.usable & ~self._selecting
+        self.scores = np.zeros(history.runs)
+        self.tallies = [self._measure(family) for family in families]
+
+    @property
+    def paths(self) -> int:
+        """The number of families that share the error of a guarantee with confidence."""
+        return max(len(self.families), 1)
+
+    def selecting(self, runs: int) -> int:
+        """How many of this number of runs would select the family."""
+        several = len(self.families) > 1 and self.guarantee.at_most is None
+        return int(runs * _SELECTING_SHARE) if several else 0
+
+    def needed(self) -> int:
+        """The number of runs that it takes, those that select the family included."""
+        if self.guarantee.at_most is not None:
+            return self.guarantee.needed(self.paths)
+        runs = needed = self.guarantee.needed()
+        # A run more adds at most one run to those that support it, so this ends at the fewest.
+        while (short := needed - (runs - self.selecting(runs))) > 0:
+            runs += short
+        return runs
+
+    def _measure(self, family: Family) -> Tallies:
+        settings = len(family.values)
+        tallies = Tallies(*(Tally.zeros(settings) for _ in Tallies._fields))
+        groups = np.column_stack([self._selecting, self._calibrating]).astype(np.float64)
+        table = family.swept(self.history, self.save, **self._options)
+        for index, runs, column in table.columns(range(settings)):
+            lost = self.scale.lost(column.regret, runs)
+            if family is self.families[0]:
+                self.scores[runs] += lost
+            over = lost > self.guarantee.max_regret
+            capped = np.minimum(lost, self.guarantee.cap)
+            sums = np.array([column.epochs, capped, over], dtype=np.float64) @ groups[runs]
+            for tally, amounts in zip(tallies[:2], sums.T, strict=True):
+                for array, amount in zip(tally, amounts, strict=True):
+                    array[index] += amount
+            tallies.all.total[index] += lost.sum()
+        for name in ("over", "epochs"):
+            both = (getattr(tallies.selecting, name), getattr(tallies.calibrating, name))
+            getattr(tallies.all, name)[:] = sum(both)
+        return tallies
+
+    def losses(self, family: Family) -> Iterator[tuple[Floats, Floats]]:
+        """For each rule of a family, what every usable run loses, and the epochs it uses."""
+        table = family.swept(self.history, self.save, **self._options)
+        every = slice(0, self.history.runs)
+        for regret, epochs in zip(table.regret, table.epochs, strict=True):
+            yield self.scale.lost(regret, every)[self.usable], epochs[self.usable].astype(float)
+
+    def lines(self) -> Iterator[Line]:
+        """The trade-off along each family."""
+        for family, tallies in zip(self.families, self.tallies, strict=True):
+            epochs, total, over = tallies.all
+            means = (total / self.runs, over / self.runs)
+            yield Line(str(family), np.array(family.values), epochs / self.runs, *means)

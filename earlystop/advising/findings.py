@@ -1,0 +1,82 @@
+"""The numbers of an answer, below its words: `text.py` puts them into sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..language.rule import Rule
+from .regret_scale import Floats, Unit
+
+__all__ = ["Findings", "Line", "Outcome"]
+
+
+class Outcome(NamedTuple):
+    """What a rule would have done on the logged runs.
+
+    regret: the mean. over: the share of runs that lose more than requested.
+    epochs: the mean number of epochs used. saved: the share of all logged epochs.
+    """
+
+    rule: Rule
+    regret: float
+    over: float
+    epochs: float
+    saved: float
+
+
+class Line(NamedTuple):
+    """The trade-off along a family of rules, by rising patience: arrays of shape (settings,)."""
+
+    name: str
+    patience: npt.NDArray[np.int64]
+    epochs: Floats
+    regret: Floats
+    over: Floats
+
+
+@dataclass(frozen=True, repr=False)
+class Findings:
+    """All that `advise` found; `Advice` explains the fields."""
+
+    rule: Rule
+    monitor: str
+    mode: str
+    max_regret: float
+    unit: Unit
+    bound: float | None
+    at_most: float | None
+    confidence: float
+    promised: float
+    outcome: Outcome
+    defaults: tuple[Outcome, ...]
+    unpromised: Outcome | None
+    runs: int
+    chose: int
+    left_out: int
+    needed: int
+    families: int
+    logged: float
+    stopped_by: Rule | None
+    complete: bool
+    quantiles: dict[str, float]
+    warnings: tuple[str, ...]
+    lines: tuple[Line, ...] = field(compare=False)
+
+    @property
+    def observed(self) -> float:
+        """The mean regret of the rule on the logged runs."""
+        return self.outcome.regret
+
+    @property
+    def saved(self) -> float:
+        """The share of the logged epochs that the rule would have saved."""
+        return self.outcome.saved
+
+    @property
+    def calibrated(self) -> int:
+        """How many runs carry the promise."""
+        return self.runs - self.chose

@@ -1,0 +1,77 @@
+"""The picture of many runs: how much each rule uses and gives up, as shares of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .shared import scale_regret, watched_metric, with_styles
+from .style import (
+    LARGEST,
+    LineStyle,
+    legend_below,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..replaying.replay import Replay
+
+__all__ = ["draw_distribution"]
+
+
+def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None:
+    """Many runs: the share of epochs that each rule uses, and its regret, as shares of runs."""
+    from matplotlib.ticker import PercentFormatter
+
+    history = results[0].history
+    left, right = axes
+    for result, name, style in with_styles(results, names):
+        used = result.epochs / np.maximum(history.lengths, 1)
+        stopped = result.stopped.mean()
+        label = f"{name}: stops {stopped:.0%} of runs, uses {1 - result.share_saved:.0%} of epochs"
+        _cumulative(left, used, style, label)
+        regrets = result.known_regret
+        if len(regrets):
+            _cumulative(right, regrets, style, "_regret")
+    left.set_xlim(0, 1.02)
+    left.set_xlabel("share of the logged epochs")
+    left.set_ylabel(f"runs with no more, of {history.runs:,}")
+    left.xaxis.set_major_formatter(PercentFormatter(1))
+    left.yaxis.set_major_formatter(PercentFormatter(1))
+    left.set_ylim(0, 1.03)
+    left.set_title("Epochs used", loc="left")
+    monitor = watched_metric(results[0])
+    if any(len(result.known_regret) for result in results):
+        scale_regret(right, results)
+        right.set_xlabel(plain(f"regret ({monitor})", 50))
+    else:
+        right.set_xticks([])
+        right.text(0.5, 0.5, "nothing says\nwhich epoch is best", ha="center")
+    right.set_title("What is given up", loc="left")
+    legend_below(left)
+
+
+def _cumulative(ax: Axes, values: Any, style: LineStyle, label: str) -> None:
+    """The share of values that are at most x, with markers at the tenths."""
+    values = np.sort(np.clip(values, 0, None))
+    finite = values[np.isfinite(values)]
+    shares = np.arange(1, len(finite) + 1) / len(values)
+    finite = np.clip(finite, 0, LARGEST)
+    tenths = np.searchsorted(shares, np.arange(1, 11) / 10 - 1e-9)
+    marked = {float(finite[index]): int(index) + 1 for index in tenths if index < len(finite)}
+    ax.step(
+        np.r_[0.0, finite],
+        np.r_[0.0, shares],
+        where="post",
+        color=style.color,
+        ls=style.dashes,
+        lw=1.6,
+        marker=style.marker,
+        ms=5,
+        markevery=sorted(marked.values()),
+        label=label,
+    )

@@ -1,0 +1,105 @@
+"""The picture of some runs: a row for each, with its epochs and its regret."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._text import count
+from ..rules import Best
+from .shared import scale_regret, watched_metric, with_styles
+from .style import (
+    FAINT,
+    LARGEST,
+    LineStyle,
+    legend_below,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..history.history import History
+    from ..replaying.replay import Replay
+
+__all__ = ["draw_rows"]
+
+
+def draw_rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None:
+    """A row for every run: how long it was, where each rule stops, what is kept and given up.
+
+    axes: one for epochs, and maybe one for regrets.
+    """
+    history = results[0].history
+    rows = np.arange(history.runs, dtype=float)
+    axes[0].barh(rows, history.lengths, height=0.75, color="#e4e4e4", label="epochs logged")
+    step = 0.7 / len(results)
+    for index, (result, name, style) in enumerate(with_styles(results, names)):
+        heights = rows + (index - (len(results) - 1) / 2) * step
+        _draw_rule(axes, result, name, style, heights)
+    if any((result.saved_epoch >= 0).any() for result in results):
+        axes[0].plot([], [], "|", color="#606060", ms=9, mew=2, label="the epoch that is kept")
+    axes[0].set_yticks(rows, [plain(name, 38) for name in history.names], fontsize=8)
+    _epochs_axis(axes[0], history)
+    legend_below(axes[0])
+    if len(axes) > 1:
+        _regret_axis(axes[1], results)
+
+
+def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, heights: Any) -> None:
+    """Where a rule stops each run, what it keeps, and what that gives up."""
+    stopped, saved = result.stopped, result.saved_epoch >= 0
+    axes[0].hlines(heights, 0, result.epochs, color=style.color, lw=1.2, label="_used")
+    axes[0].plot(
+        result.epochs[stopped],
+        heights[stopped],
+        style.marker,
+        color=style.color,
+        ms=6,
+        label=f"{name}: stops {int(stopped.sum()):,} of {count(len(result), 'run')}",
+    )
+    if len(axes) > 1 and isinstance(result.save, Best):
+        regret = result.regret
+        finite = np.isfinite(regret)
+        axes[1].plot(
+            np.clip(regret[finite], 0, LARGEST),
+            heights[finite],
+            style.marker,
+            color=style.color,
+            ms=6,
+            ls="none",
+            label=f"{name}: regret",
+        )
+    axes[0].plot(
+        result.saved_epoch[saved] + 1,
+        heights[saved],
+        "|",
+        color=style.color,
+        ms=9,
+        mew=2,
+        label="_kept",
+    )
+
+
+def _epochs_axis(ax: Axes, history: History) -> None:
+    """The first run on top; logarithmic if the longest run would hide the others."""
+    ax.set_ylim(history.runs - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel("epochs")
+    longest = int(history.lengths.max())
+    usual = max(int(np.median(history.lengths)), 1)
+    if longest > 50 * usual:
+        ax.set_xscale("symlog", linthresh=usual)
+    ax.set_xlim(0, max(longest, 1) * 1.03)
+    ax.set_title(f"{count(history.runs, 'run')}: epochs used", loc="left")
+
+
+def _regret_axis(ax: Axes, results: Sequence[Replay]) -> None:
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", left=False)
+    ax.axvline(0, color=FAINT, lw=0.8)
+    scale_regret(ax, results)
+    ax.set_xlabel(plain(f"regret ({watched_metric(results[0])})", 50))
+    ax.set_title("What is given up", loc="left")
