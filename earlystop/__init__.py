@@ -110,7 +110,7 @@ __all__ = [
     "sweep",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # What needs NumPy, or the disk, is imported when it is first used: a loop may do without.
 _LAZY = {

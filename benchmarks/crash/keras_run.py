@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from earlystop.adapters.keras import EarlyStopping, ModelCheckpoint
 
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints import checkpoint_path, read_ledger
 
 EPOCHS, PATIENCE = 16, 4
 
@@ -118,8 +118,9 @@ class KerasRun:
         for name in ("early_stopping", "model_checkpoint"):
             entries = read_ledger(folder / "state" / name)
             for entry in entries:
-                if entry.file is not None:
-                    with np.load(folder / "state" / name / entry.file) as saved:
+                path = checkpoint_path(folder / "state" / name, entry)
+                if path is not None:
+                    with np.load(path) as saved:
                         loss = self.loss([saved[key] for key in saved.files])
                     known = entry.state["stopper"]["best_metrics"]["val_loss"]
                     assert np.isclose(loss, known, rtol=1e-5), "not the weights of the ledger"

@@ -28,7 +28,7 @@ from typing import Any
 import torch
 
 from benchmarks.crash.torch_run import TorchRun
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints import checkpoint_path, read_ledger
 
 
 def forked(kind: Any, seed: int, folder: Path) -> tuple[int, int]:
@@ -60,15 +60,15 @@ def told(reading: int) -> bytes:
 def left_over(folder: Path) -> str:
     """What the kill has left beside what is listed."""
     names = []
-    for place in {path.parent for path in folder.rglob("*")}:
-        listed = {entry.file for entry in read_ledger(place)}
-        names += [path.name for path in place.iterdir() if path.name not in listed]
+    for parent in {path.parent for path in folder.rglob("*")}:
+        listed = {checkpoint_path(parent, entry) for entry in read_ledger(parent)}
+        names += [path.name for path in parent.iterdir() if path not in listed]
     if any(name.startswith((".new-", ".placing-")) for name in names):
         return "a file half written"
     if any(name.startswith(".checkpoints.json") for name in names):
         return "a ledger half written"
     if any(name.endswith((".pt", ".npz")) for name in names):
-        return "a file not listed yet, or not deleted yet"
+        return "a file not deleted yet"
     return "nothing"
 
 

@@ -11,7 +11,7 @@ import torch._dynamo  # which optimizers import: once here, not in every process
 from earlystop.adapters.torch import Training
 
 import earlystop as es
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints import checkpoint_path, read_ledger
 
 EPOCHS, PATIENCE = 24, 6
 
@@ -69,8 +69,9 @@ class TorchRun:
         """What a run that was killed has left is whole, and is what the ledger says."""
         entries = read_ledger(folder)
         for entry in entries:
-            assert entry.file is not None
-            saved = torch.load(folder / entry.file, weights_only=True)
+            path = checkpoint_path(folder, entry)
+            assert path is not None
+            saved = torch.load(path, weights_only=True)
             assert saved["epoch"] == entry.epoch
             self.model.load_state_dict(saved["model"])
             assert self.loss() == entry.metrics["loss"], "the weights are not those of the ledger"

@@ -6,6 +6,7 @@ a kill is told in transaction.py, and what the ledger looks like in ledger.py.
 
 from .checkpoints import Checkpoints as Checkpoints
 from .ledger import Checkpoint as Checkpoint
+from .ledger import checkpoint_path as checkpoint_path
 from .ledger import read_ledger as read_ledger
 from .names import format_name as format_name
 from .write import write_atomically as write_atomically

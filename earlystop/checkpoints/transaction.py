@@ -4,21 +4,25 @@ A save goes through these steps, in this order:
 
     1  the caller's function writes the file under a temporary name (".new-NAME"), which is synced
        to the disk
-    2  the file is given its name
-    3  the ledger (checkpoints.json) is replaced by one that lists the file, and synced, too
+    2  the ledger (checkpoints.json) is replaced by one that lists the file, and the folder is
+       synced
+    3  the file is given its name
     4  files that are no longer kept are deleted (a save does not wait for their space to be freed:
        see _files/deferred_close.py)
 
-Whatever ends the process in between, the ledger lists files that are there, whole. Everything it
-does not list (a temporary file, a file that was named but not listed, one that was not yet deleted)
-is removed when the folder is opened again. An error takes the same way: the ledger is right.
+Whatever ends the process in between, the ledger lists files that are there, whole, the newest
+perhaps still under its temporary name: opening the folder again gives it its name. Everything else
+(a temporary file that is not listed, a file that was not yet deleted) is removed then. An error
+takes the same way: the ledger is right.
 
-A machine that loses power may forget step 2 and remember step 3: opening the folder repeats step 2.
-(To wait for the disk between the two would cost every save for it.)
+A machine that loses power may forget whatever was not synced. Before the folder is synced in step
+2 it may remember the new ledger and forget the name of the new file: then opening the folder goes
+back to the entries that the ledger replaced, whose files have not been deleted yet. After that
+everything is on the disk but the name of step 3, which opening the folder repeats. A file is never
+named before it is listed, so a file of that name that is not listed is somebody else's.
 
-One process at a time: a lock in the folder ends with the process that holds it. It also notes which
-file is being written, so that the next process can tell a file of this run that was named but not
-listed from a file of somebody else.
+One process at a time: a lock in the folder ends with the process that holds it. (Version 0.1.0
+named files before it listed them, and noted in the lock which file it was writing.)
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ from .._files.lock import HeldError, Lock
 from ..errors import CheckpointError
 from .ledger import Checkpoint, Ledger
 from .names import LEDGER, LOCK, is_temporary, temporary_name
-from .write import explain_refusal, write_and_name
+from .write import explain_refusal, write_and_sync
 
 __all__ = ["LockedFolder"]
 
@@ -51,7 +55,6 @@ class LockedFolder:
         self.path = path
         self.ledger = Ledger()
         self._ledger_path = path / LEDGER
-        self._writing: str | None = None  # what was written last, listed or not
         with self._explain_unusable():
             path.mkdir(parents=True, exist_ok=True)
             self._lock = self._take_lock()
@@ -63,16 +66,16 @@ class LockedFolder:
     def recover(self, ledger: Ledger) -> None:
         """Bring the folder to what its ledger says, whatever ended the process before."""
         with self._explain_unusable():
-            for entry in ledger.entries:  # step 2 again, for a machine that lost power
-                if entry.file is not None and not self._is_there(entry):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.replace(self.path / temporary_name(entry.file), self.path / entry.file)
+            self._name_listed(ledger)
             sync_folder(self.path)  # what was read is what will be read: now strays may go
-            self.ledger = ledger
+            # Files are also missing if somebody deleted them to make room.
+            self.ledger = ledger.without_lost(self._is_there)
+            if self.ledger.entries != ledger.entries:
+                write_whole(self._ledger_path, self.ledger.to_bytes())
             self._remove_strays(self._lock.found.get("writing"))
             self._remove_unwanted()
-        # Somebody may have deleted files to make room; their entries are of no use any more.
-        self.ledger = Ledger(tuple(entry for entry in ledger.entries if self._is_there(entry)))
+            sync_folder(self.path)  # a file of the same name may be written next
+            self.ledger = Ledger(self.ledger.entries)
 
     def commit(
         self,
@@ -84,28 +87,38 @@ class LockedFolder:
 
         Raises CheckpointError if the disk refuses, and whatever `write` raises.
         """
-        ledger = self.ledger.followed_by(entries)
+        before, ledger = self.ledger, self.ledger.followed_by(entries)
         data = ledger.to_bytes()
         wait_for_space()  # the space of earlier files may be needed, if only for the ledger
         try:
             if file is not None and write is not None:
-                self._write(file, write)
+                with explain_refusal(f"the checkpoint {str(self.path / file)!r} cannot be written"):
+                    write_and_sync(self.path / temporary_name(file), write)
             with explain_refusal(f"the ledger {str(self._ledger_path)!r} cannot be written"):
                 write_whole(self._ledger_path, data)
                 sync_folder(self.path)
+            if file is not None and write is not None:
+                with explain_refusal(f"the checkpoint {str(self.path / file)!r} cannot be named"):
+                    os.replace(self.path / temporary_name(file), self.path / file)
         except BaseException:
             # The ledger on the disk may be the old one or, if the error came late, the new one.
             self.ledger = Ledger.read(self.path)
             with contextlib.suppress(OSError):  # else when the folder is opened again
-                self._remove_strays(file)
+                self._name_listed(self.ledger)
+                self._remove_strays(None)
             raise
         self.ledger = ledger
         with explain_refusal("the new checkpoint is saved, but an old one cannot be deleted"):
             self._remove_unwanted()
+            if file is None:  # a run that goes back may soon write files of the same names
+                sync_folder(self.path)
+        # Deletions are on the disk once the folder is synced: until then the ledger names them.
+        deleted = before.unwanted if file is not None else ledger.unwanted
+        self.ledger = ledger.without_unwanted(deleted)
 
     def holds_foreign(self, file: str) -> bool:
-        """Whether a file of this name is there that this run has not written."""
-        return file != self._writing and (self.path / file).exists()
+        """Whether a file of this name is there that is not listed: this run has not written it."""
+        return not self.ledger.lists(file) and (self.path / file).exists()
 
     def close(self) -> None:
         """Release the lock."""
@@ -130,11 +143,12 @@ class LockedFolder:
     def _is_there(self, entry: Checkpoint) -> bool:
         return entry.file is None or (self.path / entry.file).is_file()
 
-    def _write(self, file: str, write: Callable[[Path], object]) -> None:
-        with explain_refusal(f"the lock in {str(self.path)!r} cannot be written"):
-            self._lock.note({"writing": file})
-        self._writing = file
-        write_and_name(self.path / file, self.path / temporary_name(file), write)
+    def _name_listed(self, ledger: Ledger) -> None:
+        """Step 3 again, for files that still have their temporary names."""
+        for entry in (*ledger.entries, *ledger.replaced):
+            if entry.file is not None and not self._is_there(entry):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(self.path / temporary_name(entry.file), self.path / entry.file)
 
     def _remove_unwanted(self) -> None:
         listed = {entry.file for entry in self.ledger.entries}
@@ -142,10 +156,9 @@ class LockedFolder:
             if name not in listed:
                 with contextlib.suppress(FileNotFoundError):
                     remove(self.path / name)
-        self.ledger = Ledger(self.ledger.entries)
 
     def _remove_strays(self, writing: str | None) -> None:
-        """Delete temporary files, and the file that was being written if it is not listed."""
+        """Delete temporary files, and what version 0.1.0 was writing if it is not listed."""
         for name in os.listdir(self.path):
             if is_temporary(name) or (name == writing and not self.ledger.lists(name)):
                 os.unlink(self.path / name)

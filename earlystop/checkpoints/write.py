@@ -13,7 +13,7 @@ from .._files.deferred_close import wait_for_space
 from ..errors import CheckpointError
 from .names import UNLISTED, unlisted_temporary_name
 
-__all__ = ["explain_refusal", "write_and_name", "write_atomically"]
+__all__ = ["explain_refusal", "write_and_sync", "write_atomically"]
 
 _swept: set[Path] = set()  # folders in which this process has looked for abandoned files
 
@@ -35,25 +35,36 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     'all of it'
     """
     wait_for_space()  # the space of earlier files may be needed
-    write_and_name(path, path.with_name(unlisted_temporary_name(path.name, os.getpid())), write)
+    with explain_refusal(f"the checkpoint {str(path)!r} cannot be written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(unlisted_temporary_name(path.name, os.getpid()))
+        write_and_sync(temporary, write)
+        _name(temporary, path)
     if path.parent not in _swept:
         _swept.add(path.parent)
         _delete_abandoned(path.parent)
 
 
-def write_and_name(path: Path, temporary: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name, sync it to the disk, and give it its name."""
-    with explain_refusal(f"the checkpoint {str(path)!r} cannot be written"):
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(temporary)
-            sync_file(temporary)
-            replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):  # the next file takes the same temporary name
-                os.unlink(temporary)
-            raise
+def write_and_sync(temporary: Path, write: Callable[[Path], object]) -> None:
+    """Have a file written under a temporary name, and sync it to the disk."""
+    with _removed_on_error(temporary):
+        write(temporary)
+        sync_file(temporary)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    with _removed_on_error(temporary):
+        replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _removed_on_error(temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # the next file takes the same temporary name
+            os.unlink(temporary)
+        raise
 
 
 def _delete_abandoned(folder: Path) -> None:

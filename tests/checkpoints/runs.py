@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from earlystop import Checkpoints
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints import checkpoint_path, read_ledger
 from earlystop.checkpoints.names import LEDGER, LOCK
 
 
@@ -50,8 +50,9 @@ def check_whole(folder: Path, bests: set[int]) -> None:
     """The ledger is readable, what it lists is whole, and its best is one of these."""
     entries = read_ledger(folder)
     for entry in entries:
-        if entry.file is not None:
-            assert (folder / entry.file).read_text() == content(entry.epoch)
+        path = checkpoint_path(folder, entry)
+        if path is not None:
+            assert path.read_text() == content(entry.epoch)
     assert [entry.epoch for entry in entries if entry.best][-1] in bests
 
 

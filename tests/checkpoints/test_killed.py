@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from earlystop import Checkpoints
-from earlystop.checkpoints import read_ledger
+from earlystop.checkpoints import checkpoint_path, read_ledger
 
 from .runs import names
 
@@ -55,8 +55,9 @@ def test_killed_at_any_time_the_best_is_loadable_and_the_run_goes_on(tmp_path: P
         process.stdout.close()
         entries = read_ledger(tmp_path)
         for entry in entries:
-            assert entry.file is not None
-            text = (tmp_path / entry.file).read_text()
+            path = checkpoint_path(tmp_path, entry)
+            assert path is not None
+            text = path.read_text()
             assert text == f"epoch {entry.epoch} " * 2000 + "whole"
         if entries:
             best = [entry.epoch for entry in entries if entry.best]

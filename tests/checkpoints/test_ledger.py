@@ -25,8 +25,8 @@ from .runs import names, save_all, writer
         (lambda d: "{", "is damaged"),
         (lambda d: "3", 'expected .* \\("format": "earlystop.Checkpoints"\\), got 3'),
         (lambda d: {**d, "format": "other"}, '"format": "earlystop.Checkpoints".*other'),
-        (lambda d: {**d, "version": 2}, "has version 2, this library reads version 1: upgrade"),
-        (lambda d: {**d, "version": True}, "has version True, this library reads version 1"),
+        (lambda d: {**d, "version": 3}, "has version 3, this library reads versions 1 to 2: up"),
+        (lambda d: {**d, "version": True}, "has version True, this library reads versions 1 to 2"),
         (lambda d: {**d, "unwanted": None}, "lacks"),
         (lambda d: {**d, "unwanted": ["../../precious"]}, "is not in its folder"),
         (lambda d: {**d, "unwanted": ["checkpoints.json"]}, "is not in its folder"),
@@ -68,6 +68,6 @@ def test_files_that_the_next_ledger_does_not_list_become_unwanted() -> None:
     state_only = Checkpoint(3, None, False, {})
     ledger = Ledger((first, second, state_only), ("old.txt", "2.txt"))
     following = ledger.followed_by((second, third))
-    assert following == Ledger((second, third), ("old.txt", "0.txt"))
+    assert following == Ledger((second, third), ("old.txt", "0.txt"), (first, state_only))
     assert following.lists("2.txt")
     assert not following.lists("0.txt")

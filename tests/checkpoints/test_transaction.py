@@ -180,10 +180,10 @@ def test_each_step_is_on_the_disk_before_the_next(
     next_save(checkpoints)
     assert steps == [
         "sync .txt",
-        "name 3.txt",
         "sync .tmp",
         f"name {LEDGER}",
         "sync folder",
+        "name 3.txt",
         "delete 1.txt",
         "delete 2.txt",
     ]

@@ -1,0 +1,196 @@
+"""What may be on a disk after the power goes: every state that a file system allows.
+
+A run is recorded call by call: which names change, which data is written, what is synced. After
+each call there is a set of states in which a machine that loses its power may come back:
+
+- **journal**: like ext4, XFS or btrfs. Changes of names reach the disk in their order, and all of
+  them at the latest with a sync of any file or folder; data that is not synced may be there or not,
+  in each file by itself, whatever happened to the names.
+- **posix**: what POSIX promises, and no more. Any of the changes of names that are not synced in
+  their folder may be missing, each by itself; a rename may have made the new name without removing
+  the old one, but never the other way round. Data as above.
+
+Only changes inside one folder are recorded, by watching the folder before and after each call of
+`os` that changes it: what a library does in C between two calls is seen at the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from unittest import mock
+
+Model = Literal["journal", "posix"]
+State = dict[str, bytes]
+
+CALLS = (
+    "open",
+    "write",
+    "ftruncate",
+    "fsync",
+    "replace",
+    "rename",
+    "unlink",
+    "remove",
+    "link",
+    "close",
+)
+MOST_STATES = 4096
+
+
+class Change(NamedTuple):
+    """A change of one name: the file that it leads to from now on; None: none."""
+
+    name: str
+    file: int | None
+
+
+class Disk:
+    """A folder as the disk has it for certain, and what has been done since.
+
+    Files have numbers of their own. `versions[file]` are its contents, oldest first: the first is
+    on the disk for certain, the others may be. `pending` are changes of names that may be missing.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+        self.pending: list[tuple[Change, ...]] = []
+        self.versions: dict[int, list[bytes]] = {}
+
+    def settle(self) -> None:
+        """Everything is on the disk."""
+        self.names, self.pending = self.now(), []
+        self.versions = {file: contents[-1:] for file, contents in self.versions.items()}
+
+    def now(self) -> dict[str, int]:
+        """The names as a running system has them."""
+        return _after(self.names, self.pending)
+
+    def states(self, model: Model) -> Iterator[State]:
+        """Every state in which a machine may come back."""
+        seen: set[tuple[tuple[str, bytes], ...]] = set()
+        for names in self._names(model):
+            choices = [self._contents(file) for file in names.values()]
+            for contents in itertools.product(*choices):
+                state = tuple(sorted(zip(names, contents, strict=True)))
+                if state not in seen:
+                    seen.add(state)
+                    yield dict(state)
+                if len(seen) > MOST_STATES:
+                    raise AssertionError("more states than can be tried: sync more often")
+
+    def _names(self, model: Model) -> Iterator[dict[str, int]]:
+        if model == "journal":
+            for count in range(len(self.pending) + 1):
+                yield _after(self.names, self.pending[:count])
+            return
+        options = [
+            [changes[:count] for count in range(len(changes) + 1)] for changes in self.pending
+        ]
+        for kept in itertools.product(*options):
+            yield _after(self.names, list(kept))
+
+    def _contents(self, file: int) -> list[bytes]:
+        """What may be in a file: any of its versions, or zeros of the newest one's length."""
+        first, *later = self.versions[file]
+        zeros = [bytes(len(content)) for content in later[-1:] if content]
+        return list(dict.fromkeys([first, *later, *zeros]))
+
+
+def _after(names: dict[str, int], changes: list[tuple[Change, ...]]) -> dict[str, int]:
+    result = dict(names)
+    for change in itertools.chain.from_iterable(changes):
+        if change.file is None:
+            result.pop(change.name, None)
+        else:
+            result[change.name] = change.file
+    return result
+
+
+class Recorder:
+    """Records what happens in a folder; `after_call(disk, call)` is called after each call."""
+
+    def __init__(self, folder: Path, model: Model, after_call: Callable[[Disk, str], None]) -> None:
+        self.folder, self.model, self.after_call = folder, model, after_call
+        self.disk = Disk()
+        self._numbers: dict[int, int] = {}  # of the file system's inodes that have a name
+        self._count = itertools.count()
+        self._patches = [mock.patch.object(os, name, self._watched(name)) for name in CALLS]
+        self._busy = False
+
+    def __enter__(self) -> Recorder:
+        self._look()
+        self.disk.settle()  # what is there at the start is on the disk
+        for patch in self._patches:
+            patch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for patch in self._patches:
+            patch.stop()
+
+    def _watched(self, name: str) -> Callable[..., Any]:
+        call = getattr(os, name)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            if self._busy:
+                return call(*arguments, **options)
+            self._look()  # at what was written since the last call
+            synced = _path_of(arguments[0]) if name == "fsync" else None
+            result = call(*arguments, **options)
+            self._look()
+            if synced is not None:
+                self._sync(synced)
+            self._tell(f"{name} {arguments[0]}")
+            return result
+
+        return watched
+
+    def _tell(self, call: str) -> None:
+        self._busy = True
+        try:
+            self.after_call(self.disk, call)
+        finally:
+            self._busy = False
+
+    def _look(self) -> None:
+        """Find what has changed in the folder."""
+        self._busy = True
+        try:
+            found = {path.name: path for path in self.folder.iterdir() if path.is_file()}
+            inodes = {name: path.stat().st_ino for name, path in found.items()}
+            contents = {name: path.read_bytes() for name, path in found.items()}
+        finally:
+            self._busy = False
+        before = self.disk.now()
+        gone = set(self._numbers) - set(inodes.values())
+        for inode in gone:
+            del self._numbers[inode]
+        for name, inode in inodes.items():
+            if inode not in self._numbers:
+                self._numbers[inode] = next(self._count)
+                self.disk.versions[self._numbers[inode]] = [b""]
+            versions = self.disk.versions[self._numbers[inode]]
+            if versions[-1] != contents[name]:
+                versions.append(contents[name])
+        after = {name: self._numbers[inode] for name, inode in inodes.items()}
+        changed = [Change(name, file) for name, file in after.items() if before.get(name) != file]
+        changed += [Change(name, None) for name in before if name not in after]
+        if changed:
+            self.disk.pending.append(tuple(changed))
+
+    def _sync(self, path: Path) -> None:
+        if path == self.folder:
+            self.disk.names, self.disk.pending = self.disk.now(), []
+        elif path.parent == self.folder:
+            file = self.disk.now()[path.name]
+            self.disk.versions[file] = self.disk.versions[file][-1:]
+            if self.model == "journal":
+                self.disk.names, self.disk.pending = self.disk.now(), []
+
+
+def _path_of(handle: int) -> Path:
+    return Path(os.readlink(f"/proc/self/fd/{handle}"))
