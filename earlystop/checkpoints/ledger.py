@@ -84,10 +84,9 @@ class Ledger(NamedTuple):
         except ValueError as error:
             raise StateError(f"{where} is damaged: {error}") from None
         body = _FORMAT.unwrap(data, where)
-        lists = [body.get(name) for name in ("checkpoints", "unwanted", "replaced")]
-        if not all(isinstance(each, list) for each in lists):
-            raise StateError(f"{where} is damaged: it lacks its checkpoints or what is unwanted")
-        listed, unwanted, replaced = lists
+        listed, unwanted, replaced = (
+            _list_of(body, name, where) for name in ("checkpoints", "unwanted", "replaced")
+        )
         return cls(
             _read_entries(listed, f"{where}: entry"),
             tuple(_read_file_name(file, where) for file in unwanted),
@@ -181,6 +180,13 @@ def _entry_data(entry: Checkpoint) -> dict[str, Any]:
         "metrics": {name: number_to_json(value) for name, value in entry.metrics.items()},
         "state": entry.state,
     }
+
+
+def _list_of(body: dict[str, Any], name: str, where: str) -> list[Any]:
+    found = body.get(name)
+    if not isinstance(found, list):
+        raise StateError(f'{where} is damaged: it lacks its list "{name}"')
+    return found
 
 
 def _read_entries(data: list[Any], where: str) -> tuple[Checkpoint, ...]:
