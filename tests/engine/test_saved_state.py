@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 import earlystop as es
 from earlystop.engine.saved_state import SavedFormat
+from earlystop.sweeping.grid import walk
 from tests.support.data import DATA, saved_files
+from tests.support.random_rules import library_rules
 from tests.support.saved_data import STOPPERS
 
 # Two changes: "length" became "size", and sizes then came to be in metres.
@@ -82,7 +85,14 @@ def test_data_of_another_kind_are_refused(data: Any) -> None:
 
 
 def test_every_version_that_was_released_has_files() -> None:
-    assert "0.1.0" in {path.name for path in DATA.iterdir()}
+    changelog = (DATA.parents[1] / "CHANGELOG.md").read_text()
+    released = set(re.findall(r"^## (\d\S*) \((?!unreleased)", changelog, re.MULTILINE))
+    assert released | {"0.1.0"} <= {path.name for path in DATA.iterdir()}
+
+
+def test_every_rule_of_the_library_is_in_a_saved_stopper() -> None:
+    rules = [rule for run in STOPPERS.values() for rule in (run.stop, run.save)]
+    assert {type(part) for rule in rules for part in walk(rule)} == set(library_rules())
 
 
 @pytest.mark.parametrize("path", saved_files("stopper/*.json"))

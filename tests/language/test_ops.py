@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.engine.scalar import compile_scalar
 from earlystop.engine.source import Names, define, expression, operand_text
 from earlystop.language import ops
 from earlystop.language.tape import Ref, Trace
 from earlystop.language.tracing import Traced, kind_of, operand_of
+from tests.support.random_rules import rules_with_a_dtype
 
 nan, inf = math.nan, math.inf
 VALUES = [0.0, -0.0, 1.0, -1.0, 2.5, 5e-324, 1e308, nan, inf, -inf]
@@ -55,6 +57,12 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], list[tuple[Any, ...]]]] = {
 
 def bits(value: Any) -> str:
     return "nan" if value != value else float(value).hex()
+
+
+def test_every_operation_of_the_library_is_in_the_table() -> None:
+    named = {name for name in ops.__all__ if isinstance(getattr(ops, name), ops.Operation)}
+    assert len(named) > 9
+    assert named <= set(OPERATIONS)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -101,10 +109,10 @@ def test_rounding_beyond_float32_is_infinite_without_a_warning() -> None:
     assert [ops.as_float32(value) for value in (1e39, -1e39, 1e-60)] == [inf, -inf, 0.0]
 
 
-@pytest.mark.parametrize("rule", [es.Patience("loss", 3), es.Best("loss")])
+@pytest.mark.parametrize("rule", rules_with_a_dtype())
 def test_a_comparison_in_float64_rounds_nothing(rule: es.Rule) -> None:
     called = [
-        " ".join(es.Stopper(each)._advance.__code__.co_names)
+        " ".join(compile_scalar((each, es.Never()), "raise").__code__.co_names)
         for each in (rule, rule.replace(dtype="float32"))
     ]
     assert ["float32" in names for names in called] == [False, True]

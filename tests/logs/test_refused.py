@@ -64,7 +64,7 @@ SMALL = es.logs.Limits(line=1000, document=10_000, file=10**6, record=1000, name
         ('{"loss": [' + "1" * 5000 + "]}", "digits"),
         ('{"epoch": 1}', "no metric"),
         (b"\x1f\x8b" + bytes(30), "gzip"),
-        (gzip.compress(b"epoch,loss\n0,0.5\n" * 99)[:-20], "gzip"),
+        (gzip.compress(b"epoch,loss\n0,0.5\n" * 99, mtime=0)[:-20], "gzip"),
         (event_file([(0.0, 1, "loss", 0.5)])[:-3], "cut off"),
         (event_file([]), "without a scalar"),
         (b"\x93NUMPY\x01\x00" + struct.pack("<H", 9) + b"{'descr':", "header of a NumPy array"),
@@ -216,7 +216,7 @@ def test_of_an_event_file_that_is_cut_off_the_whole_records_can_be_read() -> Non
 
 
 def samples() -> list[bytes]:
-    """A log of each kind."""
+    """A log of every format that one file may have."""
     epochs = range(12)
     table = "".join(f"{e},{1 / (e + 1)},{'' if e % 2 else 2.5}\n" for e in epochs)
     records = [{"epoch": e, "iter": e, "step": e, "loss": 1 / (e + 1)} for e in epochs]
@@ -238,6 +238,7 @@ def samples() -> list[bytes]:
         [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
         [{**record, "batches": []} for record in records],
         catboost,
+        {"epoch": 3, "training_loss": 0.5, "validation_loss": 0.75, "best_epoch": 2},
     ]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     chart = "Step,a - loss,a - loss__MIN\n" + "".join(f"{e},{e},{e}\n" for e in epochs)
@@ -245,6 +246,7 @@ def samples() -> list[bytes]:
         f"epoch,loss,val_loss\n{table}".encode(),
         f"epoch;loss;val_loss\r\n{table}".replace(",", ";").encode("utf-16"),
         lines.encode(),
+        "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
         gzip.compress(lines.encode()),
         chart.encode(),
         "".join(f"{1600000000000 + e} 0.{e} {e}\n" for e in epochs).encode(),
@@ -255,6 +257,17 @@ def samples() -> list[bytes]:
         "".join(f"epoch {e}: loss={e}\n" for e in epochs).encode(),
         *(json.dumps(document).encode() for document in documents),
     ]
+
+
+def test_there_is_a_sample_of_every_format() -> None:
+    read = set()
+    for data in samples():
+        text = data.startswith(b"epoch 0: ")
+        pattern = r"loss=(?P<loss>\S+)" if text else None
+        report = es.read_history(io.BytesIO(data), pattern=pattern).report
+        assert report is not None
+        read |= {file.format for file in report.files}
+    assert read == {format.name for format in es.logs.formats()} - {"refused"}
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -10,7 +10,9 @@ import pytest
 import earlystop as es
 from earlystop.replaying.decide import decide
 from earlystop.replaying.tuning import Tuning
+from earlystop.sweeping.grid import walk
 from tests.rules.firing import fires, firing
+from tests.support.random_rules import library_rules
 
 nan, inf = math.nan, math.inf
 
@@ -302,10 +304,30 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         "loss has got worse over 1 strip of 1 epochs in a row",
     ),
     "diverged": (es.Diverged("loss", 2), [{"loss": 3.0}], "loss is 3, worse than 2"),
+    "generalization loss": (
+        es.GeneralizationLoss("loss", alpha=50),
+        [{"loss": 2.0}, {"loss": 3.0}, {"loss": 4.0}],  # 3 is 50 % worse, no more
+        "loss is 100 % worse than its best, 2; the limit is 50 %",
+    ),
+    "plateau": (
+        es.Plateau("loss", window=2, std=0.5),
+        [{"loss": 1.0}, {"loss": 3.0}, {"loss": 3.0}],
+        "the last 2 values of loss have a standard deviation of 0, at most 0.5",
+    ),
+    "time limit": (
+        es.TimeLimit(60),
+        [{"elapsed_seconds": 30.0}, {"elapsed_seconds": 61.0}],
+        "61 s have passed, the limit is 60 s",
+    ),
     "every": (es.Every(2), [{}, {}], "2 epochs are a multiple of 2"),
     "always": (es.Always(), [{}], "Always() fires"),
     "best": (es.Best("loss"), [{"loss": 1.0}], "loss reached a new best, 1"),
 }
+
+
+def test_every_rule_that_can_fire_has_an_example_of_its_reason() -> None:
+    shown = {type(part) for rule, _, _ in REASONS.values() for part in walk(rule)}
+    assert shown == set(library_rules()) - {es.Never}
 
 
 @pytest.mark.parametrize("what", REASONS)
