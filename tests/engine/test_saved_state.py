@@ -36,7 +36,7 @@ CHANGING = SavedFormat(
         {"format": "example", "version": 3, "metres": 1.5},
     ],
 )
-def test_data_of_an_older_version_go_through_every_migration_since(data: Any) -> None:
+def test_data_of_an_older_version_go_through_every_later_migration(data: Any) -> None:
     before = dict(data)
     assert CHANGING.unwrap(data) == {"metres": 1.5}
     assert data == before
@@ -50,7 +50,7 @@ def test_what_is_wrapped_is_unwrapped_to_the_same() -> None:
 
 
 @pytest.mark.parametrize("version", [True, False, None, "1", 1.0, 0, -1])
-def test_a_version_that_is_no_whole_number_from_1_is_refused(version: Any) -> None:
+def test_a_version_that_is_not_a_positive_integer_is_refused(version: Any) -> None:
     with pytest.raises(es.StateError) as caught:
         CHANGING.unwrap({"format": "example", "version": version, "length": 1})
     assert str(caught.value) == (
@@ -63,7 +63,7 @@ def test_data_without_a_version_are_refused() -> None:
         CHANGING.unwrap({"format": "example", "length": 1})
 
 
-def test_data_of_a_newer_version_say_to_upgrade_and_where_they_are() -> None:
+def test_data_of_a_newer_version_are_refused_with_their_source_and_advice_to_upgrade() -> None:
     with pytest.raises(es.StateError) as caught:
         CHANGING.unwrap({"format": "example", "version": 4}, "the file 'a.json'")
     assert str(caught.value) == (

@@ -21,7 +21,7 @@ def test_coordinates_must_have_the_shape_of_the_metrics() -> None:
         es.History({"loss": [[1.0, 2.0]]}, coordinates={"step": [10]})
 
 
-def test_the_epochs_that_report_a_metric_alone() -> None:
+def test_where_reported_keeps_only_the_epochs_that_report_a_metric() -> None:
     history = es.History(
         {
             "loss": [[4, 3, 2, 1], [4, 3, 2, 1], [9, 9, 9, 9]],
@@ -91,7 +91,7 @@ def test_expressions_mean_what_they_mean_in_python(text: str, loss: float, acc: 
         *("(" * 500 + "loss" + ")" * 500, "loss" + "**loss" * 300, "1" * 20_000, "3", "loss; 1"),
     ],
 )
-def test_what_is_no_expression_is_refused(text: str) -> None:
+def test_text_that_is_not_an_expression_is_refused(text: str) -> None:
     history = es.History({"loss": [1.0, 2.0]})
     with pytest.raises((es.HistoryError, es.MissingMetricError)):
         history.derive("x", text)

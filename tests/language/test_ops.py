@@ -66,7 +66,7 @@ def test_every_operation_of_the_library_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_numbers_lanes_and_written_out_agree_to_the_last_bit(name: str) -> None:
+def test_numbers_arrays_and_generated_code_agree_to_the_last_bit(name: str) -> None:
     operation, cases = OPERATIONS[name]
     numbers = [bits(operation(*case)) for case in cases]
     columns = [np.array(column) for column in zip(*cases, strict=True)]
@@ -137,7 +137,7 @@ def test_where_takes_windows_and_states() -> None:
     assert chosen[1][0].tolist() == [2.0, 4.0]
 
 
-def test_an_operation_of_one_s_own_needs_no_name_in_numpy_to_run_on_many_runs() -> None:
+def test_a_user_s_operation_needs_no_name_in_numpy_to_run_on_many_runs() -> None:
     halved = ops.Operation(lambda value: value / 2)
 
     class Halved(es.Rule):

@@ -20,13 +20,13 @@ from tests.logs.reading import logged, read
 nan = math.nan
 
 
-def test_data_frames_written_as_json() -> None:
+def test_data_frames_written_as_json_are_read() -> None:
     frame = pandas.DataFrame({"loss": [0.5] * 11, "val_loss": [*range(11)]})
     history = read(frame.to_json())
     assert logged(history, "val_loss") == list(range(11))
 
 
-def test_numpy_files(tmp_path: Path) -> None:
+def test_numpy_arrays_and_structured_arrays_are_read(tmp_path: Path) -> None:
     for array in (np.arange(5.0), np.arange(6, dtype=np.int32).reshape(2, 3)):
         np.save(tmp_path / "a.npy", np.asfortranarray(array))
         history = es.read_history(tmp_path / "a.npy", value_name="return")
@@ -38,7 +38,7 @@ def test_numpy_files(tmp_path: Path) -> None:
     assert history.coordinates["epoch"].tolist() == [[0, 1]]
 
 
-def test_parquet_and_arrow_files(tmp_path: Path) -> None:
+def test_parquet_and_arrow_files_are_read(tmp_path: Path) -> None:
     table = pyarrow.table({"epoch": [0, 1, 2], "loss": [0.5, None, nan], "who": ["a", "b", "c"]})
     pyarrow.parquet.write_table(table, tmp_path / "a.bin")
     pyarrow.feather.write_feather(table, str(tmp_path / "b.bin"), compression="uncompressed")
@@ -63,7 +63,7 @@ COLUMNS = {"epoch": [0, 1, 2], "loss": [0.5, None, 0.25]}
     ],
     ids=["pandas", "pandas index", "pandas nullable", "polars", "polars lazy", "pyarrow"],
 )
-def test_frames_in_memory(frame: Any) -> None:
+def test_frames_in_memory_are_read(frame: Any) -> None:
     history = es.read_history(frame)
     assert history.reported("loss").tolist() == [[True, False, True]]
     assert history.coordinates["epoch"].tolist() == [[0, 1, 2]]

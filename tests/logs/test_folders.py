@@ -12,7 +12,7 @@ import earlystop as es
 from tests.logs.reading import logged, write
 
 
-def test_names_are_what_tells_the_runs_apart(tmp_path: Path) -> None:
+def test_runs_are_named_by_what_differs_in_their_paths(tmp_path: Path) -> None:
     for version in (0, 1, 10, 2):
         folder = tmp_path / "logs" / f"version_{version}"
         write(folder / "metrics.csv", f"epoch,loss\n0,{version}\n")
@@ -26,7 +26,7 @@ def test_names_are_what_tells_the_runs_apart(tmp_path: Path) -> None:
     assert listed.names == ("version_1", "version_2")
 
 
-def test_the_same_file_twice_still_makes_different_names(tmp_path: Path) -> None:
+def test_the_same_file_twice_gives_different_names(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "epoch,loss\n0,1\n0,2\n1,1\n0,5\n1,6\n")
     history = es.read_history([path, path])
     assert history.runs == 4
@@ -42,7 +42,7 @@ def test_runs_of_different_metrics_are_one_history(tmp_path: Path) -> None:
     assert history.lengths.tolist() == [2, 3]
 
 
-def test_a_folder_holds_other_files_too(tmp_path: Path) -> None:
+def test_other_files_in_a_folder_are_skipped_and_reported(tmp_path: Path) -> None:
     write(tmp_path / "run" / "log.csv", "epoch,loss\n0,1\n")
     write(tmp_path / "run" / "weights.pt", b"PK\x03\x04" + bytes(100))
     write(tmp_path / "run" / "labels.csv", "name,width\na,3\nb,4\n")

@@ -10,12 +10,12 @@ import earlystop as es
 from tests.logs.reading import logged, read, write
 
 
-def test_the_name_of_a_file_says_nothing(tmp_path: Path) -> None:
+def test_a_format_is_recognised_by_content_and_not_by_file_name(tmp_path: Path) -> None:
     path = write(tmp_path / "weights.json", "epoch,loss\n0,1.5\n")
     assert logged(es.read_history(path), "loss") == [1.5]
 
 
-def test_only_the_metrics_that_are_wanted_are_kept() -> None:
+def test_only_the_requested_metrics_are_kept() -> None:
     text = "epoch,a,b,c\n0,1,2,3\n"
     assert list(read(text, metrics="b").metrics) == ["b"]
     assert list(read(text, metrics=["c"], derived={"d": "a + b"}).metrics) == ["c", "d"]
@@ -24,7 +24,7 @@ def test_only_the_metrics_that_are_wanted_are_kept() -> None:
         read("epoch,loss\n0,1\n", metrics="los")
 
 
-def test_a_format_can_be_named_and_one_s_own_added() -> None:
+def test_a_format_can_be_chosen_by_name_and_no_name_is_taken_twice() -> None:
     with pytest.raises(es.LogError, match="did you mean 'keras_history'"):
         read("x", format="keras_histroy")
     with pytest.raises(es.LogError, match="expected a record"):

@@ -38,11 +38,11 @@ def test_a_resumed_run_replaces_what_it_reports_again() -> None:
     assert len(runs(records, repeats="keep")[0]) == 7
 
 
-def test_what_came_after_the_epoch_of_a_resumption_is_dropped() -> None:
+def test_rows_after_the_epoch_of_a_resumption_are_dropped() -> None:
     assert runs(log(0, 1, 2, 3, 4, 2)) == [[(0, 0), (1, 1), (2, 5)]]
 
 
-def test_a_run_that_begins_anew_is_another_run() -> None:
+def test_a_run_that_starts_over_is_another_run() -> None:
     assert runs(log(0, 1, 2, 0, 1)) == [[(0, 0), (1, 1), (2, 2)], [(0, 3), (1, 4)]]
     assert runs(log(5, 6, 3, 4)) == [[(5, 0), (6, 1)], [(3, 2), (4, 3)]]
     assert len(runs(log(0, 1, 0, 1), repeats="keep")) == 2
@@ -53,7 +53,7 @@ def test_an_epoch_reported_twice_in_a_row_counts_once() -> None:
     assert len(runs(log(0, 1, 1, 2, 2), repeats="keep")[0]) == 5
 
 
-def test_a_coordinate_that_never_changes_says_nothing() -> None:
+def test_a_constant_coordinate_is_ignored() -> None:
     assert runs(log(0, 0, 0)) == [[(0, 0), (0, 1), (0, 2)]]
 
 
@@ -72,7 +72,7 @@ def test_rows_of_one_step_are_one_epoch_whatever_each_reports() -> None:
     assert one.epochs == 1
 
 
-def test_a_row_that_comes_late_is_no_resumption() -> None:
+def test_a_late_row_is_not_a_resumption() -> None:
     records = [{"step": s, "train": float(s)} for s in (10, 20, 30)]
     records.insert(2, {"step": 10, "val": 0.5})
     history = es.read_history(records)
@@ -81,7 +81,7 @@ def test_a_row_that_comes_late_is_no_resumption() -> None:
     assert "resumed" not in str(history.report)
 
 
-def test_a_resumption_that_begins_with_another_metric() -> None:
+def test_a_resumption_may_begin_with_another_metric() -> None:
     records: list[dict[str, Any]] = [{"step": s, "loss": float(s)} for s in range(6)]
     records += [{"step": 3, "val": 9.0}, {"step": 3, "loss": 33.0}, {"step": 4, "loss": 44.0}]
     history = es.read_history(records)
@@ -97,7 +97,7 @@ def test_rows_without_a_step_go_with_the_row_before() -> None:
     assert [r["val"] for r in history.records(0) if "val" in r] == [0, 6, 8]
 
 
-def test_steps_that_begin_anew_with_each_epoch_are_no_new_runs() -> None:
+def test_steps_that_restart_with_each_epoch_start_no_new_run() -> None:
     records = [{"epoch": e, "iter": i, "loss": 1.0} for e in range(3) for i in (10, 20)]
     assert es.read_history(records).lengths.tolist() == [6]
     again = records + [{"epoch": 1, "iter": i, "loss": 2.0} for i in (10, 20)]
@@ -116,7 +116,7 @@ def test_a_coordinate_of_an_unusual_name_can_be_named() -> None:
     st.integers(1, 30),
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5),
 )
-def test_resumptions_leave_what_a_run_without_them_had(
+def test_a_resumed_run_keeps_the_last_value_of_every_epoch(
     first: int, resumed: list[tuple[int, int]]
 ) -> None:
     """Each row reports what the run is at that epoch: the last to report it is what counts."""

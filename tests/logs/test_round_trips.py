@@ -50,7 +50,7 @@ def some_value(columns: dict[str, list[float | None]]) -> bool:
 @given(
     tables.filter(some_value), st.sampled_from([",", ";", "\t", "|"]), st.sampled_from("\r\n|\n")
 )
-def test_what_is_written_as_a_table_is_read_from_it(
+def test_values_written_as_a_table_are_read_back(
     columns: dict[str, list[float | None]], separator: str, end: str
 ) -> None:
     import csv
@@ -64,7 +64,7 @@ def test_what_is_written_as_a_table_is_read_from_it(
 
 
 @given(tables.filter(some_value))
-def test_what_is_written_as_json_is_read_from_it(columns: dict[str, list[float | None]]) -> None:
+def test_values_written_as_json_are_read_back(columns: dict[str, list[float | None]]) -> None:
     records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     texts = {

@@ -18,7 +18,7 @@ nan = math.nan
 
 
 @pytest.mark.parametrize("as_tensor", [False, True])
-def test_tensorboard_scalars(as_tensor: bool) -> None:
+def test_tensorboard_scalars_are_read_in_both_encodings(as_tensor: bool) -> None:
     scalars = [(float(i), i, tag, 1 / (i + 1)) for i in range(3) for tag in ("loss", "val/loss")]
     scalars += [(9.0, 2, "epoch", 7.0), (9.0, 0, "hp_metric", -1.0)]
     history = read(event_file(scalars, as_tensor))
@@ -37,14 +37,16 @@ def test_tensorboard_keeps_every_value_and_step(values: list[float], first: int)
     assert history.coordinates["step"][0, -1] == first + len(values) - 1
 
 
-def test_tensorboard_brings_tags_together_that_were_written_one_after_the_other() -> None:
+def test_tensorboard_tags_written_one_after_the_other_are_aligned() -> None:
     scalars = [(0.0, i, tag, float(i)) for tag in ("a", "b") for i in range(4)]
     history = read(event_file(scalars))
     assert history.epochs == 4
     assert history.metrics["a"].tolist() == history.metrics["b"].tolist() == [[0, 1, 2, 3]]
 
 
-def test_tensorboard_files_of_a_folder_are_one_run_and_a_restart_replaces(tmp_path: Path) -> None:
+def test_tensorboard_files_of_a_folder_are_one_run_whose_restart_replaces_rows(
+    tmp_path: Path,
+) -> None:
     later = [(50.0 + i, i, "loss", 10.0 + i) for i in range(2, 5)]
     write_events(tmp_path / "exp" / "events.out.tfevents.9.a", later)
     first = [(float(i), i, "loss", float(i)) for i in range(4)]

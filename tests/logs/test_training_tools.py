@@ -54,7 +54,7 @@ def test_keras_csv_logger_appends_a_second_run(tmp_path: Path) -> None:
     assert [logged(history, "loss", run) for run in range(2)] == [[0, 1, 2], [10, 11]]
 
 
-def test_lightning_s_csv_logger_has_sparse_rows(tmp_path: Path) -> None:
+def test_sparse_rows_of_lightning_s_csv_logger_are_merged_by_step(tmp_path: Path) -> None:
     from lightning.pytorch.loggers import CSVLogger
 
     logger = CSVLogger(tmp_path, name="mine")
@@ -73,7 +73,7 @@ def test_lightning_s_csv_logger_has_sparse_rows(tmp_path: Path) -> None:
     assert history.reported("train_loss_epoch").tolist() == [[True, False, True, False]]
 
 
-def test_trainer_state_of_transformers(tmp_path: Path) -> None:
+def test_the_trainer_states_of_a_transformers_run_are_one_run(tmp_path: Path) -> None:
     from transformers import TrainerState
 
     state = TrainerState(best_metric=0.5)
@@ -97,7 +97,7 @@ def test_trainer_state_of_transformers(tmp_path: Path) -> None:
     assert logged(together, "loss") == logged(history, "loss")
 
 
-def test_ultralytics_pads_names_and_values() -> None:
+def test_names_and_values_that_ultralytics_pads_are_stripped() -> None:
     text = (
         "               epoch,     metrics/mAP_0.5,metrics/mAP_0.5:0.95\n"
         "                   0,             0.41000,             0.20000\n"
@@ -118,7 +118,7 @@ def mlflow_run(folder: Path, metrics: dict[str, list[str]], name: str = "brave-f
     return folder
 
 
-def test_mlflow_with_steps(tmp_path: Path) -> None:
+def test_mlflow_metrics_are_aligned_by_step(tmp_path: Path) -> None:
     loss = [f"{1600000000000 + i} {v} {i}" for i, v in enumerate(["0.5", "nan", "0.25"])]
     val = [f"{1600000000005 + i} {i} {i}" for i in (0, 2)]
     run = mlflow_run(
@@ -133,7 +133,7 @@ def test_mlflow_with_steps(tmp_path: Path) -> None:
     assert list(single.metrics) == ["train/loss"]
 
 
-def test_mlflow_without_steps_goes_by_lines_and_times(tmp_path: Path) -> None:
+def test_mlflow_metrics_without_steps_are_aligned_by_time(tmp_path: Path) -> None:
     loss = [f"{1600000000000 + 10 * i} {i} 0" for i in range(6)]
     val = [f"{1600000000005 + 20 * i} {10 * i} 0" for i in range(3)]
     mlflow_run(tmp_path / "7" / "abc", {"loss": loss, "val": val}, "a")
@@ -146,7 +146,7 @@ def test_mlflow_without_steps_goes_by_lines_and_times(tmp_path: Path) -> None:
     assert history.reported("val")[0].tolist() == expected
 
 
-def test_wandb_history_and_what_stands_beside_it(tmp_path: Path) -> None:
+def test_wandb_history_is_read_without_its_media_columns(tmp_path: Path) -> None:
     text = (
         "val/loss,train/loss,iter,_step,_timestamp,Sample\n"
         "4.2,,0.0,0,1779553121.7,\n"
@@ -171,7 +171,7 @@ def test_wandb_history_and_what_stands_beside_it(tmp_path: Path) -> None:
     assert set(history.coordinates) == {"_step", "_runtime", "_timestamp"}
 
 
-def test_wandb_chart_has_its_runs_as_columns() -> None:
+def test_the_columns_of_a_wandb_chart_are_runs() -> None:
     names = ["river-34 - data.gap_mean", "a - b-2 - data.gap_mean"]
     header = ["Step", *(f"{name}{end}" for name in names for end in ("", "__MIN", "__MAX"))]
     rows = [["0", *["0.5"] * 3, *["0.7"] * 3], ["1", *["0.4"] * 3, *[""] * 3]]
@@ -182,7 +182,7 @@ def test_wandb_chart_has_its_runs_as_columns() -> None:
     assert history.lengths.tolist() == [2, 1]
 
 
-def test_mmengine_counts_validation_in_epochs() -> None:
+def test_validation_rows_of_mmengine_count_epochs_instead_of_steps() -> None:
     rows: list[dict[str, Any]] = []
     for epoch in (1, 2, 3):
         for i in (1, 2):
@@ -197,7 +197,7 @@ def test_mmengine_counts_validation_in_epochs() -> None:
     assert "coco/AP (M)" in str(history.report)
 
 
-def test_mmcv_iterations_begin_anew_with_each_epoch() -> None:
+def test_mmcv_iterations_that_restart_with_each_epoch_are_one_run() -> None:
     rows: list[dict[str, Any]] = [{"env_info": "x", "seed": None}, {}]
     for epoch in (1, 2):
         for i in (50, 100):
@@ -208,7 +208,7 @@ def test_mmcv_iterations_begin_anew_with_each_epoch() -> None:
     assert (len(logged(history, "loss")), len(logged(history, "bbox_mAP"))) == (4, 2)
 
 
-def test_catboost(tmp_path: Path) -> None:
+def test_catboost_writes_one_document_or_a_table_per_set(tmp_path: Path) -> None:
     document = {
         "meta": {
             "learn_metrics": [{"best_value": "Min", "name": "RMSE"}],
@@ -239,7 +239,7 @@ def test_catboost(tmp_path: Path) -> None:
     assert (logged(history, "learn/RMSE"), logged(history, "test/RMSE")) == ([3, 2, 1], [4, 4, 4])
 
 
-def test_evals_result_and_runs_by_name() -> None:
+def test_nested_results_are_data_sets_or_runs_by_name() -> None:
     sets = {"validation_0": {"logloss": [0.5, 0.4]}, "validation_1": {"logloss": [0.6, 0.7]}}
     history = read(json.dumps(sets))
     assert list(history.metrics) == ["validation_0/logloss", "validation_1/logloss"]
@@ -249,7 +249,7 @@ def test_evals_result_and_runs_by_name() -> None:
     assert history.lengths.tolist() == [3, 2]
 
 
-def test_skorch_has_batches_and_an_interrupted_epoch() -> None:
+def test_skorch_batches_and_an_interrupted_epoch_are_left_out() -> None:
     epochs: list[dict[str, Any]] = [
         {"batches": [{"train_loss": 9.0}], "epoch": 1, "valid_loss": 0.5, "valid_loss_best": True},
         {"batches": [], "epoch": 2, "valid_loss": 0.4, "event_cp": True},
@@ -260,7 +260,7 @@ def test_skorch_has_batches_and_an_interrupted_epoch() -> None:
     assert logged(history, "valid_loss") == [0.5, 0.4]
 
 
-def test_allennlp_has_a_file_an_epoch(tmp_path: Path) -> None:
+def test_the_files_that_allennlp_writes_per_epoch_are_one_run(tmp_path: Path) -> None:
     for epoch in range(12):
         metrics = {"epoch": epoch, "training_loss": 1.0, "validation_loss": epoch, "best_epoch": 3}
         write(tmp_path / f"metrics_epoch_{epoch}.json", json.dumps(metrics))

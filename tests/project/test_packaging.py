@@ -70,7 +70,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert "earlystop/py.typed" in names
 
 
-def test_an_installed_library_works_and_claims_no_other_s_name(
+def test_an_installed_library_works_and_claims_no_other_package_s_name(
     installed: Path, tmp_path: Path
 ) -> None:
     code = (
@@ -111,7 +111,7 @@ def test_numpy_comes_with_the_first_use_of_what_needs_it(installed: Path, tmp_pa
     assert run(sys.executable, "-c", code, cwd=tmp_path, path=installed) == "[1]\n"
 
 
-def test_the_version_is_one(installed: Path) -> None:
+def test_the_version_is_the_same_everywhere(installed: Path) -> None:
     import earlystop
 
     (metadata,) = installed.glob("*.dist-info/METADATA")

@@ -148,7 +148,7 @@ def test_a_sweep_compares_its_best_epochs_plainly(setting: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("rule", rules_with_a_dtype())
-def test_a_state_from_before_there_was_a_dtype_loads(rule: es.Rule) -> None:
+def test_a_state_saved_without_a_dtype_loads(rule: es.Rule) -> None:
     stopper = es.Stopper(es.Never(), rule)
     state = stopper.state_dict()
     ((name, settings),) = state["save"].items()

@@ -105,7 +105,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("behaviour", RULES)
-def test_rule(behaviour: str) -> None:
+def test_the_rule_fires_at_these_epochs(behaviour: str) -> None:
     rule, values, expected = RULES[behaviour]
     assert fires(rule, values) == expected
 
@@ -213,7 +213,7 @@ PRECHELT: dict[str, tuple[es.Rule, dict[str, list[Any]], list[int]]] = {
 
 
 @pytest.mark.parametrize("behaviour", PRECHELT)
-def test_prechelt(behaviour: str) -> None:
+def test_the_rule_of_prechelt_fires_at_these_epochs(behaviour: str) -> None:
     rule, columns, expected = PRECHELT[behaviour]
     assert firing(rule, columns) == expected
 
@@ -339,7 +339,7 @@ def test_reasons_carry_the_numbers(what: str) -> None:
     assert decisions[-1].reason == reason == stopper.reason
 
 
-def test_one_run_and_many_add_a_window_up_in_one_order() -> None:
+def test_one_run_and_many_sum_a_window_in_the_same_order() -> None:
     # Python's sum compensates since 3.12 and NumPy's adds by pairs: both would differ from this.
     values, window = [0.1] * 30, 10
     total = 0.0

@@ -50,6 +50,6 @@ def test_the_knee_of_a_bend_is_its_corner() -> None:
 
 
 @pytest.mark.parametrize("curve", [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0], [np.nan, np.nan]])
-def test_there_is_no_knee_where_settings_do_not_differ(curve: list[float]) -> None:
+def test_settings_that_do_not_differ_have_no_knee(curve: list[float]) -> None:
     table = sweep(es.Patience("loss"), es.History({"loss": curve}), patience=range(1, 5))
     assert table.knee is None

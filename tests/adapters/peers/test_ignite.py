@@ -56,7 +56,7 @@ def test_differs_from_ignite_a_nan_is_no_improvement() -> None:
     assert ours(patience(3), curve)[0] == 3
 
 
-def test_differs_from_ignite_patience_0_is_taken_for_1() -> None:
+def test_differs_from_ignite_patience_0_means_1() -> None:
     with pytest.raises(ValueError, match="patience"):
         ignite([1.0], 0, "min")
     assert ours(patience(0), [1.0, 1.0])[0] == 1

@@ -161,7 +161,7 @@ def test_differs_from_keras_the_best_of_the_first_epochs_is_kept() -> None:
     assert (stop_epoch, saves) == (4, [0])
 
 
-def test_differs_from_keras_a_missing_metric_is_an_error_unless_skipping_is_asked_for() -> None:
+def test_differs_from_keras_a_missing_metric_is_an_error_unless_on_missing_is_skip() -> None:
     curve = [1.0, None, 2.0, None, 2.0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
