@@ -176,13 +176,13 @@ def test_each_step_is_on_the_disk_before_the_next(
     steps: list[str] = []
     fsync, replace, unlink = os.fsync, os.replace, os.unlink
 
-    def told(handle: int) -> None:
+    def recording_fsync(handle: int) -> None:
         path = Path(os.readlink(f"/proc/self/fd/{handle}"))
         steps.append("sync folder" if path == tmp_path else f"sync {path.suffix}")
         fsync(handle)
 
     checkpoints = begun(tmp_path)
-    monkeypatch.setattr(os, "fsync", told)
+    monkeypatch.setattr(os, "fsync", recording_fsync)
     monkeypatch.setattr(
         os, "replace", lambda a, b: (steps.append(f"name {Path(b).name}"), replace(a, b))
     )

@@ -47,9 +47,9 @@ def test_arrays_of_any_real_type_are_kept_as_they_are(dtype: str) -> None:
     array = np.array([[3, 1, 2]] * 30).astype(dtype)
     history = es.History({"loss": array})
     assert history.metrics["loss"] is array
-    lanes = es.replay(es.Never(), history, save=es.Best("loss"))
+    together = es.replay(es.Never(), history, save=es.Best("loss"))
     alone = es.replay(es.Never(), es.History({"loss": array[:1]}), save=es.Best("loss"))
-    assert lanes.saved_epoch[0] == alone.saved_epoch[0]
+    assert together.saved_epoch[0] == alone.saved_epoch[0]
 
 
 def test_memory_mapped_arrays_stay_on_disk(tmp_path: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which direction is better: told from the name, or asked for."""
+"""Which direction is better: taken from the name, or given as the mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operation: the same on numbers, on lanes, and written out."""
+"""Every operation: the same on numbers, on arrays, and in generated code."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_numbers_arrays_and_generated_code_agree_to_the_last_bit(name: str) -> N
     numbers = [bits(operation(*case)) for case in cases]
     columns = [np.array(column) for column in zip(*cases, strict=True)]
     with np.errstate(all="ignore"):
-        lanes = operation(*columns)
-    assert [bits(value) for value in np.broadcast_to(lanes, len(cases))] == numbers
+        arrays = operation(*columns)
+    assert [bits(value) for value in np.broadcast_to(arrays, len(cases))] == numbers
     trace, names = Trace(), Names()
     refs = [Ref(f"a{i}", kind_of(trace, x)) for i, x in enumerate(cases[0])]
     result = operation(*(Traced(trace, ref) for ref in refs))
@@ -131,8 +131,8 @@ def test_the_lowest_of_a_window_with_a_nan_is_nan() -> None:
 
 
 def test_where_takes_windows_and_states() -> None:
-    lanes = np.array([True, False])
-    chosen = ops.where(lanes, (1.0, (2.0,)), (3.0, (4.0,)))
+    mask = np.array([True, False])
+    chosen = ops.where(mask, (1.0, (2.0,)), (3.0, (4.0,)))
     assert chosen[0].tolist() == [1.0, 3.0]
     assert chosen[1][0].tolist() == [2.0, 4.0]
 

@@ -144,8 +144,8 @@ def test_every_row_is_in_some_run_where_all_are_kept(epochs: list[int]) -> None:
     replaced = runs(log(*epochs))
     if len(set(epochs)) > 1:
         for run in replaced:
-            places = [epoch for epoch, _ in run]
-            assert places == sorted(set(places))
+            reported = [epoch for epoch, _ in run]
+            assert reported == sorted(set(reported))
     values = [value for run in replaced for _, value in run]
     assert values == sorted(values)
 

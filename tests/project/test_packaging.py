@@ -1,4 +1,4 @@
-"""What is installed: every module, in its place, light to import, typed."""
+"""What is installed: every module, at its path, light to import, typed."""
 
 from __future__ import annotations
 

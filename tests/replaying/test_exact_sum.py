@@ -56,7 +56,7 @@ def test_a_range_adds_its_value_to_every_sum_within_it(data: list[Any]) -> None:
         other.merge(part, backwards)
     counts = np.full(8, 30)
     found = other.means(counts)[::-1].tolist()
-    wanted = [[v for begin, end, v in ranges if begin <= place < end] for place in range(8)]
+    wanted = [[v for begin, end, v in ranges if begin <= index < end] for index in range(8)]
     assert found == [mean(values, 30) for values in wanted]
     if ranges:
         begin, end, _ = map(np.array, zip(*ranges, strict=True))

@@ -61,11 +61,11 @@ def test_vectorized_replay_takes_the_decisions_of_stepping(cls: type[es.Rule], d
         stop, save = save, stop
     history = data.draw(histories())
     stopper = es.Stopper(stop, save, on_missing="skip")
-    lanes = decide(stopper.stop, stopper.save, history, tuning=SIDE_BY_SIDE)
+    together = decide(stopper.stop, stopper.save, history, tuning=SIDE_BY_SIDE)
     one_by_one = decide(stopper.stop, stopper.save, history)
     for run in range(len(history)):
         live = stepped(stop, save, history.records(run), on_missing="skip")
-        assert outcome(live) == tuple(array[run] for array in lanes)
+        assert outcome(live) == tuple(array[run] for array in together)
         assert outcome(live) == tuple(array[run] for array in one_by_one)
         assert all(bool(decision.reason) == decision.stop for decision in live)
 

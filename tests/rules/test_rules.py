@@ -349,9 +349,9 @@ def test_one_run_and_many_sum_a_window_in_the_same_order() -> None:
     rule = es.Warmup(es.Smoothed(es.Threshold("loss", total / window), "loss", window=window), 0)
     history = es.History({"loss": [values] * 2})
     stopper = es.Stopper(es.Warmup(rule, 5) & es.MaxEpochs(window + 5))
-    lanes = decide(stopper.stop, stopper.save, history, tuning=Tuning(few_runs=0))
-    assert lanes[0].tolist() == [window + 5] * 2
-    assert lanes[1].all()
+    together = decide(stopper.stop, stopper.save, history, tuning=Tuning(few_runs=0))
+    assert together[0].tolist() == [window + 5] * 2
+    assert together[1].all()
     assert len(es.replay(stopper, history).decisions(0)) == window + 5
 
 

@@ -48,11 +48,11 @@ def test_few_runs_are_stepped_to_the_same_numbers(what: str, history: es.History
 def test_patience_beside_any_rule_gives_what_replaying_gives(
     rule: es.Rule, patience: list[int], history: es.History, mode: Any
 ) -> None:
-    judge = es.Best("val_loss", mode=mode)
+    best = es.Best("val_loss", mode=mode)
     both = es.AnyOf(es.Patience("loss", min_delta=0.1), rule)
-    table = sweep(both, history, save=judge, **{"0.patience": patience})
+    table = sweep(both, history, save=best, **{"0.patience": patience})
     made = [es.AnyOf(es.Patience("loss", p, min_delta=0.1), rule) for p in patience]
-    check(table, made, [judge] * len(made), history)
+    check(table, made, [best] * len(made), history)
 
 
 @pytest.mark.parametrize("what", GRIDS)

@@ -103,12 +103,12 @@ def test_the_best_few_are_kept(tmp_path: Path) -> None:
 
 
 def test_accuracy_is_found_by_its_old_and_its_new_name(tmp_path: Path) -> None:
-    for logged, asked in (("val_accuracy", "val_acc"), ("val_acc", "val_accuracy")):
-        path = tmp_path / f"{{epoch:02d}}-{{{asked}:.4f}}.keras"
-        callback = ModelCheckpoint(path, asked, save_best_only=True)
+    for logged, monitor in (("val_accuracy", "val_acc"), ("val_acc", "val_accuracy")):
+        path = tmp_path / f"{{epoch:02d}}-{{{monitor}:.4f}}.keras"
+        callback = ModelCheckpoint(path, monitor, save_best_only=True)
         drive(callback, [0.5, 0.75], logged)
         assert (tmp_path / "02-0.7500.keras").exists()
-        assert drive(EarlyStopping(asked, patience=2), [0.5, 0.6, 0.5, 0.5], logged)[0] == 3
+        assert drive(EarlyStopping(monitor, patience=2), [0.5, 0.6, 0.5, 0.5], logged)[0] == 3
 
 
 def test_the_old_ending_of_the_tutorials_works(tmp_path: Path) -> None:

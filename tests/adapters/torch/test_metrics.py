@@ -34,7 +34,7 @@ class Far(torch.Tensor):
 
 def test_tensors_of_a_device_are_fetched_all_at_once() -> None:
     metrics: dict[str, Any] = {
-        f"m{i}": torch.Tensor._make_subclass(Far, torch.tensor(i / 8), True) for i in range(9)
+        f"m{i}": torch.tensor(i / 8, requires_grad=True).as_subclass(Far) for i in range(9)
     }
     metrics["plain"] = 0.25
     with Transfers() as transfers:
@@ -50,7 +50,7 @@ def test_tensors_of_a_device_are_fetched_all_at_once() -> None:
 )
 def test_a_tensor_is_read_as_exactly_the_number_it_holds(dtype: torch.dtype) -> None:
     tensor = torch.tensor(0.1 if dtype.is_floating_point else 1).to(dtype)
-    far = torch.Tensor._make_subclass(Far, tensor)
+    far = tensor.as_subclass(Far)
     exact = torch.tensor(0.1, dtype=torch.float64)
     values = numbers({"here": tensor, "there": far, "exact": exact})
     assert values == {"here": float(tensor), "there": float(tensor), "exact": 0.1}
