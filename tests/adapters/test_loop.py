@@ -54,7 +54,7 @@ def loop_of(model: Model, patience: int = 2, **settings: Any) -> EpochLoop:
     return EpochLoop(stopper, save=model.save, restore=model.restore, **settings)
 
 
-def test_stopped_the_loop_ends_and_the_best_is_restored() -> None:
+def test_a_stop_ends_the_loop_and_restores_the_best() -> None:
     model = Model()
     with loop_of(model) as loop:
         train(loop, model, LOSSES)
@@ -64,7 +64,7 @@ def test_stopped_the_loop_ends_and_the_best_is_restored() -> None:
     assert loop.decision == es.Decision(3, True, False, loop.reason)
 
 
-def test_run_out_the_best_is_restored_as_well() -> None:
+def test_a_loop_that_runs_to_its_last_epoch_restores_the_best_too() -> None:
     model = Model()
     with loop_of(model, max_epochs=3) as loop:
         train(loop, model, LOSSES)
@@ -72,7 +72,7 @@ def test_run_out_the_best_is_restored_as_well() -> None:
     assert loop.reason == "3 epochs have been run, as many as max_epochs allows"
 
 
-def test_an_error_in_restoring_is_raised_after_break() -> None:
+def test_an_error_while_restoring_is_raised_after_break() -> None:
     def broken(_: Any) -> None:
         raise OSError("the file is gone")
 
@@ -88,7 +88,7 @@ def test_an_error_in_restoring_is_raised_after_break() -> None:
 
 
 @pytest.mark.parametrize(("failing", "expected"), [(0, []), (1, [0])])
-def test_a_save_that_fails_is_no_save(failing: int, expected: list[int]) -> None:
+def test_a_failed_save_does_not_count(failing: int, expected: list[int]) -> None:
     restored: list[Any] = []
 
     def save(epoch: int, metrics: dict[str, float]) -> int:
@@ -107,7 +107,7 @@ def test_a_save_that_fails_is_no_save(failing: int, expected: list[int]) -> None
     assert restored == expected
 
 
-def test_what_an_earlier_part_kept_is_asked_for() -> None:
+def test_a_continued_run_must_pass_what_it_kept() -> None:
     stopper = es.EarlyStopping("loss", patience=1)
     stopper.step({"loss": 1.0})
     model = Model()
@@ -121,7 +121,7 @@ def test_what_an_earlier_part_kept_is_asked_for() -> None:
     assert model.restored == [7]
 
 
-def test_a_stopper_that_has_stopped_begins_no_loop() -> None:
+def test_a_stopped_stopper_cannot_start_a_loop() -> None:
     stopper = es.Stopper(es.MaxEpochs(1))
     stopper.step({})
     with pytest.raises(LoopError, match=r"has stopped already \(1 epoch has been run\)"):
@@ -137,7 +137,7 @@ def test_the_time_stands_still_once_the_loop_has_ended() -> None:
 
 
 @pytest.mark.parametrize("bad", [0.5, 0, [("loss", 1.0)], "loss"])
-def test_a_report_that_is_no_mapping_is_refused(bad: Any) -> None:
+def test_a_report_that_is_not_a_mapping_is_refused(bad: Any) -> None:
     loop = EpochLoop(es.EarlyStopping("loss"))
     for _ in loop:
         with pytest.raises(es.MetricError, match="as a mapping from name to value"):
@@ -145,7 +145,7 @@ def test_a_report_that_is_no_mapping_is_refused(bad: Any) -> None:
         break
 
 
-def test_a_break_after_the_report_names_the_epoch_it_was_in() -> None:
+def test_a_break_after_the_report_names_its_epoch() -> None:
     with EpochLoop(es.EarlyStopping("loss", patience=9)) as loop:
         for epoch in loop:
             loop.report(loss=1.0)
@@ -156,7 +156,7 @@ def test_a_break_after_the_report_names_the_epoch_it_was_in() -> None:
 
 @pytest.mark.parametrize("inside_with", [True, False])
 @pytest.mark.parametrize("fail", [None, KeyboardInterrupt(), ZeroDivisionError()])
-def test_left_in_any_way_the_best_is_restored_once(
+def test_however_the_loop_is_left_the_best_is_restored_once(
     inside_with: bool, fail: BaseException | None
 ) -> None:
     model = Model()
@@ -188,7 +188,7 @@ def test_ctrl_c_may_end_the_block_like_a_stop() -> None:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_a_real_ctrl_c_leaves_with_the_best() -> None:
+def test_a_real_ctrl_c_restores_the_best() -> None:
     model = Model()
     loop = loop_of(model, patience=9)
 
@@ -252,7 +252,7 @@ def test_two_reports_in_one_epoch_are_an_error() -> None:
         loop.report(loss=1.0)
 
 
-def test_a_refused_report_can_be_made_again() -> None:
+def test_a_refused_report_can_be_repeated() -> None:
     loop = EpochLoop(es.EarlyStopping("loss"))
     for _ in loop:
         with pytest.raises(es.MissingMetricError):
@@ -289,7 +289,7 @@ def test_elapsed_time_is_reported_and_limits_the_run() -> None:
     assert loop.reason == "30 s have passed, the limit is 25 s"
 
 
-def test_an_elapsed_time_of_the_user_s_is_left_alone() -> None:
+def test_an_elapsed_time_that_the_user_reports_is_kept() -> None:
     loop = EpochLoop(es.Stopper(es.TimeLimit(25)))
     for _ in loop:
         loop.report(elapsed_seconds=26)

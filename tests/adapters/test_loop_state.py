@@ -24,7 +24,7 @@ def timed_loop() -> EpochLoop:
     return EpochLoop(stopper, clock=lambda: next(ticks))
 
 
-def test_resumed_it_goes_on_with_epoch_decisions_and_time() -> None:
+def test_a_resumed_loop_goes_on_with_epoch_decisions_and_time() -> None:
     whole = timed_loop()
     for epoch in whole:
         whole.report(loss=LOSSES[epoch])

@@ -40,7 +40,7 @@ from .runs import names, save_all, writer
         (lambda d: {**d, "checkpoints": [{**d["checkpoints"][0], "metrics": []}]}, "an object"),
     ],
 )
-def test_a_damaged_ledger_is_refused_and_nothing_deleted(
+def test_a_damaged_ledger_is_refused_and_no_file_is_deleted(
     change: Callable[[Any], Any], text: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "runs" / "1"

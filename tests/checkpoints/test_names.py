@@ -24,7 +24,7 @@ from .runs import names, writer
         ("{epoch} {nan:.2f} {inf}", "7 nan -inf"),
     ],
 )
-def test_a_name_is_filled_in(template: str, name: str) -> None:
+def test_the_fields_of_a_name_are_filled_in(template: str, name: str) -> None:
     values = {"epoch": 7, "val_loss": 0.25, "val/acc": 0.5, "nan": math.nan, "inf": -math.inf}
     assert format_name(template, values) == name
 

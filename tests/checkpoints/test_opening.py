@@ -31,7 +31,7 @@ def test_a_second_run_is_refused_unless_it_resumes(tmp_path: Path) -> None:
     assert names(tmp_path) == {"1.txt", "3.txt"}
 
 
-def test_two_runs_at_a_time_are_refused_resuming_or_not(tmp_path: Path) -> None:
+def test_a_second_run_at_the_same_time_is_refused_even_when_resuming(tmp_path: Path) -> None:
     code = (
         "import sys, earlystop as es\n"
         "try: es.Checkpoints(sys.argv[1], resume=True)\n"
@@ -67,7 +67,7 @@ def test_files_that_are_not_of_the_run_are_left_alone(tmp_path: Path) -> None:
     assert names(tmp_path) == {"notes.txt", ".hidden", "2.txt"}
 
 
-def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_foreign_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "0.txt").write_text("mine")
     with Checkpoints(tmp_path, "{epoch}.txt") as checkpoints:
         with pytest.raises(es.CheckpointError, match=r"0\.txt' that is not of this run"):
@@ -76,7 +76,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "0.txt").read_text() == "mine"
 
 
-def test_a_listed_file_that_somebody_deleted_is_forgotten(tmp_path: Path) -> None:
+def test_a_listed_file_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
     with Checkpoints(tmp_path, "{epoch}.txt", keep_every=1) as checkpoints:
         save_all(checkpoints, [3.0, 2.0, 4.0])
     (tmp_path / "1.txt").unlink()
@@ -95,6 +95,6 @@ def test_a_listed_file_that_somebody_deleted_is_forgotten(tmp_path: Path) -> Non
         ({"monitor": "gap"}, "`Checkpoints\\(mode=...\\)`: whether 'gap'"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings: Any, text: str, tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(settings: Any, text: str, tmp_path: Path) -> None:
     with pytest.raises(es.RuleError, match=text):
         Checkpoints(tmp_path, **settings)

@@ -29,7 +29,9 @@ from .runs import content, names, save_all, writer
         ({"keep_last": 0, "keep_every": 3}, {2, 3, 5}),
     ],
 )
-def test_what_is_kept(settings: dict[str, Any], kept: set[int], tmp_path: Path) -> None:
+def test_the_settings_say_which_checkpoints_are_kept(
+    settings: dict[str, Any], kept: set[int], tmp_path: Path
+) -> None:
     losses = [5.0, 3.0, 4.0, 1.0, 4.0, 3.0, 6.0]
     with Checkpoints(tmp_path, "{epoch}.txt", **settings) as checkpoints:
         save_all(checkpoints, losses)
@@ -40,7 +42,7 @@ def test_what_is_kept(settings: dict[str, Any], kept: set[int], tmp_path: Path) 
         assert checkpoints.best_path.read_text() == content(3)
 
 
-def test_each_of_the_last_finds_the_best_of_its_time(tmp_path: Path) -> None:
+def test_rewinding_brings_back_the_best_of_that_time(tmp_path: Path) -> None:
     with Checkpoints(tmp_path, "{epoch}.txt", keep_last=2) as checkpoints:
         save_all(checkpoints, [3.0, 4.0, 2.0])
         assert [entry.epoch for entry in checkpoints.entries] == [0, 1, 2]
@@ -62,7 +64,9 @@ def test_an_epoch_that_would_not_be_kept_is_not_written(tmp_path: Path) -> None:
         assert checkpoints.wants(epoch=4, best=True)
 
 
-def test_of_equal_ones_the_earlier_is_kept_and_a_nan_is_not_among_the_best(tmp_path: Path) -> None:
+def test_of_equal_values_the_earlier_is_kept_and_a_nan_is_never_among_the_best(
+    tmp_path: Path,
+) -> None:
     losses = [math.nan, 2.0, 1.0, 1.0, 1.0, math.inf]
     with Checkpoints(tmp_path, monitor="loss", keep_best=2, keep_last=0) as checkpoints:
         save_all(checkpoints, losses, best=False)
@@ -75,7 +79,7 @@ def test_of_equal_ones_the_earlier_is_kept_and_a_nan_is_not_among_the_best(tmp_p
     last=st.integers(0, 3),
     every=st.none() | st.integers(1, 4),
 )
-def test_what_is_kept_is_what_a_look_back_over_the_whole_run_would_keep(
+def test_retention_keeps_what_a_look_back_over_the_whole_run_would_keep(
     losses: list[float], k: int, last: int, every: int | None
 ) -> None:
     with (
@@ -135,7 +139,7 @@ def test_the_policy_keeps_these_of_seven_epochs(policy: Retention, kept: list[in
     assert [entry.epoch for entry in policy.retained(listed(LOSSES))] == kept
 
 
-def test_the_best_come_first_and_one_without_a_file_is_not_ranked() -> None:
+def test_the_best_are_ranked_first_and_entries_without_a_file_are_not_ranked() -> None:
     policy = Retention(keep_best=4, monitor="loss", mode="min")
     assert [entry.epoch for entry in policy.ranked(listed(LOSSES))] == [3, 1, 5, 2]
     assert policy.ranked(listed(LOSSES, files=False)) == []
@@ -155,7 +159,7 @@ def test_the_best_come_first_and_one_without_a_file_is_not_ranked() -> None:
         mode=st.sampled_from(["min", "max"]),
     ),
 )
-def test_forgetting_as_the_run_goes_keeps_what_forgetting_at_its_end_keeps(
+def test_deciding_epoch_by_epoch_keeps_what_deciding_at_the_end_keeps(
     losses: list[float], policy: Retention
 ) -> None:
     entries = listed(losses)
@@ -167,6 +171,6 @@ def test_forgetting_as_the_run_goes_keeps_what_forgetting_at_its_end_keeps(
     assert newest_best(kept) == newest_best(entries)
 
 
-def test_nothing_is_kept_of_nothing() -> None:
+def test_nothing_is_kept_of_an_empty_run() -> None:
     assert Retention(keep_last=3).retained(()) == ()
     assert newest_best(()) is None

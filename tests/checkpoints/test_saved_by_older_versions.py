@@ -34,7 +34,7 @@ def reopened(folder: Path, expected: dict[str, Any]) -> Checkpoints:
     return Checkpoints(folder, expected["name"], resume=True, **expected["settings"])
 
 
-def test_there_are_cases_of_the_first_version() -> None:
+def test_the_first_version_has_saved_folders() -> None:
     assert len([case for case in CASES if case.parts[-3] == "0.1.0"]) >= 7
 
 

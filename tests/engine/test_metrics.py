@@ -78,7 +78,7 @@ BAD_METRICS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("what", BAD_METRICS)
-def test_metrics_that_are_no_numbers_are_refused_and_change_nothing(what: str) -> None:
+def test_metrics_that_are_not_numbers_are_refused_and_change_nothing(what: str) -> None:
     metrics, text = BAD_METRICS[what]
     stopper = es.Stopper(es.Patience("loss", 1), save=es.Best("loss"))
     with pytest.raises(TypeError) as caught:
@@ -89,7 +89,7 @@ def test_metrics_that_are_no_numbers_are_refused_and_change_nothing(what: str) -
     assert stopper.best is None
 
 
-def test_an_unknown_metric_lists_those_there_are_and_the_nearest() -> None:
+def test_an_unknown_metric_is_an_error_that_lists_the_known_ones_and_the_nearest() -> None:
     stopper = es.EarlyStopping("val_los", mode="min")
     with pytest.raises(KeyError) as caught:
         stopper.step({"loss": 1.0, "val_loss": 2.0})
@@ -101,7 +101,7 @@ def test_an_unknown_metric_lists_those_there_are_and_the_nearest() -> None:
     assert stopper.epoch == 0
 
 
-def test_a_missing_metric_of_the_save_rule_is_found_too_and_changes_nothing() -> None:
+def test_a_missing_metric_of_the_save_rule_is_an_error_and_changes_nothing() -> None:
     stopper = es.Stopper(es.MaxEpochs(1), save=es.Best("acc"))
     with pytest.raises(es.MissingMetricError, match="no metric 'acc' at epoch 0: there are no"):
         stopper.step({})
@@ -114,14 +114,14 @@ def test_a_missing_elapsed_time_says_where_it_comes_from() -> None:
         es.Stopper(es.TimeLimit(3)).step({"loss": 1.0})
 
 
-def test_a_mapping_that_is_no_dict_is_taken_as_well() -> None:
+def test_a_mapping_that_is_not_a_dict_is_accepted() -> None:
     from types import MappingProxyType
 
     stopper = es.EarlyStopping("loss")
     assert stopper.step(MappingProxyType({"loss": 1.0})).save
 
 
-def test_names_that_are_no_strings_are_never_kept() -> None:
+def test_names_that_are_not_strings_are_never_kept() -> None:
     stopper = es.EarlyStopping("loss", patience=5)
     stopper.step({"loss": 2.0})
     with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):

@@ -23,7 +23,7 @@ def test_only_rank_0_acts_and_all_ranks_get_the_result(size: int) -> None:
     assert acted == [0]
 
 
-def test_an_error_on_rank_0_is_raised_there_and_told_to_the_others() -> None:
+def test_an_error_on_rank_0_is_raised_there_and_reported_on_the_others() -> None:
     def action(ranks: ThreadRanks) -> Any:
         return on_first(ranks, lambda: 1 / 0)
 
@@ -44,7 +44,7 @@ def test_metrics_are_those_of_rank_0_or_the_mean() -> None:
     assert on_ranks(3, action) == [(of_first, mean)] * 3
 
 
-def test_what_other_ranks_report_is_not_looked_at_without_a_mean() -> None:
+def test_metrics_of_other_ranks_are_ignored_without_a_mean() -> None:
     def action(ranks: ThreadRanks) -> Any:
         return agree(ranks, lambda: {"loss": 1 / (1 - ranks.rank)})
 

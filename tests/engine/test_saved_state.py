@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 import earlystop as es
 from earlystop.engine.saved_state import SavedFormat
+from earlystop.sweeping.grid import walk
 from tests.support.data import DATA, saved_files
+from tests.support.random_rules import library_rules
 from tests.support.saved_data import STOPPERS
 
 # Two changes: "length" became "size", and sizes then came to be in metres.
@@ -33,7 +36,7 @@ CHANGING = SavedFormat(
         {"format": "example", "version": 3, "metres": 1.5},
     ],
 )
-def test_data_of_an_older_version_go_through_every_migration_since(data: Any) -> None:
+def test_data_of_an_older_version_go_through_every_later_migration(data: Any) -> None:
     before = dict(data)
     assert CHANGING.unwrap(data) == {"metres": 1.5}
     assert data == before
@@ -47,7 +50,7 @@ def test_what_is_wrapped_is_unwrapped_to_the_same() -> None:
 
 
 @pytest.mark.parametrize("version", [True, False, None, "1", 1.0, 0, -1])
-def test_a_version_that_is_no_whole_number_from_1_is_refused(version: Any) -> None:
+def test_a_version_that_is_not_a_positive_integer_is_refused(version: Any) -> None:
     with pytest.raises(es.StateError) as caught:
         CHANGING.unwrap({"format": "example", "version": version, "length": 1})
     assert str(caught.value) == (
@@ -60,7 +63,7 @@ def test_data_without_a_version_are_refused() -> None:
         CHANGING.unwrap({"format": "example", "length": 1})
 
 
-def test_data_of_a_newer_version_say_to_upgrade_and_where_they_are() -> None:
+def test_data_of_a_newer_version_are_refused_with_their_source_and_advice_to_upgrade() -> None:
     with pytest.raises(es.StateError) as caught:
         CHANGING.unwrap({"format": "example", "version": 4}, "the file 'a.json'")
     assert str(caught.value) == (
@@ -82,7 +85,14 @@ def test_data_of_another_kind_are_refused(data: Any) -> None:
 
 
 def test_every_version_that_was_released_has_files() -> None:
-    assert "0.1.0" in {path.name for path in DATA.iterdir()}
+    changelog = (DATA.parents[1] / "CHANGELOG.md").read_text()
+    released = set(re.findall(r"^## (\d\S*) \((?!unreleased)", changelog, re.MULTILINE))
+    assert released | {"0.1.0"} <= {path.name for path in DATA.iterdir()}
+
+
+def test_every_rule_of_the_library_is_in_a_saved_stopper() -> None:
+    rules = [rule for run in STOPPERS.values() for rule in (run.stop, run.save)]
+    assert {type(part) for rule in rules for part in walk(rule)} == set(library_rules())
 
 
 @pytest.mark.parametrize("path", saved_files("stopper/*.json"))

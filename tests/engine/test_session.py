@@ -151,7 +151,7 @@ def test_a_missing_metric_may_be_skipped_or_left_to_the_stopper() -> None:
         es.Session(es.EarlyStopping("val_loss")).step({"loss": 1.0})
 
 
-def test_a_resumed_run_does_not_ask_again_whether_a_metric_was_reported() -> None:
+def test_a_resumed_run_remembers_which_metrics_were_reported() -> None:
     stopper = es.Stopper(es.Patience("val_loss", 9), on_missing="skip")
     session = es.Session(stopper, on_missing="auto")
     session.load_state_dict(session.state_dict())

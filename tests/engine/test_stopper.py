@@ -84,7 +84,7 @@ def test_save_and_stop_come_together() -> None:
     assert (decision.stop, decision.save) == (True, True)
 
 
-def test_decisions_are_immutable_values_without_a_truth() -> None:
+def test_decisions_are_immutable_and_have_no_truth_value() -> None:
     decision = es.Stopper(es.Never()).step({})
     assert decision == es.Decision(0, False, False, "")
     assert str(decision) == "epoch 0: continue"
@@ -94,7 +94,7 @@ def test_decisions_are_immutable_values_without_a_truth() -> None:
         bool(decision)
 
 
-def test_best_is_the_best_there_was_even_where_min_delta_passes_it_over() -> None:
+def test_best_is_the_best_value_seen_even_where_min_delta_ignores_it() -> None:
     stopper = es.EarlyStopping("val_loss", patience=3, min_delta=0.5)
     for loss in (1.0, 0.9, 0.8):
         stopper.step({"val_loss": loss, "acc": 1 - loss})
@@ -151,7 +151,7 @@ def test_a_stopper_of_anything_but_rules_is_refused(arguments: Any, text: str) -
     assert str(caught.value).startswith(text)
 
 
-def test_repr_says_what_it_is_made_of() -> None:
+def test_repr_shows_the_rules() -> None:
     assert repr(es.Stopper(es.MaxEpochs(3))) == "Stopper(MaxEpochs(3))"
     assert repr(es.Stopper(es.Never(), es.Best("loss"), on_missing="skip")) == (
         "Stopper(Never(), save=Best('loss', mode='min'), on_missing='skip')"
@@ -169,6 +169,6 @@ def test_the_arguments_of_early_stopping_are_those_of_keras() -> None:
     assert es.EarlyStopping().stop == es.Patience("val_loss", 0)
 
 
-def test_a_setting_that_early_stopping_cannot_have_is_refused_in_its_name() -> None:
+def test_a_setting_that_early_stopping_does_not_allow_is_refused_in_its_name() -> None:
     with pytest.raises(es.RuleError, match=r"`EarlyStopping\(patience=...\)` must be a whole numb"):
         es.EarlyStopping("loss", patience=-1)

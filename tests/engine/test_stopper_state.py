@@ -95,7 +95,7 @@ def test_bad_states_are_refused_and_change_nothing(what: str) -> None:
     assert json.dumps(stopper.state_dict()) == before
 
 
-def test_a_state_from_before_a_rule_had_a_setting_is_one_of_the_default() -> None:
+def test_a_state_without_a_newer_setting_loads_as_its_default() -> None:
     stopper = es.EarlyStopping("val_loss", patience=3)
     state = saved()
     del state["stop"]["Patience"]["growth"]
@@ -132,7 +132,7 @@ def test_every_damaged_entry_of_a_state_is_a_state_error() -> None:
 @pytest.mark.parametrize(
     "clone", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))]
 )
-def test_a_copied_stopper_goes_its_own_way(clone: Any) -> None:
+def test_a_copied_stopper_is_independent(clone: Any) -> None:
     stopper = es.EarlyStopping("loss", patience=2)
     stopper.step({"loss": 1.0})
     other = clone(stopper)

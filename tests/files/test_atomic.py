@@ -42,13 +42,13 @@ def test_a_file_may_be_read_by_others_as_the_umask_says(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_folder_that_is_not_there_is_named_and_not_the_temporary_file(tmp_path: Path) -> None:
+def test_an_error_names_the_missing_folder_and_not_the_temporary_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
         write_whole(tmp_path / "nowhere" / "a", b"new")
     assert caught.value.filename == str(tmp_path / "nowhere")
 
 
-def test_syncing_a_folder_is_left_out_where_there_is_no_such_thing(
+def test_folders_are_not_synced_on_windows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "name", "nt")

@@ -38,7 +38,7 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     wait_for_space()
 
 
-def test_who_replaces_or_removes_a_file_does_not_wait_for_its_space(
+def test_replacing_or_removing_a_file_does_not_wait_for_its_space(
     tmp_path: Path, held_back: threading.Event
 ) -> None:
     before = handles()
@@ -85,7 +85,7 @@ def test_a_forked_process_keeps_no_file_that_was_replaced(
     assert (tmp_path / "a").read_bytes() == b"newer"
 
 
-def test_what_the_system_refuses_is_told_and_no_handle_is_left(tmp_path: Path) -> None:
+def test_an_error_of_the_system_is_raised_and_no_handle_is_left(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "folder").mkdir()
     wait_for_space()
@@ -115,7 +115,7 @@ def save_and_wait(path: Path) -> None:
 @pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="needs signals that come by themselves"
 )
-def test_the_handler_of_a_signal_may_save_wherever_it_comes(tmp_path: Path) -> None:
+def test_a_signal_handler_may_save_at_any_moment(tmp_path: Path) -> None:
     # In a process of its own: one that waits for itself can only be killed.
     script = """if True:
         import os, random, signal, sys, time
@@ -188,7 +188,7 @@ def test_a_finalizer_may_save_in_the_middle_of_a_save(
     assert handles() == before
 
 
-def test_space_is_freed_at_once_when_the_interpreter_goes(tmp_path: Path) -> None:
+def test_space_is_freed_at_once_when_the_interpreter_shuts_down(tmp_path: Path) -> None:
     # Python imports nothing by then, and clears its modules: what is used is kept.
     script = """if True:
         import builtins, os, sys
@@ -261,7 +261,7 @@ def test_a_thread_that_died_is_followed_by_another(
     assert closing() == []
 
 
-def test_many_files_to_be_closed_take_few_of_the_handles_a_process_may_have(
+def test_many_files_waiting_to_be_closed_take_few_handles(
     tmp_path: Path, held_back: threading.Event
 ) -> None:
     before = handles()
@@ -296,7 +296,7 @@ def test_threads_that_save_at_once_leave_no_handle_and_no_thread(tmp_path: Path)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_process_forked_by_the_handler_of_a_signal_keeps_no_file_that_is_to_be_closed(
+def test_a_process_forked_by_a_signal_handler_keeps_no_file_open(
     tmp_path: Path, held_back: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").touch()

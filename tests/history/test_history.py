@@ -27,7 +27,7 @@ def test_a_gap_is_not_a_logged_nan() -> None:
     assert math.isnan(third["loss"])
 
 
-def test_what_lies_beyond_a_run_s_end_is_ignored() -> None:
+def test_values_beyond_the_end_of_a_run_are_ignored() -> None:
     history = es.History({"loss": [[3, 2, 1], [3, 2, 1]]}, lengths=[3, 1])
     assert history.reported("loss").tolist() == [[True, True, True], [True, False, False]]
     assert [len(history.records(run)) for run in range(2)] == [3, 1]
@@ -47,9 +47,9 @@ def test_arrays_of_any_real_type_are_kept_as_they_are(dtype: str) -> None:
     array = np.array([[3, 1, 2]] * 30).astype(dtype)
     history = es.History({"loss": array})
     assert history.metrics["loss"] is array
-    lanes = es.replay(es.Never(), history, save=es.Best("loss"))
+    together = es.replay(es.Never(), history, save=es.Best("loss"))
     alone = es.replay(es.Never(), es.History({"loss": array[:1]}), save=es.Best("loss"))
-    assert lanes.saved_epoch[0] == alone.saved_epoch[0]
+    assert together.saved_epoch[0] == alone.saved_epoch[0]
 
 
 def test_memory_mapped_arrays_stay_on_disk(tmp_path: Any) -> None:
@@ -99,20 +99,20 @@ def test_gaps_of_pandas_nullable_columns_are_gaps() -> None:
         assert history.reported("loss").tolist() == [[True, False, True]]
 
 
-def test_a_frame_whose_names_repeat_or_that_is_yet_to_be_made_is_refused() -> None:
+def test_a_frame_with_repeated_names_or_not_yet_computed_is_refused() -> None:
     with pytest.raises(es.HistoryError, match="the names of metrics must differ"):
         es.History(pandas.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]))
     with pytest.raises(es.HistoryError, match=r"expected a mapping .*, got LazyFrame"):
         es.History(polars.LazyFrame({"a": [1.0]}))
 
 
-def test_a_null_of_polars_is_a_gap_and_no_nan() -> None:
+def test_a_null_of_polars_is_a_gap_and_not_a_nan() -> None:
     history = es.History(polars.DataFrame({"loss": [3.0, None, nan]}))
     assert history.reported("loss").tolist() == [[True, False, True]]
 
 
 @pytest.mark.parametrize("names", ["keys", "columns", "column_names"])
-def test_what_looks_like_a_frame_is_one_run(names: str) -> None:
+def test_anything_that_looks_like_a_frame_is_one_run(names: str) -> None:
     def column(self: Any, name: str) -> Any:
         return {"loss": np.array([2.0, 1.0])}[name]
 
@@ -242,7 +242,7 @@ BAD: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_history_is_refused(what: str) -> None:
+def test_anything_but_a_history_is_refused(what: str) -> None:
     make, text = BAD[what]
     with pytest.raises(es.HistoryError) as caught:
         make()

@@ -1,4 +1,4 @@
-"""Which direction is better: told from the name, or asked for."""
+"""Which direction is better: taken from the name, or given as the mode."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_higher_is_better(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*DOUBTFUL.split(), " ", "損失"])
-def test_a_name_that_leaves_a_doubt_asks_for_the_mode(name: str) -> None:
+def test_an_ambiguous_name_requires_a_mode(name: str) -> None:
     with pytest.raises(es.RuleError, match=r"cannot be told from its name: pass mode="):
         direction(name, "auto", "Best")
     assert direction(name, "min", "Best") == "min"

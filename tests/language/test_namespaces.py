@@ -38,7 +38,7 @@ def test_an_array_is_given_to_the_functions_of_its_own_library() -> None:
     assert ops.divide(Boxed(1.0, 3.0), 2.0).values == (0.5, 1.5)
 
 
-def test_what_no_other_library_claims_is_numpy_s() -> None:
+def test_values_that_no_other_library_claims_are_numpy_s() -> None:
     assert namespace_of(np.zeros(2)) is np
     assert namespace_of(np.float32(0)) is np
     assert namespace_of(object()) is np

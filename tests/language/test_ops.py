@@ -1,4 +1,4 @@
-"""Every operation: the same on numbers, on lanes, and written out."""
+"""Every operation: the same on numbers, on arrays, and in generated code."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.engine.scalar import compile_scalar
 from earlystop.engine.source import Names, define, expression, operand_text
 from earlystop.language import ops
 from earlystop.language.tape import Ref, Trace
 from earlystop.language.tracing import Traced, kind_of, operand_of
+from tests.support.random_rules import rules_with_a_dtype
 
 nan, inf = math.nan, math.inf
 VALUES = [0.0, -0.0, 1.0, -1.0, 2.5, 5e-324, 1e308, nan, inf, -inf]
@@ -57,14 +59,20 @@ def bits(value: Any) -> str:
     return "nan" if value != value else float(value).hex()
 
 
+def test_every_operation_of_the_library_is_in_the_table() -> None:
+    named = {name for name in ops.__all__ if isinstance(getattr(ops, name), ops.Operation)}
+    assert len(named) > 9
+    assert named <= set(OPERATIONS)
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_numbers_lanes_and_written_out_agree_to_the_last_bit(name: str) -> None:
+def test_numbers_arrays_and_generated_code_agree_to_the_last_bit(name: str) -> None:
     operation, cases = OPERATIONS[name]
     numbers = [bits(operation(*case)) for case in cases]
     columns = [np.array(column) for column in zip(*cases, strict=True)]
     with np.errstate(all="ignore"):
-        lanes = operation(*columns)
-    assert [bits(value) for value in np.broadcast_to(lanes, len(cases))] == numbers
+        arrays = operation(*columns)
+    assert [bits(value) for value in np.broadcast_to(arrays, len(cases))] == numbers
     trace, names = Trace(), Names()
     refs = [Ref(f"a{i}", kind_of(trace, x)) for i, x in enumerate(cases[0])]
     result = operation(*(Traced(trace, ref) for ref in refs))
@@ -101,10 +109,10 @@ def test_rounding_beyond_float32_is_infinite_without_a_warning() -> None:
     assert [ops.as_float32(value) for value in (1e39, -1e39, 1e-60)] == [inf, -inf, 0.0]
 
 
-@pytest.mark.parametrize("rule", [es.Patience("loss", 3), es.Best("loss")])
+@pytest.mark.parametrize("rule", rules_with_a_dtype())
 def test_a_comparison_in_float64_rounds_nothing(rule: es.Rule) -> None:
     called = [
-        " ".join(es.Stopper(each)._advance.__code__.co_names)
+        " ".join(compile_scalar((each, es.Never()), "raise").__code__.co_names)
         for each in (rule, rule.replace(dtype="float32"))
     ]
     assert ["float32" in names for names in called] == [False, True]
@@ -123,13 +131,13 @@ def test_the_lowest_of_a_window_with_a_nan_is_nan() -> None:
 
 
 def test_where_takes_windows_and_states() -> None:
-    lanes = np.array([True, False])
-    chosen = ops.where(lanes, (1.0, (2.0,)), (3.0, (4.0,)))
+    mask = np.array([True, False])
+    chosen = ops.where(mask, (1.0, (2.0,)), (3.0, (4.0,)))
     assert chosen[0].tolist() == [1.0, 3.0]
     assert chosen[1][0].tolist() == [2.0, 4.0]
 
 
-def test_an_operation_of_one_s_own_needs_no_name_in_numpy_to_run_on_many_runs() -> None:
+def test_a_user_s_operation_needs_no_name_in_numpy_to_run_on_many_runs() -> None:
     halved = ops.Operation(lambda value: value / 2)
 
     class Halved(es.Rule):

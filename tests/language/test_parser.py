@@ -31,7 +31,7 @@ def test_operators_bind_as_in_python(a: es.Rule, b: es.Rule, c: es.Rule) -> None
     assert parse_rule(f"(({a!r}) | ({b!r})) & ({c!r})") == (a | b) & c
 
 
-def test_a_rule_of_one_s_own_is_read() -> None:
+def test_a_user_s_rule_is_read() -> None:
     class Quiet(es.Rule):
         monitor: str
         levels: tuple[float, ...] = ()
@@ -99,14 +99,14 @@ def test_other_ways_to_write_a_rule(text: str, rule: es.Rule) -> None:
         ("Patience('loss', " + "9" * 5_000 + ")", ""),
     ],
 )
-def test_what_is_no_rule_is_one_clear_error(text: str, words: str) -> None:
+def test_text_that_is_not_a_rule_is_one_clear_error(text: str, words: str) -> None:
     with pytest.raises(es.RuleError) as error:
         parse_rule(text)
     assert words in str(error.value)
     assert len(str(error.value)) < 1_000
 
 
-def test_text_is_asked_for() -> None:
+def test_anything_but_text_is_refused() -> None:
     with pytest.raises(es.RuleTypeError, match="written as text"):
         parse_rule(es.Never())
 

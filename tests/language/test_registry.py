@@ -58,7 +58,7 @@ def test_a_field_that_would_hide_an_attribute_of_every_rule_is_refused(name: str
     assert "Mine" not in rule_names()
 
 
-def test_reserved_are_the_words_that_the_library_itself_uses_of_rules() -> None:
+def test_the_names_that_the_library_uses_on_rules_are_reserved() -> None:
     assert {"metrics", "children", "settings", "init", "step", "reason", "validate"} <= set(
         RESERVED
     )

@@ -165,14 +165,14 @@ def test_a_step_that_cannot_run_on_many_is_refused_when_the_stopper_is_made(what
     assert "`Mine." in str(caught.value)
 
 
-def test_a_metric_that_another_rule_named_is_not_named() -> None:
+def test_a_metric_named_by_another_rule_must_still_be_named() -> None:
     rule = rule_of(lambda self, s, m, e: (s, m["acc"] > 3))
     for both in (es.Threshold("acc", 9) | rule, rule | es.Threshold("acc", 9)):
         with pytest.raises(es.RuleError, match=r"`Mine.step` reads the metric 'acc', which is not"):
             es.Stopper(both)
 
 
-def test_an_optional_metric_may_be_asked_for() -> None:
+def test_a_step_may_ask_whether_a_metric_is_reported() -> None:
     def step(self: Any, state: Any, metrics: Any, epoch: Any) -> Any:
         extra = where(reported(metrics, ("aux",)), metrics["aux"], 0.0)
         return state, metrics["loss"] + extra > 3
@@ -194,7 +194,7 @@ def test_an_optional_metric_may_be_asked_for() -> None:
         assert without.epochs.tolist() == [3] * runs
 
 
-def test_any_metric_may_be_looked_at_without_naming_it() -> None:
+def test_a_step_may_look_at_all_metrics_without_naming_them() -> None:
     rule = rule_of(lambda self, s, m, e: (s, any_nonfinite(m)))
     for runs in (1, 30):
         history = es.History({"loss": [[1.0, 1.0, 1.0]] * runs, "acc": [[1.0, nan, 1.0]] * runs})
@@ -207,7 +207,7 @@ def test_a_named_metric_must_be_there_even_where_step_does_not_read_it() -> None
         stopper.step({"acc": 1.0})
 
 
-def test_what_lies_under_a_gap_reads_as_nan() -> None:
+def test_a_gap_reads_as_nan() -> None:
     def step(self: Any, state: Any, metrics: Any, epoch: Any) -> Any:
         reported(metrics, ("aux",))
         return state, metrics["aux"] > -1000
@@ -218,7 +218,7 @@ def test_what_lies_under_a_gap_reads_as_nan() -> None:
         assert es.replay(rule_of(step), history).epochs.tolist() == [3] * runs
 
 
-def test_what_lies_under_a_gap_is_not_read() -> None:
+def test_the_value_under_a_gap_is_never_read() -> None:
     wrapped = es.Smoothed(es.Threshold("loss", 0.5), "loss", window=2)
     losses = np.ma.MaskedArray([[1.0, 2.0, -99.0, 1.0]], mask=[[0, 0, 1, 0]])
     for runs in (1, 30):
@@ -320,7 +320,7 @@ def test_a_window_begun_with_whole_numbers_is_saved_and_loaded() -> None:
 
 
 @pytest.mark.parametrize("what", ALLOWED)
-def test_what_is_allowed_means_the_same_for_one_and_for_many(what: str) -> None:
+def test_what_a_step_may_do_means_the_same_for_one_run_and_for_many(what: str) -> None:
     step, state = ALLOWED[what]
     rule = rule_of(step, **state)
     losses = [[0.0, 1.0, 2.0, 3.0, nan, -1.0, math.inf, 0.5], [2.0] * 8] * 20

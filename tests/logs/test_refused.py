@@ -64,13 +64,13 @@ SMALL = es.logs.Limits(line=1000, document=10_000, file=10**6, record=1000, name
         ('{"loss": [' + "1" * 5000 + "]}", "digits"),
         ('{"epoch": 1}', "no metric"),
         (b"\x1f\x8b" + bytes(30), "gzip"),
-        (gzip.compress(b"epoch,loss\n0,0.5\n" * 99)[:-20], "gzip"),
+        (gzip.compress(b"epoch,loss\n0,0.5\n" * 99, mtime=0)[:-20], "gzip"),
         (event_file([(0.0, 1, "loss", 0.5)])[:-3], "cut off"),
         (event_file([]), "without a scalar"),
         (b"\x93NUMPY\x01\x00" + struct.pack("<H", 9) + b"{'descr':", "header of a NumPy array"),
     ],
 )
-def test_what_is_no_log_is_refused_by_what_it_is(data: str | bytes, words: str) -> None:
+def test_a_file_that_is_not_a_log_is_refused_with_what_it_is(data: str | bytes, words: str) -> None:
     assert words in refused(data)
 
 
@@ -92,7 +92,7 @@ def test_limits_bound_what_is_read(data: str | bytes, words: str) -> None:
     assert words in refused(data, limits=SMALL)
 
 
-def test_a_gzip_bomb_is_refused_by_its_proportion(tmp_path: Path) -> None:
+def test_a_gzip_bomb_is_refused_by_its_compression_ratio(tmp_path: Path) -> None:
     path = tmp_path / "log.csv.gz"
     with gzip.open(path, "wb", compresslevel=9) as file:
         file.write(b"epoch,loss\n0,1\n")
@@ -155,7 +155,7 @@ def test_errors_name_the_file_and_are_of_the_library(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "log.csv").write_text("epoch,loss\n0,1\n")
     with pytest.raises(es.LogError, match="regular file"):
@@ -166,7 +166,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "source", [None, 5, b"epoch", [], {}, [{}], ["a\0b"], [None], np.zeros(0), [{"a": "b"}]]
 )
-def test_what_cannot_be_a_source_is_refused(source: Any) -> None:
+def test_anything_that_cannot_be_a_source_is_refused(source: Any) -> None:
     with pytest.raises((es.LogError, FileNotFoundError)):
         es.read_history(source)
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_a_source_is_refused(source: Any) -> None:
         {"derived": {"x": "1 +"}},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises((es.HistoryError, es.MissingMetricError)):
         es.read_history(io.StringIO("epoch,loss\n0,1\n"), **options)
 
@@ -208,7 +208,7 @@ def test_damaged_logs_can_be_skipped_and_are_reported(tmp_path: Path) -> None:
         es.read_history(tmp_path / "c.json", on_error="skip")
 
 
-def test_of_an_event_file_that_is_cut_off_the_whole_records_can_be_read() -> None:
+def test_the_whole_records_of_a_truncated_event_file_can_be_read() -> None:
     data = event_file([(0.0, i, "loss", float(i)) for i in range(5)])[:-3]
     with pytest.warns(es.LogWarning, match="cut off"):
         history = es.read_history(io.BytesIO(data), on_error="skip")
@@ -216,7 +216,7 @@ def test_of_an_event_file_that_is_cut_off_the_whole_records_can_be_read() -> Non
 
 
 def samples() -> list[bytes]:
-    """A log of each kind."""
+    """A log of every format that one file may have."""
     epochs = range(12)
     table = "".join(f"{e},{1 / (e + 1)},{'' if e % 2 else 2.5}\n" for e in epochs)
     records = [{"epoch": e, "iter": e, "step": e, "loss": 1 / (e + 1)} for e in epochs]
@@ -238,6 +238,7 @@ def samples() -> list[bytes]:
         [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
         [{**record, "batches": []} for record in records],
         catboost,
+        {"epoch": 3, "training_loss": 0.5, "validation_loss": 0.75, "best_epoch": 2},
     ]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     chart = "Step,a - loss,a - loss__MIN\n" + "".join(f"{e},{e},{e}\n" for e in epochs)
@@ -245,6 +246,7 @@ def samples() -> list[bytes]:
         f"epoch,loss,val_loss\n{table}".encode(),
         f"epoch;loss;val_loss\r\n{table}".replace(",", ";").encode("utf-16"),
         lines.encode(),
+        "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
         gzip.compress(lines.encode()),
         chart.encode(),
         "".join(f"{1600000000000 + e} 0.{e} {e}\n" for e in epochs).encode(),
@@ -257,9 +259,20 @@ def samples() -> list[bytes]:
     ]
 
 
+def test_the_samples_cover_every_format() -> None:
+    read = set()
+    for data in samples():
+        text = data.startswith(b"epoch 0: ")
+        pattern = r"loss=(?P<loss>\S+)" if text else None
+        report = es.read_history(io.BytesIO(data), pattern=pattern).report
+        assert report is not None
+        read |= {file.format for file in report.files}
+    assert read == {format.name for format in es.logs.formats()} - {"refused"}
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.filterwarnings("ignore::earlystop.LogWarning")
-def test_damaged_logs_are_read_or_refused_and_nothing_else(seed: int) -> None:
+def test_damaged_logs_are_read_or_refused_with_a_documented_error(seed: int) -> None:
     dice, logs = random.Random(seed), samples()
     names = [format.name for format in es.logs.formats()]
     for _ in range(50):

@@ -43,7 +43,7 @@ def test_a_mean_is_the_exact_sum_divided_and_rounded_once(
         st.tuples(st.integers(0, 8), st.integers(0, 8), AMOUNTS, st.booleans()), max_size=30
     )
 )
-def test_ranges_add_to_every_sum_in_them(data: list[Any]) -> None:
+def test_a_range_adds_its_value_to_every_sum_within_it(data: list[Any]) -> None:
     ranges = [(min(a, b), max(a, b), value) for a, b, value, _ in data]
     parts, other = [ExactSums(8), ExactSums(8)], ExactSums(8)
     for part, chosen in zip(parts, (False, True), strict=True):
@@ -56,7 +56,7 @@ def test_ranges_add_to_every_sum_in_them(data: list[Any]) -> None:
         other.merge(part, backwards)
     counts = np.full(8, 30)
     found = other.means(counts)[::-1].tolist()
-    wanted = [[v for begin, end, v in ranges if begin <= place < end] for place in range(8)]
+    wanted = [[v for begin, end, v in ranges if begin <= index < end] for index in range(8)]
     assert found == [mean(values, 30) for values in wanted]
     if ranges:
         begin, end, _ = map(np.array, zip(*ranges, strict=True))

@@ -15,7 +15,7 @@ from tests.support.random_rules import random_history
 from tests.support.strategies import histories, rules
 
 
-def test_a_stopper_brings_its_two_rules_and_is_not_touched() -> None:
+def test_a_stopper_is_replayed_by_its_rules_and_stays_unchanged() -> None:
     stopper = es.EarlyStopping("val_loss", patience=1)
     stopper.step({"val_loss": 0.001})
     history = es.History({"val_loss": [[3.0, 2.0, 2.5], [3.0, 2.0, 1.0]]})
@@ -31,7 +31,7 @@ def test_a_stopper_brings_its_two_rules_and_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize("runs", [1, 40])
-def test_arrays_have_one_entry_a_run_and_their_types(runs: int) -> None:
+def test_arrays_have_one_entry_per_run_and_documented_types(runs: int) -> None:
     history = es.History({"loss": [[3.0, 2.0, 4.0]] * runs})
     result = es.replay(es.Patience("loss", 1), history)
     for array, dtype in ((result.epochs, "int64"), (result.stopped, "bool")):
@@ -42,7 +42,7 @@ def test_arrays_have_one_entry_a_run_and_their_types(runs: int) -> None:
     assert len(result) == runs
 
 
-def test_decisions_are_the_very_ones_of_stepping() -> None:
+def test_decisions_are_exactly_those_of_stepping() -> None:
     history = random_history(np.random.default_rng(1), runs=30, epochs=20)
     stopper = es.Stopper(
         es.Patience("loss", 3) | es.NonFinite("val_loss"), save=es.Best("loss"), on_missing="skip"
@@ -131,7 +131,7 @@ def test_best_and_regret_are_those_of_a_sweep(
         assert mean == pytest.approx(table.mean_regret[0], rel=1e-12)
 
 
-def test_without_a_best_there_is_nothing_to_regret() -> None:
+def test_without_a_best_rule_regret_is_refused() -> None:
     result = es.replay(es.MaxEpochs(2), es.History({"loss": [[3.0, 2.0, 1.0]]}), save=es.Every(2))
     for ask in (lambda: result.best, lambda: result.regret, lambda: result.whole_log):
         with pytest.raises(es.RuleError, match=r"save=Best\('val_loss'\)"):

@@ -57,7 +57,9 @@ def forget_compiled_steps() -> None:
 @pytest.mark.usefixtures("longer_waits")
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_change_of_it_changes_stepping_replay_and_sweep_alike(rule: es.Rule, seed: int) -> None:
+def test_a_change_of_required_wait_changes_stepping_replay_and_sweep_alike(
+    rule: es.Rule, seed: int
+) -> None:
     history = random_history(np.random.default_rng(seed), runs=60, epochs=25)
     wanted = epochs_by_stepping(rule, history)
     assert es.replay(rule, history).epochs.tolist() == wanted
@@ -71,7 +73,7 @@ def test_a_change_of_it_changes_stepping_replay_and_sweep_alike(rule: es.Rule, s
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_the_change_of_these_tests_makes_a_difference(
+def test_the_longer_waits_of_these_tests_change_decisions(
     rule: es.Rule, request: pytest.FixtureRequest
 ) -> None:
     history = random_history(np.random.default_rng(0), runs=60, epochs=25)
@@ -80,7 +82,7 @@ def test_the_change_of_these_tests_makes_a_difference(
     assert epochs_by_stepping(rule, history) != before
 
 
-def test_it_is_at_least_one_check_and_grows_with_the_last_improvement() -> None:
+def test_the_required_wait_is_at_least_one_check_and_grows_with_the_last_improvement() -> None:
     rule = es.Patience("loss", patience=0, growth=0.5)
     assert [rule.required_wait(epoch) for epoch in (-1, 0, 2, 3, 10)] == [1, 1, 1, 1.5, 5.0]
     assert es.Patience("loss", patience=4).required_wait(100) == 4

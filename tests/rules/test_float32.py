@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.support.random_rules import rules_with_a_dtype
 
 nan, inf = math.nan, math.inf
 # Steps that float32 sees (0.1), that only float64 sees (1e-9), and that are on the border.
@@ -146,8 +147,8 @@ def test_a_sweep_compares_its_best_epochs_plainly(setting: dict[str, Any]) -> No
         es.sweep(es.Patience("loss"), history, patience=[1], save=es.Best("loss", **setting))
 
 
-@pytest.mark.parametrize("rule", [es.Patience("loss", 3), es.Best("loss")])
-def test_a_state_from_before_there_was_a_dtype_loads(rule: es.Rule) -> None:
+@pytest.mark.parametrize("rule", rules_with_a_dtype())
+def test_a_state_saved_without_a_dtype_loads(rule: es.Rule) -> None:
     stopper = es.Stopper(es.Never(), rule)
     state = stopper.state_dict()
     ((name, settings),) = state["save"].items()

@@ -125,7 +125,7 @@ PATIENCE = {
 
 
 @pytest.mark.parametrize("behaviour", PATIENCE)
-def test_patience(behaviour: str) -> None:
+def test_patience_fires_at_these_epochs(behaviour: str) -> None:
     rule, values, expected = PATIENCE[behaviour]
     assert fires(rule, values) == expected
 

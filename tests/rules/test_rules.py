@@ -10,7 +10,9 @@ import pytest
 import earlystop as es
 from earlystop.replaying.decide import decide
 from earlystop.replaying.tuning import Tuning
+from earlystop.sweeping.grid import walk
 from tests.rules.firing import fires, firing
+from tests.support.random_rules import library_rules
 
 nan, inf = math.nan, math.inf
 
@@ -103,7 +105,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("behaviour", RULES)
-def test_rule(behaviour: str) -> None:
+def test_the_rule_fires_at_these_epochs(behaviour: str) -> None:
     rule, values, expected = RULES[behaviour]
     assert fires(rule, values) == expected
 
@@ -211,7 +213,7 @@ PRECHELT: dict[str, tuple[es.Rule, dict[str, list[Any]], list[int]]] = {
 
 
 @pytest.mark.parametrize("behaviour", PRECHELT)
-def test_prechelt(behaviour: str) -> None:
+def test_the_rule_of_prechelt_fires_at_these_epochs(behaviour: str) -> None:
     rule, columns, expected = PRECHELT[behaviour]
     assert firing(rule, columns) == expected
 
@@ -302,10 +304,30 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         "loss has got worse over 1 strip of 1 epochs in a row",
     ),
     "diverged": (es.Diverged("loss", 2), [{"loss": 3.0}], "loss is 3, worse than 2"),
+    "generalization loss": (
+        es.GeneralizationLoss("loss", alpha=50),
+        [{"loss": 2.0}, {"loss": 3.0}, {"loss": 4.0}],  # 3 is 50 % worse, no more
+        "loss is 100 % worse than its best, 2; the limit is 50 %",
+    ),
+    "plateau": (
+        es.Plateau("loss", window=2, std=0.5),
+        [{"loss": 1.0}, {"loss": 3.0}, {"loss": 3.0}],
+        "the last 2 values of loss have a standard deviation of 0, at most 0.5",
+    ),
+    "time limit": (
+        es.TimeLimit(60),
+        [{"elapsed_seconds": 30.0}, {"elapsed_seconds": 61.0}],
+        "61 s have passed, the limit is 60 s",
+    ),
     "every": (es.Every(2), [{}, {}], "2 epochs are a multiple of 2"),
     "always": (es.Always(), [{}], "Always() fires"),
     "best": (es.Best("loss"), [{"loss": 1.0}], "loss reached a new best, 1"),
 }
+
+
+def test_every_rule_that_can_fire_has_an_example_of_its_reason() -> None:
+    shown = {type(part) for rule, _, _ in REASONS.values() for part in walk(rule)}
+    assert shown == set(library_rules()) - {es.Never}
 
 
 @pytest.mark.parametrize("what", REASONS)
@@ -317,7 +339,7 @@ def test_reasons_carry_the_numbers(what: str) -> None:
     assert decisions[-1].reason == reason == stopper.reason
 
 
-def test_one_run_and_many_add_a_window_up_in_one_order() -> None:
+def test_one_run_and_many_sum_a_window_in_the_same_order() -> None:
     # Python's sum compensates since 3.12 and NumPy's adds by pairs: both would differ from this.
     values, window = [0.1] * 30, 10
     total = 0.0
@@ -327,9 +349,9 @@ def test_one_run_and_many_add_a_window_up_in_one_order() -> None:
     rule = es.Warmup(es.Smoothed(es.Threshold("loss", total / window), "loss", window=window), 0)
     history = es.History({"loss": [values] * 2})
     stopper = es.Stopper(es.Warmup(rule, 5) & es.MaxEpochs(window + 5))
-    lanes = decide(stopper.stop, stopper.save, history, tuning=Tuning(few_runs=0))
-    assert lanes[0].tolist() == [window + 5] * 2
-    assert lanes[1].all()
+    together = decide(stopper.stop, stopper.save, history, tuning=Tuning(few_runs=0))
+    assert together[0].tolist() == [window + 5] * 2
+    assert together[1].all()
     assert len(es.replay(stopper, history).decisions(0)) == window + 5
 
 

@@ -74,8 +74,8 @@ def _repeated(random: random.Random, data: bytes, others: Sequence[bytes]) -> by
 def _spliced(random: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
     other = random.choice(others)
     start, end = _span(random, other)
-    place = random.randint(0, len(data))
-    return data[:place] + other[start : min(end, start + 50_000)] + data[place:]
+    index = random.randint(0, len(data))
+    return data[:index] + other[start : min(end, start + 50_000)] + data[index:]
 
 
 def _crossed(random: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:

@@ -53,6 +53,15 @@ def library_rules() -> list[type[es.Rule]]:
     ]
 
 
+def rules_with_a_dtype() -> list[es.Rule]:
+    """A rule of each class of the library that may compare in float32."""
+    return [
+        cls.from_settings({"monitor": "loss"})
+        for cls in library_rules()
+        if "dtype" in field_annotations(cls)
+    ]
+
+
 def random_rule(chance: random.Random, depth: int = 2) -> es.Rule:
     """Any rule, with parts nested at most `depth` deep."""
     classes = [cls for cls in library_rules() if depth > 0 or not has_children(cls)]

@@ -1,5 +1,6 @@
 """What the tests of sweeps share: sweeps by the fast ways, and what they should give."""
 
+import inspect
 import itertools
 from typing import Any
 
@@ -11,21 +12,24 @@ from earlystop.sweeping.sweep import run_sweep
 
 SMALL = Tuning(few_steps=0)  # few runs are stepped one by one otherwise
 
+_ARGUMENTS = {
+    name
+    for name, parameter in inspect.signature(es.sweep).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+}
+
 
 def sweep(rule: es.Rule, history: Any, /, tuning: Tuning = SMALL, **options: Any) -> es.Sweep:
     """`es.sweep`, with the fast ways even for few runs."""
-    arguments = {name: options.pop(name) for name in ARGUMENTS if name in options}
+    arguments = {name: options.pop(name) for name in _ARGUMENTS if name in options}
     return run_sweep(rule, history, options, tuning=tuning, **arguments)
 
 
-ARGUMENTS = ("save", "on_missing", "workers", "progress")
-
-
-def expected(rule: es.Rule, judge: es.Best, history: es.History) -> tuple[Any, ...]:
+def expected(rule: es.Rule, save: es.Best, history: es.History) -> tuple[Any, ...]:
     """What replaying one setting gives, and the regret worked out run by run."""
-    result = es.replay(rule, history, save=judge)
-    log = es.replay(es.Never(), history, save=judge)
-    values = history.metrics[judge.monitor]
+    result = es.replay(rule, history, save=save)
+    log = es.replay(es.Never(), history, save=save)
+    values = history.metrics[save.monitor]
     best = [float(values[run, e]) if e >= 0 else np.nan for run, e in enumerate(result.saved_epoch)]
     regret = []
     for run, epoch in enumerate(log.saved_epoch):
@@ -35,20 +39,18 @@ def expected(rule: es.Rule, judge: es.Best, history: es.History) -> tuple[Any, .
             regret.append(np.inf)
         else:
             of_log = float(values[run, epoch])
-            worse = best[run] - of_log if judge.mode == "min" else of_log - best[run]
+            worse = best[run] - of_log if save.mode == "min" else of_log - best[run]
             regret.append(0.0 if best[run] == of_log else float(worse))
     return result.epochs, result.stopped, result.saved_epoch, np.array(best), np.array(regret)
 
 
-def check(table: es.Sweep, made: list[es.Rule], judges: list[es.Best], history: es.History) -> None:
+def check(table: es.Sweep, made: list[es.Rule], saves: list[es.Best], history: es.History) -> None:
     assert len(table) == len(made)
-    for place, (rule, judge) in enumerate(zip(made, judges, strict=True)):
+    for row, (rule, save) in enumerate(zip(made, saves, strict=True)):
         arrays = (table.epochs, table.stopped, table.best_epoch, table.best, table.regret)
-        wanted = expected(rule, judge, history)
+        wanted = expected(rule, save, history)
         for array, want in zip(arrays, wanted, strict=True):
-            np.testing.assert_array_equal(
-                array[place], want.astype(array.dtype), err_msg=repr(rule)
-            )
+            np.testing.assert_array_equal(array[row], want.astype(array.dtype), err_msg=repr(rule))
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(table.mean_epochs, table.epochs.mean(axis=1))
     assert all(table.regret[~np.isnan(table.regret)] >= 0)
@@ -101,9 +103,9 @@ def arrays_of(table: es.Sweep) -> list[Any]:
     return [table.epochs, table.stopped, table.best_epoch, table.best, table.regret, *summaries]
 
 
-def cut(history: es.History, places: list[int]) -> list[es.History]:
+def cut(history: es.History, cuts: list[int]) -> list[es.History]:
     """The same runs as several histories."""
-    ends = itertools.pairwise([0, *places, len(history)])
+    ends = itertools.pairwise([0, *cuts, len(history)])
     parts = [history[begin:end] for begin, end in ends]
     return [es.History(masked(part), part.lengths) for part in parts]  # without names
 

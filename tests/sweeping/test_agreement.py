@@ -20,7 +20,7 @@ from tests.sweeping.swept import GRIDS, arrays_of, check, sweep
 
 @pytest.mark.parametrize("what", GRIDS)
 @given(data=st.data())
-def test_every_setting_does_what_replaying_it_does(what: str, data: Any) -> None:
+def test_every_setting_gives_what_replaying_it_gives(what: str, data: Any) -> None:
     rule, grid = GRIDS[what]
     history = data.draw(histories())
     table = sweep(rule, history, **grid)
@@ -45,14 +45,14 @@ def test_few_runs_are_stepped_to_the_same_numbers(what: str, history: es.History
     history=histories(),
     mode=st.sampled_from(["min", "max"]),
 )
-def test_patience_beside_any_rule_and_any_judge(
+def test_patience_beside_any_rule_gives_what_replaying_gives(
     rule: es.Rule, patience: list[int], history: es.History, mode: Any
 ) -> None:
-    judge = es.Best("val_loss", mode=mode)
+    best = es.Best("val_loss", mode=mode)
     both = es.AnyOf(es.Patience("loss", min_delta=0.1), rule)
-    table = sweep(both, history, save=judge, **{"0.patience": patience})
+    table = sweep(both, history, save=best, **{"0.patience": patience})
     made = [es.AnyOf(es.Patience("loss", p, min_delta=0.1), rule) for p in patience]
-    check(table, made, [judge] * len(made), history)
+    check(table, made, [best] * len(made), history)
 
 
 @pytest.mark.parametrize("what", GRIDS)

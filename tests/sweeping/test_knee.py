@@ -29,15 +29,15 @@ def test_the_knee_lies_below_the_line_from_the_cheapest_to_the_least_regret(
     assert high > 0
     assert wide > 0
 
-    def below(place: int) -> float:
-        used = (epochs[place] - cheapest[0]) / wide
-        given_up = (regret[place] - least[1]) / high
+    def below(row: int) -> float:
+        used = (epochs[row] - cheapest[0]) / wide
+        given_up = (regret[row] - least[1]) / high
         return float(1 - used - given_up)
 
     with np.errstate(over="ignore"):
         found = below(table.knee)
         assert found > 0
-        assert found == max(below(place) for place in np.flatnonzero(finite).tolist())
+        assert found == max(below(row) for row in np.flatnonzero(finite).tolist())
 
 
 def test_the_knee_of_a_bend_is_its_corner() -> None:
@@ -50,6 +50,6 @@ def test_the_knee_of_a_bend_is_its_corner() -> None:
 
 
 @pytest.mark.parametrize("curve", [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0], [np.nan, np.nan]])
-def test_there_is_no_knee_where_settings_do_not_differ(curve: list[float]) -> None:
+def test_settings_that_do_not_differ_have_no_knee(curve: list[float]) -> None:
     table = sweep(es.Patience("loss"), es.History({"loss": curve}), patience=range(1, 5))
     assert table.knee is None

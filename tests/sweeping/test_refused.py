@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "`sweep`: MaxEpochs(1) does not say which metric is to be best: pass save=Best('val_loss')",
     ),
-    "a judge with a min_delta": (
+    "a best rule with a min_delta": (
         lambda h: sweep(es.MaxEpochs(3), h, n=[1], save=es.Best("loss", min_delta=0.1)),
         TypeError,
         "`sweep(save=...)` must be a Best without min_delta",

@@ -65,7 +65,7 @@ def test_settings_come_in_the_order_of_the_product() -> None:
     )
 
 
-def test_summaries_say_what_the_arrays_say() -> None:
+def test_summaries_agree_with_the_arrays() -> None:
     history = random_history(np.random.default_rng(3), runs=50, epochs=40)
     table = sweep(es.Patience("loss"), history, patience=range(1, 12))
     saved = 1 - table.epochs.sum(axis=1) / history.lengths.sum()
@@ -84,7 +84,7 @@ def test_summaries_say_what_the_arrays_say() -> None:
     assert columns["mean_epochs"] == table.mean_epochs.tolist()
 
 
-def test_arrays_have_the_shape_and_types_they_should() -> None:
+def test_arrays_have_the_documented_shapes_and_types() -> None:
     history = es.History({"loss": [[3.0, 2.0], [1.0, 2.0], [2.0, 2.0]]})
     table = sweep(es.Patience("loss"), history, patience=[1, 2])
     for name, dtype in (

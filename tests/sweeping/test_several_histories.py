@@ -46,7 +46,7 @@ def test_several_histories_and_workers_give_the_numbers_of_one(
         assert table.lengths.tolist() == history.lengths.tolist()
 
 
-def test_of_an_iterator_means_are_all_there_is_if_keeping_more_would_be_much() -> None:
+def test_a_large_sweep_of_an_iterator_keeps_means_alone() -> None:
     history = random_history(np.random.default_rng(1), runs=60, epochs=25)
     keeping_nothing = Tuning(kept_bytes=0, few_steps=0)
     whole = sweep(es.Patience("loss"), history, patience=range(1, 9))
@@ -79,7 +79,7 @@ def test_histories_that_change_between_two_readings_are_an_error() -> None:
             table.quantile_regret(0.5)
 
 
-def test_names_of_several_histories_are_kept_and_the_others_are_numbered() -> None:
+def test_given_names_of_several_histories_are_kept_and_missing_ones_numbered() -> None:
     one = es.History({"loss": [[1.0], [2.0]]}, names=["a", "b"])
     two = es.History({"loss": [[1.0], [2.0]]})
     assert sweep(es.Patience("loss"), [one, two], patience=[1]).names == (

@@ -25,7 +25,7 @@ def test_one_run_with_gaps_changes_nothing_for_the_others() -> None:
         es.replay(es.Patience("loss", 50), history[8:], on_missing="raise")
 
 
-def test_runs_longer_than_small_integers_reach_are_swept() -> None:
+def test_runs_with_more_epochs_than_small_integers_hold_are_swept() -> None:
     losses = np.ones((30, 40_000))
     losses[:, [0, 10, 39_000]] = [9.0, 8.0, 0.5]
     history = es.History({"loss": losses})
@@ -34,21 +34,21 @@ def test_runs_longer_than_small_integers_reach_are_swept() -> None:
     assert table.best_epoch[:, 3].tolist() == [1, 1, 39_000]
 
 
-def test_many_runs_that_stop_alike_are_added_up_exactly() -> None:
+def test_many_runs_that_stop_alike_are_summed_exactly() -> None:
     losses = np.tile([1.5, 1.1, 1.2, 0.3], (70_000, 1))
     table = sweep(es.Patience("loss"), es.History({"loss": losses}), patience=[1, 2])
     assert table.mean_regret.tolist() == [1.1 - 0.3, 0.0]
     assert table.mean_epochs.tolist() == [3, 4]
 
 
-def test_other_types_of_numbers_count_as_what_they_are_in_float64() -> None:
+def test_other_types_of_numbers_are_compared_as_float64() -> None:
     losses = np.array([[1.5, 1.1, 1.2, 0.3]] * 30, dtype=np.float32)
     for rule in (es.Patience("loss"), es.Patience("loss") & es.Always()):
         table = sweep(rule, es.History({"loss": losses}), patience=[1])
         assert table.regret[0, 0] == float(losses[0, 1]) - float(losses[0, 3])
 
 
-def test_what_is_best_is_said_by_a_metric_with_a_direction_and_never_by_the_clock() -> None:
+def test_the_default_best_is_a_metric_with_a_direction_and_never_the_elapsed_time() -> None:
     history = es.History({"a": [[1.0, 2.0]], "loss": [[3.0, 2.0]], "elapsed_seconds": [[1.0, 2.0]]})
     for rule in (
         es.Plateau("a", 2, 0.1) | es.Patience("loss"),
@@ -58,7 +58,7 @@ def test_what_is_best_is_said_by_a_metric_with_a_direction_and_never_by_the_cloc
         assert sweep(rule, history, patience=[1]).best.tolist() == [[2.0]]
 
 
-def test_quantiles_are_those_of_numpy_and_of_nothing_else() -> None:
+def test_quantiles_are_those_of_numpy_and_invalid_ones_are_refused() -> None:
     history = es.History({"loss": np.random.default_rng(1).random((37, 20))})
     table = sweep(es.Patience("loss"), history, patience=[1, 3])
     for q in (0, 0.1, 1 / 3, 0.5, 0.77, 1):
@@ -93,7 +93,7 @@ class Crowded(es.Rule):
         return state, epoch >= self.workers
 
 
-def test_a_field_called_as_an_argument_is_an_axis_with_a_dot_before_it() -> None:
+def test_a_field_named_like_an_argument_is_swept_with_a_leading_dot() -> None:
     history = es.History({"loss": [[3.0, 2.0, 1.0]]})
     table = sweep(Crowded(), history, save=es.Best("loss"), **{".workers": [0, 1, 9]})
     assert table.epochs[:, 0].tolist() == [1, 2, 3]
@@ -107,13 +107,13 @@ class Late(es.Patience):
         return after, fires & (epoch >= 6)
 
 
-def test_a_subclass_of_patience_is_asked_itself() -> None:
+def test_a_subclass_of_patience_decides_by_its_own_step() -> None:
     history = es.History({"loss": [[4.0, 3.0, 3.5, 3.6, 3.7, 3.8, 3.9, 2.0, 5.0]] * 2})
     for rule in (Late("loss"), Late("loss") | es.MaxEpochs(99)):
         assert sweep(rule, history, patience=[1, 2]).epochs.tolist() == [[7, 7]] * 2
 
 
-def test_quantiles_stand_infinite_regrets() -> None:
+def test_quantiles_handle_infinite_regrets() -> None:
     losses = [[1.0, -np.inf], [1.0, 2.0], [5.0, 6.0], [3.0, 4.0], [2.0, -np.inf]]
     table = sweep(es.MaxEpochs(1), es.History({"loss": losses}), n=[1], save=es.Best("loss"))
     assert table.regret.tolist() == [[np.inf, 0.0, 0.0, 0.0, np.inf]]
@@ -128,7 +128,7 @@ def test_runs_without_epochs_are_swept() -> None:
     assert (table.best_epoch == -1).all()
 
 
-def test_numbers_as_large_as_they_come_are_only_never_reached() -> None:
+def test_the_largest_settings_are_simply_never_reached() -> None:
     history = es.History({"loss": [[1.0, 2.0, 3.0]] * 30})
     table = sweep(es.Patience("loss"), history, patience=[2**63 - 1, 1])
     assert table.epochs[:, 0].tolist() == [3, 2]

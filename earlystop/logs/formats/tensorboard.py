@@ -224,9 +224,6 @@ def _recognise(log: Source) -> bool:
     return len(head) >= 12 and masked_crc(head[:8]) == struct.unpack("<I", head[8:12])[0]
 
 
-FORMAT = LogFormat("tensorboard", _recognise, _read)
-
-
 def _event_files(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if ".tfevents." in path.name]
 

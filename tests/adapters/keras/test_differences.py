@@ -46,7 +46,7 @@ def test_differs_creeping_below_a_baseline_ends_the_run() -> None:
     assert drive(EarlyStopping("m", **arguments), curve)[0] == 0
 
 
-def test_differs_a_missing_metric_is_an_error_that_lists_those_there_are(tmp_path: Path) -> None:
+def test_differs_a_missing_metric_is_an_error_that_lists_the_logged_ones(tmp_path: Path) -> None:
     for callback in (
         EarlyStopping("val_los", mode="min"),
         EarlyStopping(stop=es.Patience("val_los", 3, mode="min")),
@@ -71,7 +71,7 @@ def test_differs_a_missing_metric_is_an_error_that_lists_those_there_are(tmp_pat
               [np.ones(2)])  # fmt: skip
 
 
-def test_differs_unknown_modes_and_senseless_numbers_are_errors(tmp_path: Path) -> None:
+def test_differs_unknown_modes_and_invalid_numbers_are_errors(tmp_path: Path) -> None:
     for call, text in (
         (lambda: EarlyStopping(mode="lowest"), r"`EarlyStopping\(mode=...\)` must be \"auto\""),
         (lambda: EarlyStopping(patience=-1), r"`EarlyStopping\(patience=...\)` must be a whole"),
@@ -97,7 +97,7 @@ def test_differs_unknown_modes_and_senseless_numbers_are_errors(tmp_path: Path) 
             call()
 
 
-def test_differs_a_metric_that_keras_cannot_tell_goes_by_its_name() -> None:
+def test_differs_a_metric_unknown_to_keras_takes_its_direction_from_its_name() -> None:
     with pytest.raises(ValueError, match="isn't able to"):
         drive(KerasEarlyStopping("val_out1_loss"), [1.0], "val_out1_loss")
     assert drive(EarlyStopping("val_out1_loss"), [1.0, 2.0], "val_out1_loss")[0] == 1

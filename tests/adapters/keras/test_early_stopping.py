@@ -82,7 +82,7 @@ class Compiled(keras.src.trainers.compile_utils.MetricsList):
         ("score", keras.metrics.R2Score(name="score")),
     ],
 )
-def test_a_compiled_metric_says_its_direction(monitor: str, metric: Any) -> None:
+def test_a_compiled_metric_knows_its_direction(monitor: str, metric: Any) -> None:
     results = []
     for kind in (EarlyStopping, KerasEarlyStopping):
         model = Model()
@@ -117,7 +117,7 @@ def test_any_rule_stops_and_any_rule_saves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("checkpoint_first", [True, False])
-def test_a_stopper_that_is_shared_decides_once_for_both(
+def test_a_shared_stopper_decides_once_for_both_callbacks(
     checkpoint_first: bool, tmp_path: Path
 ) -> None:
     stopper = es.Stopper(es.Patience("m", 2, mode="min"), save=es.Best("m", mode="min"))

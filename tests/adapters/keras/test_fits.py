@@ -38,7 +38,7 @@ def generated() -> Iterator[Any]:
     ids=["plain", "jit_compile", "steps_per_execution", "validation_freq", "generator"],
 )
 @pytest.mark.filterwarnings("ignore:.*metric.*val_loss", "ignore:Can save best model only")
-def test_in_a_real_fit_all_is_as_with_keras_s_own(
+def test_in_a_real_fit_they_do_what_the_callbacks_of_keras_do(
     compiling: Any, fitting: Any, tmp_path: Path
 ) -> None:
     if keras.backend.backend() == "torch":  # needs a compiler of C++ for one, refuses the other
@@ -88,7 +88,7 @@ def test_several_outputs_have_a_loss_each(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.keras"))) == 1
 
 
-def test_callbacks_are_used_again_as_keras_s_are(tmp_path: Path) -> None:
+def test_callbacks_can_be_reused_like_those_of_keras(tmp_path: Path) -> None:
     results = []
     for name, early, checkpoint in (
         ("ours", EarlyStopping, ModelCheckpoint),

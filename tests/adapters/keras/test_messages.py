@@ -15,7 +15,7 @@ KerasModelCheckpoint = keras.callbacks.ModelCheckpoint
 
 
 @pytest.mark.parametrize("best_only", [True, False])
-def test_it_says_what_keras_says_and_why(best_only: bool, tmp_path: Path) -> None:
+def test_messages_are_those_of_keras_with_the_reason_added(best_only: bool, tmp_path: Path) -> None:
     curve = [0.684, 0.575, 0.6, 0.49886, 0.5, 0.51, 0.52]
     texts = []
     for early, checkpoint in (
@@ -31,13 +31,15 @@ def test_it_says_what_keras_says_and_why(best_only: bool, tmp_path: Path) -> Non
     assert texts[0].replace(why, "") == texts[1]
 
 
-def test_values_are_printed_in_digits_that_tell_them_apart(tmp_path: Path) -> None:
+def test_values_are_printed_with_enough_digits_to_differ(tmp_path: Path) -> None:
     with printed() as output:
         drive(ModelCheckpoint(tmp_path / "m.keras", "m", 1, True, mode="min"), [0.37, 0.369999])
     assert "m improved from 0.37 to 0.369999, saving" in output.getvalue()
 
 
-def test_where_keras_logs_instead_of_printing_so_do_these(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_are_logged_where_keras_logs_instead_of_printing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     keras.config.disable_interactive_logging()
     try:
         with caplog.at_level("INFO", logger="absl"), printed() as output:

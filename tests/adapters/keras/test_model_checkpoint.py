@@ -102,13 +102,13 @@ def test_the_best_few_are_kept(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.glob("*.keras")} == {"06-1.0.keras", "08-0.5.keras"}
 
 
-def test_accuracy_goes_by_its_old_name_and_the_new_one(tmp_path: Path) -> None:
-    for logged, asked in (("val_accuracy", "val_acc"), ("val_acc", "val_accuracy")):
-        path = tmp_path / f"{{epoch:02d}}-{{{asked}:.4f}}.keras"
-        callback = ModelCheckpoint(path, asked, save_best_only=True)
+def test_accuracy_is_found_by_its_old_and_its_new_name(tmp_path: Path) -> None:
+    for logged, monitor in (("val_accuracy", "val_acc"), ("val_acc", "val_accuracy")):
+        path = tmp_path / f"{{epoch:02d}}-{{{monitor}:.4f}}.keras"
+        callback = ModelCheckpoint(path, monitor, save_best_only=True)
         drive(callback, [0.5, 0.75], logged)
         assert (tmp_path / "02-0.7500.keras").exists()
-        assert drive(EarlyStopping(asked, patience=2), [0.5, 0.6, 0.5, 0.5], logged)[0] == 3
+        assert drive(EarlyStopping(monitor, patience=2), [0.5, 0.6, 0.5, 0.5], logged)[0] == 3
 
 
 def test_the_old_ending_of_the_tutorials_works(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_names_from_templates_stay_in_the_folder(tmp_path: Path) -> None:
     assert (tmp_path / "{out}1.keras").exists()
 
 
-def test_a_save_that_fails_leaves_the_file_there_was(tmp_path: Path) -> None:
+def test_a_failed_save_leaves_the_previous_file(tmp_path: Path) -> None:
     class Full(Model):
         def save(self, path: str, **_: Any) -> None:
             super().save(path)

@@ -86,7 +86,7 @@ def test_a_fit_that_is_resumed_goes_on_as_if_never_interrupted(
 
 @pytest.mark.parametrize("ranked", [True, False])
 @pytest.mark.parametrize("epochs", [40, 7])
-def test_a_fit_that_is_killed_once_ours_have_ended_still_has_its_best(
+def test_a_fit_that_is_killed_after_the_callbacks_have_ended_keeps_its_best(
     epochs: int, ranked: bool, tmp_path: Path
 ) -> None:
     """BackupAndRestore, which comes last, resumes it: there is its backup, there must be ours."""
@@ -135,7 +135,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_as_if_left_alone() -> None:
     assert "nothing was lost" in done.stdout
 
 
-def test_a_resumed_fit_that_cannot_know_the_best_warns_before_it_writes_over_it(
+def test_a_resumed_fit_that_does_not_know_the_best_warns_before_overwriting_it(
     tmp_path: Path,
 ) -> None:
     def saved(first: int, **settings: Any) -> list[int]:
@@ -154,7 +154,7 @@ def test_a_resumed_fit_that_cannot_know_the_best_warns_before_it_writes_over_it(
         assert saved(2) == [2, 3]
 
 
-def test_once_a_fit_has_ended_another_begins_anew(tmp_path: Path) -> None:
+def test_a_fit_after_a_finished_one_starts_fresh(tmp_path: Path) -> None:
     for first in (0, 3, 0):  # after three epochs, from the first again, and with others
         callback = EarlyStopping("m", patience=2, mode="min", backup_dir=tmp_path)
         assert drive(callback, [1.0, 2.0, 3.0], first=first)[0] == first + 2
@@ -191,7 +191,7 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
     assert json.loads(text)["checkpoints"][-1]["state"]["stopper"]["epoch"] == 5
 
 
-def test_a_run_that_was_killed_when_it_had_stopped_stays_stopped(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_after_its_stop_stays_stopped(tmp_path: Path) -> None:
     def run(first: int, curve: list[float]) -> tuple[EarlyStopping, Model]:
         callback = EarlyStopping(
             "m", patience=1, mode="min", restore_best_weights=True, backup_dir=tmp_path

@@ -50,9 +50,7 @@ def test_a_killed_fit_goes_on_as_if_never_interrupted(saved: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("saved", saved_files("keras/early_stopping*"))
-def test_what_is_saved_today_has_an_envelope_and_the_rules_of_today(
-    saved: Path, tmp_path: Path
-) -> None:
+def test_saved_data_have_an_envelope_and_the_current_rules(saved: Path, tmp_path: Path) -> None:
     run = KILLED[saved.name]
     shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     callback = run.callback(tmp_path)

@@ -76,7 +76,7 @@ def test_a_damaged_file_is_a_clear_error(content: Any, text: str, tmp_path: Path
         Training(stopper(), linear(), folder=tmp_path, resume=True)
 
 
-def test_a_file_that_was_not_saved_so_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     training = Training(stopper(), linear(), folder=tmp_path / "run")
     training.step(loss=1.0)
     training.save(tmp_path / "state.pt")
@@ -104,7 +104,7 @@ def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
         Training(stopper(), linear(), folder=tmp_path, resume=True)
 
 
-def test_before_the_first_best_a_file_holds_none(tmp_path: Path) -> None:
+def test_a_file_saved_before_the_first_best_holds_no_best(tmp_path: Path) -> None:
     training = Training(stopper(), linear(), folder=tmp_path / "run")
     training.step(loss=math.nan)
     training.save(tmp_path / "state.pt")

@@ -34,7 +34,7 @@ class Far(torch.Tensor):
 
 def test_tensors_of_a_device_are_fetched_all_at_once() -> None:
     metrics: dict[str, Any] = {
-        f"m{i}": torch.Tensor._make_subclass(Far, torch.tensor(i / 8), True) for i in range(9)
+        f"m{i}": torch.tensor(i / 8, requires_grad=True).as_subclass(Far) for i in range(9)
     }
     metrics["plain"] = 0.25
     with Transfers() as transfers:
@@ -48,9 +48,9 @@ def test_tensors_of_a_device_are_fetched_all_at_once() -> None:
 @pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.bool]
 )
-def test_a_tensor_counts_as_the_very_number_it_holds(dtype: torch.dtype) -> None:
+def test_a_tensor_is_read_as_exactly_the_number_it_holds(dtype: torch.dtype) -> None:
     tensor = torch.tensor(0.1 if dtype.is_floating_point else 1).to(dtype)
-    far = torch.Tensor._make_subclass(Far, tensor)
+    far = tensor.as_subclass(Far)
     exact = torch.tensor(0.1, dtype=torch.float64)
     values = numbers({"here": tensor, "there": far, "exact": exact})
     assert values == {"here": float(tensor), "there": float(tensor), "exact": 0.1}
@@ -70,6 +70,6 @@ def test_what_is_not_one_real_number_is_refused(bad: Any) -> None:
     assert training.step({"loss": 1.0}, acc=np.float32(0.5)).save
 
 
-def test_a_name_that_is_no_text_is_refused() -> None:
+def test_a_name_that_is_not_a_string_is_refused() -> None:
     with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):
         Training(stopper(), linear()).step({3: 1.0, "loss": 1.0})

@@ -42,19 +42,19 @@ def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(world)]
 
 
-def test_all_ranks_decide_as_the_first_and_it_alone_writes(ranks: list[Any]) -> None:
-    for rank, told in enumerate(ranks):
-        assert told["first_decides"] == [EXPECTED, 1.0, rank == 0]
+def test_all_ranks_decide_as_rank_0_does_and_only_rank_0_writes(ranks: list[Any]) -> None:
+    for rank, seen in enumerate(ranks):
+        assert seen["first_decides"] == [EXPECTED, 1.0, rank == 0]
 
 
 def test_all_ranks_decide_on_the_mean(ranks: list[Any]) -> None:
-    for told in ranks:
-        assert told["mean_decides"] == [EXPECTED, 1.0, 3.0]
+    for seen in ranks:
+        assert seen["mean_decides"] == [EXPECTED, 1.0, 3.0]
 
 
-def test_an_error_of_one_rank_is_raised_on_all_and_none_waits(ranks: list[Any]) -> None:
-    for rank, told in enumerate(ranks):
-        wrong, missing, wrong_mean, names, there, written = told["errors_reach_all"]
+def test_an_error_on_one_rank_is_raised_on_all_so_no_rank_deadlocks(ranks: list[Any]) -> None:
+    for rank, seen in enumerate(ranks):
+        wrong, missing, wrong_mean, names, there, written = seen["errors_reach_all"]
         assert wrong.startswith("MetricError: rank 0: the metric 'loss' must be one real number")
         assert missing.startswith("MissingMetricError: no metric 'loss' at epoch 0")
         assert wrong_mean.startswith("MetricError: rank 1: the metric 'loss' must be one")
@@ -64,9 +64,9 @@ def test_an_error_of_one_rank_is_raised_on_all_and_none_waits(ranks: list[Any]) 
         assert ("rank 0 failed" in written) == (rank > 0)
 
 
-def test_ranks_that_are_interrupted_go_on_with_their_own_random_numbers(ranks: list[Any]) -> None:
-    for told in ranks:
-        assert told["resumed"] == [EXPECTED, True, 1, 1.0]
+def test_interrupted_ranks_go_on_with_their_own_random_numbers(ranks: list[Any]) -> None:
+    for seen in ranks:
+        assert seen["resumed"] == [EXPECTED, True, 1, 1.0]
 
 
 def test_without_a_process_group_there_is_one_rank_that_agrees_with_itself() -> None:

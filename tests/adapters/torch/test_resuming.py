@@ -71,7 +71,7 @@ class Run:
         return self.training.step(loss=loss)
 
 
-def test_interrupted_after_any_epoch_a_run_ends_as_if_it_never_was(tmp_path: Path) -> None:
+def test_a_run_interrupted_after_any_epoch_ends_as_if_never_interrupted(tmp_path: Path) -> None:
     whole = Run(None)
     expected = [whole.epoch() for _ in whole.training.epochs(12)]
     whole.training.restore_best()
@@ -112,7 +112,7 @@ def test_a_run_with_only_the_best_on_disk_goes_on_from_it(tmp_path: Path) -> Non
         ({"resume": True}, {"resume": False}, "pass resume=True"),
     ],
 )
-def test_a_run_is_resumed_by_the_same_or_not_at_all(
+def test_a_run_is_resumed_with_the_same_arguments_or_refused(
     first: Any, second: Any, text: str, tmp_path: Path
 ) -> None:
     with Training(stopper(), linear(), folder=tmp_path, **first) as training:
@@ -209,7 +209,7 @@ def test_a_run_with_a_folder_can_be_taken_elsewhere_with_its_best(tmp_path: Path
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_killed_again_and_again_a_run_loses_nothing_and_ends_as_if_left_alone() -> None:
+def test_a_run_killed_again_and_again_ends_as_if_left_alone() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "benchmarks.crash.kills", "--kills", "20"]
     done = subprocess.run(

@@ -32,7 +32,7 @@ def test_it_stops_and_the_best_is_restored(settings: Any, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("with_folder", [True, False])
-def test_nothing_saved_is_nothing_restored(with_folder: bool, tmp_path: Path) -> None:
+def test_nothing_is_restored_where_nothing_was_saved(with_folder: bool, tmp_path: Path) -> None:
     model = linear()
     training = Training(stopper(), model, folder=tmp_path if with_folder else None)
     assert training.restore_best() is None
@@ -42,7 +42,9 @@ def test_nothing_saved_is_nothing_restored(with_folder: bool, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_left_by_an_error_the_best_is_restored(error: type[BaseException], tmp_path: Path) -> None:
+def test_the_best_is_restored_when_an_error_ends_the_run(
+    error: type[BaseException], tmp_path: Path
+) -> None:
     def run() -> None:
         with Training(stopper(9), model, folder=tmp_path) as training:
             train(training, model, LOSSES[:3])
@@ -54,7 +56,7 @@ def test_left_by_an_error_the_best_is_restored(error: type[BaseException], tmp_p
     assert model.weight.item() == 1.0
 
 
-def test_every_epoch_needs_one_step() -> None:
+def test_every_epoch_takes_exactly_one_step() -> None:
     training = Training(stopper(9), linear())
     with pytest.raises(LoopError, match="epoch 0 was stepped 0 times: call"):
         list(training.epochs(3))
@@ -113,7 +115,7 @@ class Full:
         pass
 
 
-def test_a_full_disk_is_told_as_such_and_the_step_can_be_made_again(
+def test_a_full_disk_is_a_clear_error_and_the_step_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from earlystop.adapters.torch import files
@@ -138,7 +140,7 @@ def test_a_full_disk_is_told_as_such_and_the_step_can_be_made_again(
     assert model.weight.item() == 3.0
 
 
-def test_a_best_that_somebody_deleted_is_an_error(tmp_path: Path) -> None:
+def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
     model = linear()
     training = Training(stopper(9), model, folder=tmp_path)
     train(training, model, LOSSES[:3])
@@ -176,7 +178,7 @@ def test_a_sharded_model_is_refused() -> None:
         Training(stopper(), model)
 
 
-def test_a_best_deleted_while_the_run_goes_on_is_an_error(tmp_path: Path) -> None:
+def test_a_best_deleted_during_the_run_is_an_error(tmp_path: Path) -> None:
     model = linear()
     with Training(stopper(9), model, folder=tmp_path) as training:
         train(training, model, LOSSES[:3])

@@ -73,7 +73,7 @@ def test_the_best_in_memory_is_whole_whenever_a_copy_is_interrupted() -> None:
 
 
 class Changing(torch.nn.Module):
-    """Has other buffers, of other shapes and types, whenever it is told to."""
+    """Has other buffers, of other shapes and types, whenever a test sets them."""
 
     def become(self, buffers: dict[str, torch.Tensor], extra: Any, version: int) -> None:
         self._buffers.clear()

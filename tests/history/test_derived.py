@@ -1,0 +1,97 @@
+"""Histories made from a history: metrics from expressions, epochs that report a metric."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import earlystop as es
+
+nan = math.nan
+
+
+def test_coordinates_must_have_the_shape_of_the_metrics() -> None:
+    history = es.History({"loss": [[1.0, 2.0]]}, coordinates={"step": [10, None]})
+    np.testing.assert_array_equal(history.coordinates["step"], [[10, nan]])
+    with pytest.raises(es.HistoryError, match="coordinate 'step' must have the shape"):
+        es.History({"loss": [[1.0, 2.0]]}, coordinates={"step": [10]})
+
+
+def test_where_reported_keeps_only_the_epochs_that_report_a_metric() -> None:
+    history = es.History(
+        {
+            "loss": [[4, 3, 2, 1], [4, 3, 2, 1], [9, 9, 9, 9]],
+            "val": [[None, 5, None, nan], [7, None, None, 0], [None] * 4],
+        },
+        lengths=[4, 3, 4],
+        names=["a", "b", "c"],
+        coordinates={"step": [[10, 20, 30, 40]] * 3},
+    )
+    alone = history.where_reported("val")
+    assert alone.names == ("a", "b")
+    assert alone.lengths.tolist() == [2, 1]
+    np.testing.assert_array_equal(alone.metrics["val"][0], [5, nan])
+    assert alone.reported("val").tolist() == [[True, True], [True, False]]
+    assert alone.coordinates["step"][0].tolist() == [20, 40]
+    assert alone.metrics["val"][1, 0] == 7
+    with pytest.raises(es.MissingMetricError):
+        history.where_reported("acc")
+
+
+def test_derived_metrics() -> None:
+    history = es.History({"loss": [1, None, nan], "val loss/x": [4, 5, 6], "loss-2": [1, 1, 1]})
+    history = history.derive("sum", "2*loss + val loss/x**2 - -1")
+    np.testing.assert_array_equal(history.metrics["sum"], [[19, nan, nan]])
+    assert history.reported("sum").tolist() == [[True, False, True]]
+    assert history.derive("a", "loss-2").metrics["a"].tolist() == [[1, 1, 1]]
+    by_quotes = history.derive("b", "`loss` - 2")
+    assert by_quotes.metrics["b"][0, 0] == -1
+    by_function = history.derive("c", lambda m: np.maximum(m["loss"], m["val loss/x"]))
+    assert by_function.reported("c").tolist() == [[True, False, True]]
+    with np.errstate(all="raise"):
+        assert math.isinf(history.derive("d", "1 / (`loss-2` - 1)").metrics["d"][0, 0])
+
+
+numbers = st.floats(0.5, 2.0)
+
+expressions = st.recursive(
+    st.sampled_from(["loss", "acc", "1.5", "2", ".5e1"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(" ".join),
+        inner.map("({})".format),
+        inner.map("-{}".format),
+        st.tuples(inner, st.sampled_from(["2", "1"])).map("({0[0]}) ** {0[1]}".format),
+        st.tuples(inner, inner).map("max({0[0]}, {0[1]})".format),
+        inner.map("abs({})".format),
+    ),
+    max_leaves=8,
+)
+
+
+@given(expressions, numbers, numbers)
+def test_expressions_mean_what_they_mean_in_python(text: str, loss: float, acc: float) -> None:
+    names = {"loss": loss, "acc": acc, "max": max, "abs": abs}
+    try:
+        expected = eval(text, {"__builtins__": {}}, names)  # noqa: S307  # made above
+    except (ZeroDivisionError, OverflowError):
+        return
+    derived = es.History({"loss": [loss], "acc": [acc]}).derive("x", f"{text} + 0 * loss")
+    np.testing.assert_allclose(derived.metrics["x"][0, 0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "1 +", "(loss", "loss)", "loss acc", "2 loss", "`loss", "loss + *", "max(loss)"),
+        *("__import__('os')", "loss.real", "loss[0]", "lambda: 1", "loss if 1 else 2", "lossy"),
+        *("(" * 500 + "loss" + ")" * 500, "loss" + "**loss" * 300, "1" * 20_000, "3", "loss; 1"),
+    ],
+)
+def test_text_that_is_not_an_expression_is_refused(text: str) -> None:
+    history = es.History({"loss": [1.0, 2.0]})
+    with pytest.raises((es.HistoryError, es.MissingMetricError)):
+        history.derive("x", text)

@@ -1,0 +1,71 @@
+"""Several logs at once: what a folder holds, and how its runs are named."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import earlystop as es
+from tests.logs.reading import logged, write
+
+
+def test_runs_are_named_by_what_differs_in_their_paths(tmp_path: Path) -> None:
+    for version in (0, 1, 10, 2):
+        folder = tmp_path / "logs" / f"version_{version}"
+        write(folder / "metrics.csv", f"epoch,loss\n0,{version}\n")
+        write(folder / "hparams.yaml", "lr: 0.1\n")
+    history = es.read_history(tmp_path)
+    assert history.names == ("version_0", "version_1", "version_2", "version_10")
+    assert history.metrics["loss"].ravel().tolist() == [0, 1, 2, 10]
+    by_pattern = es.read_history(tmp_path / "logs" / "*" / "metrics.csv")
+    assert by_pattern.names == history.names
+    listed = es.read_history([tmp_path / "logs" / "version_1", tmp_path / "logs" / "version_2"])
+    assert listed.names == ("version_1", "version_2")
+
+
+def test_the_same_file_twice_gives_different_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "epoch,loss\n0,1\n0,2\n1,1\n0,5\n1,6\n")
+    history = es.read_history([path, path])
+    assert history.runs == 4
+    assert len(set(history.names)) == 4
+
+
+def test_runs_of_different_metrics_are_one_history(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "epoch,loss\n0,1\n1,2\n")
+    write(tmp_path / "b.json", json.dumps({"val_acc": [0.5, 0.6, 0.7]}))
+    history = es.read_history([tmp_path / "a.csv", tmp_path / "b.json"])
+    assert history.names == ("a", "b")
+    assert history.reported("loss").tolist() == [[True, True, False], [False] * 3]
+    assert history.lengths.tolist() == [2, 3]
+
+
+def test_other_files_in_a_folder_are_skipped_and_reported(tmp_path: Path) -> None:
+    write(tmp_path / "run" / "log.csv", "epoch,loss\n0,1\n")
+    write(tmp_path / "run" / "weights.pt", b"PK\x03\x04" + bytes(100))
+    write(tmp_path / "run" / "labels.csv", "name,width\na,3\nb,4\n")
+    write(tmp_path / "run" / "config.json", '{"lr": 0.1, "layers": 3}')
+    write(tmp_path / "run" / ".git" / "log.csv", "epoch,loss\n0,1\n")
+    history = es.read_history(tmp_path)
+    assert history.runs == 1
+    assert history.report is not None
+    assert len(history.report.skipped) == 3
+    assert es.read_history(tmp_path / "run" / "labels.csv").runs == 1
+
+
+def test_links_do_not_lead_out_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "outside" / "log.csv", "epoch,loss\n0,1\n")
+    write(tmp_path / "inside" / "own.csv", "epoch,loss\n0,2\n")
+    os.symlink(tmp_path / "outside" / "log.csv", tmp_path / "inside" / "link.csv")
+    os.symlink(tmp_path / "outside", tmp_path / "inside" / "folder")
+    os.symlink(tmp_path / "inside", tmp_path / "inside" / "loop")
+    assert logged(es.read_history(tmp_path / "inside"), "loss") == [2]
+    assert es.read_history(tmp_path / "inside").runs == 1
+
+
+def test_progress_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "log.csv", "epoch,loss\n0,1\n")
+    es.read_history(tmp_path, progress=True)
+    assert "read_history" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""Event files of TensorBoard, as PyTorch and TensorFlow write them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import earlystop as es
+from tests.logs.reading import logged, read
+from tests.support.event_files import event_file, write_events
+
+nan = math.nan
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_tensorboard_scalars_are_read_in_both_encodings(as_tensor: bool) -> None:
+    scalars = [(float(i), i, tag, 1 / (i + 1)) for i in range(3) for tag in ("loss", "val/loss")]
+    scalars += [(9.0, 2, "epoch", 7.0), (9.0, 0, "hp_metric", -1.0)]
+    history = read(event_file(scalars, as_tensor))
+    assert list(history.metrics) == ["loss", "val/loss"]
+    expected = np.array([1, 1 / 2, 1 / 3], dtype=np.float32).tolist()
+    assert logged(history, "loss") == logged(history, "val/loss") == expected
+    assert history.coordinates["step"].tolist() == [[0, 1, 2]]
+    np.testing.assert_array_equal(history.coordinates["epoch"], [[nan, nan, 7]])
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=5), st.integers(0, 2**40))
+def test_tensorboard_keeps_every_value_and_step(values: list[float], first: int) -> None:
+    scalars = [(0.0, first + i, "loss", value) for i, value in enumerate(values)]
+    history = read(event_file(scalars))
+    np.testing.assert_array_equal(logged(history, "loss"), values)
+    assert history.coordinates["step"][0, -1] == first + len(values) - 1
+
+
+def test_tensorboard_tags_written_one_after_the_other_are_aligned() -> None:
+    scalars = [(0.0, i, tag, float(i)) for tag in ("a", "b") for i in range(4)]
+    history = read(event_file(scalars))
+    assert history.epochs == 4
+    assert history.metrics["a"].tolist() == history.metrics["b"].tolist() == [[0, 1, 2, 3]]
+
+
+def test_tensorboard_files_of_a_folder_are_one_run_whose_restart_replaces_rows(
+    tmp_path: Path,
+) -> None:
+    later = [(50.0 + i, i, "loss", 10.0 + i) for i in range(2, 5)]
+    write_events(tmp_path / "exp" / "events.out.tfevents.9.a", later)
+    first = [(float(i), i, "loss", float(i)) for i in range(4)]
+    write_events(tmp_path / "exp" / "events.out.tfevents.9.b", first)
+    (tmp_path / "exp" / "events.out.tfevents.9.c").write_bytes(event_file([]))
+    history = es.read_history(tmp_path)
+    assert history.names == ("exp",)
+    assert logged(history, "loss") == [0, 1, 12, 13, 14]
+    assert "resumed" in str(history.report)
+    assert "2 rows replaced" in str(history.report)
+
+
+def test_tensorflow_s_train_and_validation_folders_are_one_run(tmp_path: Path) -> None:
+    for part, scale in (("train", 1.0), ("validation", 2.0)):
+        scalars = [(float(i), i, "epoch_loss", scale * i) for i in range(3)]
+        write_events(tmp_path / "logs" / part / "events.out.tfevents.1.v2", scalars, as_tensor=True)
+    history = es.read_history(tmp_path / "logs")
+    assert history.runs == 1
+    assert logged(history, "validation/epoch_loss") == [0, 2, 4]
+    assert es.replay(es.Patience("validation/epoch_loss", 1), history).epochs.tolist() == [2]
+
+
+def test_a_run_of_tensorboard_is_named_by_its_folder(tmp_path: Path) -> None:
+    for name in ("big", "small"):
+        write_events(tmp_path / name / "events.out.tfevents.1.machine", [(0.0, 1, "loss", 0.5)])
+    assert es.read_history(tmp_path).names == ("big", "small")
+    assert es.read_history(tmp_path / "*" / "events*").names == ("big", "small")

@@ -1,0 +1,65 @@
+"""Text: lines matched by patterns, tables in many dialects, encodings, compressed files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import earlystop as es
+from tests.logs.reading import logged, read, write
+
+nan = math.nan
+
+
+def test_text_is_read_through_patterns() -> None:
+    text = "Batch 2\nTraining Loss: 0.5\nModel test error: 0.6\n\nTraining Loss: 0.4\n"
+    history = read(text, pattern=r"(?P<name>Training Loss|Model test error): (?P<value>\S+)")
+    assert logged(history, "Training Loss") == [0.5, 0.4]
+    assert history.reported("Model test error").tolist() == [[True, False]]
+    text = "Epoch 1: x=3\r\nEpoch 1: y=5\r\nEpoch 2: x=nan\r10%\rEpoch 2: y=1e-3\r\n"
+    history = read(text, pattern=[r"Epoch (?P<epoch>\d+)", r"x=(?P<x>\S+)", r"y=(?P<y>\S+)"])
+    np.testing.assert_array_equal(history.metrics["x"], [[3, nan]])
+    assert history.metrics["y"].tolist() == [[5, 1e-3]]
+    assert history.coordinates["epoch"].tolist() == [[1, 2]]
+
+
+def test_long_tables_are_split_by_run_and_phase() -> None:
+    text = "run,epoch,phase,loss\na,0,train,3\na,0,val,4\nb,0,train,5\na,1,train,2\nb,0,val,6\n"
+    history = read(text)
+    assert history.names == ("a", "b")
+    assert logged(history, "train/loss") == [3, 2]
+    assert logged(history, "val/loss", 1) == [6]
+    assert history.lengths.tolist() == [2, 1]
+
+
+def test_decimal_commas_are_read_where_another_separator_is_used() -> None:
+    assert logged(read("epoch;loss\n0;0,5\n1;1,25e-1\n"), "loss") == [0.5, 0.125]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_byte_order_marks_give_the_encoding(encoding: str) -> None:
+    text = "epoch,größe\n0,1.5\n1,2.5\n"
+    assert logged(read(text.encode(encoding)), "größe") == [1.5, 2.5]
+    lines = '{"epoch": 0, "größe": 1.5}\n{"epoch": 1, "größe": 2.5}\n'
+    assert logged(read(lines.encode(encoding)), "größe") == [1.5, 2.5]
+
+
+def test_text_in_an_old_encoding_needs_the_name_of_its_encoding() -> None:
+    data = "epoch,größe\n0,1.5\n".encode("latin-1")
+    with pytest.raises(es.LogError, match="encoding"):
+        read(data)
+    assert logged(read(data, encoding="latin-1"), "größe") == [1.5]
+
+
+def test_compressed_files_and_text_files_are_read(tmp_path: Path) -> None:
+    text = "epoch,loss\n0,1.5\n"
+    path = write(tmp_path / "log.csv.gz", gzip.compress(text.encode()))
+    assert es.read_history(path).names == ("log",)
+    assert logged(es.read_history(io.StringIO(text)), "loss") == [1.5]
+    with open(write(tmp_path / "log.csv", text)) as file:
+        assert logged(es.read_history(file), "loss") == [1.5]
