@@ -87,17 +87,17 @@ class LogWarning(UserWarning):
 
 
 def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
-    """Say which names there are, and which one is nearest to `name`.
+    """List the known names, and say which is nearest to `name`.
 
     >>> name_advice("val_los", ["loss", "val_loss"])
-    "the metrics there are: loss, val_loss; did you mean 'val_loss'?"
+    "available metrics: loss, val_loss; did you mean 'val_loss'?"
     """
     import difflib  # only where something has gone wrong
 
     names = sorted(map(str, known))
     if not names:
         return f"there are no {what} at all"
-    advice = f"the {what} there are: {', '.join(names)}"
+    advice = f"available {what}: {', '.join(names)}"
     by_lower_case = {known_name.lower(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice

@@ -34,7 +34,7 @@ class MissingMetrics:
     >>> missing.check({"loss": 0.5, "val_los": 0.6})
     Traceback (most recent call last):
         ...
-    earlystop.errors.MissingMetricError: Callback: no metric 'val_loss': the metrics there are: \
+    earlystop.errors.MissingMetricError: Callback: no metric 'val_loss': available metrics: \
 loss, val_los; did you mean 'val_los'?
     """
 

@@ -54,7 +54,7 @@ def template_of(line: Line, names: Names) -> str:
     if isinstance(operation, Computation):
         return operation.inline or _call(names.of(operation.scalar), len(line.operands))
     if isinstance(operation, WindowItem):
-        return f"{{0}}[{operation.position}]"
+        return f"{{0}}[{operation.index}]"
     if isinstance(operation, MetricValue):
         name = _literal(operation.name)
         return f"m[{name}]" if operation.certain else f"m.get({name}, nan)"

@@ -232,7 +232,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "an unknown run": (
         lambda: es.History({"loss": [1]}, names=["first"]).records("fist"),
-        "no run 'fist': the runs there are: first; did you mean 'first'?",
+        "no run 'fist': available runs: first; did you mean 'first'?",
     ),
     "a run beyond the last": (
         lambda: es.History({"loss": [1]}).records(1),

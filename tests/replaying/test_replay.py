@@ -78,7 +78,7 @@ def test_raise_is_an_error_only_for_gaps_that_a_live_run_would_meet(copies: int)
     with pytest.raises(es.MissingMetricError) as caught:
         es.replay(es.Patience("loss", 2), gap_after_the_stop, on_missing="raise")
     assert str(caught.value) == (
-        "no metric 'loss' at epoch 2 of 'run 0': the metrics there are: acc "
+        "no metric 'loss' at epoch 2 of 'run 0': available metrics: acc "
         '(on_missing="skip" lets rules pass such epochs over)'
     )
     skipped = es.replay(es.Patience("loss", 2), gap_after_the_stop)
@@ -91,7 +91,7 @@ def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
         es.replay(es.Patience("val_los", mode="min"), history)
     assert str(caught.value) == (
         "Patience('val_los', mode='min') asks for 'val_los', but no epoch of this history reports "
-        "'val_los': the metrics there are: val_loss; did you mean 'val_loss'?"
+        "'val_los': available metrics: val_loss; did you mean 'val_loss'?"
     )
     with pytest.raises(es.MissingMetricError, match="no epoch of this history reports 'acc'"):
         es.replay(es.Never(), history, save=es.Best("acc"))

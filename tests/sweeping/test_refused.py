@@ -11,7 +11,7 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda h: sweep(es.Patience("loss"), h, patients=[1]),
         ValueError,
-        "`sweep`: Patience('loss', mode='min') has no field 'patients': the fields there are:",
+        "`sweep`: Patience('loss', mode='min') has no field 'patients': available fields:",
     ),
     "a field of two parts": (
         lambda h: sweep(es.Patience("loss") | es.Patience("acc"), h, patience=[1]),
