@@ -56,7 +56,8 @@ class TracedMetrics:
     def _refuse_dict_use(self, *_: Any, **__: Any) -> NoReturn:
         self.trace.refuse(
             "iterates over the metrics, or uses `in` or `get`",
-            "read metrics by name, `metrics[name]`; to see which are reported, use `reported(metrics, (name,))`",
+            "read metrics by name with `metrics[name]`; for whether one is reported, use "
+            "`reported(metrics, (name,))`",
         )
 
     __iter__ = __contains__ = __len__ = get = items = keys = values = _refuse_dict_use
