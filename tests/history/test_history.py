@@ -169,7 +169,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "metrics of unequal length": (
         lambda: es.History({"loss": [3, 2, 1], "val_loss": [3, 2]}),
-        "metrics must have one shape (runs, epochs): 'loss' has (1, 3), 'val_loss' has (1, 2); say "
+        "metrics must have one shape (runs, epochs): 'loss' has (1, 3), 'val_loss' has (1, 2); use "
         "None where a metric was not reported, pass `lengths` for runs of unequal length, or use "
         "History.from_runs",
     ),
