@@ -19,7 +19,7 @@ from ..errors import RuleError
 from ..history import History
 from ..language.rule import AnyOf, Rule
 from ..language.settings import Count, validated
-from ..replaying.batches import Runs, in_fitting_parts, run_numbers
+from ..replaying.batches import Runs, run_numbers, split_to_fit
 from ..replaying.patience.scan import scan_patience, split_by_missing, split_patience
 from ..replaying.tuning import DEFAULT, Tuning
 from ..rules import ELAPSED, Best, Patience
@@ -58,7 +58,7 @@ class RuleGroup:
         def outcome(part: Runs) -> SteppedOutcome:
             return SteppedOutcome(self.rules, self.best, history, part, self.tuning)
 
-        yield from in_fitting_parts(outcome, runs)
+        yield from split_to_fit(outcome, runs)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_raise_is_an_error_only_for_gaps_that_a_live_run_would_meet(copies: int)
         es.replay(es.Patience("loss", 2), gap_after_the_stop, on_missing="raise")
     assert str(caught.value) == (
         "no metric 'loss' at epoch 2 of 'run 0': available metrics: acc "
-        '(on_missing="skip" lets rules pass such epochs over)'
+        '(with on_missing="skip", rules skip such epochs)'
     )
     skipped = es.replay(es.Patience("loss", 2), gap_after_the_stop)
     assert not skipped.stopped.any()
@@ -99,7 +99,7 @@ def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
     history = es.History({"loss": [1.0]})
-    with pytest.raises(TypeError, match="a Stopper brings its own save rule"):
+    with pytest.raises(TypeError, match="a Stopper has its own save rule"):
         es.replay(es.EarlyStopping("loss"), history, save=es.Best("loss"))
     with pytest.raises(TypeError, match=r"`replay` takes a History, got dict: wrap the metrics in"):
         es.replay(es.Patience("loss"), {"loss": [1.0]})
