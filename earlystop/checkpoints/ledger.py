@@ -4,8 +4,8 @@
     {"epoch": 2, "file": "0002.ckpt", "best": true, "metrics": {"loss": 0.5}, "state": null}
     ]}
 
-"unwanted" are files that are no longer listed and may not be deleted yet. Files that a ledger
-names may be deleted, so a name that leads out of the folder is refused.
+"unwanted" are files that are no longer listed but may not have been deleted yet. Files named in a
+ledger may be deleted, so a name that points outside the folder is refused.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _FORMAT = SavedFormat("earlystop.Checkpoints", 1, "a ledger of `Checkpoints`")
 
 
 class Checkpoint(NamedTuple):
-    """What the ledger says of one epoch.
+    """The entry of one epoch in the ledger.
 
-    epoch: counted from 0.
-    file: the name of its file in the folder; None for an epoch of which only the state is kept.
-    best: was it the best when it was saved?
-    metrics: those of the epoch.
-    state: what the run needs to go on from here, as plain JSON data.
+    epoch: the number of the epoch, counted from 0.
+    file: the name of its file in the folder; None if only the state was saved.
+    best: whether it was the best when it was saved.
+    metrics: the metrics of the epoch.
+    state: what the run needs to resume from here, as plain JSON data.
     """
 
     epoch: int
@@ -46,10 +46,10 @@ class Checkpoint(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What a ledger says.
+    """The contents of a ledger.
 
-    entries: in the order of their epochs.
-    unwanted: files that are no longer listed, and perhaps still there.
+    entries: the checkpoints, in epoch order.
+    unwanted: files that are no longer listed, and may still exist.
     """
 
     entries: tuple[Checkpoint, ...] = ()
@@ -57,7 +57,7 @@ class Ledger(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Ledger:
-        """The ledger in a folder; an empty one if there is no file.
+        """The ledger in a folder; an empty one if the folder has none.
 
         Raises StateError for a ledger that is damaged or of a newer version.
         """
@@ -84,7 +84,7 @@ class Ledger(NamedTuple):
         """The content of the file. Raises StateError for a state that is not plain JSON data."""
         head = _FORMAT.wrap({"unwanted": self.unwanted})
         listed = (_entry_data(entry) for entry in self.entries)
-        try:  # one entry a line: with an indent, Python writes JSON ten times slower
+        try:  # one entry per line: with an indent, Python writes JSON ten times slower
             lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in listed)
             return f'{json.dumps(head)[:-1]}, "checkpoints": [\n{lines}\n]}}\n'.encode()
         except (TypeError, ValueError) as error:
@@ -94,18 +94,19 @@ class Ledger(NamedTuple):
             ) from None
 
     def followed_by(self, entries: Iterable[Checkpoint]) -> Ledger:
-        """The ledger that lists these entries instead; files of others become unwanted."""
+        """The ledger that lists these entries instead; all other files become unwanted."""
         entries = tuple(entries)
         listed = {entry.file for entry in entries}
         files = [*self.unwanted, *(entry.file for entry in self.entries)]
         return Ledger(entries, tuple(f for f in files if f is not None and f not in listed))
 
     def lists(self, file: str) -> bool:
+        """Whether an entry has this file."""
         return any(entry.file == file for entry in self.entries)
 
 
 def read_ledger(folder: str | os.PathLike[str]) -> tuple[Checkpoint, ...]:
-    """What the ledger in a folder lists, in the order of the epochs; the folder may be in use.
+    """The checkpoints listed in a folder's ledger, in epoch order; the folder may be in use.
 
     Raises StateError for a ledger that is damaged or of a newer version.
 

@@ -2,23 +2,23 @@
 
 A save goes through these steps, in this order:
 
-    1  the caller's function writes the file under a temporary name (".new-NAME"), which is synced
-       to the disk
-    2  the file is given its name
-    3  the ledger (checkpoints.json) is replaced by one that lists the file, and synced, too
+    1  the caller's function writes the file under a temporary name (".new-NAME"), and the file is
+       synced to the disk
+    2  the file is renamed to its final name
+    3  the ledger (checkpoints.json) is replaced by one that lists the file, and synced
     4  files that are no longer kept are deleted (a save does not wait for their space to be freed:
        see _files/deferred_close.py)
 
-Whatever ends the process in between, the ledger lists files that are there, whole. Everything it
-does not list (a temporary file, a file that was named but not listed, one that was not yet deleted)
-is removed when the folder is opened again. An error takes the same way: the ledger is right.
+Whenever the process ends, every file that the ledger lists exists and is complete. Everything else
+(a temporary file, a file that was renamed but not listed, one that was not deleted yet) is removed
+when the folder is opened again. The same holds after an error: the ledger is right.
 
-A machine that loses power may forget step 2 and remember step 3: opening the folder repeats step 2.
-(To wait for the disk between the two would cost every save for it.)
+If the machine loses power, step 2 may be lost although step 3 is not; opening the folder repeats
+step 2. (Waiting for the disk between the two would slow down every save.)
 
-One process at a time: a lock in the folder ends with the process that holds it. It also notes which
-file is being written, so that the next process can tell a file of this run that was named but not
-listed from a file of somebody else.
+Only one process at a time uses a folder: it holds a lock that ends with the process. The lock also
+records which file is being written, so that the next process can distinguish a file of this run
+that was renamed but not listed from a foreign file.
 """
 
 from __future__ import annotations
@@ -40,38 +40,39 @@ __all__ = ["LockedFolder"]
 
 
 class LockedFolder:
-    """A folder of checkpoints that this process alone changes.
+    """A folder of checkpoints that only this process changes.
 
-    ledger: what the ledger on the disk says.
+    ledger: the contents of the ledger on the disk.
 
-    Raises CheckpointError if the folder is in use or cannot be made.
+    Raises CheckpointError if the folder is in use or cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ledger = Ledger()
         self._ledger_path = path / LEDGER
-        self._writing: str | None = None  # what was written last, listed or not
+        self._writing: str | None = None  # the file written last, listed or not
         with self._explain_unusable():
             path.mkdir(parents=True, exist_ok=True)
             self._lock = self._take_lock()
 
     @property
     def is_open(self) -> bool:
+        """Whether this process still holds the lock."""
         return self._lock.held
 
     def recover(self, ledger: Ledger) -> None:
-        """Bring the folder to what its ledger says, whatever ended the process before."""
+        """Make the folder agree with its ledger, however the previous process ended."""
         with self._explain_unusable():
-            for entry in ledger.entries:  # step 2 again, for a machine that lost power
+            for entry in ledger.entries:  # repeat step 2, in case the machine lost power
                 if entry.file is not None and not self._is_there(entry):
                     with contextlib.suppress(FileNotFoundError):
                         os.replace(self.path / temporary_name(entry.file), self.path / entry.file)
-            sync_folder(self.path)  # what was read is what will be read: now strays may go
+            sync_folder(self.path)  # only now is it safe to delete strays
             self.ledger = ledger
             self._remove_strays(self._lock.found.get("writing"))
             self._remove_unwanted()
-        # Somebody may have deleted files to make room; their entries are of no use any more.
+        # Users may have deleted files to free space; drop the entries of these.
         self.ledger = Ledger(tuple(entry for entry in ledger.entries if self._is_there(entry)))
 
     def commit(
@@ -80,13 +81,16 @@ class LockedFolder:
         file: str | None = None,
         write: Callable[[Path], object] | None = None,
     ) -> None:
-        """Steps 1 to 4: list these entries, one of which may have a file to be written.
+        """Steps 1 to 4: list these entries instead of the present ones.
+
+        file: the name of a file to write, which one of the entries has.
+        write: the function that writes it.
 
         Raises CheckpointError if the disk refuses, and whatever `write` raises.
         """
         ledger = self.ledger.followed_by(entries)
         data = ledger.to_bytes()
-        wait_for_space()  # the space of earlier files may be needed, if only for the ledger
+        wait_for_space()  # the space of deleted files may be needed, if only for the ledger
         try:
             if file is not None and write is not None:
                 self._write(file, write)
@@ -96,7 +100,7 @@ class LockedFolder:
         except BaseException:
             # The ledger on the disk may be the old one or, if the error came late, the new one.
             self.ledger = Ledger.read(self.path)
-            with contextlib.suppress(OSError):  # else when the folder is opened again
+            with contextlib.suppress(OSError):  # otherwise when the folder is opened again
                 self._remove_strays(file)
             raise
         self.ledger = ledger
@@ -104,7 +108,7 @@ class LockedFolder:
             self._remove_unwanted()
 
     def holds_foreign(self, file: str) -> bool:
-        """Whether a file of this name is there that this run has not written."""
+        """Whether a file of this name exists that this run has not written."""
         return file != self._writing and (self.path / file).exists()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One file written by a caller's function, whole or not at all."""
+"""Files written by a caller's function, either completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ _swept: set[Path] = set()  # folders in which this process has looked for abando
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write(temporary_path)` write one file, then give it its name.
+    """Write a file by `write(temporary_path)`, then rename it to `path`.
 
-    Processes that write the same file do not mix what they write: the last one's file is there,
-    whole. A half-written file of a process that was killed is deleted when another process writes
-    into its folder.
+    If several processes write the same file, the complete file of the last one remains. A partial
+    file of a killed process is deleted when another process writes into its folder.
 
     Raises CheckpointError if the disk refuses, and whatever `write` raises; an existing file is
-    unchanged then.
+    then unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +33,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     ...     (Path(folder) / "a.txt").read_text()
     'all of it'
     """
-    wait_for_space()  # the space of earlier files may be needed
+    wait_for_space()  # the space of deleted files may be needed
     write_and_name(path, path.with_name(unlisted_temporary_name(path.name, os.getpid())), write)
     if path.parent not in _swept:
         _swept.add(path.parent)
@@ -42,7 +41,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_and_name(path: Path, temporary: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name, sync it to the disk, and give it its name."""
+    """Write a file under a temporary name, sync it to the disk, and rename it to `path`.
+
+    Raises CheckpointError if the disk refuses, and whatever `write` raises.
+    """
     with explain_refusal(f"the checkpoint {str(path)!r} cannot be written"):
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,14 +53,14 @@ def write_and_name(path: Path, temporary: Path, write: Callable[[Path], object])
             sync_file(temporary)
             replace(temporary, path)
         except BaseException:
-            with contextlib.suppress(OSError):  # the next file takes the same temporary name
+            with contextlib.suppress(OSError):  # the next write reuses the temporary name
                 os.unlink(temporary)
             raise
 
 
 def _delete_abandoned(folder: Path) -> None:
-    """Delete what processes of this machine that have ended were writing in a folder."""
-    if os.name == "nt":  # which has no harmless way to ask for a process
+    """Delete partial files of processes of this machine that have ended."""
+    if os.name == "nt":  # Windows has no harmless way to test whether a process exists
         return
     for name in os.listdir(folder):
         found = re.match(rf"{re.escape(UNLISTED)}(\d+)-", name)
@@ -67,22 +69,22 @@ def _delete_abandoned(folder: Path) -> None:
         try:
             os.kill(int(found[1]), 0)
         except ProcessLookupError:
-            with contextlib.suppress(OSError):  # the new file is written, which is what counts
+            with contextlib.suppress(OSError):  # the new file has been written all the same
                 os.unlink(folder / name)
-        except PermissionError:  # a process of another user: it is alive
+        except PermissionError:  # a live process of another user
             pass
 
 
 @contextlib.contextmanager
 def explain_refusal(what: str) -> Iterator[None]:
-    """Turn an OSError into a CheckpointError that says what could not be done."""
+    """Turn an OSError in the block into a CheckpointError that says what could not be done."""
     try:
         yield
     except CheckpointError:
         raise
     except OSError as error:
         explained = CheckpointError(
-            f"{what}: {error.strerror or error}. What was saved before is as it was."
+            f"{what}: {error.strerror or error}. Earlier checkpoints are unchanged."
         )
         explained.errno = error.errno
         raise explained from error

@@ -64,7 +64,8 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "nothing to be best at": (
         lambda h: sweep(es.MaxEpochs(3), h, n=[1, 2]),
         ValueError,
-        "`sweep`: MaxEpochs(1) does not say which metric should be best: pass save=Best('val_loss')",
+        "`sweep`: MaxEpochs(1) does not say which metric should be best: pass "
+        "save=Best('val_loss')",
     ),
     "a judge with a min_delta": (
         lambda h: sweep(es.MaxEpochs(3), h, n=[1], save=es.Best("loss", min_delta=0.1)),
