@@ -1,4 +1,4 @@
-"""From the runs that were read to one `History`: arrays and provenance."""
+"""Assembles the runs that were read into one `History`, with its provenance."""
 
 from __future__ import annotations
 
@@ -28,8 +28,12 @@ def assemble(
 ) -> History:
     """One history of all runs.
 
-    Raises LogError where there is no run at all, or more than the limits allow; MissingMetricError
-    for a metric that is wanted and that no run has.
+    reads: what each source contained.
+    wanted: the names of the metrics to keep; None for all.
+    derived: further metrics, by name; see `History.derive`.
+
+    Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
+    for a wanted metric that no run has.
     """
     runs = [run for read in reads for run in read.runs]
     if not runs:
@@ -116,7 +120,7 @@ def _coordinates(
 
 
 def _without_source(error: LogError, source: str) -> str:
-    """What an error says, without the source where it stands beside it."""
+    """The message of an error, without the source if the report names it already."""
     if error.source != source:
         return str(error)
     return f"{error.place}: {error.message}" if error.place else error.message
