@@ -204,7 +204,7 @@ class EpochLoop:
         return f"left in epoch {self._epoch}" if self._closed else ""
 
     def close(self) -> None:
-        """End the run and restore the best. Called at the end of the loop; later calls do nothing."""
+        """End the run and restore the best. The loop calls it itself; later calls do nothing."""
         if self._closed:
             return
         self._session.finish()
