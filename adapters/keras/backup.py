@@ -125,7 +125,7 @@ class Backup:
             return False
         return bool(_saved_run(last).session["stopper"]["stopped"])
 
-    def go_on(self, epoch: int) -> SavedRun | None:
+    def resume(self, epoch: int) -> SavedRun | None:
         """The saved state of the run that a fit resumes at this epoch; None for a new run.
 
         Raises CheckpointError if the saved run does not match this epoch.

@@ -68,7 +68,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         """The stopper for a run whose first epoch is `_offset`."""
         raise NotImplementedError
 
-    def _take_up(self, stopper: Stopper) -> None:
+    def _restore_attributes(self, stopper: Stopper) -> None:
         """Set the callback's attributes from the stopper of a resumed run."""
         raise NotImplementedError
 
@@ -84,7 +84,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
 
     def _begin_session(self, epoch: int) -> Session:
         """Begin a run with this epoch, or resume the run that was saved before it."""
-        saved = None if self._backup is None else self._backup.go_on(epoch)
+        saved = None if self._backup is None else self._backup.resume(epoch)
         self._offset = epoch if saved is None else saved.offset
         if self._stopper is None:
             self._stopper = self._new_stopper()
@@ -100,7 +100,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         )
         if saved is not None:
             session.load_state_dict(saved.session)
-            self._take_up(stopper)
+            self._restore_attributes(stopper)
         self._session = session
         return session
 

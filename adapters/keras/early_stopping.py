@@ -148,7 +148,7 @@ class EarlyStopping(RuleCallback):
             raise type(error)(text) from None
         return Stopper(stop, Warmup(save, start) if start else save, on_missing="skip")
 
-    def _take_up(self, stopper: Stopper) -> None:
+    def _restore_attributes(self, stopper: Stopper) -> None:
         if stopper.best_epoch is not None:
             self.best_epoch = stopper.best_epoch + self._offset
             self.best = (stopper.best_metrics or {}).get(monitored(stopper.save))

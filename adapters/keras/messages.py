@@ -7,7 +7,7 @@ import re
 
 import keras
 
-__all__ = ["count_from_1", "say", "shown"]
+__all__ = ["count_from_1", "distinct_texts", "say"]
 
 
 def say(message: str) -> None:
@@ -18,10 +18,10 @@ def say(message: str) -> None:
         logging.getLogger("absl").info(message)
 
 
-def shown(before: float | None, now: float) -> tuple[str, str]:
+def distinct_texts(before: float | None, now: float) -> tuple[str, str]:
     """Two values as text, with enough digits to distinguish them.
 
-    >>> shown(0.37, 0.369999)
+    >>> distinct_texts(0.37, 0.369999)
     ('0.37', '0.369999')
     """
     if before is None:

@@ -25,7 +25,7 @@ from earlystop.rules import Always, Best, Never
 from .backup import Backup
 from .callback import RuleCallback, resumed_after_stop
 from .files import formatted_path
-from .messages import say, shown
+from .messages import distinct_texts, say
 from .metrics import backend_dtype, metric_direction, monitored
 
 __all__ = ["ModelCheckpoint"]
@@ -164,7 +164,7 @@ class ModelCheckpoint(RuleCallback):
             return Never()
         return Best(self.monitor, mode=mode, baseline=threshold, dtype=backend_dtype())
 
-    def _take_up(self, stopper: Stopper) -> None:
+    def _restore_attributes(self, stopper: Stopper) -> None:
         saved = (stopper.best_metrics or {}).get(monitored(stopper.save))
         self.best = self.best if saved is None else saved
 
@@ -259,7 +259,7 @@ class ModelCheckpoint(RuleCallback):
         if decision.save:
             self._save_model(epoch, batch, values, monitor)
         elif monitor in values and self.verbose > 0:
-            before, _ = shown(self.best, values[monitor])
+            before, _ = distinct_texts(self.best, values[monitor])
             say(f"\nEpoch {epoch + 1}: {monitor} did not improve from {before}")
 
     def _save_model(
@@ -269,7 +269,7 @@ class ModelCheckpoint(RuleCallback):
         path = formatted_path(self.filepath, names)
         value, what = values.get(monitor), ""
         if value is not None:
-            before, now = shown(self.best, value)
+            before, now = distinct_texts(self.best, value)
             what = f"{monitor} improved from {before} to {now}, "
         if self.verbose > 0:
             say(f"\nEpoch {epoch + 1}: {what}saving model to {path}")

@@ -270,7 +270,7 @@ class Training:
         saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._go_on(saved, saved["state"], f"in {str(path)!r}")
+        self._resume_from(saved, saved["state"], f"in {str(path)!r}")
         self._in_memory.weights = saved["best"]
         self._session.stopwatch.start()
 
@@ -310,9 +310,9 @@ class Training:
         last = folder.last()
         if last is not None:
             saved = folder.read(last, ("model", "parts", "rng"))
-            self._go_on(saved, last.state, "in the folder")
+            self._resume_from(saved, last.state, "in the folder")
 
-    def _go_on(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
+    def _resume_from(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
         """Resume from the entries of a file and the session's state that was saved with them."""
         if not isinstance(state, dict):
             raise StateError(f"the run {where} was not saved by a Training")

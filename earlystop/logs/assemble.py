@@ -71,11 +71,11 @@ def _nothing(reads: Sequence[ReadSource]) -> LogError:
         return errors[0]
     if not errors:
         return LogError("there is no run in it", reads[0].source if reads else "")
-    shown = "; ".join(map(str, errors[:3]))
+    first_errors = "; ".join(map(str, errors[:3]))
     more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
     not_a_log = all(error.not_a_log for error in errors)
     return LogError(
-        f"nothing could be read from {len(reads):,} sources: {shown}{more}", not_a_log=not_a_log
+        f"nothing could be read from {len(reads):,} sources: {first_errors}{more}", not_a_log=not_a_log
     )
 
 

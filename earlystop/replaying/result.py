@@ -61,12 +61,12 @@ class Replay:
         Raises HistoryError for an unknown run.
         """
         stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
-        made: list[Decision] = []
+        decisions: list[Decision] = []
         for metrics in self.history.iter_records(run):
-            made.append(stopper.step(metrics))
+            decisions.append(stopper.step(metrics))
             if stopper.stopped:
                 break
-        return made
+        return decisions
 
     @property
     def best(self) -> Floats:
