@@ -41,28 +41,28 @@ class LoopError(EarlystopError, RuntimeError):
 
 
 class EpochLoop:
-    """The epochs of a run: ends when its stopper does, and leaves with the best model.
+    """The epochs of a run: ends when its stopper stops, and restores the best model at the end.
 
-    stopper: decides; a stopper with a state loaded goes on with the epoch it had reached.
-    max_epochs: the most epochs of the run, whatever the stopper says; counted from epoch 0.
-    save: `save(epoch, metrics)` is called when the stopper says save. What it returns (a copy of
-        the weights, a path, nothing) is kept for `restore`.
-    restore: `restore(kept)` is called once at the end, however the run ends: stopped, run out,
-        left by `break`, by an error or by Ctrl-C; not if nothing was ever saved. Without a `save`,
-        you save yourself when a report says so, and `restore(None)` is called.
-    kept: what an earlier part of this run kept, for a run that is resumed.
+    stopper: decides; a stopper with a loaded state continues with the epoch it had reached.
+    max_epochs: the maximum number of epochs of the run, counted from epoch 0.
+    save: `save(epoch, metrics)` is called when the stopper says save. Its result (a copy of the
+        weights, a path, nothing) is kept for `restore`.
+    restore: `restore(kept)` is called once at the end, however the run ends: by a stop, by
+        `max_epochs`, by `break`, by an error or by Ctrl-C; but not if nothing was ever saved.
+        Without a `save`, you save yourself when a report says so, and `restore(None)` is called.
+    kept: what an earlier part of this run kept, when the run is resumed.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
-    on_interrupt: what Ctrl-C does after the best is restored. "raise": it goes on as it would.
-        "stop": it ends the `with` block like a stop (and needs that block).
-    clock: gives seconds; the time since the loop began is reported as "elapsed_seconds".
+    on_interrupt: what Ctrl-C does after the best is restored. "raise": it is raised as usual.
+        "stop": it ends the `with` block like a stop (and requires that block).
+    clock: returns seconds; the time since the loop began is reported as "elapsed_seconds".
 
     Iterate over it inside `with`: then the best is restored at a defined moment, and an error in
-    `restore` is raised. (A plain `for` restores as well; if it is left early, that happens when the
-    iterator is destroyed, which in CPython is at once.)
+    `restore` is raised. (A plain `for` restores, too; if it is left early, this happens when the
+    iterator is destroyed, in CPython immediately.)
 
-    Raises RuleTypeError for anything but a Stopper, RuleError for a `save` or `restore` next to a
-    stopper that never saves; when the loop begins, LoopError for a stopper that has stopped, and
-    for one that has saved before when `kept` is missing.
+    Raises RuleTypeError if `stopper` is not a Stopper, RuleError for a `save` or `restore` with a
+    stopper that never saves. When the loop begins, raises LoopError for a stopper that has stopped,
+    and for one that has saved before if `kept` is missing.
 
     >>> import earlystop as es
     >>> from earlystop.adapters.loop import EpochLoop
@@ -145,7 +145,7 @@ class EpochLoop:
                         "`loop.report(val_loss=...)` once in every epoch"
                     )
         except BaseException:
-            if not self._in_block:  # else __exit__ does it, where an error can be raised
+            if not self._in_block:  # otherwise __exit__ does it, where an error can be raised
                 self.close()
             raise
         self.close()
@@ -153,12 +153,12 @@ class EpochLoop:
     def report(
         self, metrics: Mapping[str, SupportsFloat] | None = None, /, **more: SupportsFloat
     ) -> Decision:
-        """Take the metrics of the epoch; save if the stopper says so; give the decision.
+        """Take the metrics of the epoch, decide, and save if the decision says so.
 
-        Metrics come as a mapping, as keywords, or both. The elapsed time joins them.
+        Metrics are passed as a mapping, as keywords, or both. The elapsed time is added to them.
 
         Raises LoopError outside an epoch or on a second report, and what `Stopper.step` raises;
-        after an error of the stopper the report can be made again.
+        after an error of the stopper you can report again.
         """
         if not self._awaits_report:
             raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
@@ -175,26 +175,26 @@ class EpochLoop:
 
     @property
     def kept(self) -> Any:
-        """What `save` returned last; None before that."""
+        """What `save` returned last; None before the first."""
         return None if self._kept is _NOTHING else self._kept
 
     @property
     def elapsed_seconds(self) -> float:
-        """The time since the run began, in seconds, its parts before a resumption included."""
+        """The time since the run began, in seconds, including its parts before it was resumed."""
         return self._session.elapsed_seconds
 
     @property
     def history(self) -> dict[str, list[float | None]]:
-        """What was reported to this loop, name by name; None where an epoch lacked a metric.
+        """What was reported to this loop, by metric; None where an epoch lacked the metric.
 
-        `earlystop.History.from_runs([loop.history])` makes it ready for a replay. The loop of a
-        resumed run holds only its own part: join the parts first.
+        To replay it, call `earlystop.History.from_runs([loop.history])`. The loop of a resumed run
+        holds only its own part; join the parts first.
         """
         return {name: list(column) for name, column in self._columns.items()}
 
     @property
     def reason(self) -> str:
-        """Why the run ended; empty while it goes on."""
+        """Why the run ended; "" before that."""
         if self.stopper.stopped:
             return self.stopper.reason
         if self._is_full():
@@ -204,7 +204,7 @@ class EpochLoop:
         return f"left in epoch {self._epoch}" if self._closed else ""
 
     def close(self) -> None:
-        """End the run and restore the best. The loop calls it at its end; more calls do nothing."""
+        """End the run and restore the best. The loop calls it itself; later calls do nothing."""
         if self._closed:
             return
         self._session.finish()
@@ -242,7 +242,7 @@ class EpochLoop:
         return _SAVED.wrap(self._session.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict()` was taken. Call it before the first epoch of this loop.
+        """Resume from `state_dict()`. Call it before the first epoch of this loop.
 
         Raises LoopError once the loop has begun, StateError as `Stopper.load_state_dict` does.
         """
@@ -265,9 +265,9 @@ class EpochLoop:
         self._recorded += 1
 
     def _show(self, values: Mapping[str, float]) -> None:
-        shown = {name: f"{values[name]:.4g}" for name in self._session.needed if name in values}
-        shown.pop(ELAPSED, None)  # the bar has a clock of its own
+        postfix = {name: f"{values[name]:.4g}" for name in self._session.needed if name in values}
+        postfix.pop(ELAPSED, None)  # the bar has its own clock
         if self.stopper.best_epoch is not None:
-            shown["best epoch"] = str(self.stopper.best_epoch)
-        self._bar.set_postfix(shown, refresh=False)
+            postfix["best epoch"] = str(self.stopper.best_epoch)
+        self._bar.set_postfix(postfix, refresh=False)
         self._bar.update()

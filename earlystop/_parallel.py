@@ -1,4 +1,4 @@
-"""Long work in parts: on several threads, with a progress bar, and cleanly interrupted."""
+"""Tasks on several threads, cleanly interruptible, and progress bars."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 
 
 def in_order(tasks: Iterable[Callable[[], Result]], workers: int) -> Iterator[Result]:
-    """The results of tasks, in their order, worked out on so many threads.
+    """The results of tasks, in order, computed on `workers` threads.
 
-    No more tasks are begun than there are workers, so that what waits takes no memory. When the
-    caller stops asking, or is interrupted, what has been begun is waited for and nothing else is.
+    At most `workers` tasks are started at a time, so that waiting results take little memory. If
+    the caller stops iterating or is interrupted, only started tasks are waited for.
     """
     if workers == 1:
         for task in tasks:
@@ -24,22 +24,25 @@ def in_order(tasks: Iterable[Callable[[], Result]], workers: int) -> Iterator[Re
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="earlystop")
-    begun: collections.deque[Future[Result]] = collections.deque()
+    started: collections.deque[Future[Result]] = collections.deque()
     try:
         for task in tasks:
-            begun.append(pool.submit(task))
-            if len(begun) >= workers:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+            started.append(pool.submit(task))
+            if len(started) >= workers:
+                yield started.popleft().result()
+        while started:
+            yield started.popleft().result()
     finally:
         pool.shutdown()
 
 
 def progress_bar(caller: str, **options: Any) -> Any:
-    """A progress bar, of tqdm.
+    """A tqdm progress bar.
 
-    Raises ImportError, naming who asks and what to install, where there is none.
+    caller: the function that shows it, for the error.
+    options: arguments of `tqdm`.
+
+    Raises ImportError, naming the caller and what to install, if tqdm is not installed.
     """
     try:
         from tqdm.auto import tqdm

@@ -24,7 +24,7 @@ class EarlystopError(Exception):
 
 
 class RuleError(EarlystopError, ValueError):
-    """A rule was given a setting that it cannot have, or breaks the contract of rules."""
+    """A rule was given an invalid setting, or breaks the contract of rules."""
 
 
 class RuleTypeError(RuleError, TypeError):
@@ -36,18 +36,18 @@ class MetricError(EarlystopError, TypeError):
 
 
 class MissingMetricError(EarlystopError, KeyError):
-    """A rule asks for a metric that was not reported."""
+    """A rule needs a metric that was not reported."""
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would show the message quoted
+        return str(self.args[0])  # KeyError would quote the message
 
 
 class StoppedError(EarlystopError, RuntimeError):
-    """A stopper that has stopped was asked for another epoch."""
+    """A stopper that has stopped was given another epoch."""
 
 
 class StateError(EarlystopError, ValueError):
-    """A saved state cannot be loaded: damaged, of other rules, or of a newer version."""
+    """A saved state cannot be loaded: it is damaged, of other rules, or of a newer version."""
 
 
 class CheckpointError(EarlystopError, OSError):
@@ -59,10 +59,11 @@ class HistoryError(EarlystopError, ValueError):
 
 
 class LogError(HistoryError):
-    """A training log cannot be read: which one, where in it, and what was expected there.
+    """A training log cannot be read; the message names the log, the position and what was expected.
 
-    source: the file (or what else was read), as text. place: where in it, such as "line 12"; ""
-    for all of it. not_a_log: nothing is wrong with it, but it holds no history of metrics.
+    source: the file, or a name for another source.
+    place: the position in it, such as "line 12"; "" for all of it.
+    not_a_log: whether the source is fine, but does not hold a history of metrics.
     """
 
     def __init__(
@@ -83,27 +84,27 @@ def _log_error(message: str, source: str, place: str, not_a_log: bool) -> LogErr
 
 
 class LogWarning(UserWarning):
-    """Something in a training log was left out, or may not be what it seems."""
+    """Part of a training log was left out, or may not be what it seems."""
 
 
 def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
-    """Say which names there are, and which one is nearest to `name`.
+    """List the known names, and say which is nearest to `name`.
 
     >>> name_advice("val_los", ["loss", "val_loss"])
-    "the metrics there are: loss, val_loss; did you mean 'val_loss'?"
+    "available metrics: loss, val_loss; did you mean 'val_loss'?"
     """
     import difflib  # only where something has gone wrong
 
     names = sorted(map(str, known))
     if not names:
         return f"there are no {what} at all"
-    advice = f"the {what} there are: {', '.join(names)}"
+    advice = f"available {what}: {', '.join(names)}"
     by_lower_case = {known_name.lower(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice
 
 
 def shortened(value: object) -> str:
-    """The repr of a value, cut where it is long: for messages that quote what they refuse."""
+    """The repr of a value, shortened if it is long, for messages that quote it."""
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."

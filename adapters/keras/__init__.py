@@ -1,7 +1,7 @@
-"""Keras's `EarlyStopping` and `ModelCheckpoint`, by this library's rules, on every backend.
+"""Keras's `EarlyStopping` and `ModelCheckpoint`, decided by this library's rules, on every backend.
 
 Change the import and a script runs as before, except for the differences that each class lists; or
-give the callbacks rules of this library.
+pass rules of this library to the callbacks.
 
 Inside this package `import keras` is Keras: imports are absolute unless they begin with a dot.
 """

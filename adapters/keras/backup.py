@@ -1,15 +1,15 @@
-"""Going on after BackupAndRestore: what a callback keeps of a fit, and which fit it belongs to.
+"""Resuming with BackupAndRestore: the saved state of a callback, and the fit that it belongs to.
 
-BackupAndRestore saves the model after every epoch, and nothing of the callbacks. So a callback
-keeps its own state beside it, one checkpoint per epoch:
+BackupAndRestore saves the model after every epoch, but no state of callbacks. So a callback saves
+its own state, one checkpoint per epoch:
 
     fit begins --> epoch 0 --> epoch 1 --> ... --> fit ends --> process ends
                       |           |                   |              |
                     save        save         note the process   delete all
 
-A process may be killed at any of these points. The next fit says which case it is by the epoch it
-begins with: one later than the last that was saved (between two epochs), that epoch again (killed
-before BackupAndRestore had saved it, too), or any other (another run).
+A process may be killed at any of these points. The first epoch of the next fit tells which: the one
+after the last saved epoch (killed between two epochs), that epoch again (killed before
+BackupAndRestore had saved it, too), or any other (a different run).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RENAMED = {"KerasPatience": "Patience", "KerasBest": "Best"}
 
 
 def _with_current_rules(data: Any) -> Any:
-    """Rules as JSON data, in the names and settings they have today."""
+    """Rules as JSON data, with their current names and settings."""
     if isinstance(data, list):
         return [_with_current_rules(item) for item in data]
     if not isinstance(data, Mapping):
@@ -54,7 +54,7 @@ def _with_current_rules(data: Any) -> Any:
 
 
 def _from_version_1(body: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 had rules of its own for comparisons in float32."""
+    """Version 1 used separate rules for comparisons in float32."""
     stopper = body.get("stopper")
     if isinstance(stopper, Mapping):
         rules = {role: _with_current_rules(stopper.get(role)) for role in ("stop", "save")}
@@ -77,7 +77,7 @@ def _unwrapped(saved: SavedFormat, data: Any, where: str) -> dict[str, Any]:
 
 
 class SavedRun(NamedTuple):
-    """What was saved of a run.
+    """The saved state of a run.
 
     offset: the epoch of the fit that the stopper counts as 0.
     session: the state for `Session.load_state_dict`.
@@ -88,7 +88,7 @@ class SavedRun(NamedTuple):
 
 
 class Backup:
-    """The checkpoints of a callback, and whether a fit goes on with them.
+    """The checkpoints of a callback, and whether a fit resumes from them.
 
     folder, name, settings: as for `Checkpoints`.
     """
@@ -110,31 +110,31 @@ class Backup:
         metrics: Mapping[str, float] | None = None,
         best: bool = False,
     ) -> Path | None:
-        """See `Checkpoints.save`. state: of the callback, with the entries of a `SavedRun`."""
+        """See `Checkpoints.save`; `state` has the entries of a `SavedRun`."""
         state = _SAVED_STATE.wrap(state)
         return self.checkpoints.save(write, epoch=epoch, metrics=metrics, best=best, state=state)
 
     # A fit begins ----------------------------------------------------------------------------
 
     def was_stopped(self, epoch: int) -> bool:
-        """Had the run that a fit goes on with at this epoch been stopped?"""
+        """Had the run been stopped that a fit resumes at this epoch?"""
         last = self.checkpoints.last
         if last is None or last.epoch != epoch - 1:
             return False
-        if _ended_in(self.checkpoints.folder) == _process():  # this is another run
+        if _ended_in(self.checkpoints.folder) == _process():  # a different run
             return False
         return bool(_saved_run(last).session["stopper"]["stopped"])
 
-    def go_on(self, epoch: int) -> SavedRun | None:
-        """What was saved of the run that a fit goes on with at this epoch; None for a new run.
+    def resume(self, epoch: int) -> SavedRun | None:
+        """The saved state of the run that a fit resumes at this epoch; None for a new run.
 
-        Raises CheckpointError if what was saved is of a run that does not fit.
+        Raises CheckpointError if the saved run does not match this epoch.
         """
         folder, last = self.checkpoints.folder, self.checkpoints.last
         ended_in = _ended_in(folder)
         if ended_in is not None:
             if ended_in == _process() or last is None or last.epoch != epoch - 1:
-                self.checkpoints.rewind(-1)  # this is another run
+                self.checkpoints.rewind(-1)  # a different run
                 last = None
             (folder / _NOTE).unlink()
         if last is not None and last.epoch > epoch:
@@ -156,10 +156,10 @@ class Backup:
     # A fit ends ------------------------------------------------------------------------------
 
     def end(self, owner: object) -> None:
-        """Note that the run has ended; what was saved is deleted with the owner, or at exit.
+        """Note that the run has ended; the checkpoints are deleted with `owner`, or at exit.
 
         BackupAndRestore deletes its own backup after this. If the process is killed in between, the
-        fit is resumed where it had ended, and what was saved must still be there.
+        fit resumes where it had ended, and needs the checkpoints.
         """
         folder, name = self.checkpoints.folder, self.checkpoints.name
         note = _SAVED_NOTE.wrap({"process": _process()})
@@ -173,7 +173,7 @@ class Backup:
 
 
 def _process() -> str:
-    return f"{_THIS_PROCESS}-{os.getpid()}"  # a forked process is another
+    return f"{_THIS_PROCESS}-{os.getpid()}"  # a forked process is a different one
 
 
 def _ended_in(folder: Path) -> str | None:
@@ -186,11 +186,11 @@ def _ended_in(folder: Path) -> str | None:
 
 
 def _delete(folder: Path, name: str) -> None:
-    """Delete what was saved of a run that ended in this process, unless another has begun."""
+    """Delete the checkpoints of a run that ended in this process, unless another has begun."""
     if _ended_in(folder) != _process():
         return
     with (
-        contextlib.suppress(CheckpointError),  # another run has the folder: it will delete it
+        contextlib.suppress(CheckpointError),  # another run uses the folder, and will delete them
         Checkpoints(folder, name, keep_last=2, resume=True) as checkpoints,
     ):
         checkpoints.rewind(-1)

@@ -1,4 +1,4 @@
-"""What both callbacks share: Keras's events become calls of a `Session`."""
+"""The base of both callbacks: translates Keras's events into calls of a `Session`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from .metrics import LogReader
 
 __all__ = ["RuleCallback", "resumed_after_stop"]
 
-# The ids of models in a fit that was resumed although its run had been stopped: Keras then trains
-# one more epoch all the same, and all callbacks ignore it.
+# The ids of models in a fit that was resumed although its run had been stopped. Keras then trains
+# one more epoch anyway, which all callbacks ignore.
 resumed_after_stop: set[int] = set()
 
 
 class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Steps a stopper once per epoch, and keeps its state in `backup_dir`.
 
-    A fit that BackupAndRestore resumes tells its first epoch only when that epoch begins. So the
-    session begins with the first epoch, not with the fit.
+    The first epoch of a fit that BackupAndRestore resumes is known only when that epoch begins. So
+    the session begins with the first epoch, not with the fit.
 
-    given: the stopper that the user made, perhaps for several callbacks; None if there is none.
-    template: a file name with metrics in it.
+    on_missing, backup_dir: see `EarlyStopping`.
+    given: the stopper that the user passed, possibly to several callbacks; None if there is none.
+    template: a file name with fields for metrics.
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             self._backup.close()
             self._backup = None
 
-    # To be defined by each callback ----------------------------------------------------------
+    # Defined by each callback ----------------------------------------------------------------
 
     def _new_stopper(self) -> Stopper:
         """The stopper for a run whose first epoch is `_offset`."""
         raise NotImplementedError
 
-    def _take_up(self, stopper: Stopper) -> None:
-        """Set the callback's attributes to what the stopper of a resumed run knows."""
+    def _restore_attributes(self, stopper: Stopper) -> None:
+        """Set the callback's attributes from the stopper of a resumed run."""
         raise NotImplementedError
 
     # One run ---------------------------------------------------------------------------------
@@ -82,8 +83,8 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             forget_decision(self._given)
 
     def _begin_session(self, epoch: int) -> Session:
-        """Begin with this epoch, or go on with the run that was saved before it."""
-        saved = None if self._backup is None else self._backup.go_on(epoch)
+        """Begin a run with this epoch, or resume the run that was saved before it."""
+        saved = None if self._backup is None else self._backup.resume(epoch)
         self._offset = epoch if saved is None else saved.offset
         if self._stopper is None:
             self._stopper = self._new_stopper()
@@ -99,7 +100,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         )
         if saved is not None:
             session.load_state_dict(saved.session)
-            self._take_up(stopper)
+            self._restore_attributes(stopper)
         self._session = session
         return session
 
@@ -109,7 +110,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         decision = session.decision_at(epoch) if is_given else None
         if decision is not None:  # another callback has stepped the stopper
             return decision
-        if session.stopper.stopped:  # and yet the fit goes on
+        if session.stopper.stopped:  # yet the fit continues
             self.model.stop_training = True
             return None
         decision = session.step(values, at=epoch if is_given else None)
@@ -127,6 +128,6 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             self._backup = None
 
     def _finish(self) -> None:
-        """At the end of a fit: refuse a metric that no epoch reported."""
+        """End the session; raise MissingMetricError for a metric that no epoch reported."""
         if self._session is not None:
             self._session.finish()

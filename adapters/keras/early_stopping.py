@@ -1,4 +1,4 @@
-"""`EarlyStopping` with Keras's arguments and decisions, or by any rule."""
+"""`EarlyStopping` with Keras's arguments and decisions, or with any rule."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping(RuleCallback):
-    """Keras's `EarlyStopping`, and one by any rule.
+    """Keras's `EarlyStopping`, which also accepts any rule.
 
-    The first eight arguments are Keras's, with its defaults. Instead of those that decide:
+    The first eight arguments and their defaults are those of Keras. The others are:
 
-    stop: a rule that ends the run, or a `Stopper`, whose two rules are used; a Stopper that is
-        also given to a `ModelCheckpoint` decides once for both.
-    save: beside a `stop` rule, the rule that says which epoch is the best.
-    on_missing: what an epoch without a rule's metric means. "auto": an error that lists the
-        metrics there are, unless the whole epoch had no validation and others have it. "raise":
-        always an error. "skip": never one.
-    backup_dir: a folder, not that of BackupAndRestore, for the state and the best weights during
-        `fit`. A fit that BackupAndRestore resumes then goes on counting, and knows its best epoch.
-        List this callback before BackupAndRestore. After the fit, what was saved is deleted with
-        the callback, or when the process ends.
+    stop: a rule that ends the run, in place of Keras's arguments; or a `Stopper`, whose two rules
+        are used. If a `ModelCheckpoint` has the same Stopper, it decides once for both.
+    save: with a `stop` rule, the rule that decides which epoch is the best.
+    on_missing: how to treat an epoch that lacks a metric of a rule. "auto": an error that lists the
+        reported metrics, unless this epoch was not validated and others are. "raise": always an
+        error. "skip": never an error.
+    backup_dir: a folder, other than that of BackupAndRestore, for the state and the best weights
+        during `fit`. A fit that BackupAndRestore resumes then continues its wait, and knows its
+        best epoch. List this callback before BackupAndRestore. After the fit, the backup is deleted
+        with the callback, or when the process ends.
 
-    The attributes of Keras's callback are here, too: `best`, `best_epoch`, `wait`, `stopped_epoch`,
-    `best_weights`; and `stopped_reason`. Epochs count from 0 in all of them.
+    It has the attributes of Keras's callback, `best`, `best_epoch`, `wait`, `stopped_epoch` and
+    `best_weights`, and also `stopped_reason`. All of them count epochs from 0.
 
-    Decisions are Keras's, comparisons in the backend's float32 included. They differ on purpose in
-    this:
+    Decisions are those of Keras, including comparisons in the backend's float32. They differ
+    deliberately in these cases:
 
-    - A NaN, or an infinity on the wrong side, is no improvement, not even in the first epoch.
+    - A NaN, or an infinity on the wrong side, is not an improvement, not even in the first epoch.
       (Keras makes it the best, and nothing ever improves on it.)
-    - Until a `baseline` is beaten, `patience` epochs end the run, even the first, whether or not
-      the metric creeps towards it. (Keras goes on while every epoch is better than the best.)
+    - Until a `baseline` is beaten, `patience` epochs end the run, even the first ones, whether or
+      not the metric approaches it. (Keras continues while every epoch is better than the best.)
     - A missing metric is an error. (Keras warns, and never stops.)
     - An unknown mode is an error (Keras: a warning), and so is a negative patience (Keras: 0).
-    - mode="auto" goes by the name of a metric whose direction Keras cannot tell (Keras: an error).
+    - mode="auto" uses the name of a metric whose direction Keras does not know (Keras: an error).
     - If no epoch is the best, nothing is restored. (Keras restores the first.)
 
     >>> import keras, numpy as np
@@ -89,12 +89,13 @@ class EarlyStopping(RuleCallback):
         self.start_from_epoch = start_from_epoch
         self._stop, self._save = stop, save
         if stop is not None:
-            of_keras = (monitor, min_delta, patience, mode, baseline, start_from_epoch)
-            self._check_rules(stop, is_alone=of_keras == ("val_loss", 0, 0, "auto", None, 0))
+            keras_arguments = (monitor, min_delta, patience, mode, baseline, start_from_epoch)
+            is_alone = keras_arguments == ("val_loss", 0, 0, "auto", None, 0)
+            self._check_rules(stop, is_alone=is_alone)
         elif save is not None:
             raise RuleError("`EarlyStopping(save=...)` goes with `stop=...`: give that, too")
         else:
-            self._stopper_as_keras("min" if mode == "auto" else mode, 0)  # refuses what is wrong
+            self._stopper_as_keras("min" if mode == "auto" else mode, 0)  # checks the arguments
         self._forget()
 
     def _check_rules(self, stop: Rule | Stopper, is_alone: bool) -> None:
@@ -142,12 +143,12 @@ class EarlyStopping(RuleCallback):
                 **shared,
             )
             save: Rule = Best(self.monitor, **shared)
-        except RuleError as error:  # name what was called
+        except RuleError as error:  # name the class that the user called
             text = re.sub(r"`(Patience|Best)\(", "`EarlyStopping(", str(error))
             raise type(error)(text) from None
         return Stopper(stop, Warmup(save, start) if start else save, on_missing="skip")
 
-    def _take_up(self, stopper: Stopper) -> None:
+    def _restore_attributes(self, stopper: Stopper) -> None:
         if stopper.best_epoch is not None:
             self.best_epoch = stopper.best_epoch + self._offset
             self.best = (stopper.best_metrics or {}).get(monitored(stopper.save))
@@ -220,16 +221,16 @@ class EarlyStopping(RuleCallback):
         path = backup.checkpoints.best_path
         self.best_weights = None if path is None else read_weights(path, self.model)
 
-    # What it knows ---------------------------------------------------------------------------
+    # Attributes ------------------------------------------------------------------------------
 
     @property
     def wait(self) -> int:
-        """How many epochs there have been without improvement; 0 with rules that do not wait."""
+        """The number of epochs without improvement; 0 for rules other than `Patience`."""
         if self._stopper is None or not isinstance(self._stopper.stop, Patience):
             return 0
         return int(self._stopper.state_dict()["stop_state"]["wait"])
 
     @property
     def stopped_reason(self) -> str:
-        """Why it stopped the run; empty while it has not. Epochs count from 0."""
+        """Why it stopped the run; "" if it has not. Epochs count from 0."""
         return "" if self._stopper is None else self._stopper.reason

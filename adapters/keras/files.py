@@ -17,7 +17,9 @@ __all__ = ["formatted_path", "read_weights", "write_weights"]
 
 
 def formatted_path(template: str, values: Mapping[str, Any]) -> Path:
-    """The path with its fields filled in; a field cannot add folders to it.
+    """The path with its fields formatted; a field cannot add folders to it.
+
+    Raises what `format_name` raises.
 
     >>> formatted_path("models/{epoch:02d}-{loss:.1f}.keras", {"epoch": 3, "loss": 0.5}).name
     '03-0.5.keras'
@@ -28,7 +30,7 @@ def formatted_path(template: str, values: Mapping[str, Any]) -> Path:
 
 @functools.lru_cache(maxsize=64)
 def _split(template: str) -> tuple[str, ...]:
-    """The names in a path and their separators; a separator inside a field does not separate."""
+    """The names in a path and their separators, except for separators inside fields."""
     return tuple(re.split(rf"([/{re.escape(os.sep)}])(?![^{{}}]*\}})", template))
 
 
@@ -43,7 +45,7 @@ def write_weights(path: Path, model: Any) -> None:
 
 
 def read_weights(path: Path, model: Any) -> list[Any]:
-    """The weights that `write_weights` wrote, in the types of this model's."""
+    """The weights that `write_weights` wrote, in the types of this model's weights."""
     types = [np.asarray(array).dtype for array in model.get_weights()]
     with np.load(path, allow_pickle=False) as saved:
         return [saved[f"arr_{n}"].view(dtype) for n, dtype in enumerate(types)]

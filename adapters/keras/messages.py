@@ -1,4 +1,4 @@
-"""What callbacks print, in Keras's words and where Keras prints it."""
+"""The messages of the callbacks, printed or logged in the way Keras does it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 
 import keras
 
-__all__ = ["count_from_1", "say", "shown"]
+__all__ = ["count_from_1", "distinct_texts", "say"]
 
 
 def say(message: str) -> None:
-    """Print a message, or log it where Keras's own callbacks log theirs."""
+    """Print a message, or log it as Keras's own callbacks do."""
     if keras.config.is_interactive_logging_enabled():
         print(message, flush=True)
     else:
         logging.getLogger("absl").info(message)
 
 
-def shown(before: float | None, now: float) -> tuple[str, str]:
-    """Two values, in as many digits as tell them apart.
+def distinct_texts(before: float | None, now: float) -> tuple[str, str]:
+    """Two values as text, with enough digits to distinguish them.
 
-    >>> shown(0.37, 0.369999)
+    >>> distinct_texts(0.37, 0.369999)
     ('0.37', '0.369999')
     """
     if before is None:
@@ -31,9 +31,9 @@ def shown(before: float | None, now: float) -> tuple[str, str]:
 
 
 def count_from_1(reason: str, offset: int) -> str:
-    """The reason of a stop with epochs as Keras prints them.
+    """The reason for a stop, with epochs counted from 1 as Keras prints them.
 
-    offset: the epoch of the fit that the reason calls 0.
+    offset: the epoch of the fit that is epoch 0 in the reason.
 
     >>> count_from_1("loss has not improved on 4 (epoch 1)", 0)
     'loss has not improved on 4 (epoch 2)'

@@ -1,4 +1,4 @@
-"""What Keras knows of metrics: the values in `logs`, their directions, how they are compared."""
+"""Keras's metrics: the values in `logs`, their directions, and the type for comparing them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from earlystop.rules import Best
 
 __all__ = ["LogReader", "backend_dtype", "metric_direction", "monitored"]
 
-# Accuracy has an old name; scripts ask for either.
+# Accuracy has an old name, and scripts use either.
 _OTHER_NAME = {"acc": "accuracy", "accuracy": "acc"}
 _ALIASES = [
     (prefix + name, prefix + alias)
@@ -29,7 +29,7 @@ class LogReader:
     """Turns the `logs` of an epoch into floats.
 
     needed: the metrics of the rules.
-    template: a file name; a metric that is named in it may go by its other name, too.
+    template: a file name; metrics in it may be given by either of their names.
 
     >>> read = LogReader({"val_acc"})
     >>> read({"loss": np.float32(0.5), "val_accuracy": 0.75, "confusion": np.zeros((2, 2))})
@@ -47,7 +47,7 @@ class LogReader:
     def __call__(self, logs: Mapping[str, Any]) -> dict[str, float]:
         """The metrics of an epoch.
 
-        Arrays that no rule looks at are left out. Raises MetricError for one that a rule does.
+        Arrays that no rule reads are left out. Raises MetricError for an array that a rule reads.
         """
         values: dict[str, float] = {}
         for name, value in logs.items():
@@ -62,7 +62,12 @@ class LogReader:
 
 
 def metric_direction(model: Any, monitor: str, mode: str, owner: str) -> Direction:
-    """The direction of a metric: the mode, or else as the compiled metric says, or by its name."""
+    """The direction of a metric: by the mode, else by the compiled metric, else by its name.
+
+    owner: the class that the user called, for errors.
+
+    Raises RuleError if the direction is unknown.
+    """
     if mode != "auto":
         return direction(monitor, mode, owner)
     name = monitor.removeprefix("val_")
@@ -78,13 +83,13 @@ def metric_direction(model: Any, monitor: str, mode: str, owner: str) -> Directi
 def _flat(metrics: Any) -> list[Any]:
     flat: list[Any] = []
     for metric in metrics:
-        inner = getattr(metric, "metrics", None)  # those that were compiled come as one
+        inner = getattr(metric, "metrics", None)  # compiled metrics are grouped in one
         flat += [metric] if inner is None else _flat(inner)
     return flat
 
 
 def backend_dtype() -> Dtype:
-    """The type in which Keras's own callbacks compare: float32, but for its NumPy backend."""
+    """The type in which Keras's own callbacks compare: float32, except on its NumPy backend."""
     return "float64" if keras.backend.backend() == "numpy" else "float32"
 
 

@@ -1,4 +1,4 @@
-"""`ModelCheckpoint` with Keras's arguments and decisions, or by any rule."""
+"""`ModelCheckpoint` with Keras's arguments and decisions, or with any rule."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ from earlystop.rules import Always, Best, Never
 from .backup import Backup
 from .callback import RuleCallback, resumed_after_stop
 from .files import formatted_path
-from .messages import say, shown
+from .messages import distinct_texts, say
 from .metrics import backend_dtype, metric_direction, monitored
 
 __all__ = ["ModelCheckpoint"]
 
 
 class ModelCheckpoint(RuleCallback):
-    """Keras's `ModelCheckpoint`, and one by any rule; no file is ever left half-written.
+    """Keras's `ModelCheckpoint`, which also accepts any rule, and never leaves a partial file.
 
-    The first eight arguments are Keras's, with its defaults. Further:
+    The first eight arguments and their defaults are those of Keras. The others are:
 
-    save: a rule that says which epochs to save (instead of `save_best_only`), or the `Stopper` that
-        is also given to an `EarlyStopping`: then what one restores is what the other has saved.
-    save_top_k: keep the k best, by `monitor`, and delete the others. The file name must contain
-        {epoch}; a ledger, checkpoints.json, is kept beside the files.
-    resume: with `save_top_k`: go on with the folder of an earlier fit, which is refused otherwise.
+    save: a rule that decides which epochs to save, in place of `save_best_only`; or the `Stopper`
+        of an `EarlyStopping`: then it restores exactly what this callback has saved.
+    save_top_k: keep the k best epochs, by `monitor`, and delete the others. The file name must
+        contain {epoch}; a ledger, checkpoints.json, is kept next to the files.
+    resume: with `save_top_k`, continue with the folder of an earlier fit; it is refused otherwise.
     on_missing: as in `EarlyStopping`.
-    backup_dir: as in `EarlyStopping`; without it a resumed fit does not know the best so far, and
-        warns where it may overwrite it. (With `save_top_k`, the ledger knows.)
+    backup_dir: as in `EarlyStopping`. Without it a resumed fit does not know the best so far, and
+        warns if it might overwrite it. (With `save_top_k`, the ledger knows.)
 
-    A file is written under another name first, flushed to the disk, and then replaces the file
-    before it. Braces in the names of folders are filled in, too, but cannot lead out of the folders
-    that are written out.
+    A file is written under a temporary name and flushed to the disk before it replaces the previous
+    one. Fields in the names of folders are formatted, too, but cannot point outside the folders
+    given literally.
 
-    Decisions are Keras's, comparisons in the backend's float32 included. They differ on purpose in
-    this:
+    Decisions are those of Keras, including comparisons in the backend's float32. They differ
+    deliberately in these cases:
 
     - A NaN, or an infinity on the wrong side, is never the best. (Keras saves it if it comes
       first, and then never again.)
-    - With save_best_only a missing metric is an error, or with `on_missing` an epoch that is not
-      saved. (Keras warns and saves, over the best.) So is one that is not a number.
+    - With save_best_only a missing metric is an error or, with `on_missing`, an epoch that is not
+      saved. (Keras warns and saves, over the best.) So is a value that is not a number.
     - An unknown mode is an error (Keras: a warning), and so is a threshold that is NaN (Keras: it
       never saves).
-    - mode="auto" goes by the name of a metric whose direction Keras cannot tell (Keras: an error).
+    - mode="auto" uses the name of a metric whose direction Keras does not know (Keras: an error).
     - With save_best_only and a number as `save_freq`, the first epoch is like the others. (In
       Keras its second save is a TypeError.)
 
@@ -164,7 +164,7 @@ class ModelCheckpoint(RuleCallback):
             return Never()
         return Best(self.monitor, mode=mode, baseline=threshold, dtype=backend_dtype())
 
-    def _take_up(self, stopper: Stopper) -> None:
+    def _restore_attributes(self, stopper: Stopper) -> None:
         saved = (stopper.best_metrics or {}).get(monitored(stopper.save))
         self.best = self.best if saved is None else saved
 
@@ -180,7 +180,7 @@ class ModelCheckpoint(RuleCallback):
     def _begin_session(self, epoch: int) -> Session:
         if self.save_top_k is not None:
             self._backup = self._open_ranked(self.save_top_k)
-            self._resume = True  # this object may go on with it
+            self._resume = True  # the same callback may continue it in another fit
         if epoch and self.save_best_only:
             self._warn_of_unknown_best(epoch)
         return super()._begin_session(epoch)
@@ -194,7 +194,7 @@ class ModelCheckpoint(RuleCallback):
         return Backup(folder or ".", name, count_from=1, resume=self._resume, **settings)
 
     def _warn_of_unknown_best(self, epoch: int) -> None:
-        """A fit that does not begin with the first epoch may not know the best of those before."""
+        """Warn if a fit that does not begin with the first epoch may overwrite an earlier best."""
         is_known = self._backup is not None or self.best is not None
         if not is_known and "{" not in self.filepath and os.path.exists(self.filepath):
             warnings.warn(
@@ -259,7 +259,7 @@ class ModelCheckpoint(RuleCallback):
         if decision.save:
             self._save_model(epoch, batch, values, monitor)
         elif monitor in values and self.verbose > 0:
-            before, _ = shown(self.best, values[monitor])
+            before, _ = distinct_texts(self.best, values[monitor])
             say(f"\nEpoch {epoch + 1}: {monitor} did not improve from {before}")
 
     def _save_model(
@@ -269,7 +269,7 @@ class ModelCheckpoint(RuleCallback):
         path = formatted_path(self.filepath, names)
         value, what = values.get(monitor), ""
         if value is not None:
-            before, now = shown(self.best, value)
+            before, now = distinct_texts(self.best, value)
             what = f"{monitor} improved from {before} to {now}, "
         if self.verbose > 0:
             say(f"\nEpoch {epoch + 1}: {what}saving model to {path}")
@@ -293,10 +293,10 @@ class ModelCheckpoint(RuleCallback):
             self.best = values[self.monitor]
         if self.verbose > 0:
             what = f"saved to {path}" if path is not None else "not saved"
-            among = "" if is_top else "not "
+            negation = "" if is_top else "not "
             say(
                 f"\nEpoch {epoch + 1}: {self.monitor} {values.get(self.monitor, 'missing')} is "
-                f"{among}among the best {self.save_top_k}, {what}"
+                f"{negation}among the best {self.save_top_k}, {what}"
             )
 
     def _write(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is in the file of a checkpoint: written, verified, and read without executing anything."""
+"""The file of a checkpoint: written, verified, and read without executing anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAVED = SavedFormat("earlystop.Training", 1, "the file of a Training")
 
 
 def write(path: Path, body: Mapping[str, Any]) -> None:
-    """Write what `read` reads. Raises OSError where the disk refuses."""
+    """Write the entries of `body` for `read`. Raises OSError if the disk refuses."""
     with open(path, "wb", buffering=1 << 20) as file:
         recorder = _ErrorRecorder(file)
         try:
@@ -29,7 +29,7 @@ def write(path: Path, body: Mapping[str, Any]) -> None:
 
 
 def verify(path: Path) -> None:
-    """Read a file back as it will be read: better to fail now than when it is needed.
+    """Read a file back as `read` will, to fail now rather than when it is needed.
 
     Raises StateError if it holds objects that cannot be loaded safely.
     """
@@ -45,8 +45,8 @@ def verify(path: Path) -> None:
 def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
     """These entries of a file, on the CPU.
 
-    Raises CheckpointError where the disk refuses, StateError for a file that is damaged, of
-    something else, or of a newer version.
+    Raises CheckpointError if the disk refuses, StateError for a file that is damaged, of another
+    kind, or of a newer version.
     """
     name = f"the checkpoint {str(path)!r}"
     try:
@@ -65,7 +65,7 @@ def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
 
 
 class _ErrorRecorder:
-    """A file that remembers the system's error, which torch.save turns into another."""
+    """A file that remembers the OSError of a write, which torch.save replaces by another error."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""The folder of a run, for all its ranks: rank 0 has it open, and shares what is in it."""
+"""The folder of a run, for all its ranks: rank 0 opens it, and shares its contents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RunFolder:
 
     All ranks call the same methods and get the same answers, and the same errors.
 
-    checkpoints: those of rank 0; None on the other ranks.
+    checkpoints: the checkpoints on rank 0; None on the other ranks.
     """
 
     def __init__(self, ranks: Ranks, folder: str | Path, name: str, **settings: Any) -> None:
@@ -49,11 +49,11 @@ class RunFolder:
         on_first(self._ranks, save)
 
     def last(self) -> Checkpoint | None:
-        """The newest checkpoint."""
+        """The newest checkpoint; None before the first."""
         return on_first(self._ranks, lambda: self._opened().last)
 
     def best(self) -> Checkpoint | None:
-        """The best checkpoint."""
+        """The best checkpoint; None before the first."""
         return on_first(self._ranks, lambda: self._opened().best)
 
     def read(self, checkpoint: Checkpoint, entries: tuple[str, ...]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class RunFolder:
         return read_on_first(self._ranks, read)
 
     def best_weights(self) -> dict[str, Any] | None:
-        """The weights of the best checkpoint. Called on rank 0 alone."""
+        """The weights of the best checkpoint; None before the first. Call it only on rank 0."""
         path = self._opened().best_path
         if path is None:
             return None

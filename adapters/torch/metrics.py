@@ -1,4 +1,4 @@
-"""Metrics as PyTorch loops have them: numbers, and tensors on any device."""
+"""Metrics in PyTorch loops: numbers, and tensors on any device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["numbers"]
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Metrics as floats; 0-d tensors are fetched from their device all at once.
+    """Metrics as floats; 0-d tensors are transferred from their device all at once.
 
     Raises MetricError for a value that is not one real number.
 

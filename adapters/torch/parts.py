@@ -1,4 +1,4 @@
-"""What is saved next to the model: optimizers, schedulers, generators, by name."""
+"""The parts saved next to the model, by name: optimizers, schedulers, generators."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["check_names", "checked_parts", "load_states", "states_of"]
 
 
 def checked_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a training, models among them unwrapped.
+    """The parts of a training, by name; models among them are unwrapped.
 
-    Raises RuleTypeError for anything without a state.
+    Raises RuleTypeError for a part without a state.
     """
     return {name: _checked(name, part) for name, part in parts.items()}
 
@@ -40,7 +40,7 @@ def check_names(parts: Mapping[str, Any], states: Mapping[str, Any], where: str)
     if set(states) != set(parts):
         raise StateError(
             f"the run {where} saved {_listed(states)} next to the model, this Training has "
-            f"{_listed(parts)}: pass the same to go on"
+            f"{_listed(parts)}: pass the same to resume"
         )
 
 
@@ -57,7 +57,7 @@ def states_of(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_states(parts: Mapping[str, Any], states: Mapping[str, Any]) -> None:
-    """Give every part its state."""
+    """Load every part's state."""
     for name, part in parts.items():
         if isinstance(part, torch.Generator):
             part.set_state(states[name])

@@ -17,7 +17,7 @@ _has_group = dist.is_initialized if dist.is_available() else bool  # bool() is F
 
 
 class TorchRanks:
-    """All ranks of the default process group; a single one where there is no group."""
+    """All ranks of the default process group, or a single rank without a group."""
 
     @property
     def size(self) -> int:
@@ -41,7 +41,7 @@ class TorchRanks:
 
 
 def read_on_first(ranks: Ranks, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What rank 0 reads, tensors included, on all ranks; nothing in it is executed."""
+    """What rank 0 reads, including tensors, on all ranks; nothing in it is executed."""
     if ranks.size == 1:
         return read()
 

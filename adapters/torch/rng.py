@@ -1,4 +1,4 @@
-"""The state of all random generators a training may use: Python's, NumPy's, PyTorch's."""
+"""The state of all random generators that a training may use: Python's, NumPy's, PyTorch's."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def check_random_states(states: list[Any] | None, ranks: int, where: str) -> Non
         saved = "no" if states is None else f"{len(states)} ranks'"
         raise StateError(
             f"`Training(rng=True)`: the run {where} saved {saved} random state, and this is one of "
-            f"{ranks}; pass rng=False to go on without"
+            f"{ranks}; pass rng=False to resume without it"
         )
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """The other way round; generators of devices that this machine lacks are left out."""
+    """Restore a `random_state`; generators of devices that this machine lacks are skipped."""
     version, keys, gauss = state["python"]
     random.setstate((version, tuple(keys), gauss))
     torch.set_rng_state(state["torch"])

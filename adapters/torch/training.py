@@ -1,4 +1,4 @@
-"""`Training`: one call an epoch decides, saves, and can be resumed."""
+"""`Training`: one call per epoch decides and saves, and a run can be resumed."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ MetricsOf = Literal["first", "mean"]
 
 
 class Training:
-    """A stopper, a model and what trains it: one call an epoch decides, saves, and can be resumed.
+    """A stopper and a model: one call per epoch decides and saves, and a run can be resumed.
 
     stopper: decides.
-    model: what is saved and restored. Of one wrapped for DistributedDataParallel or by
-        torch.compile it is the model inside, so that weights have the model's own names.
-    folder: where checkpoints are written, each with all that is needed to go on from it. Without
-        one, the best weights are kept in memory.
-    resume: go on with the run in the folder, if there is one; otherwise a folder that holds one is
-        refused.
+    model: the model to save and restore. If it is wrapped by DistributedDataParallel or
+        torch.compile, the inner model is used, so that weights have the model's own names.
+    folder: where checkpoints are written, each with everything needed to resume from it. By
+        default, the best weights are kept in memory.
+    resume: continue the run in the folder, if it holds one; otherwise such a folder is refused.
     rng: save the state of the random generators (Python's, NumPy's if it is loaded, PyTorch's, on
-        all devices), and set it on resuming.
+        all devices), and restore it on resuming.
     keep_best, keep_last, keep_every: which checkpoints stay in the folder, as in `Checkpoints`.
-        With keep_last=0 an epoch that is not among the best is not written at all; a run that is
-        resumed then goes on from the newest that was.
-    name: the names of the files, as in `Checkpoints`.
-    best_on: where the best is kept without a folder: "cpu", or "device", where the model is.
-    ranks: whose metrics count when torch.distributed is initialized: "first" (those of rank 0),
-        or "mean" (the mean over all ranks, which report the same names). All ranks make a
+        With keep_last=0, an epoch that is not among the best is not written at all; a resumed run
+        then continues from the newest checkpoint that was.
+    name: a template for file names, as in `Checkpoints`.
+    best_on: where the best weights are kept without a folder: "cpu", or "device" for that of the
+        model.
+    ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
+        or "mean" (the mean over all ranks, which report the same names). All ranks create a
         Training and call the same methods; all get the same decisions; only rank 0 writes.
-    clock: gives seconds; the time since the run began is added as "elapsed_seconds".
-    parts: whatever else is to be saved, by name: optimizer=..., scheduler=..., anything with
-        `state_dict` and `load_state_dict`, or a torch.Generator.
+    clock: returns seconds; the time since the run began is added as "elapsed_seconds".
+    parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
+        and `load_state_dict`, or a torch.Generator.
 
     Files are read with weights_only=True: nothing in them is executed. Outside this library,
     `torch.load(path, weights_only=True)["model"]` gives the weights.
 
-    Raises RuleTypeError and RuleError for arguments that do not fit, CheckpointError for a folder
-    that cannot be used, StateError for a run of other rules or parts.
+    Raises RuleTypeError and RuleError for invalid arguments, CheckpointError for a folder that
+    cannot be used, StateError for a saved run with other rules or parts.
 
     >>> import earlystop as es, torch
     >>> model = torch.nn.Linear(1, 1)
@@ -141,12 +141,12 @@ class Training:
 
     @property
     def checkpoints(self) -> Checkpoints | None:
-        """The checkpoints in the folder; None without one, and on all ranks but the first."""
+        """The checkpoints in the folder; None without a folder, and on all ranks but rank 0."""
         return None if self._folder is None else self._folder.checkpoints
 
     @property
     def elapsed_seconds(self) -> float:
-        """The time since the run began, in seconds, its parts before a resumption included."""
+        """The time since the run began, in seconds, including its parts before it was resumed."""
         return self._session.elapsed_seconds
 
     def epochs(self, max_epochs: int) -> Iterator[int]:
@@ -165,13 +165,13 @@ class Training:
                 )
 
     def step(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> Decision:
-        """Take the metrics of an epoch, decide, and save what the decision asks for.
+        """Take the metrics of an epoch, decide, and save if the decision says so.
 
-        Metrics come as a mapping, as keywords, or both: numbers or 0-d tensors, which are fetched
-        from their device all at once.
+        Metrics are passed as a mapping, as keywords, or both: numbers or 0-d tensors, which are
+        transferred from their device all at once.
 
-        Raises what `Stopper.step` and `Checkpoints.save` raise, on all ranks alike; unless the
-        epoch was saved all the same, the step can then be made again.
+        Raises what `Stopper.step` and `Checkpoints.save` raise, on all ranks alike. You can then
+        repeat the step, unless the epoch was saved in spite of the error.
         """
         session = self._session
         values = session.collect(metrics, more)
@@ -182,7 +182,7 @@ class Training:
         try:
             self._save(decision, values)
         except BaseException as error:
-            # Other ranks do not see an interruption of this one: it must not wait for them.
+            # Other ranks do not notice an interruption of this one, so it must not wait for them.
             together = isinstance(error, Exception) or session.ranks.size == 1
             if together and not self._is_saved(decision.epoch):
                 self.stopper.restore(before)
@@ -201,9 +201,11 @@ class Training:
         return last is not None and last.epoch == epoch
 
     def restore_best(self) -> int | None:
-        """Give the model the weights of the best epoch, and return that epoch; None if none was.
+        """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
-        The optimizer and the other parts stay as they are.
+        The optimizer and other parts are unchanged.
+
+        Raises CheckpointError if the best epoch is missing from the folder.
         """
         best_epoch = self.stopper.best_epoch
         if self._folder is None:
@@ -213,13 +215,13 @@ class Training:
             return best_epoch
         best = self._folder.best()
         if best_epoch != (None if best is None else best.epoch):
-            raise CheckpointError(f"the best, epoch {best_epoch}, is not in the folder any more")
+            raise CheckpointError(f"the best, epoch {best_epoch}, is no longer in the folder")
         if best is not None:
             load_weights(self.model, self._folder.read(best, ("model",))["model"])
         return best_epoch
 
     def close(self) -> None:
-        """Release the folder for other processes. The end of this process does so, too."""
+        """Release the lock on the folder; the end of the process does, too."""
         if self._folder is not None:
             self._folder.close()
 
@@ -232,7 +234,7 @@ class Training:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # After an error the ranks may be at different epochs: nothing is done together any more.
+        # After an error the ranks may be at different epochs, so they cannot act together.
         if error is None or self._session.ranks.size == 1:
             self.restore_best()
         self.close()
@@ -240,42 +242,45 @@ class Training:
     # Files -----------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Write all that is needed to go on from here to a file, completely or not at all.
+        """Write everything needed to resume from here to a file, completely or not at all.
 
-        The file includes the best weights so far. With a folder this is not needed: every `step`
-        saves, and the best is there. All ranks call it; rank 0 writes.
+        The file includes the best weights so far. A Training with a folder does not need this, as
+        every `step` saves to the folder. All ranks call it; rank 0 writes.
 
-        Raises CheckpointError where the disk refuses.
+        Raises CheckpointError if the disk refuses.
         """
         write = self._writer(self._session.state_dict(), with_best=True)
         self._session.on_first(lambda: write_atomically(Path(path), write))
 
     def load(self, path: str | Path) -> None:
-        """Go on from what `save` wrote: the decisions are those of a run never interrupted.
+        """Resume from a file that `save` wrote: decisions are those of a run never interrupted.
 
-        It is for a Training without a folder; one with a folder goes on from that (`resume=True`).
+        Use it without a folder; a Training with a folder resumes from that (`resume=True`).
 
         Raises LoopError if there is a folder, CheckpointError for a file that cannot be read,
-        StateError for one that is damaged, or of another model, other rules or other parts; then
-        the stopper is as it was.
+        StateError for a file that is damaged, or of another model, other rules or other parts; then
+        the stopper is unchanged.
         """
         if self._folder is not None:
             raise LoopError(
                 "`Training.load` would leave the folder with checkpoints of another run: make a "
-                "Training without a folder, or go on with what is in one by resume=True"
+                "Training without a folder, or resume the run in the folder by resume=True"
             )
         entries = ("model", "parts", "rng", "state", "best")
         saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._go_on(saved, saved["state"], f"in {str(path)!r}")
+        self._resume_from(saved, saved["state"], f"in {str(path)!r}")
         self._in_memory.weights = saved["best"]
         self._session.stopwatch.start()
 
     def _writer(
         self, state: dict[str, Any] | None = None, with_best: bool = False
     ) -> Callable[[Path], None]:
-        """A function that writes a file. In a folder, the ledger holds the session's state."""
+        """A function that writes a file.
+
+        state: the session's state; None for a file in the folder, whose ledger holds it.
+        """
         rng = self._session.ranks.gather(random_state()) if self._rng else None
 
         def write(path: Path) -> None:
@@ -295,22 +300,22 @@ class Training:
         return write
 
     def _best_weights(self) -> dict[str, Any] | None:
-        """Those of the best epoch, wherever they are kept; called on rank 0 alone."""
+        """The weights of the best epoch, wherever they are kept; called only on rank 0."""
         if self._folder is None:
             return self._in_memory.weights
         return self._folder.best_weights()
 
     def _resume(self, folder: RunFolder) -> None:
-        """Go on from the newest checkpoint in the folder, if there is one."""
+        """Resume from the newest checkpoint in the folder, if it has one."""
         last = folder.last()
         if last is not None:
             saved = folder.read(last, ("model", "parts", "rng"))
-            self._go_on(saved, last.state, "in the folder")
+            self._resume_from(saved, last.state, "in the folder")
 
-    def _go_on(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
-        """Go on from the entries of a file and the session's state that was saved with them."""
+    def _resume_from(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
+        """Resume from the entries of a file and the session's state that was saved with them."""
         if not isinstance(state, dict):
-            raise StateError(f"the run {where} was saved by something else than a Training")
+            raise StateError(f"the run {where} was not saved by a Training")
         ranks = self._session.ranks
         check_names(self._parts, saved["parts"], where)
         if self._rng:

@@ -1,4 +1,4 @@
-"""A model's weights: under its own names whatever wraps it, given back, and copied in memory."""
+"""A model's weights, under its own names whatever wraps it: saved, loaded, and copied in memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from earlystop.errors import RuleError, StateError
 
 __all__ = ["BestInMemory", "check_not_sharded", "load_weights", "unwrapped", "weights_of"]
 
-_COMPILED = "_orig_mod."  # what torch.compile puts before the names of what it compiles
+_COMPILED = "_orig_mod."  # the prefix that torch.compile adds to names
 
 
 def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    """The model itself, without what torch.compile and data parallelism have wrapped around it.
+    """The model itself, without the wrappers of torch.compile and data parallelism.
 
     >>> model = torch.nn.Linear(1, 1)
     >>> unwrapped(torch.compile(model)) is model
@@ -31,7 +31,7 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def check_not_sharded(model: torch.nn.Module) -> None:
-    """Refuse a model of which this process holds only a part."""
+    """Raise RuleError for a model of which this process holds only a part."""
     flat = any(hasattr(module, "_fsdp_wrapped_module") for module in model.modules())
     for name, parameter in model.named_parameters():
         if flat or hasattr(parameter, "full_tensor"):
@@ -42,7 +42,7 @@ def check_not_sharded(model: torch.nn.Module) -> None:
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, Any]:
-    """The state of a model, under names without those that torch.compile puts around its parts."""
+    """The state of a model, under names without the prefixes of torch.compile."""
     weights: dict[str, Any] = model.state_dict()
     if any(_COMPILED in name for name in weights):
         for name in list(weights):  # all of them, to keep their order
@@ -51,7 +51,7 @@ def weights_of(model: torch.nn.Module) -> dict[str, Any]:
 
 
 def load_weights(model: torch.nn.Module, weights: dict[str, Any]) -> None:
-    """Give a model what `weights_of` gave. Raises StateError for weights of another model."""
+    """Load weights from `weights_of` into a model. Raises StateError for those of another model."""
     own = {name.replace(_COMPILED, ""): name for name in model.state_dict() if _COMPILED in name}
     if own:
         weights = {own.get(name, name): value for name, value in weights.items()}
@@ -62,10 +62,13 @@ def load_weights(model: torch.nn.Module, weights: dict[str, Any]) -> None:
 
 
 class BestInMemory:
-    """A copy of the best weights, and the memory of the copy before it, which the next one reuses.
+    """A copy of the best weights, and the memory of the previous copy, which the next one reuses.
 
-    A copy becomes the best only once it is complete, so an interrupted one does no harm. Reusing
-    memory saves more time than the copy itself takes.
+    A copy becomes the best only when it is complete, so an interrupted copy does no harm. Reusing
+    memory saves more time than the copying itself takes.
+
+    weights: the best weights; None before the first.
+    to_cpu: whether to keep them on the CPU instead of the model's device.
     """
 
     def __init__(self, to_cpu: bool) -> None:
@@ -74,7 +77,7 @@ class BestInMemory:
         self._to_cpu = to_cpu
 
     def take(self, weights: dict[str, Any]) -> None:
-        """Copy these weights: they are the best."""
+        """Copy these weights as the best."""
         spare, self._spare = self._spare, None
         if spare is None or type(spare) is not type(weights) or list(spare) != list(weights):
             spare = copy.copy(weights)  # with the attributes of a state_dict, such as _metadata
@@ -82,7 +85,7 @@ class BestInMemory:
                 spare[name] = self._copy(value)
         else:
             self._overwrite(spare, weights)
-        if self._to_cpu:  # memory of a device is left to others
+        if self._to_cpu:  # memory on a device is freed instead
             self._spare = self.weights
         self.weights = spare
 

@@ -1,1 +1,1 @@
-"""Files written whole or not at all, deferred closing of old ones, and locks on folders."""
+"""Atomic file writes, deferred deletion of old files, and locks on folders."""

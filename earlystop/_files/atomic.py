@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and what that takes: sync, replace, remove."""
+"""Atomic file writes, and the operations they need: sync, replace, remove."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ __all__ = ["remove", "replace", "sync_file", "sync_folder", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write a file so that, whatever happens, either the old or the new content is there.
+    """Write a file so that, whatever happens, it has either the old or the new content.
 
-    The bytes go to a temporary file beside it, to the disk, and only then to the name. Raises
-    OSError if the file cannot be written; nothing is left behind then.
+    The bytes are written to a temporary file next to it and synced to the disk before the file is
+    renamed.
+
+    Raises OSError if the file cannot be written, and then leaves nothing behind.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -25,7 +27,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
     b'all of it'
     """
     path = Path(path)
-    if not path.parent.is_dir():  # or the error would be about the temporary file
+    if not path.parent.is_dir():  # otherwise the error would name the temporary file
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -43,8 +45,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 def sync_file(path: str | os.PathLike[str]) -> None:
-    """Wait until a file that its writer has closed is on the disk."""
-    handle = os.open(path, os.O_RDWR)  # Windows flushes only handles that may write
+    """Wait until the content of a closed file is on the disk."""
+    handle = os.open(path, os.O_RDWR)  # Windows flushes only writable handles
     try:
         os.fsync(handle)
     finally:
@@ -52,7 +54,7 @@ def sync_file(path: str | os.PathLike[str]) -> None:
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Wait until the names in a folder are on the disk; Windows has no such request."""
+    """Wait until the names in a folder are on the disk; does nothing on Windows."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -63,7 +65,7 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-    """`os.replace`; the space of the old target is freed a little later.
+    """`os.replace`, but the space of the old target is freed in the background.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +80,7 @@ def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> N
 
 
 def remove(path: str | os.PathLike[str]) -> None:
-    """`os.unlink`; the space of the file is freed a little later.
+    """`os.unlink`, but the space of the file is freed in the background.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""A lock on a folder that no crash leaves behind: it ends with the process that holds it."""
+"""A lock on a folder that even a crash releases: it ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 
 __all__ = ["HeldError", "Lock"]
 
-# A record lock belongs to a process: a forked child does not inherit it, and the same process would
-# be granted a second one. So a second one in this process is refused here.
+# A record lock belongs to a process: a forked child does not inherit it, but the same process could
+# acquire it twice. This dict refuses a second lock in the same process.
 _held: dict[str, object] = {}
 
 if sys.platform == "win32":
     import msvcrt
 
     def _take(handle: int) -> None:
-        os.lseek(handle, 1 << 20, os.SEEK_SET)  # beyond the notes, so that others can read them
+        os.lseek(handle, 1 << 20, os.SEEK_SET)  # past the notes, which others may read
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
@@ -32,15 +32,15 @@ else:
 
 
 class HeldError(Exception):
-    """Another live process, or another object of this one, holds the lock; the text says which."""
+    """The lock is held by another live process, or by another object; the message says which."""
 
 
 class Lock:
-    """Held from construction until `release()`, or until the process ends, however it ends.
+    """A lock, held from construction until `release()` or the end of the process.
 
-    The file also carries notes of its holder; the next holder finds them in `found`.
+    The file also contains notes of its holder; the next holder finds them in `found`.
 
-    Raises HeldError, whose text says who holds it, or OSError if the file cannot be opened.
+    Raises HeldError if the lock is held, OSError if the file cannot be opened.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ class Lock:
         return self.release.alive
 
     def note(self, notes: Mapping[str, Any]) -> None:
-        """Replace the notes, which are one line; who holds the lock is added."""
+        """Replace the notes by these and the process and host of the holder."""
         holder = {"process": os.getpid(), "host": socket.gethostname()}
         line = json.dumps({**holder, **notes}).encode() + b"\n"
         os.lseek(self._handle, 0, os.SEEK_SET)
@@ -92,7 +92,7 @@ class Lock:
         line = os.read(self._handle, 1 << 16).partition(b"\n")[0]
         try:
             notes = json.loads(line)
-        except ValueError:  # a new file, or a machine that lost power: no notes
+        except ValueError:  # a new file, or one damaged by a power loss
             return {}
         return notes if isinstance(notes, dict) else {}
 

@@ -1,7 +1,7 @@
 """Checkpoints on disk that survive a kill at any moment.
 
-The public class is in checkpoints.py. What to keep is decided in retention.py, how a save survives
-a kill is told in transaction.py, and what the ledger looks like in ledger.py.
+The public class is in checkpoints.py. retention.py decides what to keep, transaction.py explains
+how a save survives a kill, and ledger.py defines the ledger.
 """
 
 from .checkpoints import Checkpoints as Checkpoints

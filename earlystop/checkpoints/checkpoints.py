@@ -1,6 +1,6 @@
-"""The public class: what a run saves of its epochs, and what it finds there when it goes on.
+"""`Checkpoints`: what a run saves of its epochs, and what it finds when it resumes.
 
-Refusals are here. What is kept is decided by `Retention`, the folder is changed by `LockedFolder`.
+This class checks its arguments. `Retention` decides what is kept, `LockedFolder` changes the disk.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ else:
 
 __all__ = ["Checkpoints"]
 
-_AFTER_ALL = 1 << 62  # an epoch later than any
+_AFTER_ALL = 1 << 62  # an epoch after all others
 
 
 class Checkpoints:
-    """The checkpoints of one run: the best, the last and more, never less than the ledger says.
+    """The checkpoints of one run: the best, the last and more, and never less than the ledger says.
 
-    folder: where they are; made if it does not exist.
-    name: the names of the files, a template of the epoch and the metrics.
-    monitor: the metric that ranks them, for `keep_best` above 1; an epoch that lacks it, or has a
-        NaN there, is not among the best.
-    mode: which of its values are better: "min", "max", or "auto": by its name.
-    keep_best: how many of the best are kept. The newest that was saved as the best always is.
-    keep_last: how many of the last are kept, and for each of them the best of its time: a run
-        that goes on from any of them finds the best it knew.
-    keep_every: n: every n-th epoch is kept for good; None: no other epoch is.
-    count_from: the number of the first epoch in names: 0, or 1 where a framework counts from 1.
-    resume: go on with what an earlier run left in the folder. Without it, a folder that holds
-        checkpoints is refused; with it, an empty folder is fine, too.
+    folder: the folder of the checkpoints; created if it does not exist.
+    name: a template for file names, with fields for the epoch and the metrics.
+    monitor: the metric that ranks checkpoints, for `keep_best` above 1; an epoch that lacks it, or
+        for which it is NaN, is not among the best.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+    keep_best: how many of the best to keep. The newest that was saved as the best is always kept.
+    keep_last: how many of the last to keep. For each of them the best up to that epoch is kept,
+        too, so a run that resumes from any of them finds the best it knew.
+    keep_every: keep every n-th epoch permanently; None to keep no further epochs.
+    count_from: the number of the first epoch in file names: 0, or 1 if a framework counts from 1.
+    resume: continue an earlier run in the folder (which may be empty). Without it, a folder that
+        holds checkpoints is refused.
 
-    Raises CheckpointError (an OSError, too) if the folder is in use, holds another run, or cannot
-    be written; RuleError for settings that make no sense.
+    Raises CheckpointError (also an OSError) if the folder is in use, holds another run, or cannot
+    be written; RuleError for invalid settings; StateError for a damaged ledger.
 
     >>> import tempfile
     >>> from earlystop import Checkpoints
@@ -89,8 +89,8 @@ class Checkpoints:
         self.monitor = validated(str | None, monitor, "Checkpoints(monitor=...)")
         if monitor is None and self.keep_best > 1:
             raise RuleError(
-                f"`Checkpoints(keep_best={keep_best})` needs a metric that tells which are the "
-                "best: pass monitor='val_loss', or whichever it is"
+                f"`Checkpoints(keep_best={keep_best})` needs a metric to rank checkpoints by: pass "
+                "monitor='val_loss', or another metric"
             )
         self.mode = None if monitor is None else direction(monitor, mode, "Checkpoints")
         self._disk = LockedFolder(self.folder)
@@ -103,31 +103,31 @@ class Checkpoints:
             self.close()
             raise
 
-    # What is saved ---------------------------------------------------------------------------
+    # The saved checkpoints -------------------------------------------------------------------
 
     @property
     def entries(self) -> tuple[Checkpoint, ...]:
-        """What the ledger lists, in the order of the epochs."""
+        """The checkpoints listed in the ledger, in epoch order."""
         return self._disk.ledger.entries
 
     @property
     def best(self) -> Checkpoint | None:
-        """The newest that was saved as the best; None before the first."""
+        """The newest checkpoint that was saved as the best; None before the first."""
         return newest_best(self.entries)
 
     @property
     def last(self) -> Checkpoint | None:
-        """The newest of all; None before the first."""
+        """The newest checkpoint; None before the first."""
         return self.entries[-1] if self.entries else None
 
     @property
     def best_path(self) -> Path | None:
-        """The path of the best; None before the first."""
+        """The path of the best checkpoint; None before the first."""
         return self.path(self.best)
 
     @property
     def last_path(self) -> Path | None:
-        """The path of the newest that has a file; None before the first."""
+        """The path of the newest checkpoint that has a file; None before the first."""
         with_file = [entry for entry in self.entries if entry.file is not None]
         return self.path(with_file[-1]) if with_file else None
 
@@ -140,7 +140,7 @@ class Checkpoints:
     def wants(
         self, *, epoch: int, metrics: Mapping[str, SupportsFloat] | None = None, best: bool = False
     ) -> bool:
-        """Would this epoch be kept? `save` does nothing for one that would not."""
+        """Would `save` keep this epoch? If not, it does nothing."""
         entry = Checkpoint(epoch, "", best, as_floats(metrics or {}))
         return entry in self._retention().retained((*self.entries, entry))
 
@@ -153,17 +153,19 @@ class Checkpoints:
         best: bool = False,
         state: Any = None,
     ) -> Path | None:
-        """Save an epoch if it is to be kept, and delete the checkpoints that it replaces.
+        """Save an epoch if it should be kept, and delete the checkpoints that it replaces.
 
-        write: `write(path)` writes the file. With None only the state is kept, as one of the last.
-        epoch: counted from 0; must be after all that are saved.
-        best: is it the best so far? (`Decision.save` tells.)
-        state: any plain JSON data to keep with it, such as `Stopper.state_dict()`.
+        write: a function that writes the file at the path it is given. With None, only the state is
+            saved, as one of the last.
+        epoch: the number of the epoch, counted from 0; must be after all saved epochs.
+        metrics: the metrics of the epoch.
+        best: whether this is the best epoch so far, as in `Decision.save`.
+        state: plain JSON data to keep with it, such as `Stopper.state_dict()`.
 
         Returns the path of the file, or None if nothing was written.
 
-        Raises CheckpointError if the disk refuses, and whatever `write` raises: then everything
-        that was saved before is still there, as is the ledger.
+        Raises CheckpointError if the disk refuses, and whatever `write` raises. Earlier checkpoints
+        and the ledger are then unchanged.
         """
         epoch = self._checked_epoch(epoch)
         values = as_floats(metrics or {})
@@ -177,18 +179,21 @@ class Checkpoints:
             return None
         if file is not None and self._disk.holds_foreign(file):
             raise CheckpointError(
-                f"there is a file {str(self.folder / file)!r} that is not of this run: choose "
+                f"the file {str(self.folder / file)!r} does not belong to this run: choose "
                 "another folder, or move it away"
             )
         self._disk.commit(kept, file, write)
         return self.path(entry)
 
     def rewind(self, epoch: int) -> None:
-        """Forget what was saved after an epoch, which the run goes on from; -1 is before all."""
+        """Delete what was saved after the epoch from which the run resumes; -1 deletes all."""
         self._keep_only(tuple(entry for entry in self.entries if entry.epoch <= epoch))
 
     def prune(self, keep_last: int = 0) -> None:
-        """Forget what is kept only as one of the last, at the end of a run that is complete."""
+        """Delete checkpoints that were kept only as one of the last, at the end of a run.
+
+        keep_last: how many of the last to keep.
+        """
         self._keep_only(self._retention(keep_last).retained(self.entries))
 
     def ranks(self, metrics: Mapping[str, SupportsFloat]) -> bool:
@@ -197,7 +202,7 @@ class Checkpoints:
         return entry in self._retention().ranked((*self.entries, entry))
 
     def close(self) -> None:
-        """Release the lock on the folder. A process that ends needs no call."""
+        """Release the lock on the folder; the end of the process does, too."""
         self._disk.close()
 
     def __enter__(self) -> Self:
@@ -247,5 +252,5 @@ class Checkpoints:
         return CheckpointError(
             f"the folder {str(self.folder)!r} holds the checkpoints of an earlier run (last "
             f"epoch {ledger.entries[-1].epoch}, best epoch {best.epoch if best else None}): pass "
-            "resume=True to go on with it, or choose another folder"
+            "resume=True to continue it, or choose another folder"
         )

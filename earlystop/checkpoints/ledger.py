@@ -39,13 +39,13 @@ _FORMAT = SavedFormat(
 
 
 class Checkpoint(NamedTuple):
-    """What the ledger says of one epoch.
+    """The entry of one epoch in the ledger.
 
-    epoch: counted from 0.
-    file: the name of its file in the folder; None for an epoch of which only the state is kept.
-    best: was it the best when it was saved?
-    metrics: those of the epoch.
-    state: what the run needs to go on from here, as plain JSON data.
+    epoch: the number of the epoch, counted from 0.
+    file: the name of its file in the folder; None if only the state was saved.
+    best: whether it was the best when it was saved.
+    metrics: the metrics of the epoch.
+    state: what the run needs to resume from here, as plain JSON data.
     """
 
     epoch: int
@@ -56,7 +56,7 @@ class Checkpoint(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What a ledger says.
+    """The contents of a ledger.
 
     entries: in the order of their epochs.
     unwanted: files that are no longer listed, and perhaps still there.
@@ -69,7 +69,7 @@ class Ledger(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Ledger:
-        """The ledger in a folder; an empty one if there is no file.
+        """The ledger in a folder; an empty one if the folder has none.
 
         Raises StateError for a ledger that is damaged or of a newer version.
         """
@@ -106,7 +106,7 @@ class Ledger(NamedTuple):
             ) from None
 
     def followed_by(self, entries: Iterable[Checkpoint]) -> Ledger:
-        """The ledger that lists these entries instead; files of others become unwanted."""
+        """The ledger that lists these entries instead; all other files become unwanted."""
         entries = tuple(entries)
         listed = {entry.file for entry in entries}
         files = [*self.unwanted, *(entry.file for entry in self.entries)]
@@ -135,7 +135,7 @@ class Ledger(NamedTuple):
 
 
 def read_ledger(folder: str | os.PathLike[str]) -> tuple[Checkpoint, ...]:
-    """What the ledger in a folder lists, in the order of the epochs; the folder may be in use.
+    """The checkpoints listed in a folder's ledger, in epoch order; the folder may be in use.
 
     `checkpoint_path(folder, entry)` is where the file of an entry is.
 

@@ -1,4 +1,4 @@
-"""Names of files in a folder of checkpoints: templates, what a name may be, reserved names."""
+"""Names of files in a folder of checkpoints: templates, valid names, reserved names."""
 
 from __future__ import annotations
 
@@ -30,39 +30,40 @@ LEDGER = "checkpoints.json"
 LOCK = ".checkpoints.lock"
 _NEW = ".new-"
 _HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
-UNLISTED = f".placing-{_HOST}-"  # then the process and the name
-_LONGEST = 255  # bytes that file systems allow in a name
+UNLISTED = f".placing-{_HOST}-"  # followed by the process and the name
+_LONGEST = 255  # the bytes that file systems allow in a name
 _LARGEST_PROCESS = 1 << 22
 
 
 def temporary_name(name: str) -> str:
-    """The name under which a file of the ledger is written."""
+    """The temporary name of a file that the ledger will list."""
     return _NEW + name
 
 
 def unlisted_temporary_name(name: str, process: int) -> str:
-    """The name under which a process writes a file that belongs to no ledger."""
+    """The temporary name of a file that no ledger lists, written by this process."""
     return f"{UNLISTED}{process}-{name}"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name is of a checkpoint or a ledger that was not finished."""
+    """Whether this is the name of an unfinished checkpoint or ledger."""
     return name.startswith((_NEW, f".{LEDGER}."))
 
 
 def format_name(template: str, values: Mapping[str, Any]) -> str:
     """The file name that a template gives for these values, which are numbers.
 
-    A field is the whole name of a value; nothing is looked up inside the value. Raises
-    MissingMetricError for a field without a value, RuleError for a name that is not a plain file
-    name.
+    A field is the full name of a value, such as `val/loss`; attributes and items are not looked up.
+
+    Raises MissingMetricError for a field without a value, RuleError if the result is not a plain
+    file name.
 
     >>> format_name("{epoch:04d}-{val/loss:.4f}.keras", {"epoch": 7, "val/loss": 0.25})
     '0007-0.2500.keras'
     """
-    written = []
+    pieces = []
     for text, field, spec in _parsed(template):
-        written.append(text)
+        pieces.append(text)
         if field is None:
             continue
         if field not in values:
@@ -70,17 +71,17 @@ def format_name(template: str, values: Mapping[str, Any]) -> str:
                 f"the file name {template!r} asks for {field!r}: {name_advice(field, values)}"
             )
         try:
-            written.append(format(values[field], spec))
+            pieces.append(format(values[field], spec))
         except ValueError as error:
             raise RuleError(
                 f"the file name {template!r}: {field}={values[field]!r} cannot be written as "
                 f"{spec!r} ({error})"
             ) from None
-    return checked_name("".join(written), template)
+    return checked_name("".join(pieces), template)
 
 
 def checked_template(template: str) -> str:
-    """The template, which must have a field for the epoch and give plain file names."""
+    """The template. Raises RuleError unless it has an `epoch` field and gives plain file names."""
     template = validated(str, template, "Checkpoints(name=...)")
     names = {field for _, field, _ in _parsed(template) if field is not None}
     if "epoch" not in names:
@@ -92,9 +93,12 @@ def checked_template(template: str) -> str:
 
 
 def checked_name(name: str, template: str) -> str:
-    """The name, which must be of a file directly in the folder and not reserved."""
+    """The name. Raises RuleError unless it is that of a file directly in the folder.
+
+    template: for errors.
+    """
     reserved = name == LEDGER or name.startswith(".")
-    # Path(...).name: without what this system takes for a separator or a drive
+    # Path(...).name drops separators and drives of this system.
     if reserved or re.search(r"[/\\\x00-\x1f]", name) or name != Path(name).name:
         raise RuleError(
             f"the file name {template!r} gives {name!r}: it must be one plain name in the folder, "
@@ -107,7 +111,7 @@ def checked_name(name: str, template: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
-    """The fields of a template, each with the text before it and its format."""
+    """The fields of a template, as (text before it, field, format)."""
     try:
         parsed = list(string.Formatter().parse(template))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Which checkpoints of a run are kept: a pure function of what the ledger lists."""
+"""Which checkpoints of a run to keep: a pure function of the ledger's entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Retention", "newest_best"]
 
 @dataclass(frozen=True)
 class Retention:
-    """What is kept; see `Checkpoints` for what the settings mean.
+    """Decides which checkpoints to keep; see `Checkpoints` for the settings.
 
     >>> entries = [Checkpoint(epoch, "", epoch < 2, {}) for epoch in range(5)]
     >>> [entry.epoch for entry in Retention(keep_last=2).retained(entries)]
@@ -28,12 +28,12 @@ class Retention:
     mode: Mode | None = None
 
     def retained(self, entries: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
-        """The entries to keep, of entries in the order of their epochs."""
+        """The entries to keep, given all entries in epoch order."""
         entries = tuple(entries)
         last = entries[max(len(entries) - self.keep_last, 0) :]
         kept = {entry.epoch for entry in last}
-        for now in (*entries[-1:], *last):  # a run that goes on from any of them finds its best
-            best = newest_best(entry for entry in entries if entry.epoch <= now.epoch)
+        for start in (*entries[-1:], *last):  # a run that resumes from any of them finds its best
+            best = newest_best(entry for entry in entries if entry.epoch <= start.epoch)
             kept.update(() if best is None else (best.epoch,))
         kept.update(entry.epoch for entry in self.ranked(entries))
         if self.keep_every is not None:
@@ -41,7 +41,7 @@ class Retention:
         return tuple(entry for entry in entries if entry.epoch in kept)
 
     def ranked(self, entries: Iterable[Checkpoint]) -> list[Checkpoint]:
-        """The `keep_best` best by the monitor, best first; of equal ones the earlier."""
+        """The `keep_best` best entries by the monitor, best first; on a tie the earlier first."""
         if self.monitor is None or self.mode is None:
             return []
         name, mode = self.monitor, self.mode
@@ -57,6 +57,6 @@ class Retention:
 
 
 def newest_best(entries: Iterable[Checkpoint]) -> Checkpoint | None:
-    """The newest entry that was saved as the best."""
+    """The newest entry that was saved as the best; None if there is none."""
     best = [entry for entry in entries if entry.best]
     return best[-1] if best else None

@@ -2,27 +2,28 @@
 
 A save goes through these steps, in this order:
 
-    1  the caller's function writes the file under a temporary name (".new-NAME"), which is synced
-       to the disk
+    1  the caller's function writes the file under a temporary name (".new-NAME"), and the file is
+       synced to the disk
     2  the ledger (checkpoints.json) is replaced by one that lists the file, and the folder is
        synced
-    3  the file is given its name
+    3  the file is renamed to its final name
     4  files that are no longer kept are deleted (a save does not wait for their space to be freed:
        see _files/deferred_close.py)
 
-Whatever ends the process in between, the ledger lists files that are there, whole, the newest
-perhaps still under its temporary name: opening the folder again gives it its name. Everything else
-(a temporary file that is not listed, a file that was not yet deleted) is removed then. An error
-takes the same way: the ledger is right.
+Whenever the process ends, every file that the ledger lists exists and is complete; the newest may
+still have its temporary name, and gets its own when the folder is opened again. Everything else (a
+temporary file that is not listed, a file that was not deleted yet) is removed then. The same holds
+after an error: the ledger is right.
 
-A machine that loses power may forget whatever was not synced. Before the folder is synced in step
-2 it may remember the new ledger and forget the name of the new file: then opening the folder goes
+If the machine loses power, whatever was not synced may be lost. Before the folder is synced in step
+2, the new ledger may survive and the name of the new file may not: then opening the folder goes
 back to the entries that the ledger replaced, whose files have not been deleted yet. After that
-everything is on the disk but the name of step 3, which opening the folder repeats. A file is never
-named before it is listed, so a file of that name that is not listed is somebody else's.
+everything is on the disk but the rename of step 3, which opening the folder repeats. A file is
+never renamed before it is listed, so a file that has such a name and is not listed is a foreign
+one.
 
-One process at a time: a lock in the folder ends with the process that holds it. (Version 0.1.0
-named files before it listed them, and noted in the lock which file it was writing.)
+Only one process at a time uses a folder: it holds a lock that ends with the process. (Version 0.1.0
+renamed files before it listed them, and recorded in the lock which file it was writing.)
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ __all__ = ["LockedFolder"]
 
 
 class LockedFolder:
-    """A folder of checkpoints that this process alone changes.
+    """A folder of checkpoints that only this process changes.
 
-    ledger: what the ledger on the disk says.
+    ledger: the contents of the ledger on the disk.
 
-    Raises CheckpointError if the folder is in use or cannot be made.
+    Raises CheckpointError if the folder is in use or cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,10 +62,11 @@ class LockedFolder:
 
     @property
     def is_open(self) -> bool:
+        """Whether this process still holds the lock."""
         return self._lock.held
 
     def recover(self, ledger: Ledger) -> None:
-        """Bring the folder to what its ledger says, whatever ended the process before."""
+        """Make the folder agree with its ledger, however the previous process ended."""
         with self._explain_unusable():
             self._name_listed(ledger)
             sync_folder(self.path)  # what was read is what will be read: now strays may go
@@ -83,13 +85,16 @@ class LockedFolder:
         file: str | None = None,
         write: Callable[[Path], object] | None = None,
     ) -> None:
-        """Steps 1 to 4: list these entries, one of which may have a file to be written.
+        """Steps 1 to 4: list these entries instead of the present ones.
+
+        file: the name of a file to write, which one of the entries has.
+        write: the function that writes it.
 
         Raises CheckpointError if the disk refuses, and whatever `write` raises.
         """
         before, ledger = self.ledger, self.ledger.followed_by(entries)
         data = ledger.to_bytes()
-        wait_for_space()  # the space of earlier files may be needed, if only for the ledger
+        wait_for_space()  # the space of deleted files may be needed, if only for the ledger
         try:
             if file is not None and write is not None:
                 with explain_refusal(f"the checkpoint {str(self.path / file)!r} cannot be written"):

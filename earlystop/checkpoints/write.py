@@ -1,4 +1,4 @@
-"""One file written by a caller's function, whole or not at all."""
+"""Files written by a caller's function, either completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ _swept: set[Path] = set()  # folders in which this process has looked for abando
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write(temporary_path)` write one file, then give it its name.
+    """Write a file by `write(temporary_path)`, then rename it to `path`.
 
-    Processes that write the same file do not mix what they write: the last one's file is there,
-    whole. A half-written file of a process that was killed is deleted when another process writes
-    into its folder.
+    If several processes write the same file, the complete file of the last one remains. A partial
+    file of a killed process is deleted when another process writes into its folder.
 
     Raises CheckpointError if the disk refuses, and whatever `write` raises; an existing file is
-    unchanged then.
+    then unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -68,8 +67,8 @@ def _removed_on_error(temporary: Path) -> Iterator[None]:
 
 
 def _delete_abandoned(folder: Path) -> None:
-    """Delete what processes of this machine that have ended were writing in a folder."""
-    if os.name == "nt":  # which has no harmless way to ask for a process
+    """Delete partial files of processes of this machine that have ended."""
+    if os.name == "nt":  # Windows has no harmless way to test whether a process exists
         return
     for name in os.listdir(folder):
         found = re.match(rf"{re.escape(UNLISTED)}(\d+)-", name)
@@ -78,22 +77,22 @@ def _delete_abandoned(folder: Path) -> None:
         try:
             os.kill(int(found[1]), 0)
         except ProcessLookupError:
-            with contextlib.suppress(OSError):  # the new file is written, which is what counts
+            with contextlib.suppress(OSError):  # the new file has been written all the same
                 os.unlink(folder / name)
-        except PermissionError:  # a process of another user: it is alive
+        except PermissionError:  # a live process of another user
             pass
 
 
 @contextlib.contextmanager
 def explain_refusal(what: str) -> Iterator[None]:
-    """Turn an OSError into a CheckpointError that says what could not be done."""
+    """Turn an OSError in the block into a CheckpointError that says what could not be done."""
     try:
         yield
     except CheckpointError:
         raise
     except OSError as error:
         explained = CheckpointError(
-            f"{what}: {error.strerror or error}. What was saved before is as it was."
+            f"{what}: {error.strerror or error}. Earlier checkpoints are unchanged."
         )
         explained.errno = error.errno
         raise explained from error

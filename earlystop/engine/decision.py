@@ -1,4 +1,4 @@
-"""What a stopper answers after each epoch."""
+"""`Decision`: what a stopper decides after each epoch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["Decision"]
 
 
 class Decision(NamedTuple):
-    """What to do after an epoch. Save and stop may come together.
+    """What to do after an epoch: continue or stop, and whether to save.
 
-    epoch: the epoch it is about, counted from 0.
-    stop: end the run.
-    save: keep the model of this epoch.
-    reason: why it stops; empty when it does not.
+    epoch: the epoch that was decided on, counted from 0.
+    stop: whether to end the run.
+    save: whether to keep the model of this epoch; it may coincide with a stop.
+    reason: why to stop; "" otherwise.
 
-    It has no truth value: ask for `.stop` or `.save`.
+    A Decision has no truth value: use `.stop` or `.save`.
 
     >>> print(Decision(12, stop=False, save=True, reason=""))
     epoch 12: save, continue

@@ -1,4 +1,4 @@
-"""The stopper most people want: patience on one metric, and every new best saved."""
+"""`EarlyStopping`, the stopper most people want: patience on one metric, every new best saved."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["EarlyStopping"]
 class EarlyStopping(Stopper):
     """Stops when a metric has not improved for `patience` epochs, and saves every new best.
 
-    The `Stopper` of `Patience(monitor, ...)` with `save=Best(monitor)`; arguments and defaults are
-    those of Keras's callback of the same name.
+    It is a `Stopper` with `Patience(monitor, ...)` and `save=Best(monitor)`. Arguments and defaults
+    match the Keras callback of the same name.
 
     monitor: the metric to watch.
     min_delta: the margin an improvement must exceed, in units of the metric.
     patience: epochs in a row without improvement after which it stops; 0 means 1.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
     baseline: until it is beaten, nothing counts as an improvement.
-    start_from_epoch: the first epochs, this many, do not count for stopping.
+    start_from_epoch: the first epoch that counts for stopping.
     on_missing: see `Stopper`.
 
     Raises what `Patience` and `Stopper` raise.
@@ -62,6 +62,6 @@ class EarlyStopping(Stopper):
                 baseline=baseline,
                 start_from_epoch=start_from_epoch,
             )
-        except RuleError as error:  # name what was called
+        except RuleError as error:  # name the class that the user called
             raise type(error)(str(error).replace("`Patience(", "`EarlyStopping(")) from None
         super().__init__(stop, save=Best(monitor, mode=stop.mode), on_missing=on_missing)

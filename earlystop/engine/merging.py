@@ -1,9 +1,9 @@
-"""Recordings in which parts of the states that are always equal are kept once.
+"""Recordings in which state leaves that are always equal are stored once.
 
-A sweep steps many rules that differ in one setting, so most of what they remember is the same. All
-leaves that begin alike are assumed to be equal, and the steps are recorded; where leaves of one
-class come out differently, the class is split and the steps are recorded again. The leaves of a
-class that is never split begin alike and change alike, so they stay equal.
+A sweep steps many rules that differ in one setting, so most of their state is the same. Leaves that
+start out equal are put in one class, and the steps are recorded on that assumption. If leaves of a
+class come out different, the class is split and the steps are recorded again. The leaves of a class
+that is never split start equal and change in the same way, so they stay equal.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ __all__ = ["record_merged"]
 
 
 def record_merged(rules: Sequence[Rule], metrics_on: Callable[[Trace], TracedMetrics]) -> Recording:
-    """The recording of the rules in which equal leaves of their states are one input."""
+    """Record the steps of several rules; leaves that are always equal share one input.
+
+    Raises what `record` raises.
+    """
     recording = record(rules, metrics_on)
-    beginnings = zip(recording.inputs, recording.initial, strict=True)
-    classes: list[Any] = [(ref.kind, repr(initial)) for ref, initial in beginnings]
+    leaves = zip(recording.inputs, recording.initial, strict=True)
+    classes: list[Any] = [(ref.kind, repr(initial)) for ref, initial in leaves]
     while True:
         first_of: dict[Any, int] = {}
-        same_as = [first_of.setdefault(each, leaf) for leaf, each in enumerate(classes)]
+        same_as = [first_of.setdefault(key, leaf) for leaf, key in enumerate(classes)]
         recording = record(rules, metrics_on, same_as)
         changes = map(operand_key, recording.outputs)
         split = list(zip(same_as, changes, strict=True))

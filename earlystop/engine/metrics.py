@@ -1,4 +1,4 @@
-"""The door through which metrics come in: whatever a caller reports leaves it as plain floats."""
+"""Where metrics enter the engine: whatever a caller reports is converted to plain floats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["MissingAsNaN", "as_floats", "with_string_names"]
 def as_floats(metrics: Any) -> dict[str, float]:
     """The metrics of an epoch as a new dict of plain floats.
 
-    Raises MetricError for anything but a mapping from names to single real numbers.
+    Raises MetricError for anything other than a mapping from names to single real numbers.
 
     >>> as_floats({"loss": 1, "accuracy": True})
     {'loss': 1.0, 'accuracy': 1.0}
@@ -33,7 +33,10 @@ def as_floats(metrics: Any) -> dict[str, float]:
 
 
 def with_string_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy whose names are of type `str` itself, fit for JSON; subclasses lose their type."""
+    """A copy with names of type `str` itself, as JSON requires; subclasses of it are converted.
+
+    Raises MetricError for a name that is not a string.
+    """
     for name in metrics:
         if not isinstance(name, str):
             raise MetricError(f"the names of metrics must be strings, got {name!r}")
@@ -41,7 +44,7 @@ def with_string_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class MissingAsNaN(dict[str, float]):
-    """The metrics of an epoch; one that was not reported reads as NaN, as in compiled steps.
+    """The metrics of an epoch; a missing metric reads as NaN, as in compiled steps.
 
     >>> MissingAsNaN({"loss": 0.5})["val_loss"]
     nan
@@ -64,7 +67,7 @@ def _as_float(name: str, value: Any) -> float:
 
 
 def _problem(value: Any) -> str:
-    """Why a value is refused although `float()` might take it; empty if it is not refused."""
+    """Why a value is refused although `float()` might accept it; "" if it is not refused."""
     shape = getattr(value, "shape", ())
     if value is None:
         return "None: leave a metric out at an epoch that does not report it"

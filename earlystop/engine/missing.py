@@ -1,8 +1,8 @@
-"""What it means that an epoch lacks a metric, for frameworks that do not validate every epoch.
+"""How to treat a missing metric in frameworks that do not validate every epoch.
 
-A stopper knows two answers: an error, or skip. Inside a framework neither fits by default: epochs
-without validation are normal where `fit` validates every other epoch, and a mistyped name must not
-pass for one.
+A stopper has two modes: raise an error, or skip the rule. Neither is a good default inside a
+framework: epochs without validation are normal if `fit` validates only every other epoch, but a
+misspelt metric must not be mistaken for one.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ class MissingMetrics:
 
     owner: the adapter's name, for messages.
     needed: the metrics of the rules.
-    on_missing: "raise": a missing metric is always an error. "auto": it is one unless the epoch was
-        not validated, that is, unless all that is missing and nothing that was reported is a
-        validation metric; a metric that no epoch reported is an error at the end. "skip": never.
-    advice: how to have the metrics reported, for the error at the end.
+    on_missing: what a missing metric means. "raise": always an error. "skip": never an error.
+        "auto": an error unless the epoch was not validated, that is, unless all missing metrics
+        and no reported ones are validation metrics; at the end of the run, a metric that no epoch
+        reported is an error.
+    advice: how to get the metrics reported, for the error at the end.
 
     >>> missing = MissingMetrics("Callback", {"val_loss"})
     >>> missing.check({"loss": 0.5, "val_los": 0.6})
     Traceback (most recent call last):
         ...
-    earlystop.errors.MissingMetricError: Callback: no metric 'val_loss': the metrics there are: \
+    earlystop.errors.MissingMetricError: Callback: no metric 'val_loss': available metrics: \
 loss, val_los; did you mean 'val_los'?
     """
 
@@ -54,7 +55,8 @@ loss, val_los; did you mean 'val_los'?
     def check(self, metrics: Mapping[str, float]) -> None:
         """Check the metrics of one epoch.
 
-        Raises MissingMetricError; warns once of the first epoch without validation.
+        Raises MissingMetricError for a missing metric, unless `on_missing` allows it; warns once
+        about the first epoch without validation.
         """
         if not self._seen >= self.needed:
             self._seen.update(metrics)
@@ -64,8 +66,8 @@ loss, val_los; did you mean 'val_los'?
     def _check_missing(self, missing: list[str], metrics: Mapping[str, float]) -> None:
         reported = [name for name in metrics if name != ELAPSED]
         message = f"{self._owner}: no metric {missing[0]!r}: {name_advice(missing[0], reported)}"
-        is_validated = any(map(_is_of_validation, reported))
-        is_expected = all(map(_is_of_validation, missing)) and not is_validated
+        is_validated = any(map(_is_validation_metric, reported))
+        is_expected = all(map(_is_validation_metric, missing)) and not is_validated
         if self._on_missing == "raise" or not is_expected:
             raise MissingMetricError(message)
         if not self._warned and not self._seen.issuperset(missing):
@@ -77,13 +79,13 @@ loss, val_los; did you mean 'val_los'?
             )
 
     def assume_reported(self) -> None:
-        """Take all metrics as reported once: a resumed run has checked them before."""
+        """Treat all metrics as reported: a resumed run has checked them before."""
         self._seen = set(self.needed)
 
     def check_reported(self) -> None:
-        """Check at the end of a run that what was missing was not missing in every epoch.
+        """Check at the end of a run that each missing metric was reported in some epoch.
 
-        Raises MissingMetricError.
+        Raises MissingMetricError if one was not.
         """
         for name in sorted(self.needed - self._seen if self._warned else ()):
             raise MissingMetricError(
@@ -92,5 +94,5 @@ loss, val_los; did you mean 'val_los'?
             )
 
 
-def _is_of_validation(name: str) -> bool:
+def _is_validation_metric(name: str) -> bool:
     return name.startswith("val_")

@@ -1,8 +1,8 @@
 """How the processes of one distributed run agree, whichever framework connects them.
 
-A framework's adapter implements `Ranks`, usually in a few lines. `agree` and `on_first` are written
-on top of it and keep two promises: every rank gets the same result, and when one rank fails all of
-them raise, so no rank deadlocks waiting for another.
+A framework's adapter implements `Ranks`, usually in a few lines. `agree` and `on_first` build on it
+and guarantee two things: every rank gets the same result, and if one rank fails all of them raise,
+so no rank deadlocks waiting for another.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Ranks(Protocol):
 
     @property
     def rank(self) -> int:
-        """The number of this process, from 0. Rank 0 decides and writes."""
+        """The number of this process, counted from 0. Rank 0 decides and writes."""
 
     def share(self, value: Any) -> Any:
-        """Rank 0's value, on every rank; those of the others are ignored."""
+        """Rank 0's value, on every rank; the values of other ranks are ignored."""
 
     def gather(self, value: Any) -> list[Any]:
-        """The values of all ranks, in their order, on every rank."""
+        """The values of all ranks, in rank order, on every rank."""
 
 
 class OneProcess:
@@ -50,10 +50,10 @@ class OneProcess:
 
 
 def on_first(ranks: Ranks, action: Callable[[], _Result]) -> _Result:
-    """Do something on rank 0 only, and give its result to every rank.
+    """Run an action on rank 0 only, and return its result on every rank.
 
-    The result must be picklable. Where the action raises, rank 0 raises that error and the other
-    ranks a CheckpointError with its text.
+    The result must be picklable. If the action raises, rank 0 raises that error and the other
+    ranks raise a CheckpointError with its message.
 
     >>> on_first(OneProcess(), lambda: 42)
     42
@@ -82,9 +82,10 @@ def agree(
 
     The elapsed time is rank 0's in either case.
 
-    collect: gives the metrics of this rank; not called where they are ignored.
+    collect: returns the metrics of this rank; not called on ranks whose metrics are ignored.
+    average: decide on the mean over all ranks.
 
-    Raises MetricError on every rank if `collect` does on any, or if the names differ.
+    Raises MetricError on every rank if `collect` raises it on any rank, or if the names differ.
     """
     own: dict[str, float] | str = {}
     if average or ranks.rank == 0:

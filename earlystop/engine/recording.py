@@ -1,8 +1,8 @@
 """Recordings: the steps of rules, run once on stand-ins, checked, and kept as data.
 
-A `Recording` is all that a target needs to know about some rules. Write a target by a walk over
-`needed_lines(recording.lines, results)`: what each line computes is in its `operation`, from what
-in its `operands`. `scalar.py` writes Python for numbers, `vector_source.py` NumPy for many runs.
+A `Recording` is everything that a target needs to know about some rules. To write a target, walk
+over `needed_lines(recording.lines, results)`: each line applies its `operation` to its `operands`.
+`scalar.py` writes Python for numbers, `vector_source.py` NumPy for many runs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Recording:
     """The steps of some rules.
 
     initial: the leaves of the rules' states before the first epoch.
-    inputs: what stands for these leaves in the lines. The number of the epoch is `epoch`.
-    lines: what the steps compute.
+    inputs: the refs of these leaves in the lines. The ref of the epoch number is `epoch`.
+    lines: the operations of the steps.
     outputs: the leaves after a step.
     answers: whether each rule fires.
     """
@@ -44,15 +44,15 @@ class Recording:
 
 
 def metrics_read(lines: Sequence[Line]) -> frozenset[str]:
-    """The metrics whose values some lines read."""
+    """The metrics whose values the lines read."""
     operations = [line.operation for line in lines]
-    return frozenset(each.name for each in operations if isinstance(each, MetricValue))
+    return frozenset(x.name for x in operations if isinstance(x, MetricValue))
 
 
 def presence_read(lines: Sequence[Line]) -> frozenset[str]:
-    """The metrics of which some lines ask whether they were reported."""
+    """The metrics whose presence the lines read: whether they were reported."""
     operations = [line.operation for line in lines]
-    return frozenset(each.name for each in operations if isinstance(each, MetricPresent))
+    return frozenset(x.name for x in operations if isinstance(x, MetricPresent))
 
 
 def record(
@@ -62,11 +62,12 @@ def record(
 ) -> Recording:
     """Run the steps of several rules once, on stand-ins.
 
-    metrics_on: makes the stand-in for the metrics.
-    same_as: for every leaf of the states, the leaf it always equals (by default, itself).
+    metrics_on: makes the stand-in for the metrics, given the trace to record on.
+    same_as: for every leaf of the states, the index of the leaf that it always equals (by default,
+        its own).
 
-    Raises RuleError for a step that cannot be recorded, or that returns a state of another shape
-    than `init()`.
+    Raises RuleError for a step that cannot be recorded, or that returns a state with a structure
+    other than that of `init()`.
     """
     trace = Trace()
     metrics = metrics_on(trace)

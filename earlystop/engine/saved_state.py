@@ -1,10 +1,10 @@
-"""The one envelope of everything that is saved: what it is, which version, and how older ones load.
+"""The envelope of all saved data: its format, its version, and how older versions load.
 
     {"format": "earlystop.Stopper", "version": 1, ...the body...}
 
-A kind of saved data says its name, its current version and one migration from each older version
-to the next. Data of an older version are brought up to date before they are read; data of a
-newer version are refused. `tests/data/` holds a file of every version there has been.
+A kind of saved data declares its name, its current version and one migration from each older
+version to the next. Data of an older version is migrated before it is read; data of a newer version
+is refused. `tests/data/` holds a file of every version released so far.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SavedFormat:
     name: the entry "format", such as "earlystop.Stopper".
     version: the entry "version" that this library writes, from 1.
     source: what writes such data, for errors: "a state from `Stopper.state_dict()`".
-    migrations: for every older version, what turns a body of it into one of the next version.
+    migrations: for every older version, a function from a body of it to one of the next version.
 
     >>> saved = SavedFormat("example", 2, "an example", {1: lambda body: {"size": body["length"]}})
     >>> saved.wrap({"size": 3})
@@ -46,15 +46,15 @@ class SavedFormat:
         return {"format": self.name, "version": self.version, **body}
 
     def matches(self, data: object) -> bool:
-        """Whether data claim to be of this kind, whatever their version."""
+        """Whether data claims to be of this kind, whatever its version."""
         return isinstance(data, Mapping) and data.get("format") == self.name
 
     def unwrap(self, data: object, where: str = "") -> dict[str, Any]:
-        """The body, brought up to the current version.
+        """The body, migrated to the current version.
 
         where: what holds the data, for errors, such as "the ledger 'runs/1/checkpoints.json'".
 
-        Raises StateError for data of another kind, of a newer version, or of no version.
+        Raises StateError for data of another kind, of a newer version, or without a version.
         """
         if not isinstance(data, Mapping) or not self.matches(data):
             holder = f"{where}: " if where else ""

@@ -1,4 +1,4 @@
-"""Recorded steps as one Python function for one live run: an expression after another, on numbers.
+"""Recorded steps as one Python function on plain numbers, for one live run.
 
 >>> from earlystop import MaxEpochs, Threshold
 >>> print(compile_scalar((Threshold("loss", 0.5), MaxEpochs(3)), "raise").__doc__)
@@ -34,7 +34,9 @@ _MAX_EXPRESSION = 100  # characters
 def compile_scalar(rules: tuple[Rule, ...], on_missing: OnMissing) -> Advance:
     """The steps of several rules as one function over the leaves of their states.
 
-    With on_missing="raise" it raises KeyError for a missing metric. Raises what `record` raises.
+    With on_missing="raise" the function raises KeyError for a missing metric.
+
+    Raises what `record` raises.
     """
     all_metrics = frozenset(name for rule in rules for name in rule.all_metrics)
     certain = all_metrics if on_missing == "raise" else frozenset()
@@ -42,7 +44,7 @@ def compile_scalar(rules: tuple[Rule, ...], on_missing: OnMissing) -> Advance:
     def metrics_on(trace: Trace) -> TracedMetrics:
         metrics = TracedMetrics(trace, certain=certain)
         metrics.reported(tuple(certain))
-        for name in sorted(certain):  # looked up even if no step reads it, to notice its absence
+        for name in sorted(certain):  # looked up even if no step reads it, to detect its absence
             metrics[name]
         return metrics
 
@@ -66,10 +68,10 @@ def _source(recording: Recording, names: Names) -> str:
 
 
 def _statements(recording: Recording, names: Names) -> tuple[list[str], list[str]]:
-    """The statements of the function, and the results as they are written after them.
+    """The statements of the function, and the expressions of its results.
 
-    A value that is used once is written where it is used: then it may not be computed at all. But
-    a metric that must be reported is always looked up.
+    A value that is used once is written inline, so that it may not be computed at all. But a metric
+    that must be reported is always looked up.
     """
     look_ups = [line.result for line in recording.lines if _is_look_up(line)]
     lines = needed_lines(recording.lines, [*recording.results, *look_ups])
@@ -90,7 +92,7 @@ def _is_look_up(line: Line) -> bool:
 
 
 def _uses(recording: Recording, lines: list[Line], names: Names) -> collections.Counter[str]:
-    """How often each value is written, if every line is written once."""
+    """How often each value appears in the source if every line is written once."""
     uses = collections.Counter(ref.name for ref in refs_in(tuple(recording.results)))
     for line in lines:
         template = template_of(line, names)

@@ -1,6 +1,6 @@
 """A session: one run of a stopper inside a training framework. All adapters are built on it.
 
-An adapter turns a framework's events into these calls, and does what the decision says:
+An adapter turns a framework's events into these calls, and carries out the decisions:
 
     session = Session(stopper, "MyCallback")              when the run begins
     values = session.collect(metrics)                     after each epoch: floats, elapsed time
@@ -9,8 +9,8 @@ An adapter turns a framework's events into these calls, and does what the decisi
     session.load_state_dict(state)                        where it resumes
     session.finish()                                      when the run ends
 
-Files, models and the framework's own objects are the adapter's business; rules, time, agreement of
-ranks and state are the session's.
+The adapter is responsible for files, models and the framework's own objects; the session for rules,
+time, state and agreement between ranks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["Session", "forget_decision"]
 _Result = TypeVar("_Result")
 _NO_METRICS: Mapping[str, Any] = {}
 
-# The last decision of each stopper that sessions share: the check, the session's key, the decision.
+# The last decision of each shared stopper: the check, the key of the session, the decision.
 _latest: weakref.WeakKeyDictionary[Stopper, tuple[Hashable, object, Decision]]
 _latest = weakref.WeakKeyDictionary()
 
@@ -46,16 +46,16 @@ class Session:
 
     stopper: decides. Several sessions may share one.
     owner: the name of the adapter that the user called, for messages.
-    on_missing: what an epoch without a metric of a rule means: see `MissingMetrics`. None leaves it
-        to the stopper, as is right for one that the user made.
-    advice: how the user has the framework report a metric, for the error when no epoch did.
-    to_floats: turns reported metrics into a new dict of floats; a framework with tensors on a
-        device brings them over all at once.
+    on_missing: how to treat an epoch that lacks a metric: see `MissingMetrics`. None leaves it to
+        the stopper, which is right for a stopper that the user made.
+    advice: how the user makes the framework report a metric, for the error if no epoch did.
+    to_floats: converts reported metrics to a new dict of floats. A framework with tensors on a
+        device passes one that transfers them all at once.
     ranks: the processes of a distributed run; all of them make the same calls.
-    average: decide on the mean of the metrics over all ranks, not on those of rank 0.
-    stopwatch: the time of the run; without one, it starts now.
+    average: decide on the mean of the metrics over all ranks instead of those of rank 0.
+    stopwatch: measures the time of the run; by default, a new one that starts now.
 
-    Raises RuleTypeError for anything but a Stopper.
+    Raises RuleTypeError if `stopper` is not a Stopper.
 
     An adapter for a framework that reports to a callback, and can be interrupted:
 
@@ -111,12 +111,12 @@ class Session:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The metrics of both rules, each once."""
+        """The metrics of both rules, without repetition."""
         return tuple(dict.fromkeys(self.stopper.stop.all_metrics + self.stopper.save.all_metrics))
 
     @property
     def elapsed_seconds(self) -> float:
-        """The time since the run began, in seconds, its parts before a resumption included."""
+        """The time since the run began, in seconds, including its parts before it was resumed."""
         return self.stopwatch.seconds
 
     # One check -------------------------------------------------------------------------------
@@ -128,13 +128,14 @@ class Session:
         *,
         own: bool = False,
     ) -> dict[str, float]:
-        """The metrics to decide on: what was reported, as floats, with the elapsed time.
+        """The metrics to decide on: the reported ones, as floats, and the elapsed time.
 
-        metrics, more: a mapping and keywords, as users report them.
-        own: those of this rank; by default, those that all ranks decide on.
+        metrics: the reported metrics, as a mapping.
+        more: metrics that were reported as keywords.
+        own: return this rank's metrics instead of those that all ranks decide on.
 
-        Raises MetricError for a value that is not a number, and for a metric reported twice; on
-        several ranks, on all of them.
+        Raises MetricError for a value that is not a number, and for a metric reported twice; in a
+        distributed run, on every rank.
         """
         if self.ranks.size > 1 and not own:
             collect = functools.partial(self.collect, metrics, more, own=True)
@@ -145,12 +146,12 @@ class Session:
         return values
 
     def step(self, values: dict[str, float], *, at: Hashable = None) -> Decision:
-        """Decide on the metrics of one check, as `collect` gave them.
+        """Decide on the metrics of one check, as returned by `collect`.
 
         at: the framework's number of the check. Sessions that share a stopper pass it: the first
             of them steps the stopper, the others get the same decision.
 
-        Raises what `Stopper.step` and `MissingMetrics.check` raise; then nothing has changed.
+        Raises what `Stopper.step` and `MissingMetrics.check` raise, and then changes nothing.
         """
         if self._missing is not None:
             self._missing.check(values)
@@ -163,14 +164,14 @@ class Session:
         return decision
 
     def decision_at(self, at: Hashable) -> Decision | None:
-        """What another session with the same stopper has decided at this check; None if nothing."""
+        """The decision of another session with the same stopper at this check; None if none."""
         latest_at, key, decision = _latest.get(self.stopper, (None, None, None))
         return decision if latest_at == at and key is not self._key else None
 
     def finish(self) -> None:
-        """End the run: time stands still.
+        """End the run and stop the stopwatch.
 
-        Raises MissingMetricError if epochs lacked a metric that no epoch reported.
+        Raises MissingMetricError for a metric that no epoch reported, unless `on_missing` skips it.
         """
         self.stopwatch.stop()
         if self._missing is not None:
@@ -179,17 +180,17 @@ class Session:
     # State -----------------------------------------------------------------------------------
 
     def state_dict(self, elapsed_seconds: float | None = None) -> dict[str, Any]:
-        """What it takes to go on as if never interrupted, as plain JSON data.
+        """The state needed to resume as if never interrupted, as plain JSON data.
 
-        An adapter may add entries of its own next to these.
+        An adapter may add its own entries.
 
-        elapsed_seconds: the time to save, such as that of the last check; by default, that of now.
+        elapsed_seconds: the time to save, such as that of the last check; by default, the current.
         """
         seconds = self.stopwatch.seconds if elapsed_seconds is None else elapsed_seconds
         return {"elapsed_seconds": seconds, "stopper": self.stopper.state_dict()}
 
     def load_state_dict(self, state: object) -> None:
-        """Go on where `state_dict()` was taken; what the stopwatch counts since its start is added.
+        """Resume from `state_dict()`; the time since the stopwatch started is added to the saved.
 
         Raises StateError, and changes nothing, for a state that is damaged or of other rules.
         """
@@ -206,7 +207,7 @@ class Session:
             self._missing.assume_reported()
 
     def snapshot(self) -> tuple[Any, ...]:
-        """Where the run stands, cheaply: for `restore`, when saving fails after a step."""
+        """The position of the run, cheaply; for `restore` if saving fails after a step."""
         return self.stopper.snapshot(), self.stopwatch.earlier
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
@@ -217,7 +218,7 @@ class Session:
     # Ranks -----------------------------------------------------------------------------------
 
     def on_first(self, action: Callable[[], _Result]) -> _Result:
-        """Do something on rank 0 only, such as writing a file; see `earlystop.engine.ranks`."""
+        """Run an action on rank 0 only, such as writing a file; see `earlystop.engine.ranks`."""
         return on_first(self.ranks, action)
 
     def __repr__(self) -> str:
@@ -225,10 +226,10 @@ class Session:
 
 
 def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    if type(metrics) is dict and not more:  # in most cases
+    if type(metrics) is dict and not more:  # the usual case
         return metrics
     if not isinstance(metrics, Mapping):
-        return as_floats(metrics)  # says what is wrong
+        return as_floats(metrics)  # raises an error that says what is wrong
     twice = sorted(set(metrics) & set(more))
     if twice:
         raise MetricError(f"reported twice in one call: {', '.join(twice)}")
@@ -236,5 +237,5 @@ def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def forget_decision(stopper: Stopper) -> None:
-    """Forget what sessions sharing a stopper decided last: when another run begins with it."""
+    """Forget the last decision of sessions that share a stopper, when it begins another run."""
     _latest.pop(stopper, None)

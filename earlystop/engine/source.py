@@ -1,4 +1,4 @@
-"""Generated functions: their expressions, the names they refer to, and how they are defined."""
+"""Generated functions: their expressions, the names they use, and how they are defined."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["Names", "define", "expression", "operand_text", "template_of"]
 
 
 class Names:
-    """What a generated function refers to by name."""
+    """The globals of a generated function."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
 
     def of(self, function: Callable[..., Any]) -> str:
-        """The name of a function, given at its first use."""
+        """The name of a function; its first use assigns one."""
         for name, known in self.values.items():
             if known is function:
                 return name
@@ -39,7 +39,7 @@ class Names:
 
 
 def operand_text(operand: Operand, texts: Mapping[str, str]) -> str:
-    """An operand as it is written in a function; `texts`: how refs are written, by name."""
+    """The source text of an operand; `texts` has that of refs, by name."""
     if isinstance(operand, Ref):
         return texts.get(operand.name, operand.name)
     if isinstance(operand, tuple):
@@ -49,12 +49,12 @@ def operand_text(operand: Operand, texts: Mapping[str, str]) -> str:
 
 
 def template_of(line: Line, names: Names) -> str:
-    """How a line is written for numbers, with {0}, {1}, ... for its operands."""
+    """The source text of a line for numbers, with {0}, {1}, ... for its operands."""
     operation = line.operation
     if isinstance(operation, Computation):
         return operation.inline or _call(names.of(operation.scalar), len(line.operands))
     if isinstance(operation, WindowItem):
-        return f"{{0}}[{operation.position}]"
+        return f"{{0}}[{operation.index}]"
     if isinstance(operation, MetricValue):
         name = _literal(operation.name)
         return f"m[{name}]" if operation.certain else f"m.get({name}, nan)"
@@ -64,7 +64,7 @@ def template_of(line: Line, names: Names) -> str:
 
 
 def expression(line: Line, texts: Mapping[str, str], names: Names) -> str:
-    """A line written out for numbers."""
+    """The source text of a line for numbers."""
     operands = [operand_text(operand, texts) for operand in line.operands]
     return template_of(line, names).format(*operands)
 
@@ -78,7 +78,7 @@ def _literal(value: object) -> str:
 
 
 def any_nonfinite(metrics: Mapping[str, float], hidden: tuple[str, ...]) -> bool:
-    """What the operation `AnyNonFinite` does."""
+    """The operation `AnyNonFinite` on numbers."""
     return not all(math.isfinite(metrics[name]) for name in metrics if name not in hidden)
 
 
@@ -88,12 +88,12 @@ _serial_numbers = itertools.count(1)
 def define(source: str, names: Names, title: str) -> Any:
     """The function `advance` that the source defines; its docstring is its source.
 
-    While the function lives, `linecache` has its source, so that tracebacks and debuggers show the
-    line they are about.
+    While the function exists, `linecache` holds its source, so that tracebacks and debuggers can
+    show its lines.
     """
     filename = f"<earlystop {next(_serial_numbers)}: {title}>"
     exec(compile(source, filename, "exec"), names.values)  # noqa: S102  # made from the rules alone
-    function = names.values.pop("advance")  # no cycle: its lines are forgotten with it, at once
+    function = names.values.pop("advance")  # breaks the cycle, so that it is freed at once
     function.__doc__ = source
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     weakref.finalize(function, linecache.cache.pop, filename, None).atexit = False

@@ -1,4 +1,4 @@
-"""The stopper: two rules bound to one run, and the decisions they take.
+"""The stopper: two rules bound to one run, and the decisions they make.
 
             step(metrics) -> Decision(stop=False)
               +-----------+
@@ -8,10 +8,10 @@
               ^                                                                     |  step()
               +------------------------------ reset() ------------------------------+  is an error
 
-    load_state_dict() and restore() lead from anywhere to where the state or snapshot was taken.
+    load_state_dict() and restore() lead from any state to the one that was saved.
 
-The stopper is the only object of the engine that changes. A step happens either completely or, when
-the metrics are refused, not at all. No clock, no file and no framework is involved.
+The stopper is the only mutable object of the engine. A step happens either completely or, if the
+metrics are refused, not at all. No clock, no file and no framework is involved.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ __all__ = ["Stopper"]
 # What a step changes, in the order of `stopper_state.Position`.
 _CHANGES = ("_state", "_epoch", "_stopped", "_reason", "_best_epoch", "_best_metrics")
 _position_of = operator.attrgetter(*_CHANGES)
-_new_tuple = tuple.__new__  # Decision(...) without the call that a NamedTuple adds
+_new_tuple = tuple.__new__  # Decision(...) without the extra call of a NamedTuple
 
 
 class Stopper:
     """Takes the metrics of one epoch after another and decides: continue, stop, save.
 
     stop: the rule that ends the run.
-    save: the rule that says which epochs are worth keeping; `Best(monitor)` in most cases.
-    on_missing: what to do in an epoch that lacks a metric of a rule. "raise": an error that lists
-        the metrics reported. "skip": that rule keeps its state and does not fire.
+    save: the rule that decides which epochs to save; usually `Best(monitor)`. By default, none.
+    on_missing: how to treat an epoch that lacks a metric of a rule. "raise": raise an error that
+        lists the reported metrics. "skip": that rule keeps its state and does not fire.
 
-    Raises RuleTypeError for anything but rules, RuleError for a custom rule that cannot be recorded
-    (see `earlystop.language.tracing`).
+    Raises RuleTypeError for arguments that are not rules, RuleError for a custom rule that cannot
+    be recorded (see `earlystop.language.tracing`).
 
     >>> from earlystop import Best, NonFinite, Patience, Stopper
     >>> stopper = Stopper(Patience("val_loss", 2) | NonFinite("loss"), save=Best("val_loss"))
@@ -85,15 +85,15 @@ class Stopper:
     # One epoch -------------------------------------------------------------------------------
 
     def step(self, metrics: Mapping[str, SupportsFloat]) -> Decision:
-        """Take the metrics of one epoch, in order, and decide.
+        """Take the metrics of the next epoch and decide.
 
-        metrics: from name to value; a value is anything that `float()` takes as one real number
-            (a Python or NumPy number, a 0-d tensor), but no text. Names are strings; they are
-            checked when an epoch is saved.
+        metrics: a mapping from name to value. A value is anything that `float()` accepts as one
+            real number (a Python or NumPy number, a 0-d tensor), except text. Names are strings;
+            they are checked when an epoch is saved.
 
-        Raises MetricError for a value that is not one number, MissingMetricError where a rule's
-        metric is missing and `on_missing` is "raise", StoppedError after a stop. After an error
-        the stopper is as it was before the call.
+        Raises MetricError for a value that is not one number, MissingMetricError if a rule's metric
+        is missing and `on_missing` is "raise", StoppedError after a stop. After an error the
+        stopper is unchanged.
         """
         if self._stopped:
             raise StoppedError(
@@ -124,13 +124,13 @@ class Stopper:
 
     def _missing_error(self, name: str, metrics: Mapping[str, Any]) -> MissingMetricError:
         needed = dict.fromkeys(self._stop.all_metrics + self._save.all_metrics)
-        name = next((each for each in needed if each not in metrics), name)
+        name = next((metric for metric in needed if metric not in metrics), name)
         if name == ELAPSED:
-            way_out = f"add {ELAPSED!r} yourself, or use an adapter, which does"
+            hint = f"add {ELAPSED!r} yourself, or use an adapter, which does"
         else:
-            way_out = 'if some epochs lack it on purpose, pass on_missing="skip"'
+            hint = 'if some epochs lack it on purpose, pass on_missing="skip"'
         return MissingMetricError(
-            f"no metric {name!r} at epoch {self._epoch}: {name_advice(name, metrics)} ({way_out})"
+            f"no metric {name!r} at epoch {self._epoch}: {name_advice(name, metrics)} ({hint})"
         )
 
     def _explain(self, metrics: Any) -> str:
@@ -149,12 +149,12 @@ class Stopper:
 
     @property
     def save(self) -> Rule:
-        """The rule that says which epochs are worth keeping."""
+        """The rule that decides which epochs to save."""
         return self._save
 
     @property
     def on_missing(self) -> OnMissing:
-        """What to do in an epoch that lacks a metric: "raise" or "skip"."""
+        """How to treat an epoch that lacks a metric: "raise" or "skip"."""
         return self._on_missing
 
     @property
@@ -164,12 +164,12 @@ class Stopper:
 
     @property
     def reason(self) -> str:
-        """Why it has stopped; empty before that."""
+        """Why the stopper has stopped; "" before that."""
         return self._reason
 
     @property
     def epoch(self) -> int:
-        """How many epochs have been taken: the number of the next one."""
+        """How many epochs have been taken, which is also the number of the next one."""
         return self._epoch
 
     @property
@@ -184,7 +184,7 @@ class Stopper:
 
     @property
     def best(self) -> float | None:
-        """The monitored value at the last saved epoch, when `save` is a `Best`; else None."""
+        """The monitored value at the last saved epoch if `save` is a `Best`; None otherwise."""
         if self._best_metrics is None or not isinstance(self._save, Best):
             return None
         return self._best_metrics[self._save.monitor]
@@ -192,7 +192,7 @@ class Stopper:
     # Reset, undo and resume ------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Go back to before the first epoch."""
+        """Go back to the state before the first epoch."""
         self._state = tuple(flatten((self._stop.init(), self._save.init())))
         self._epoch = 0
         self._stopped = False
@@ -201,7 +201,7 @@ class Stopper:
         self._best_metrics = None
 
     def snapshot(self) -> tuple[Any, ...]:
-        """Where the run stands, for `restore`: cheap, valid for this object only, not for files.
+        """The position of the run, for `restore`: cheap, for this object only, not for files.
 
         >>> from earlystop import EarlyStopping
         >>> stopper = EarlyStopping("val_loss", patience=3)
@@ -215,16 +215,16 @@ class Stopper:
         return position
 
     def restore(self, snapshot: tuple[Any, ...]) -> None:
-        """Go back to where a `snapshot` of this stopper was taken.
+        """Go back to a `snapshot` of this stopper.
 
-        An adapter does so when a decision could not be carried out, so that the epoch can be
-        stepped again. See `snapshot` for an example.
+        An adapter does so if a decision could not be carried out, so that the epoch can be stepped
+        again. See `snapshot` for an example.
         """
         for name, value in zip(_CHANGES, snapshot, strict=True):
             setattr(self, name, value)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on later as if never interrupted, as plain JSON data.
+        """The state needed to resume as if never interrupted, as plain JSON data.
 
         >>> import json
         >>> from earlystop import EarlyStopping
@@ -241,19 +241,19 @@ class Stopper:
         return dump(Position(*self.snapshot()), self._stop, self._save)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict()` was taken. The rules must be the same; they are not loaded.
+        """Resume from `state_dict()`. The rules must be the same; they are not loaded.
 
-        Raises StateError, and changes nothing, for a state of other rules (both are named), of a
-        newer version, or one that is damaged.
+        Raises StateError, and changes nothing, for a state of other rules (the error names both),
+        of a newer version, or that is damaged.
         """
         from .stopper_state import load
 
         self.restore(load(state, self._stop, self._save))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # For copy.deepcopy and process pools: the compiled step cannot be pickled, it is made anew.
-        made_of = (self._stop, self._save, self._on_missing)
-        return _restored, (type(self), *made_of, self.state_dict())
+        # For copy.deepcopy and process pools. The compiled step cannot be pickled; it is rebuilt.
+        arguments = (self._stop, self._save, self._on_missing)
+        return _restored, (type(self), *arguments, self.state_dict())
 
     def __repr__(self) -> str:
         skip = "" if self._on_missing == "raise" else f", on_missing={self._on_missing!r}"

@@ -1,4 +1,4 @@
-"""The saved state of a stopper, to and from plain JSON data; every entry is checked when read."""
+"""The saved state of a stopper as plain JSON data; every entry is checked when it is read."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ _ENTRIES = {
 
 
 class Position(NamedTuple):
-    """Where a run stands: all of a stopper that a step changes.
+    """The position of a run: everything in a stopper that a step changes.
 
     state: the leaves of both rules' states.
     epoch: how many epochs have been taken.
-    stopped, reason: whether the stop rule has ended the run, and why.
-    best_epoch, best_metrics: the last epoch that was saved, if any.
+    stopped: whether the stop rule has ended the run.
+    reason: why it has; "" otherwise.
+    best_epoch: the last epoch that was saved; None before the first.
+    best_metrics: the metrics of that epoch; None before the first.
     """
 
     state: tuple[Any, ...]
@@ -73,9 +75,9 @@ def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
 
 
 def load(data: object, stop: Rule, save: Rule) -> Position:
-    """The other way round.
+    """The position that `dump` wrote, for a stopper with these rules.
 
-    Raises StateError for data of other rules, of a newer version, or damaged.
+    Raises StateError for data of other rules, of a newer version, or that is damaged.
     """
     body = _SAVED.unwrap(data)
     missing = sorted(_ENTRIES - set(body))
@@ -105,7 +107,7 @@ def _check_rule(role: str, data: Any, rule: Rule) -> None:
     except RuleError:
         text = shortened(data)
     else:
-        if saved == rule:  # saved before the rule had all the settings it has now
+        if saved == rule:  # saved before the rule gained some of its settings
             return
         text = repr(saved)
     raise StateError(
@@ -115,7 +117,7 @@ def _check_rule(role: str, data: Any, rule: Rule) -> None:
 
 
 def _best(epoch: Any, metrics: Any, save: Rule) -> tuple[int | None, dict[str, float] | None]:
-    """The entries best_epoch and best_metrics, which are null together."""
+    """The entries best_epoch and best_metrics; either both are null or neither is."""
     if epoch is None and metrics is None:
         return None, None
     if not isinstance(metrics, Mapping) or not all(isinstance(name, str) for name in metrics):

@@ -1,4 +1,4 @@
-"""The time of a run, which goes on counting where an interrupted run left off."""
+"""The time of a run; a resumed run continues from the time of its earlier parts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["Stopwatch"]
 
 
 class Stopwatch:
-    """Seconds of a run: those of its earlier parts, and those since `start`.
+    """Measures a run in seconds: its earlier parts, plus the time since `start`.
 
-    clock: gives seconds from any origin; a test passes one that it moves by hand.
+    clock: returns seconds from any origin; a test can pass its own.
     earlier: the seconds that earlier parts of the run took. Set it to resume a run.
 
-    It stands still until `start`, and again after `stop`.
+    It does not run before `start` or after `stop`.
 
     >>> now = 100.0
     >>> stopwatch = Stopwatch(clock=lambda: now)
@@ -34,13 +34,13 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """The time since the run began, its earlier parts included."""
+        """The time since the run began, in seconds, including its earlier parts."""
         return self.earlier if self._began is None else self.earlier + self._clock() - self._began
 
     def start(self) -> None:
-        """Count from now. Time counted since an earlier start is lost; `earlier` is kept."""
+        """Start counting now. Time since a previous `start` is lost; `earlier` is kept."""
         self._began = self._clock()
 
     def stop(self) -> None:
-        """Stand still from now on."""
+        """Stop counting; the time so far moves to `earlier`."""
         self.earlier, self._began = self.seconds, None

@@ -1,8 +1,8 @@
-"""Recorded steps as one function for many runs: a NumPy operation after another, into registers.
+"""Recorded steps as one function for many runs: NumPy operations that write into registers.
 
-The function takes the rows of the metrics, the rows that say where they were reported, the number
-of the epoch and the registers; it returns the answers and the registers, those that hold the state
-first moved to where the next call expects them.
+The function takes the rows of the metrics, boolean rows that mark where they were reported, the
+number of the epoch and the registers. It returns the answers and the registers, reordered so that
+the state is where the next call expects it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ __all__ = ["VectorCode", "write_vector_code"]
 class VectorCode(NamedTuple):
     """A function for many runs, and what its caller must provide.
 
-    kinds: of the registers. initial: what some of them hold before the first epoch, by number.
+    function: the compiled function.
+    kinds: the kinds of the registers.
+    initial: the values of some registers before the first epoch, by number.
     growth: the most by which a whole number can grow in an epoch.
-    rows: the metrics whose values are read. present: those that are asked for.
+    rows: the metrics whose values are read.
+    present: the metrics whose presence is read.
     """
 
     function: Any
@@ -45,12 +48,16 @@ class VectorCode(NamedTuple):
 
 
 def write_vector_code(recording: Recording, names: Sequence[str], title: str) -> VectorCode:
-    """The recorded steps for many runs; `names`: the metrics, in the order of the rows."""
+    """The recorded steps as a function for many runs.
+
+    names: the metrics, in the order of the rows.
+    title: the name of the function in tracebacks.
+    """
     return _Writer(recording, names).code(title)
 
 
 class _Writer:
-    """Walks the lines that matter, and writes a statement or two for each."""
+    """Walks the needed lines, and writes one or two statements for each."""
 
     def __init__(self, recording: Recording, names: Sequence[str]) -> None:
         self._answers = recording.answers
@@ -62,7 +69,7 @@ class _Writer:
         self._names = Names()
         self._registers = Registers()
         self._body: list[str] = []
-        self._slots = self._place_state(recording)
+        self._slots = self._allocate_state(recording)
         initial = {ref.name: x for ref, x in zip(recording.inputs, recording.initial, strict=True)}
         self._initial = {slot: initial[name] for name, slot in self._slots.items()}
 
@@ -89,8 +96,8 @@ class _Writer:
             presence_read(self._lines),
         )
 
-    def _place_state(self, recording: Recording) -> dict[str, int]:
-        """Give each part of the state that matters its register: the number, by name."""
+    def _allocate_state(self, recording: Recording) -> dict[str, int]:
+        """Allocate a register for each live leaf of the state: register numbers by name."""
         kinds = {ref.name: ref.kind for ref in recording.inputs}
         slots = {name: self._registers.take(kinds[name]) for name in self._outputs}
         for name, slot in slots.items():
@@ -106,7 +113,7 @@ class _Writer:
     def _write(self, index: int, line: Line) -> None:
         operation = line.operation
         if isinstance(operation, (MetricValue, MetricPresent)):
-            # Belongs to the caller: it is read by its own name and never written to.
+            # This row belongs to the caller: it is read in place and never written to.
             source = "rows" if isinstance(operation, MetricValue) else "present"
             number = self._metric_names.index(operation.name)
             self._body.append(f"{line.result.name} = {source}[{number}]")
@@ -116,7 +123,7 @@ class _Writer:
             self._write_computation(line, self._dying(index, line))
 
     def _dying(self, index: int, line: Line) -> list[str]:
-        """The values in registers that this line uses last."""
+        """The values in registers whose last use is this line."""
         refs = {ref.name: ref for ref in refs_in(line.operands)}
         return [
             name
@@ -125,13 +132,13 @@ class _Writer:
         ]
 
     def _write_choice(self, line: Line, dying: list[str]) -> None:
-        """Copy the second alternative, and the first over it where the condition holds."""
+        """Copy the second alternative, then the first over it where the condition holds."""
         condition, a, b = line.operands
         texts = [self._text(operand) for operand in line.operands]
         others = [ref.name for ref in refs_in((condition, a))]
         kind = line.result.kind
         if isinstance(b, Ref) and b.name in dying and b.name not in others and b.kind == kind:
-            register = self._registers.pass_on(b.name)  # it is changed in place
+            register = self._registers.pass_on(b.name)  # changed in place
             dying.remove(b.name)
         else:
             register = self._registers.take(kind)
@@ -146,7 +153,7 @@ class _Writer:
             text = ", ".join(map(self._text, line.operands))
         else:
             text = expression(line, self._registers.texts, self._names)
-        for name in dying:  # the result may go where an operand was
+        for name in dying:  # the result may overwrite an operand
             self._registers.release(name)
         register = self._registers.take(line.result.kind)
         target = f"r{register}"
@@ -155,11 +162,11 @@ class _Writer:
         self._registers.hold(line.result.name, register)
 
     def _final_order(self) -> list[int]:
-        """The registers as the next call expects them: each part of the state in its slot.
+        """The registers in the order the next call expects: each leaf of the state in its slot.
 
-        A change that is in no register of its own is copied into one.
+        A leaf that shares its register, or has none, is copied into a new one.
         """
-        moved: dict[int, int] = {}  # from the slot to the register that holds the change
+        moved: dict[int, int] = {}  # from the slot to the register that holds the new leaf
         taken: set[int] = set()
         for slot, change in zip(self._slots.values(), self._outputs.values(), strict=True):
             kind = self._registers.kinds[slot]
@@ -179,7 +186,7 @@ class _Writer:
 
 
 def _live_outputs(recording: Recording) -> dict[str, Operand]:
-    """The changes of those parts of the state that the answers depend on, by name."""
+    """The new values of the leaves that the answers depend on, by name."""
     changes = {
         ref.name: change for ref, change in zip(recording.inputs, recording.outputs, strict=True)
     }
@@ -196,19 +203,19 @@ def _live_outputs(recording: Recording) -> dict[str, Operand]:
 
 
 def growth_per_epoch(lines: Sequence[Line], initial: Any) -> float:
-    """The most by which a whole number of the state can grow in an epoch; infinite if unclear."""
+    """The most by which a whole number in the state can grow per epoch; infinite if unknown."""
     growth = float(sum(abs(x) for x in initial if isinstance(x, int)))
     for line in lines:
         if line.result.kind != "int":
             continue
         constants = [abs(operand) for operand in line.operands if isinstance(operand, int)]
         if line.ufunc in ("where", "remainder"):
-            growth += sum(constants)  # they only have to fit
+            growth += sum(constants)  # these only have to fit
             continue
-        truths = [x for x in line.operands if isinstance(x, Ref) and x.kind == "bool"]
-        if line.ufunc not in ("add", "subtract") or len(constants) + len(truths) != 1:
+        booleans = [x for x in line.operands if isinstance(x, Ref) and x.kind == "bool"]
+        if line.ufunc not in ("add", "subtract") or len(constants) + len(booleans) != 1:
             return math.inf
-        growth += sum(constants) + len(truths)
+        growth += sum(constants) + len(booleans)
     return growth
 
 

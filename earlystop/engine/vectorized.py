@@ -1,4 +1,4 @@
-"""The steps of several rules for many runs at once: a program over arrays, one item per run."""
+"""The steps of several rules as one program over arrays, with one item per run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["VectorProgram", "compile_vectorized", "vector_code"]
 class VectorProgram:
     """The steps of several rules for many runs. Call it with one epoch after another.
 
-    The arrays it works in, its registers, are its state; `start` makes them.
+    Its state is kept in arrays, the registers; `start` creates them.
 
     metrics: how many metrics it reads.
     """
@@ -41,13 +41,13 @@ class VectorProgram:
             self._registers[register].fill(value)
 
     def keep(self, lanes: Any) -> None:
-        """Continue with these lanes only."""
+        """Drop all other lanes."""
         self._registers = tuple(register[lanes] for register in self._registers)
 
     def __call__(self, epoch: Any) -> tuple[Any, ...]:
         """Take one epoch (see `replaying/batches.py`); return each rule's answer, an array or bool.
 
-        The arrays are valid until the next call, and must not be written to.
+        The arrays are read-only for the caller, and valid until the next call.
         """
         rows = [epoch.row(name) if name else None for name in self._rows]
         present = [epoch.present(name) if name else None for name in self._present]
@@ -61,7 +61,10 @@ def compile_vectorized(
 ) -> VectorProgram | None:
     """The steps of several rules as NumPy operations; None if their states hold windows.
 
-    names: the metrics, in the order of the rows. with_gaps: those that epochs may lack.
+    names: the metrics, in the order of the rows.
+    with_gaps: the metrics that some epochs may lack.
+
+    Raises what `record` raises.
     """
     code = vector_code(rules, names, with_gaps)
     return None if code is None else VectorProgram(code, names)

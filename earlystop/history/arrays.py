@@ -1,4 +1,4 @@
-"""The values of a history as arrays of shape (runs, epochs), and their gaps."""
+"""Validates the input of a history: arrays of shape (runs, epochs), and masks of their gaps."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def columns_of(table: Any) -> dict[Any, Any] | None:
     """The columns of a mapping or a data frame, by name; None for anything else."""
     if not hasattr(table, "__getitem__") or hasattr(table, "collect"):  # a lazy frame
         return None
-    for names in ("keys", "column_names", "columns"):  # a mapping or pandas; pyarrow; polars
-        found = getattr(table, names, None)
+    for attribute in ("keys", "column_names", "columns"):  # a mapping or pandas; pyarrow; polars
+        found = getattr(table, attribute, None)
         if found is not None:
-            listed = list(found() if callable(found) else found)
-            if len(set(listed)) < len(listed):
-                raise HistoryError(f"the names of metrics must differ, got {listed!r}")
-            return {name: table[name] for name in listed}
+            names = list(found() if callable(found) else found)
+            if len(set(names)) < len(names):
+                raise HistoryError(f"the names of metrics must differ, got {names!r}")
+            return {name: table[name] for name in names}
     return None
 
 
 def as_metrics(metrics: Any) -> tuple[dict[str, Floats], dict[str, Bools]]:
-    """The metrics of a history as arrays of one shape, and the gaps of those that have any.
+    """The metrics of a history as arrays of one shape, and masks of gaps for metrics with gaps.
 
-    Raises HistoryError, saying which metric and what was expected.
+    Raises HistoryError, naming the metric and what was expected.
     """
     columns = columns_of(metrics)
     if columns is None:
@@ -64,7 +64,7 @@ def _check_shapes(arrays: dict[str, Floats]) -> None:
         if array.shape != shape:
             raise HistoryError(
                 f"metrics must have one shape (runs, epochs): {first!r} has {shape}, {name!r} "
-                f"has {array.shape}; say None where a metric was not reported, give `lengths` "
+                f"has {array.shape}; use None where a metric was not reported, pass `lengths` "
                 "for runs of unequal length, or use History.from_runs"
             )
     if 0 in shape:
@@ -72,9 +72,9 @@ def _check_shapes(arrays: dict[str, Floats]) -> None:
 
 
 def stack_runs(runs: Iterable[Any]) -> tuple[dict[str, Any], list[int]]:
-    """Runs, each a mapping from metric to values, as masked arrays (runs, epochs); their lengths.
+    """Runs, each a mapping from metric to values, as masked arrays, and their lengths.
 
-    Raises HistoryError, saying which run and what was expected.
+    The arrays have shape (runs, epochs). Raises HistoryError, naming the run and what was expected.
     """
     columns: list[dict[str, tuple[Floats, Bools | None]]] = []
     lengths: list[int] = []
@@ -85,7 +85,7 @@ def stack_runs(runs: Iterable[Any]) -> tuple[dict[str, Any], list[int]]:
             raise HistoryError(
                 f"the metrics of run {number} differ in length: "
                 + ", ".join(f"{name} {size}" for name, size in sizes.items())
-                + "; say None where a metric was not reported"
+                + "; use None where a metric was not reported"
             )
         lengths.append(next(iter(sizes.values()), 0))
     if not columns:
@@ -124,7 +124,13 @@ def _run_columns(run: Any, number: int) -> dict[str, tuple[Floats, Bools | None]
 
 
 def as_array(name: str, values: Any, of_one_run: bool = False) -> tuple[Floats, Bools | None]:
-    """Values as (runs, epochs) of a real dtype, and a mask of their gaps; None for no gaps."""
+    """Values as an array (runs, epochs) of a real dtype, and a mask of gaps; None for no gaps.
+
+    name: for errors.
+    of_one_run: whether the values must have shape (epochs,).
+
+    Raises HistoryError for values that are not real numbers, or not of such a shape.
+    """
     gaps: Any = None
     if isinstance(values, np.ma.MaskedArray):
         gaps = np.ma.getmaskarray(values).copy()
@@ -155,7 +161,7 @@ def _plain_array(name: str, values: Any) -> Any:
         if isinstance(values, np.memmap):
             return values
         if type(getattr(getattr(values, "dtype", None), "na_value", None)).__name__ == "NAType":
-            column: Any = values  # of pandas, with its own kind of gap
+            column: Any = values  # a pandas column with pandas' own missing value
             values = column.astype(object).where(column.notna(), None)
         if _has_nulls(values):
             column = values
@@ -174,7 +180,7 @@ def _plain_array(name: str, values: Any) -> Any:
 
 
 def _unmasked(value: Any) -> Any:
-    """A row or a value, with None in place of what is masked."""
+    """A row or a value, with None in place of masked values."""
     if value is np.ma.masked:
         return None
     if isinstance(value, np.ma.MaskedArray):
@@ -185,7 +191,7 @@ def _unmasked(value: Any) -> Any:
 
 
 def _has_nulls(values: Any) -> bool:
-    """Does a column of polars or pyarrow have gaps, which are not NaN there?"""
+    """Does a polars or pyarrow column have nulls? (They are not NaN there.)"""
     count = getattr(values, "null_count", 0)
     return bool(count() if callable(count) else count)
 
@@ -203,7 +209,10 @@ def _numbers(name: str, array: Any) -> Any:
 
 
 def as_coordinate(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
-    """A coordinate of the epochs, shape (runs, epochs), NaN where unknown."""
+    """A coordinate of the epochs as an array (runs, epochs), NaN where unknown.
+
+    Raises HistoryError for values of another shape, or that are not real numbers.
+    """
     array, gaps = as_array(f"the coordinate {name!r}", values)
     if array.shape != shape:
         raise HistoryError(
@@ -216,6 +225,10 @@ def as_coordinate(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
 
 
 def as_lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """The number of epochs of each run, shape (runs,); None for the full length.
+
+    Raises HistoryError for anything other than one whole number per run within the epochs.
+    """
     runs, epochs = shape
     if lengths is None:
         return np.full(runs, epochs, dtype=np.int64)
@@ -229,13 +242,14 @@ def as_lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
         )
     if array.min() < 0 or array.max() > epochs:
         raise HistoryError(
-            f"`lengths` must lie between 0 and the {epochs} epochs there are, got "
+            f"`lengths` must lie between 0 and {epochs}, the number of epochs, got "
             f"{array.min()} to {array.max()}"
         )
     return np.array(array, dtype=np.int64)
 
 
 def as_names(names: Iterable[str], runs: int) -> tuple[str, ...]:
+    """The names of the runs. Raises HistoryError unless there is one per run, all different."""
     result = tuple(map(str, [names] if isinstance(names, str) else names))
     if len(result) != runs or len(set(result)) != runs:
         raise HistoryError(

@@ -1,10 +1,9 @@
 """Expressions over metrics, such as `0.1 * metrics/mAP_0.5 + 0.9 * metrics/mAP_0.5:0.95`.
 
-Numbers, + - * / **, brackets, and the functions below. Names of metrics may hold blanks, slashes
-and
-colons: the longest known name at a position is meant; in backticks or quotes any name may stand. So
-names and numbers are found first, and stand as `_0`, `_1`, ... in what Python's own parser is
-given. Of its tree only arithmetic is evaluated; nothing is executed as code.
+An expression may use numbers, + - * / **, parentheses, and the functions below. Names of metrics
+may contain spaces, slashes and colons: the longest known name wins, and any name can be given in
+backticks or quotes. So names and numbers are found first, and replaced by `_0`, `_1`, ... before
+Python's own parser reads the text. Only arithmetic is evaluated; nothing is executed as code.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _DEEPEST, _LONGEST = 50, 10_000
 
 
 class RecordedReads(Mapping[str, Any]):
-    """Values by name, which records the names that are read.
+    """A mapping of values by name that records which names are read.
 
     names: the names read so far, in order.
     """
@@ -77,10 +76,12 @@ def names_in(text: str, known: Iterable[str]) -> list[str]:
 
 
 def evaluate(text: str, values: Mapping[str, Any]) -> Any:
-    """The value of an expression, element by element, as NumPy has it: 1/0 is infinite.
+    """The value of an expression, computed element by element as in NumPy: 1/0 is infinite.
 
-    Raises HistoryError, with the position, for what is not an expression; MissingMetricError for an
-    unknown name.
+    values: the arrays or numbers that its names refer to.
+
+    Raises HistoryError for a text that is not an expression, MissingMetricError for an unknown
+    name.
 
     >>> evaluate("(a - 1) / -2 ** 2", {"a": 9.0}).item()
     -2.0
@@ -120,15 +121,15 @@ class _Evaluation:
         return self._operands[int(name[1:])]
 
     def _chain(self, node: ast.BinOp, depth: int) -> Any:
-        """`a + b + c + ...` leans to the left, as far as it is long: no depth of its own."""
+        """`a + b + c + ...` nests to the left; evaluated in a loop, it adds no depth."""
         chain: list[ast.BinOp] = []
         first: ast.AST = node
         while isinstance(first, ast.BinOp):
             chain.append(first)
             first = first.left
         value = self.of(first, depth + 1)
-        for part in reversed(chain):
-            value = _OPERATORS[type(part.op)](value, self.of(part.right, depth + 1))
+        for operation in reversed(chain):
+            value = _OPERATORS[type(operation.op)](value, self.of(operation.right, depth + 1))
         return value
 
     def _call(self, node: ast.Call, depth: int) -> Any:
@@ -145,30 +146,30 @@ class _Evaluation:
 
 
 def _as_python(text: str, known: Iterable[str]) -> tuple[str, list[str | float]]:
-    """The expression for Python's parser, and what `_0`, `_1`, ... stand for: names or numbers."""
+    """The expression for Python's parser, and the names or numbers behind `_0`, `_1`, ..."""
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise HistoryError(
             f"a derived metric needs an expression of up to {_LONGEST:,} characters or a function, "
             f"got {text!r:.80}"
         )
     names = sorted(filter(None, known), key=len, reverse=True)
-    parts: list[str] = []
+    source: list[str] = []
     operands: list[str | float] = []
     index = 0
     while index < len(text):
-        part, index = _next_part(text, index, names)
-        if isinstance(part, str) and part in _SYMBOLS:
-            if part == ")" and "".join(parts).rstrip().endswith(","):
+        item, index = _next_token(text, index, names)
+        if isinstance(item, str) and item in _SYMBOLS:
+            if item == ")" and "".join(source).rstrip().endswith(","):
                 raise HistoryError(f"expected a value after ',', in {text!r:.200}")
-            parts.append(part)
+            source.append(item)
         else:
-            parts.append(f" _{len(operands)} ")
-            operands.append(part.value if isinstance(part, _Metric) else part)
-    return "".join(parts), operands
+            source.append(f" _{len(operands)} ")
+            operands.append(item.value if isinstance(item, _Metric) else item)
+    return "".join(source), operands
 
 
 class _Metric:
-    """A name of a metric, as opposed to a symbol."""
+    """The name of a metric, as opposed to a symbol."""
 
     def __init__(self, value: str) -> None:
         self.value = value
@@ -177,7 +178,7 @@ class _Metric:
 _SYMBOLS = frozenset([*"+-*/(),", "**", " ", *_FUNCTIONS])
 
 
-def _next_part(text: str, index: int, names: list[str]) -> tuple[Any, int]:
+def _next_token(text: str, index: int, names: list[str]) -> tuple[Any, int]:
     """The symbol, number or metric at an index, and the index after it."""
     character = text[index]
     if character.isspace():

@@ -26,17 +26,19 @@ _CELLS_AT_A_TIME = 2**20
 class History:
     """The metrics that runs logged, epoch by epoch.
 
-    metrics: from name to an array of shape (runs, epochs), or (epochs,) for one run; a data frame
-        is one run. Numbers of any real type; an array is kept as it is (a memory-mapped one stays
-        on disk). What was *not reported* at an epoch is masked (`numpy.ma`) or None; a NaN is a
+    metrics: a mapping from name to an array of shape (runs, epochs), or (epochs,) for one run; a
+        data frame is one run. Numbers of any real type; an array is not copied (a memory-mapped one
+        stays on disk). A value that was *not reported* is masked (`numpy.ma`) or None; a NaN is a
         value that was logged.
-    lengths: epochs of each run, shape (runs,), where runs differ; what lies beyond is ignored.
-    names: of the runs; "run 0", "run 1", ... if left out.
-    coordinates: where the epochs lie on other axes, such as `step` or `wall_time`: from name to an
+    lengths: the epochs of each run, shape (runs,), if they differ; later values are ignored.
+    names: the names of the runs; by default "run 0", "run 1", ...
+    coordinates: the epochs on other axes, such as `step` or `wall_time`: a mapping from name to an
         array of the same shape, NaN where unknown. They are not metrics: no rule sees them.
-    report: what was read, file by file, where the history comes from `read_history`; else None.
 
-    Raises HistoryError, saying which metric and what was expected, for shapes that do not agree,
+    The attribute `report` says what was read, file by file, if the history comes from
+    `read_history`; otherwise it is None.
+
+    Raises HistoryError, naming the metric and what was expected, for shapes that do not agree,
     values that are not numbers, and a history without runs, epochs or metrics.
 
     >>> from earlystop import History
@@ -84,12 +86,12 @@ class History:
 
     @classmethod
     def from_runs(cls, runs: Iterable[Any], names: Iterable[str] | None = None) -> History:
-        """The history of runs that are each a mapping from metric name to its values in order.
+        """A history of runs, each of them a mapping from metric name to values in epoch order.
 
         A run may be a dict of lists, a Keras `History.history`, or a data frame. Runs may differ in
-        length and in their metrics; within a run, all metrics have the same length, with None
-        where one was not reported. A NaN is taken for a logged value: where a frame has nothing
-        else for a gap, turn it into None first.
+        length and in their metrics; within a run, all metrics have the same length, with None where
+        one was not reported. A NaN counts as a logged value: if a data frame marks gaps by NaN,
+        convert them to None first.
 
         Raises HistoryError as `History` does.
 
@@ -108,19 +110,19 @@ class History:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the runs, all different."""
-        if self._names is None:  # made when needed: there may be millions of runs
+        if self._names is None:  # made on demand: there may be millions of runs
             self._names = tuple(f"run {run}" for run in range(self.runs))
         return self._names
 
     @property
     def epochs(self) -> int:
-        """How many epochs the arrays hold: no run is longer."""
+        """How many epochs the arrays hold; no run is longer."""
         return int(next(iter(self.metrics.values())).shape[1])
 
     def reported(self, name: str) -> Bools:
-        """Where `name` was reported, shape (runs, epochs): False in gaps and beyond a run's end.
+        """Where `name` was reported, shape (runs, epochs): False in gaps and past the end of a run.
 
-        Raises MissingMetricError for a metric that the history does not have.
+        Raises MissingMetricError for an unknown metric.
         """
         if name not in self.metrics:
             raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self.metrics)}")
@@ -132,17 +134,17 @@ class History:
         return inside
 
     def _few_runs(self) -> Iterator[slice]:
-        """All runs, few at a time, for work whose memory grows with the runs."""
+        """All runs, a few at a time, for work whose memory grows with the number of runs."""
         few = max(1, _CELLS_AT_A_TIME // self.epochs)
         for first in range(0, self.runs, few):
             yield slice(first, first + few)
 
     def gaps(self, name: str) -> Bools | None:
-        """Where, within the arrays, `name` was not reported; None: nowhere."""
+        """A mask of where `name` was not reported, shape (runs, epochs); None if it has no gaps."""
         return self._gaps.get(name)
 
     def require(self, names: Iterable[str], owner: str) -> None:
-        """Raise MissingMetricError, naming who asks, for a name that no epoch reports."""
+        """Raise MissingMetricError, naming `owner`, for a metric that no epoch reports."""
         for name in names:
             if not self.reports(name):
                 raise unreported(name, owner, filter(self.reports, self.metrics))
@@ -155,16 +157,18 @@ class History:
         return name in self.metrics
 
     def derive(self, name: str, how: str | Callable[[Mapping[str, Floats]], Any]) -> History:
-        """The history with one more metric, made of others.
+        """The history with one more metric, computed from others.
 
         how: an expression, such as "0.1 * metrics/mAP_0.5 + 0.9 * metrics/mAP_0.5:0.95" (numbers,
-            + - * / **, brackets, abs, sqrt, log, log10, exp, min, max; where it is not clear which
-            name is meant, put it in backticks), or a function that takes the metrics by name,
-            arrays of shape (runs, epochs), and returns such an array. Coordinates may be used, too.
+            + - * / **, parentheses, abs, sqrt, log, log10, exp, min, max; put an ambiguous name in
+            backticks), or a function that takes the metrics by name, arrays of shape (runs,
+            epochs), and returns such an array. Coordinates may be used, too.
 
-        An epoch reports it where it reports all the metrics it is made of. Expressions are parsed,
-        never executed as code. Raises MissingMetricError for an unknown metric, HistoryError
-        for what is not an expression, or has another shape.
+        An epoch reports the new metric if it reports all metrics it is computed from. Expressions
+        are parsed, never executed as code.
+
+        Raises MissingMetricError for an unknown metric, HistoryError for an invalid expression, for
+        values of another shape, or if the metric exists already.
 
         >>> from earlystop import History
         >>> history = History({"precision": [0.5, 1.0, None], "recall": [0.5, 1.0, 0.1]})
@@ -186,7 +190,7 @@ class History:
         return self._with({**self.metrics, name: masked}, gaps)
 
     def only(self, names: Iterable[str]) -> History:
-        """The history with these metrics alone.
+        """The history with only these metrics. Raises MissingMetricError for an unknown one.
 
         >>> from earlystop import History
         >>> History({"loss": [3.0, 2.0], "lr": [0.1, 0.1]}).only(["loss"])
@@ -203,10 +207,10 @@ class History:
         return history_of(metrics, gaps, self.lengths, self.given_names, coordinates, self.report)
 
     def where_reported(self, name: str) -> History:
-        """The epochs that report `name`, those alone: its series as it was logged, without gaps.
+        """The history of only the epochs that report `name`: its series as logged, without gaps.
 
-        Where validation comes every few epochs or steps, replaying this counts validations. Runs
-        that never report it are left out. Raises MissingMetricError where none does.
+        If validation runs every few epochs or steps, replaying this counts validations. Runs that
+        never report the metric are left out. Raises MissingMetricError if no run reports it.
 
         >>> from earlystop import History
         >>> history = History({"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 4.0]})
@@ -225,14 +229,14 @@ class History:
         return history_of(metrics, gaps, lengths, names, coordinates, self.report)
 
     def records(self, run: int | str) -> list[dict[str, float]]:
-        """The epochs of one run, by number or name, each with the metrics it reported.
+        """The epochs of one run, given by number or name, each with the metrics it reported.
 
         Raises HistoryError for an unknown run.
         """
         return list(self.iter_records(run))
 
     def iter_records(self, run: int | str) -> Iterator[dict[str, float]]:
-        """`records`, one by one; epochs that are not consumed are not read."""
+        """Iterates over `records`; epochs that are not consumed are not read."""
         for columns, gaps in self.iter_columns(self.row(run)):
             names = tuple(columns)
             for epoch, values in enumerate(zip(*columns.values(), strict=True)):
@@ -245,9 +249,9 @@ class History:
     def iter_columns(
         self, row: int
     ) -> Iterator[tuple[dict[str, list[float]], dict[str, list[bool]]]]:
-        """The epochs of one run, by number, some at a time: their values, by name, and their gaps.
+        """The epochs of one run, given by number, a block at a time: values and gaps by metric.
 
-        Names without gaps among these epochs are left out of the gaps.
+        Gaps are left out for metrics that have none in the block.
         """
         length = int(self.lengths[row])
         for first in range(0, length, _EPOCHS_READ_AHEAD):
@@ -264,7 +268,10 @@ class History:
             yield columns, gaps
 
     def row(self, run: int | str) -> int:
-        """The number of a run, given by number (from 0) or by name."""
+        """The number of a run that is given by number (from 0) or by name.
+
+        Raises HistoryError for an unknown run.
+        """
         if isinstance(run, str):
             if run not in self.names:
                 raise HistoryError(f"no run {run!r}: {name_advice(run, self.names, 'runs')}")
@@ -277,7 +284,9 @@ class History:
         return self.runs
 
     def __getitem__(self, runs: slice | npt.NDArray[Any] | list[Any]) -> History:
-        """Some of the runs: a slice, their numbers, or a boolean mask.
+        """A history of some of the runs, selected by a slice, their numbers, or a boolean mask.
+
+        Raises HistoryError for unknown runs, or if none is selected.
 
         >>> from earlystop import History
         >>> history = History({"loss": [[3.0, 2.0], [5.0, 4.0], [1.0, 0.0]]})
@@ -301,7 +310,7 @@ class History:
             self.report,
         )
 
-    __iter__: Any = None  # else Python would index with 0, 1, ...
+    __iter__: Any = None  # otherwise Python would index with 0, 1, ...
 
     def __reduce__(self) -> Any:
         arrays = dict(self.metrics), self._gaps, self.lengths, self.given_names
@@ -320,7 +329,7 @@ def history_of(
     coordinates: dict[str, Any] | None = None,
     report: Report | None = None,
 ) -> History:
-    """The history of these arrays, as another kept them."""
+    """The history of arrays that have been validated before, with their masks of gaps."""
     masked = {
         name: np.ma.MaskedArray(array, gaps[name]) if name in gaps else array
         for name, array in metrics.items()
@@ -331,7 +340,7 @@ def history_of(
 
 
 def unreported(name: str, owner: str, reported: Iterable[str]) -> MissingMetricError:
-    """The error for a metric that `owner` needs, beside those that are reported."""
+    """The error for a metric that `owner` needs but no epoch reports; `reported`: those known."""
     return MissingMetricError(
         f"{owner} asks for {name!r}, but no epoch of this history reports {name!r}: "
         f"{name_advice(name, reported)}"

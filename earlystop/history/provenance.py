@@ -1,4 +1,4 @@
-"""`Report`: what `read_history` read, file by file, and what it left out."""
+"""`Report`: what `read_history` read from each file, and what it left out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ __all__ = ["FileReport", "Report"]
 
 @dataclass(frozen=True)
 class FileReport:
-    """One source: its format, the runs it gave, and what there is to know about them.
+    """What was read from one source.
 
-    error: why it, or the rest of it, was skipped; "" if it was read to its end.
+    source: the path of the file, or another name.
+    format: the name of its format; "" if it is not a log.
+    runs: the names of the runs it contained.
+    notes: what to know about these runs, one sentence each.
+    error: why it, or the rest of it, was skipped; "" if it was read to the end.
     """
 
     source: str
@@ -30,7 +34,10 @@ class FileReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What was read: `files`, one FileReport each, and `modes`, the directions that logs state.
+    """What `read_history` read.
+
+    files: one FileReport per source.
+    modes: the directions that logs state for their metrics, "min" or "max", by name.
 
     >>> import earlystop as es
     >>> print(es.read_history([{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.4}]).report)
@@ -42,11 +49,11 @@ class Report:
 
     @property
     def skipped(self) -> tuple[FileReport, ...]:
-        """The sources that were left out, in whole or in part."""
+        """The sources that were skipped, in whole or in part."""
         return tuple(file for file in self.files if file.error)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain JSON."""
+        """The report as plain JSON data."""
         files = [
             {
                 "source": file.source,

@@ -1,4 +1,4 @@
-"""New arrays from those of a history: derived metrics, and the epochs that report a metric."""
+"""Arrays computed from those of a history: derived metrics, and the epochs that report a metric."""
 
 from __future__ import annotations
 
@@ -21,26 +21,34 @@ def derived_values(
     metrics: Mapping[str, Floats],
     coordinates: Mapping[str, Floats],
 ) -> tuple[Any, Iterable[str]]:
-    """The values of a metric made of others, shape (runs, epochs), and the names it is made of.
+    """The values of a derived metric, shape (runs, epochs), and the names it is computed from.
 
-    Raises HistoryError for values of another shape.
+    name: the name of the metric, for errors.
+    how: an expression, or a function of the values by name.
+    metrics: the metrics, arrays of shape (runs, epochs).
+    coordinates: likewise; a metric hides a coordinate of the same name.
+
+    Raises MissingMetricError for an unknown name, HistoryError for an invalid expression or values
+    of another shape.
     """
     values = RecordedReads({**coordinates, **metrics})
     array = np.asarray(evaluate(how, values) if isinstance(how, str) else how(values))
     shape = next(iter(metrics.values())).shape
     if array.shape != shape:
         raise HistoryError(
-            f"the values of {name!r} must have the shape (runs, epochs) = {shape}, as the "
-            f"metrics have that it is made of, got {array.shape}"
+            f"the values of {name!r} must have the shape of the metrics, (runs, epochs) = "
+            f"{shape}, got {array.shape}"
         )
     return array, values.names
 
 
 def reported_epochs(reported: Bools) -> npt.NDArray[np.intp]:
-    """The epochs that report a metric, moved to the front of each run.
+    """The numbers of the epochs that report a metric, moved to the front of each run.
 
-    reported: shape (runs, epochs). Returns numbers of epochs, shape (runs, most epochs reported);
-    those of a run beyond its own count are to be ignored.
+    reported: where the metric was reported, shape (runs, epochs).
+
+    Returns an array of shape (runs, most epochs reported); in each row, ignore the entries beyond
+    the number of epochs that the run reports.
 
     >>> reported_epochs(np.array([[False, True, True], [False, False, True]])).tolist()
     [[1, 2], [2, 0]]

@@ -1,4 +1,4 @@
-"""Rules as plain JSON data: `{"Name": {settings}}`, with rules inside rules in the same form."""
+"""Rules as plain JSON data: `{"Name": {settings}}`, with nested rules in the same form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rule_to_dict(rule: Config) -> dict[str, dict[str, Any]]:
 
 
 def rule_from_dict(data: Any) -> Any:
-    """The rule that `rule_to_dict` wrote. Raises RuleError for anything else.
+    """The rule that `rule_to_dict` wrote. Raises RuleError for any other data.
 
     >>> rule_from_dict({"Warmup": {"rule": {"Every": {"n": 2}}, "epochs": 5}})
     Warmup(Every(2), epochs=5)

@@ -1,9 +1,9 @@
-"""Frozen, validated values: what a rule is apart from its `step`.
+"""Frozen, validated values: everything about a rule except its `step`.
 
-A subclass of `Config` is made a frozen dataclass as it is defined. When a value is made, each field
-is checked and brought to one form according to its annotation (see `settings.py`), so equal values
-compare, hash, print and save alike. A field annotated as `Mode` is resolved to "min" or "max" by
-the field `monitor`.
+A subclass of `Config` becomes a frozen dataclass when it is defined. Its constructor checks each
+field and converts it to one form according to its annotation (see `settings.py`), so equal values
+compare, hash, print and save alike. A field annotated as `Mode` is resolved to "min" or "max" from
+the name in the field `monitor`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = ["Config", "field_annotations"]
 
 @dataclass_transform(frozen_default=True)
 class Config:
-    """Base of frozen values whose fields are checked.
+    """Base class of frozen values whose fields are checked.
 
-    A subclass that is `abstract` only serves others as their base.
+    A subclass defined with `abstract=True` only serves as a base for others.
     """
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
@@ -55,7 +55,7 @@ class Config:
         self.validate()
 
     def validate(self) -> None:
-        """Check what concerns several fields together; raise RuleError if they do not fit."""
+        """Check constraints that span several fields; raise RuleError if one is violated."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,7 +68,9 @@ class Config:
         return {field: getattr(self, field) for field in field_annotations(type(self))}
 
     def replace(self, **changes: Any) -> Self:
-        """The same value with other settings; mode="auto" is resolved again for another monitor.
+        """A copy with some settings changed; mode="auto" is resolved again for a new monitor.
+
+        Raises RuleTypeError for an unknown field, and what the constructor raises.
 
         >>> from earlystop import Patience
         >>> Patience("val_loss", 5).replace(monitor="val_accuracy")
@@ -85,7 +87,7 @@ class Config:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """The value with these settings, whether its class takes them by name or as items.
+        """The value with these settings, passed to its class by name or as positional items.
 
         >>> from earlystop import NonFinite
         >>> NonFinite.from_settings({"monitors": ("loss", "val_loss")})
@@ -97,7 +99,7 @@ class Config:
         return cls(**settings)
 
     def _set_items(self, items: tuple[Any, ...]) -> None:
-        """What `__init__` does in a class that takes the items of its one field as arguments."""
+        """Initialise a class that takes the items of its only field as positional arguments."""
         (field,) = field_annotations(type(self))
         object.__setattr__(self, field, items)
         self.__post_init__()
@@ -111,18 +113,18 @@ class Config:
         return hash((type(self), *self.settings.values()))
 
     def __repr__(self) -> str:
-        shown = []
-        for position, field in enumerate(_dataclass_fields(type(self))):
+        arguments = []
+        for index, field in enumerate(_dataclass_fields(type(self))):
             value = getattr(self, field.name)
-            if position == 0:
-                shown.append(repr(value))
+            if index == 0:
+                arguments.append(repr(value))
             elif value != field.default:
-                shown.append(f"{field.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+                arguments.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
 
 def _dataclass_fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
-    """The fields of a subclass of Config, which type checkers do not know to be a dataclass."""
+    """The fields of a subclass of Config; type checkers cannot tell that it is a dataclass."""
     return dataclasses.fields(cls)
 
 
@@ -131,6 +133,8 @@ _annotations: dict[type[Config], dict[str, Any]] = {}
 
 def field_annotations(cls: type[Config]) -> dict[str, Any]:
     """The annotations of the fields, in order, resolved once per class.
+
+    Raises RuleError for an annotation that cannot be resolved or that allows mutable values.
 
     >>> from earlystop import Best
     >>> list(field_annotations(Best))

@@ -1,4 +1,4 @@
-"""What a class of rules must keep to; a class that does not is refused as it is defined."""
+"""The contract of rule classes, checked when a class is defined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_class"]
 
 
 def check_class(cls: type[Any], base: type[Any]) -> None:
-    """Raise RuleError if rules of this class, a subclass of `base`, could not keep the contract."""
+    """Raise RuleError if `cls`, a subclass of `base`, breaks the contract of rules."""
     check_name(cls)
     _check_fields(cls, base)
     _check_methods(cls, base)
@@ -23,7 +23,7 @@ def _check_fields(cls: type[Any], base: type[Any]) -> None:
     # A field called `metrics`, say, would silently hide what the rule reads.
     for name, annotation in _own_annotations(cls).items():
         if hasattr(base, name) and "ClassVar" not in str(annotation):
-            reserved = ", ".join(each for each in dir(base) if not each.startswith("_"))
+            reserved = ", ".join(attr for attr in dir(base) if not attr.startswith("_"))
             raise RuleError(
                 f"`{cls.__name__}.{name}` cannot be a field, because every rule has an attribute "
                 f"{name!r}: choose another name (reserved: {reserved})"
@@ -31,7 +31,7 @@ def _check_fields(cls: type[Any], base: type[Any]) -> None:
 
 
 def _own_annotations(cls: type[Any]) -> dict[str, Any]:
-    if sys.version_info >= (3, 14):  # annotations are evaluated when they are asked for
+    if sys.version_info >= (3, 14):  # annotations are evaluated lazily
         import annotationlib
 
         return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
@@ -44,7 +44,7 @@ def _check_methods(cls: type[Any], base: type[Any]) -> None:
     if "__post_init__" in vars(cls):
         raise RuleError(
             f"`{name}` must not define `__post_init__`, which checks its settings: "
-            "put checks of its own into `validate`"
+            "put its own checks in `validate`"
         )
     if cls.step is base.step:
         raise RuleError(f"`{name}` must define `step(self, state, metrics, epoch)`")

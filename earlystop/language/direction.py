@@ -1,9 +1,9 @@
 """Which direction of a metric is better, inferred from its name where the name is unambiguous.
 
-A name is split into words; words that only say *where* a metric was measured (`val_`, `train/`,
-`eval_`, `(B)`, ...) are dropped; the rest, or its tail, must be a known metric. Words that make
-another quantity of a metric (`1-accuracy`, `acc_std`, `loss gap`) leave a doubt, and a doubt is an
-error that asks for `mode`: a wrong direction would keep the worst model.
+A name is split into words. Words that only say *where* a metric was measured (`val_`, `train/`,
+`eval_`, `(B)`, ...) are dropped. The rest, or its tail, must be a known metric. Words that turn a
+metric into another quantity (`1-accuracy`, `acc_std`, `loss gap`) make the name ambiguous, and an
+ambiguous name is an error that asks for `mode`: a wrong direction would keep the worst model.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ _HIGHER_IS_BETTER = """
     nmi, ari, ami, silhouette, v measure, inception score, pass, pck, oks, mota, idf1, hota
 """
 
-# Metrics when they stand alone; at the end of a longer name they may mean anything.
+# These are metrics only as a whole name; at the end of a longer name they may mean anything.
 _ALONE = """
     success solved pass return returns hits map mar top em l1 l2 ce ap ar pq similarity likelihood
 """
 
-# Where or how a metric was measured: says nothing about its direction.
+# Where or how a metric was measured; these words say nothing about its direction.
 _DECORATION = """
     metrics metric epoch step batch iter mean avg average running final total macro micro weighted
     samples online offline student teacher ema ovr ovo
 """
-# What makes another quantity of a metric: its spread, its change, its opposite, ...
+# Words that turn a metric into another quantity: its spread, its change, its opposite, ...
 _DOUBT = """
     neg negative minus inverse inv not non anti one std stdev stddev stderr var variance gap diff
     difference delta change drop decrease increase gain grad gradient ratio relative improvement
@@ -130,9 +130,14 @@ def _from_name(name: str) -> Direction | None:
 
 
 def direction(monitor: str, mode: object, owner: str) -> Direction:
-    """Resolve `mode` to "min" or "max"; "auto" goes by the name of the metric.
+    """Resolve `mode` to "min" or "max"; "auto" infers it from the name of the metric.
 
-    `owner` names the rule in the error.
+    monitor: the name of the metric.
+    mode: "auto", "min" or "max".
+    owner: the name of the rule, for errors.
+
+    Raises RuleTypeError for a mode that is not a string, RuleError for an unknown mode or, with
+    "auto", for a name whose direction is ambiguous.
 
     >>> direction("val_loss", "auto", "Patience"), direction("metrics/mAP50-95(B)", "auto", "Best")
     ('min', 'max')

@@ -13,9 +13,8 @@ __all__ = ["array_function", "namespace_of"]
 def namespace_of(array: Any) -> Any:
     """The module whose functions (`where`, `isfinite`, ...) take this array.
 
-    It is the array's own `__array_namespace__()` where it has one. torch's tensors do not, and
-    neither do arrays of NumPy 1: what no other library claims is NumPy's. No library is imported
-    that is not in use already.
+    This is the array's own `__array_namespace__()` if it has one. torch tensors have none, and
+    neither do NumPy 1 arrays, so NumPy is the default. Only libraries already in use are imported.
 
     >>> import numpy as np
     >>> namespace_of(np.zeros(3)) is np
@@ -32,8 +31,8 @@ def namespace_of(array: Any) -> Any:
 
 
 def array_function(array: Any, name: str) -> Callable[..., Any]:
-    """The function of this name that takes this array together with arrays or plain numbers."""
-    if name == "divide":  # torch's own function wants a tensor first, the operator does not
+    """The function of this name for this array, combined with other arrays or plain numbers."""
+    if name == "divide":  # torch's function requires a tensor first, the operator does not
         return operator.truediv
     function: Callable[..., Any] = getattr(namespace_of(array), name)
     return function

@@ -2,12 +2,13 @@
 
 A rule runs on three kinds of values without knowing which: Python numbers (one live run), arrays
 (one item per run, or one number on a device) of NumPy, JAX, torch or any library that follows the
-array API, and traced values that stand for numbers to come (see `tracing.py`). `+ - *`,
-comparisons, `&` and `|` on truth values work on all of them as they are. For the rest (a choice, a
-`not`, a division that may meet zero, ...) use the operations below: Python's own `if`, `and`,
-`not`, `min`, `sum` would look at one item for all, and a traced value refuses them.
+array API, and traced values that stand for future numbers (see `tracing.py`). `+ - *`,
+comparisons, and `&` and `|` on booleans work on all of them. For everything else (a choice, a
+`not`, a division by a possible zero, ...) use the operations below: Python's own `if`, `and`,
+`not`, `min` and `sum` need one truth value where an array holds many, and a traced value refuses
+them.
 
-A *window* is a plain tuple of numbers, oldest first; `push` moves it on by one check.
+A *window* is a plain tuple of numbers, oldest first; `push` advances it by one check.
 """
 
 from __future__ import annotations
@@ -46,24 +47,24 @@ __all__ = [
     "worst",
 ]
 
-# A number or truth value, an array of them with one item per run, or a traced value.
+# A number or boolean, an array of them with one item per run, or a traced value.
 Value = Any
 
 Dtype = Literal["float64", "float32"]
-"""The type of number in which values are compared."""
+"""The floating-point type in which values are compared."""
 
-_FLOAT32 = struct.Struct("f")  # in native format, which packs what is too large as infinity
+_FLOAT32 = struct.Struct("f")  # the native format packs values that are too large as infinity
 
 
 class Operation(Computation):
     """One operation on numbers, arrays and traced values; the arguments decide which.
 
-    scalar: what it does to numbers.
-    inline: how it is written in generated code for numbers; without it, `scalar` is called.
-    ufunc: the name of the same operation in array libraries. Without one, `scalar` must be
-        written so that it takes arrays, too.
-    kind: of the result: "float", "bool", "window", "same" (as the argument), or "where" (as the
-        two alternatives).
+    scalar: the operation on numbers.
+    inline: how generated code for numbers spells it; by default it calls `scalar`.
+    ufunc: the name of the same operation in array libraries. Without one, `scalar` must also
+        accept arrays.
+    kind: the kind of the result: "float", "bool", "window", "same" (that of the argument), or
+        "where" (that of the two alternatives).
     """
 
     def __init__(
@@ -103,7 +104,7 @@ def _sqrt(a: float) -> float:
 
 
 def _total(values: Iterable[Value]) -> Value:
-    # From the left, one by one: since 3.12 Python's own sum compensates floats, NumPy's does not.
+    # One by one from the left: since 3.12 Python's own sum compensates floats, NumPy's does not.
     iterator = iter(values)
     result = next(iterator)
     for value in iterator:
@@ -119,8 +120,8 @@ def _lowest(window: tuple[Value, ...]) -> Value:
 
 
 def _deviation(window: tuple[Value, ...]) -> Value:
-    # Taken from the first value, so that equal values have a deviation of exactly 0. The
-    # differences are computed twice: for many runs, keeping them would take more memory.
+    # Relative to the first value, so that equal values have a deviation of exactly 0. The
+    # differences are computed twice, because keeping them for many runs would take more memory.
     first = window[0]
     mean = _total(value - first for value in window) / len(window)
     return sqrt(_total(_squared((value - first) - mean) for value in window) / len(window))
@@ -147,7 +148,7 @@ _choose = Operation(
     kind="where",
 )
 invert = Operation(operator.not_, inline="not {0}", ufunc="logical_not", kind="bool")
-"""`invert(condition)`: not (Python's `~True` is -2)."""
+"""`invert(condition)`: logical not (Python's `~True` is -2)."""
 
 isfinite = Operation(math.isfinite, inline="{0} - {0} == 0.0", ufunc="isfinite", kind="bool")
 """`isfinite(value)`: neither NaN nor infinite."""
@@ -159,10 +160,10 @@ absolute = Operation(abs, inline="abs({0})", ufunc="abs", kind="same")
 """`absolute(value)`: the magnitude."""
 
 divide = Operation(_divide, ufunc="divide")
-"""`divide(a, b)`: as in IEEE 754: by zero is infinite, 0 by 0 is NaN."""
+"""`divide(a, b)`: IEEE 754 division: x / 0 is infinite, 0 / 0 is NaN."""
 
 as_float32 = Operation(_as_float32)
-"""`as_float32(value)`: rounded to float32, to nearest; infinite beyond its range."""
+"""`as_float32(value)`: rounded to the nearest float32; infinite beyond its range."""
 
 sqrt = Operation(_sqrt, ufunc="sqrt")
 """`sqrt(value)`: the square root, NaN below 0."""
@@ -170,10 +171,10 @@ sqrt = Operation(_sqrt, ufunc="sqrt")
 push = Operation(
     lambda window, value: (*window[1:], value), inline="(*{0}[1:], {1})", kind="window"
 )
-"""`push(window, value)`: the window one check later: the oldest value leaves, `value` joins."""
+"""`push(window, value)`: the window one check later, without its oldest value and with `value`."""
 
 total = Operation(_total)
-"""`total(window)`: the sum of a window, added up from the oldest value."""
+"""`total(window)`: the sum of a window, added from the oldest value on."""
 
 lowest = Operation(_lowest)
 """`lowest(window)`: the smallest value of a window, NaN if any is."""
@@ -189,13 +190,13 @@ def where(condition: Value, a: Any, b: Any) -> Any:
     if condition is False or a is b:
         return b
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-        parts = [where(condition, x, y) for x, y in zip(a, b, strict=True)]
-        return type(a)(*parts) if hasattr(a, "_fields") else tuple(parts)
+        items = [where(condition, x, y) for x, y in zip(a, b, strict=True)]
+        return type(a)(*items) if hasattr(a, "_fields") else tuple(items)
     return _choose(condition, a, b)
 
 
 def worst(mode: Mode) -> float:
-    """The value that every other improves on. (The `mode` of a rule is "min" or "max".)
+    """The value that every other value improves on. (The `mode` of a rule is "min" or "max".)
 
     >>> worst("min")
     inf
@@ -204,7 +205,7 @@ def worst(mode: Mode) -> float:
 
 
 def better(value: Value, reference: Value, mode: Mode) -> Value:
-    """Is `value` strictly better than `reference`? Nothing is better than, or worse than, a NaN."""
+    """Is `value` strictly better than `reference`? False if either of them is NaN."""
     return value < reference if mode == "min" else value > reference
 
 
@@ -213,7 +214,7 @@ def improves(
 ) -> Value:
     """Is `value` better than `reference` by more than `min_delta`? The definition of improvement.
 
-    dtype: the type in which the two sides are compared. The sum is taken in float64, and then
+    dtype: the type in which the two sides are compared. The sum is computed in float64, and then
         rounded.
 
     >>> improves(0.5, 0.625, "min", 0.125), improves(0.49, 0.625, "min", 0.125)
@@ -236,7 +237,7 @@ def reported(metrics: Any, names: tuple[str, ...]) -> Value:
 
 
 def replaced(metrics: Any, name: str, value: Value) -> Any:
-    """The metrics of this check with another value for `name`, where `name` was reported."""
+    """The metrics of this check with `value` in place of `name`, if `name` was reported."""
     if isinstance(metrics, Mapping):
         make: Any = type(metrics)
         return make({**metrics, name: value}) if name in metrics else metrics
@@ -244,7 +245,7 @@ def replaced(metrics: Any, name: str, value: Value) -> Any:
 
 
 def any_nonfinite(metrics: Any) -> Value:
-    """Is any metric that was reported at this check NaN or infinite?"""
+    """Is any metric reported at this check NaN or infinite?"""
     if not isinstance(metrics, Mapping):
         return metrics.any_nonfinite()
     found: Any = False

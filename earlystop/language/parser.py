@@ -1,7 +1,7 @@
-"""Rules as text: what `repr` writes is read, and nothing is ever evaluated.
+"""Rules as text: reads what `repr` writes, and never evaluates it.
 
-Python's own parser makes a tree of the text. Of what such a tree may hold, only literals, calls of
-rules by name, and `|`, `&`, `~` between them are understood; everything else is an error.
+Python's own parser turns the text into a syntax tree. Only literals, calls of rules by name, and
+`|`, `&`, `~` between them are allowed in that tree; everything else is an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .registry import rule_named
 __all__ = ["parse_rule", "rule_signature"]
 
 _MAX_CHARACTERS = 10_000
-_MAX_DEPTH = 50  # of rules inside rules
+_MAX_DEPTH = 50  # of nested rules
 _EXAMPLE = "Patience('val_loss', 20) | NonFinite('loss')"
 _PACKAGE_NAMES = ("es", "earlystop")  # es.Patience(...), as in a program
 
@@ -26,17 +26,18 @@ def parse_rule(text: str) -> Any:
     """The rule that a text such as "Patience('val_loss', 20) | NonFinite('loss')" describes.
 
     Rules are called by name, with literals (numbers, quoted text, True, False, None, tuples) or
-    other rules as arguments, and combined with `|`, `&` and `~`. So `repr` of any rule is read
-    back; a rule of your own must have been defined before. The text is never evaluated.
+    other rules as arguments, and combined with `|`, `&` and `~`. The `repr` of any rule can be
+    read back; define a rule of your own first. The text is never evaluated.
 
-    Raises RuleError, saying what was not understood and which rules and arguments are known.
+    Raises RuleError, naming what was not understood and listing the known rules and arguments;
+    RuleTypeError if `text` is not a string.
 
     >>> parse_rule("Patience('val_loss', 20) | ~Threshold('accuracy', 0.9)")
     Patience('val_loss', patience=20, mode='min') | ~Threshold('accuracy', value=0.9, mode='max')
     >>> parse_rule("MaxEpochs(epochs=20)")
     Traceback (most recent call last):
         ...
-    earlystop.errors.RuleError: `MaxEpochs(n)`: no argument 'epochs': the arguments there are: n
+    earlystop.errors.RuleError: `MaxEpochs(n)`: no argument 'epochs': available arguments: n
     """
     if not isinstance(text, str):
         raise RuleTypeError(f"a rule is written as text, such as {_EXAMPLE!r}, got {text!r:.80}")
@@ -44,15 +45,15 @@ def parse_rule(text: str) -> Any:
         raise RuleError(
             f"a rule is written in at most {_MAX_CHARACTERS:,} characters, got {len(text):,}"
         )
-    text = text.replace("\n", " ").strip()  # it may be written on several lines
+    text = text.replace("\n", " ").strip()  # it may span several lines
     try:
-        with warnings.catch_warnings():  # such as for odd escapes, which do not concern the caller
+        with warnings.catch_warnings():  # about odd escapes, say, which do not concern the caller
             warnings.simplefilter("ignore")
             tree = ast.parse(text, mode="eval")
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         what = getattr(error, "msg", None) or "too deep, or no text at all"
         raise RuleError(
-            f"{text!r:.200} is no rule ({what}); expected one such as {_EXAMPLE}"
+            f"{text!r:.200} is not a rule ({what}); expected one such as {_EXAMPLE}"
         ) from None
     return _Reader(text).rule(tree.body, 0)
 
@@ -77,13 +78,13 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def _shown(self, node: ast.AST) -> str:
+    def _source_of(self, node: ast.AST) -> str:
         source = ast.get_source_segment(self._text, node) or self._text
         return source if len(source) <= 80 else f"{source[:77]}..."
 
     def rule(self, node: ast.AST, depth: int) -> Any:
         if depth > _MAX_DEPTH:
-            raise RuleError(f"rules may stand {_MAX_DEPTH} deep in one another, this one is deeper")
+            raise RuleError(f"rules can be nested at most {_MAX_DEPTH} deep, this one is deeper")
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.BitAnd)):
             return self._combination(node, depth)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
@@ -95,10 +96,10 @@ class _Reader:
             isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
         ):
             hint = " (rules combine with |, & and ~, not with or, and, not)"
-        raise RuleError(f"expected a rule such as {_EXAMPLE}, got {self._shown(node)}{hint}")
+        raise RuleError(f"expected a rule such as {_EXAMPLE}, got {self._source_of(node)}{hint}")
 
     def _combination(self, node: ast.BinOp, depth: int) -> Any:
-        """`a | b | c`, which Python reads as `(a | b) | c`, or the same with `&`."""
+        """`a | b | c`, which Python parses as `(a | b) | c`, or the same with `&`."""
         symbol = type(node.op)
         operands, left = [node.right], node.left
         while isinstance(left, ast.BinOp) and isinstance(left.op, symbol):
@@ -115,7 +116,7 @@ class _Reader:
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg in named:
                 what = "** is not understood" if keyword.arg is None else f"{keyword.arg} twice"
-                raise RuleError(f"`{rule_signature(cls)}`: {what} in {self._shown(node)}")
+                raise RuleError(f"`{rule_signature(cls)}`: {what} in {self._source_of(node)}")
             named[keyword.arg] = self._value(keyword.value, cls, depth + 1)
         _check_call(cls, arguments, named)
         return cls(*arguments, **named)
@@ -129,7 +130,7 @@ class _Reader:
             and name.value.id in _PACKAGE_NAMES
         ):
             return rule_named(name.attr)
-        raise RuleError(f"{self._shown(name)} is not the name of a rule")
+        raise RuleError(f"{self._source_of(name)} is not the name of a rule")
 
     def _value(self, node: ast.AST, cls: type[Any], depth: int) -> Any:
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
@@ -146,12 +147,12 @@ class _Reader:
         hint = f" (quoted: {node.id!r}?)" if isinstance(node, ast.Name) else ""
         raise RuleError(
             f"`{rule_signature(cls)}` takes numbers, quoted text, True, False, None and rules, "
-            f"got {self._shown(node)}{hint}"
+            f"got {self._source_of(node)}{hint}"
         )
 
 
 def _check_call(cls: type[Any], arguments: list[Any], named: dict[str, Any]) -> None:
-    """Raise RuleError, listing the known arguments, for a call that does not fit."""
+    """Raise RuleError, listing the known arguments, for a call that does not match `cls`."""
     signature = inspect.signature(cls)
     try:
         signature.bind(*arguments, **named)

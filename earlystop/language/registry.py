@@ -1,6 +1,6 @@
-"""The rules by name: what a saved rule, or a rule written as text, is looked up in.
+"""The registry of rule classes by name, where saved rules and rules written as text are looked up.
 
-A rule enters as its class is defined. Names are unique, because saved states tell rules by them.
+A class is registered when it is defined. Names are unique, because saved states refer to them.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ _rules: dict[str, type[Any]] = {}
 
 
 def register(cls: type[Any]) -> None:
-    """Enter a class of rules under its name."""
+    """Register a class of rules under its name."""
     _rules[cls.__name__] = cls
 
 
 def check_name(cls: type[Any]) -> None:
-    """Raise RuleError if another class of rules has this name already."""
+    """Raise RuleError if a different class of rules already has this name."""
     name, known = cls.__name__, _rules.get(cls.__name__)
     if known is None:
         return
-    if all("<locals>" in each.__qualname__ for each in (cls, known)):
-        return  # both are defined anew whenever a function is called
-    known_path, path = (f"{each.__module__}.{each.__qualname__}" for each in (known, cls))
+    if all("<locals>" in rule_class.__qualname__ for rule_class in (cls, known)):
+        return  # both are redefined whenever a function is called
+    known_path, path = (f"{c.__module__}.{c.__qualname__}" for c in (known, cls))
     if known_path != path:
         raise RuleError(
-            f"there is a rule called {name!r} already ({known_path}): saved states tell rules "
-            "by name, so choose another"
+            f"a rule called {name!r} already exists ({known_path}): saved states "
+            "identify rules by name, so choose another"
         )
 
 
 def registered() -> tuple[type[Any], ...]:
-    """All classes of rules, in the order of their definition.
+    """All classes of rules, in definition order.
 
     >>> from earlystop import Patience
     >>> Patience in registered()
@@ -47,7 +47,7 @@ def registered() -> tuple[type[Any], ...]:
 
 
 def rule_named(name: str) -> type[Any]:
-    """The class of rules of this name. Raises RuleError, listing the known names, if unknown."""
+    """The class of rules with this name. Raises RuleError, listing the known names, if unknown."""
     cls = _rules.get(name)
     if cls is None:
         known = name_advice(str(name), _rules, "rules")
@@ -64,7 +64,7 @@ def rule_names() -> list[str]:
 
 @contextlib.contextmanager
 def preserved() -> Iterator[None]:
-    """Forget, at the end of the block, the rules that were defined in it: for tests.
+    """Forget the rules defined in the block when it ends; for tests.
 
     >>> from earlystop import Rule
     >>> with preserved():

@@ -2,10 +2,10 @@
 
 A rule is a pure predicate over checks: frozen settings (see `config.py`), `init() -> state`, and
 `step(state, metrics, epoch) -> (next state, fires)`. The state is a value (a NamedTuple of numbers
-and windows); nothing else is kept anywhere. `step` is written in the operations of `ops.py`, so one
-text decides for a live run, for many logged runs at once, and in the compiled live loop.
+and windows); a rule remembers nothing else. `step` is written in the operations of `ops.py`, so the
+same code decides for a live run, for many logged runs at once, and in the compiled live loop.
 
-A rule of one's own is one class:
+A custom rule is one class:
 
 >>> from typing import NamedTuple
 >>> from earlystop import Rule
@@ -21,10 +21,10 @@ A rule of one's own is one class:
 >>> Rise("loss", by=2) | ~Rise("val_loss")
 Rise('loss', by=2.0) | ~Rise('val_loss')
 
-The class is made a frozen dataclass; its annotations are checked when a rule is made; its name is
-its tag in JSON. Metrics are named in fields called `monitor`, `..._monitor` or `monitors`. An epoch
-that lacks one of them never reaches `step` (see `advance`). Whole numbers in the state are
-counters: arrays hold them in 64 bits.
+The class becomes a frozen dataclass. Its annotations are checked when a rule is constructed. Its
+name is its tag in JSON. Metrics are named in fields called `monitor`, `..._monitor` or `monitors`.
+An epoch that lacks one of them never reaches `step` (see `advance`). Whole numbers in the state are
+counters; arrays hold them in 64 bits.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ __all__ = ["AllOf", "AnyOf", "Not", "OnMissing", "Rule", "State", "advance"]
 State = Any  # whatever `init()` returns: a NamedTuple, or () for a rule that remembers nothing
 
 OnMissing = Literal["raise", "skip"]
-"""What an epoch without a rule's metric means: an error, or nothing for that rule."""
+"""What to do in an epoch without a rule's metric: raise an error, or skip that rule."""
 
 
 class Rule(Config, abstract=True):
-    """Base of all rules; see the top of this module for how to write one.
+    """Base class of all rules; the docstring of this module shows how to write one.
 
-    Raises RuleError (a ValueError) or RuleTypeError (a TypeError, too) for settings that make no
-    sense, at construction.
+    The constructor raises RuleError (a ValueError) for invalid settings, RuleTypeError (also a
+    TypeError) for settings of the wrong type.
 
     >>> from earlystop import Patience, Rule
     >>> rule = Patience("val_loss", patience=3)
@@ -78,7 +78,7 @@ class Rule(Config, abstract=True):
             raise RuleTypeError("Rule is the base of rules: make one of its subclasses")
         return super().__new__(cls)
 
-    # What a rule says about itself -----------------------------------------------------------
+    # What a rule defines ---------------------------------------------------------------------
 
     def init(self) -> State:
         """The state before the first epoch: the class's `State()`, or () if it has none."""
@@ -86,14 +86,14 @@ class Rule(Config, abstract=True):
         return make()
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        """Take one epoch: return the next state, and whether the rule fires.
+        """Take one epoch; return the next state and whether the rule fires.
 
         `metrics[name]` is a number, or an array with one item per run; `epoch` counts from 0.
         """
         raise NotImplementedError(f"{type(self).__name__} has no `step`")
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        """Why the rule has fired, given the state after the epoch it fired on."""
+        """Why the rule fired, given the state after the epoch on which it fired."""
         return f"{self!r} fires"
 
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
@@ -101,11 +101,11 @@ class Rule(Config, abstract=True):
         after, fires = advance(self, state, metrics, epoch)
         return self.reason(after, metrics, epoch) if fires else ""
 
-    # What follows from it --------------------------------------------------------------------
+    # Derived from the settings ---------------------------------------------------------------
 
     @functools.cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that `step` reads itself: those in the rule's `monitor` fields."""
+        """The metrics that this rule's own `step` reads: those in its `monitor` fields."""
         names: list[str] = []
         for field, value in self.settings.items():
             if field == "monitor" or field.endswith("_monitor"):
@@ -116,7 +116,7 @@ class Rule(Config, abstract=True):
 
     @functools.cached_property
     def children(self) -> tuple[Rule, ...]:
-        """The rules that this rule is made of."""
+        """The rules that this rule combines or wraps."""
         return tuple(
             item
             for value in self.settings.values()
@@ -125,7 +125,7 @@ class Rule(Config, abstract=True):
         )
 
     def with_children(self, children: tuple[Rule, ...]) -> Self:
-        """The same rule made of other rules, one for each of its children."""
+        """A copy with other children, one for each of its own, in the same order."""
         replacements = iter(children)
         changes: dict[str, Any] = {}
         for field, value in self.settings.items():
@@ -139,7 +139,7 @@ class Rule(Config, abstract=True):
 
     @functools.cached_property
     def all_metrics(self) -> tuple[str, ...]:
-        """The metrics that the rule or any rule inside it reads, each once."""
+        """The metrics that this rule or any rule inside it reads, without repetition."""
         names = [*self.metrics, *(name for child in self.children for name in child.all_metrics)]
         return tuple(dict.fromkeys(names))
 
@@ -156,7 +156,7 @@ class Rule(Config, abstract=True):
 
     @staticmethod
     def from_dict(data: Any) -> Rule:
-        """The rule that `to_dict` wrote. Raises RuleError for anything else.
+        """The rule that `to_dict` wrote. Raises RuleError for any other data.
 
         >>> from earlystop import Rule
         >>> Rule.from_dict({"MaxEpochs": {"n": 100}})
@@ -167,9 +167,9 @@ class Rule(Config, abstract=True):
 
     @staticmethod
     def from_text(text: str) -> Rule:
-        """The rule that a text describes, as `repr` writes it; the text is never evaluated.
+        """The rule described by a text, as `repr` writes it; the text is never evaluated.
 
-        Raises RuleError for anything else, listing the rules or arguments that are known.
+        Raises RuleError for any other text, listing the known rules or arguments.
 
         >>> from earlystop import Rule
         >>> Rule.from_text("Patience('val_loss', 20) | NonFinite('loss')")
@@ -197,10 +197,10 @@ class Rule(Config, abstract=True):
 
 
 def advance(rule: Rule, state: State, metrics: Any, epoch: Any) -> tuple[State, Any]:
-    """One guarded step: without its metrics a rule keeps its state and does not fire.
+    """One guarded step: a rule whose metrics are missing keeps its state and does not fire.
 
-    A rule made of rules steps every one of them through this at every epoch: one that is skipped
-    because another has already decided would lose count.
+    A rule made of rules must advance all of them through this function at every epoch: a rule that
+    is skipped because another has already decided would lose count.
     """
     present = reported(metrics, rule.metrics)
     if present is False:
@@ -318,7 +318,7 @@ def _joined_repr(symbol: str, owner: AnyOf | AllOf) -> str:
 
 
 def _flattened(kind: type[AnyOf] | type[AllOf], rules: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The rules, with those of this kind opened up: `(a | b) | c` is `a | b | c`."""
+    """The rules, with nested ones of this kind flattened: `(a | b) | c` is `a | b | c`."""
     return tuple(
         item for rule in rules for item in (rule.rules if isinstance(rule, kind) else (rule,))
     )

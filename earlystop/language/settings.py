@@ -1,12 +1,12 @@
-"""What the fields of a rule accept: read from their annotations, checked when a rule is made.
+"""What the fields of a rule accept: given by their annotations, checked at construction.
 
     class Patience(Rule):
         monitor: str
         patience: Annotated[int, AtLeast(0)] = 0
 
-is all it takes for `Patience("val_loss", patience=-1)` to be refused with a clear text. Numbers
-are converted to one form (NumPy's to Python's, 0 to 0.0 for a float), so that equal rules compare,
-hash, print and save alike.
+is all it takes for `Patience("val_loss", patience=-1)` to be refused with a clear message. Numbers
+are converted to one form (NumPy numbers to Python's, 0 to 0.0 for a float), so that equal rules
+compare, hash, print and save alike.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["AtLeast", "Count", "NonNegative", "Positive", "is_value", "validated
 
 @dataclass(frozen=True)
 class AtLeast:
-    """A lower bound of a field; `strict` excludes the bound itself."""
+    """A lower bound for a field; `strict` excludes the bound itself."""
 
     bound: float
     strict: bool = False
@@ -44,19 +44,21 @@ NonNegative = Annotated[float, AtLeast(0)]
 
 
 def validated(annotation: Any, value: Any, where: str) -> Any:
-    """`value` in the form that the field keeps; an error names `where` it was given.
+    """`value`, checked and converted to the form that a field with this annotation holds.
 
-    Raises RuleTypeError for a value of another type, RuleError for one that is out of range.
+    where: where the value was given, for errors, such as "Patience(patience=...)".
+
+    Raises RuleTypeError for a value of the wrong type, RuleError for one that is out of range.
     """
     try:
         return _converted(annotation, value)
     except _SettingError as wrong:
-        text = f"`{where}` must be {wrong.expected}, got {_shown(value)}"
-        raise (RuleTypeError if wrong.is_type else RuleError)(text) from None
+        message = f"`{where}` must be {wrong.expected}, got {_quoted(value)}"
+        raise (RuleTypeError if wrong.is_type else RuleError)(message) from None
 
 
 def is_value(annotation: Any) -> bool:
-    """Does a field of this annotation hold something immutable that can be hashed?"""
+    """Does a field with this annotation hold an immutable, hashable value?"""
     kinds = (list, dict, set, bytearray)
     if annotation in kinds or typing.get_origin(annotation) in kinds:
         return False
@@ -69,7 +71,7 @@ class _SettingError(Exception):
         self.expected, self.is_type = expected, is_type
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

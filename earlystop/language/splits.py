@@ -1,4 +1,4 @@
-"""What the parts of a data set are called, in all spellings: training, validation, test."""
+"""The names of the splits of a data set, in all common spellings: training, validation, test."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""States as flat lists of numbers and windows, as plain JSON data, and back.
+"""States as flat lists of leaves (numbers and windows), as plain JSON data, and back.
 
 A state has the shape of the rule's `init()`: a NamedTuple of numbers, windows (plain tuples of
-numbers) and inner states, or a plain tuple of states. In JSON a NamedTuple is an object, a window
-or a tuple of states a list; NaN and the infinities are text, because JSON has neither. A state is
-always read into the shape of a fresh `init()`, so no rule needs a codec of its own and nothing in a
-file decides what is built.
+numbers) and inner states, or a plain tuple of states. In JSON, a NamedTuple is an object; a window
+or a tuple of states is a list; NaN and the infinities are text, because JSON has neither. A state
+is always read into the shape of a fresh `init()`, so no rule needs its own codec and nothing in a
+file decides which objects are built.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def is_window(tree: object) -> bool:
-    """Is this part of a state a window (a plain tuple of numbers), not a tuple of states?"""
+    """Is this part of a state a window (a plain tuple of numbers) rather than a tuple of states?"""
     return type(tree) is tuple and bool(tree) and not any(isinstance(x, tuple) for x in tree)
 
 
 def is_state(tree: object) -> bool:
-    """Is it a NamedTuple of numbers, windows and states, or a plain tuple of states?"""
+    """Is this a NamedTuple of numbers, windows and states, or a plain tuple of states?"""
     if not isinstance(tree, tuple):
         return False
     if not hasattr(tree, "_fields"):
@@ -75,7 +75,7 @@ def flatten(tree: Any) -> list[Any]:
 
 
 def unflatten(shape: Any, leaves: Iterator[Any]) -> Any:
-    """The state that has the shape of `shape` and the given leaves."""
+    """The state with the structure of `shape` and the given leaves; the inverse of `flatten`."""
     if not isinstance(shape, tuple) or is_window(shape):
         return next(leaves)
     branches = [unflatten(branch, leaves) for branch in shape]
@@ -95,7 +95,7 @@ def number_to_json(value: float) -> float | str:
 
 
 def number_from_json(data: Any, where: str) -> float:
-    """The float that `number_to_json` wrote. Raises StateError, naming `where`, otherwise."""
+    """The float that `number_to_json` wrote. Raises StateError, naming `where`, for other data."""
     if isinstance(data, str) and data in _NON_FINITE:
         return _NON_FINITE[data]
     if isinstance(data, bool) or not isinstance(data, (int, float)):
@@ -116,9 +116,9 @@ def encode_state(state: Any) -> Any:
 
 
 def decode_state(data: Any, shape: Any, where: str) -> Any:
-    """The state in `data`, in the shape of `shape`.
+    """The state that `encode_state` wrote, with the structure of `shape`.
 
-    Raises StateError, naming `where` and what was expected, for data of another shape.
+    Raises StateError, naming `where` and what was expected, for data of a different structure.
     """
     if hasattr(shape, "_asdict"):
         return _decode_fields(data, shape, where)

@@ -1,12 +1,12 @@
-"""The record of a step: which values were computed, from which, by which operations.
+"""The record of a step: which values it computes, from which operands, by which operations.
 
-A `Trace` collects lines. Each line computes one value, called a `Ref`, from operands; an operand is
-a `Ref`, a constant (a bool, int or float), or a tuple of operands (a window). An operation that has
-been recorded once with the same operands is not recorded again. Lines are data: the writers in
+A `Trace` collects lines. Each line computes one value, called a `Ref`, from operands. An operand is
+a `Ref`, a constant (a bool, int or float), or a tuple of operands (a window). An operation that was
+already recorded with the same operands is not recorded again. Lines are data: the writers in
 `earlystop.engine` turn them into code.
 
-Operations are of five kinds: `Computation` (a function of the operands), `WindowItem`, and three
-that ask for metrics: `MetricValue`, `MetricPresent`, `AnyNonFinite`. Equal operations have equal
+There are five kinds of operation: `Computation` (a function of the operands), `WindowItem`, and
+three that read metrics: `MetricValue`, `MetricPresent`, `AnyNonFinite`. Equal operations have equal
 keys.
 """
 
@@ -53,12 +53,11 @@ Operand = Any  # Ref | bool | int | float | tuple[Operand, ...]
 
 
 class Computation:
-    """A function of the operands, with what a writer needs to know about it.
+    """A function of the operands, and how to write it as code.
 
-    scalar: what it does to numbers.
-    inline: how it is written for numbers, with {0}, {1}, ... for the operands; "" to call
-        `scalar`.
-    ufunc: what array libraries call it; "" where they do not have it.
+    scalar: the function on numbers.
+    inline: the expression for numbers, with {0}, {1}, ... for the operands; "" to call `scalar`.
+    ufunc: its name in array libraries; "" if they lack it.
     """
 
     def __init__(self, scalar: Callable[..., Any], *, inline: str = "", ufunc: str = "") -> None:
@@ -67,15 +66,15 @@ class Computation:
 
 
 class WindowItem:
-    """One value of a window; negative positions count from the newest."""
+    """One value of a window; a negative index counts back from the newest."""
 
-    def __init__(self, position: int) -> None:
-        self.position = position
-        self.key = (WindowItem, position)
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.key = (WindowItem, index)
 
 
 class MetricValue:
-    """The value of a metric. Unless it is `certain` to be reported, it may be missing: then NaN."""
+    """The value of a metric: NaN if it was not reported, which `certain` rules out."""
 
     def __init__(self, name: str, certain: bool) -> None:
         self.name, self.certain = name, certain
@@ -91,7 +90,7 @@ class MetricPresent:
 
 
 class AnyNonFinite:
-    """Is any metric that was reported, other than the `hidden` ones, NaN or infinite?"""
+    """Is any reported metric NaN or infinite, apart from the `hidden` ones?"""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
         self.hidden = hidden
@@ -110,7 +109,7 @@ class Line(NamedTuple):
 
     @property
     def ufunc(self) -> str:
-        """What array libraries call the operation; "" where they do not have it."""
+        """The name of the operation in array libraries; "" if they lack it."""
         return self.operation.ufunc if isinstance(self.operation, Computation) else ""
 
 
@@ -123,13 +122,16 @@ class Trace:
         self._known: dict[Any, Ref] = {}
 
     def refuse(self, what: str, instead: str) -> NoReturn:
-        """Raise RuleError: the step does something that cannot be recorded."""
+        """Raise RuleError for a step that does something that cannot be recorded.
+
+        what: what the step does, as a verb phrase. instead: what to write in its place.
+        """
         raise RuleError(
             f"`{self.owner}.step` {what}, which cannot be done for many runs at once: {instead}"
         )
 
     def emit(self, operation: Recorded, kind: Kind, *operands: Operand) -> Ref:
-        """Record an operation, unless it is known already, and return its result."""
+        """Record an operation, unless it has been recorded already, and return its result."""
         key = (operation.key, *map(operand_key, operands))
         result = self._known.get(key)
         if result is None:
@@ -152,8 +154,8 @@ def refs_in(operand: Operand) -> Iterator[Ref]:
     if isinstance(operand, Ref):
         yield operand
     elif isinstance(operand, tuple):
-        for part in operand:
-            yield from refs_in(part)
+        for item in operand:
+            yield from refs_in(item)
 
 
 def needed_lines(lines: Sequence[Line], results: Sequence[Operand]) -> list[Line]:

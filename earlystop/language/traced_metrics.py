@@ -1,4 +1,4 @@
-"""The stand-in for the metrics of a check, which a recorded `step` reads in place of a mapping."""
+"""A stand-in for the metrics of a check; a recorded `step` reads it in place of a mapping."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["TracedMetrics", "traced_step"]
 class TracedMetrics:
     """Stands for the metrics of a check.
 
-    names: all metrics that any check may report; None: not known in advance.
-    certain: those that every check reports.
+    names: all metrics that any check may report; None if they are not known in advance.
+    certain: the metrics that every check reports.
     """
 
     def __init__(
@@ -29,23 +29,23 @@ class TracedMetrics:
     ) -> None:
         self.trace, self._names, self._certain = trace, names, certain
         self._replaced: dict[str, Any] = {}
-        self._asked: set[str] = set()
+        self._readable: set[str] = set()
 
     def for_rule(self, names: tuple[str, ...]) -> TracedMetrics:
-        """The same metrics for a rule that may read those of these names."""
+        """The same metrics for a rule that may read only these names."""
         other = copy.copy(self)
-        other._asked = set(names)
+        other._readable = set(names)
         return other
 
     def reported(self, names: tuple[str, ...]) -> Any:
-        self._asked.update(names)
+        self._readable.update(names)
         present: Any = True
         for name in names:
             present = present & self._present(name)
         return present
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._asked:
+        if name not in self._readable:
             self.trace.refuse(
                 f"reads the metric {name!r}, which is not among its monitors",
                 "keep the name in a field called `monitor` or `..._monitor`, or ask "
@@ -55,8 +55,9 @@ class TracedMetrics:
 
     def _refuse_dict_use(self, *_: Any, **__: Any) -> NoReturn:
         self.trace.refuse(
-            "goes through the metrics, or asks whether one is there",
-            "read those you name, with `metrics[name]`; ask `reported(metrics, (name,))`",
+            "iterates over the metrics, or uses `in` or `get`",
+            "read metrics by name with `metrics[name]`; for whether one is reported, use "
+            "`reported(metrics, (name,))`",
         )
 
     __iter__ = __contains__ = __len__ = get = items = keys = values = _refuse_dict_use
@@ -71,14 +72,15 @@ class TracedMetrics:
         if self._names is None:
             found = traced(self.trace, AnyNonFinite(hidden), "bool")
         else:
-            found = self._any_bad({n: self._value(n) for n in self._names if n not in hidden})
-        return found | self._any_bad(self._replaced)
+            values = {name: self._value(name) for name in self._names if name not in hidden}
+            found = self._any_nonfinite_of(values)
+        return found | self._any_nonfinite_of(self._replaced)
 
-    def _any_bad(self, values: dict[str, Any]) -> Any:
+    def _any_nonfinite_of(self, values: dict[str, Any]) -> Any:
         found: Any = False
         for name, value in values.items():
-            bad = value - value != 0.0
-            found = found | (self._present(name) & bad)
+            nonfinite = value - value != 0.0
+            found = found | (self._present(name) & nonfinite)
         return found
 
     def _present(self, name: str) -> Any:
@@ -95,7 +97,7 @@ class TracedMetrics:
 
 
 def traced_step(rule: Any, state: Any, metrics: TracedMetrics, epoch: Any) -> tuple[Any, Any]:
-    """A rule's step on stand-ins; it may read the metrics of its rule and no others."""
+    """Run a rule's step on stand-ins; it may read the rule's own metrics and no others."""
     trace = metrics.trace
     outer, trace.owner = trace.owner, type(rule).__name__
     result = rule.step(state, metrics.for_rule(rule.metrics), epoch)

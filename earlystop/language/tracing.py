@@ -1,10 +1,10 @@
-"""Stand-ins for values to come: running a `step` on them records what it does.
+"""Stand-ins for future values: running a `step` on them records what it does.
 
 A rule's `step` is written in operations that never look at a value (see `ops.py`). So it can be run
-once on stand-ins whose operators write lines onto a `Trace` (see `tape.py`) instead of computing.
-From that record the engine writes the same step as straight code for numbers and for arrays. A
-`step` that could not run on many runs at once (it has an `if` on a metric, say) is refused here,
-with what to write instead.
+once on stand-ins whose operators add lines to a `Trace` (see `tape.py`) instead of computing. From
+that trace the engine writes the same step as straight-line code for numbers and for arrays. A
+`step` that cannot run on many runs at once (because it has an `if` on a metric, say) is refused
+here, with advice on what to write instead.
 
     state --flatten--> s0 s1 ... --step on Traced values--> lines --written out--> a function
 """
@@ -62,7 +62,7 @@ class Traced:
     def __repr__(self) -> str:
         return f"<a {self.kind} that will be known later>"
 
-    # What would need the value itself --------------------------------------------------------
+    # Refused: operations that need the value itself ------------------------------------------
 
     def __bool__(self) -> NoReturn:
         self.trace.refuse(
@@ -102,13 +102,13 @@ class Traced:
     def __invert__(self) -> NoReturn:
         self.trace.refuse("uses `~` on a truth value", "use `invert` (Python's ~True is -2)")
 
-    # What is recorded ------------------------------------------------------------------------
+    # Recorded operations ---------------------------------------------------------------------
 
     def __getitem__(self, index: int) -> Traced:
         if self.kind != "window":
             self.trace.refuse("takes an item of a number", "only a window has items")
         if isinstance(index, slice):
-            self.trace.refuse("takes a slice of a window", "use `push` to move it on")
+            self.trace.refuse("takes a slice of a window", "use `push` to advance it")
         return traced(self.trace, WindowItem(operator.index(index)), "float", self)
 
     def _arithmetic(self, symbol: str, a: Any, b: Any) -> Traced:
@@ -132,7 +132,7 @@ class Traced:
         return self._arithmetic(symbol, a, b)
 
     def _comparison(self, symbol: str, other: Any) -> Any:
-        # Holds at every epoch, so that `start_from_epoch=0` costs nothing.
+        # True at every epoch: `start_from_epoch=0` must cost nothing.
         if _is_epoch(self) and symbol == ">=" and not isinstance(other, Traced) and other == 0:
             return True
         if "window" in (self.kind, kind_of(self.trace, other)):
@@ -215,7 +215,7 @@ def _is_epoch(value: Any) -> bool:
 
 
 def kind_of(trace: Trace, value: Any) -> Kind:
-    """The kind of a value, traced or plain. Raises RuleError for one that no step computes with."""
+    """The kind of a value, traced or plain. Raises RuleError for an unsupported type."""
     if isinstance(value, Traced):
         return value.kind
     for kind, python_type in _PYTHON_TYPES:
@@ -228,7 +228,7 @@ def kind_of(trace: Trace, value: Any) -> Kind:
 
 
 def operand_of(trace: Trace, value: Any) -> Operand:
-    """The value as a trace keeps it. NumPy's numbers and enums become Python's numbers."""
+    """The value as it is kept in a trace. NumPy numbers and enums become Python numbers."""
     if isinstance(value, Traced):
         return value.ref
     if isinstance(value, tuple):
@@ -238,13 +238,13 @@ def operand_of(trace: Trace, value: Any) -> Operand:
 
 
 def traced(trace: Trace, operation: Recorded, kind: Kind, *values: Any) -> Traced:
-    """Record an operation on values; the stand-in for its result."""
+    """Record an operation on values; return the stand-in for its result."""
     operands = [operand_of(trace, value) for value in values]
     return Traced(trace, trace.emit(operation, kind, *operands))
 
 
 def record_operation(trace: Trace, operation: Any, values: Sequence[Any]) -> Any:
-    """Record an `Operation` of `ops.py`; the result is traced, or plain where it is known."""
+    """Record an `Operation` of `ops.py`; the result is traced, or plain if it is already known."""
     if operation.kind == "where":
         condition, a, b = values
         if isinstance(condition, bool):

@@ -1,20 +1,20 @@
-"""Reading what training tools have logged: `read_history`, its formats, and how to add one.
+"""Reading the logs of training tools: `read_history`, its formats, and how to add one.
 
-Which file is what is told by its content. `formats()` lists the formats, `register` adds one.
+Formats are recognised by content. `formats()` lists them, `register` adds one.
 
 Rows stay in the order of the log. They are counted by one coordinate: the one that the caller names
-(`coordinate=`), or else a step, or else an epoch (both, where the step starts anew with every
-epoch); one that never changes says nothing. Where it does not rise from row to row:
+(`coordinate=`), otherwise a step, otherwise an epoch (both, if the step restarts with every epoch);
+a coordinate that never changes is ignored. If it does not increase from row to row:
 
-- rows in a row at the same step are one epoch, reported in parts (training, validation); where they
-  report the same metric twice, the later value replaces the earlier;
-- a row that reports again what was reported at this step or beyond is a *new run* if it falls back
-  to where the run began, or before, and else a *resumption*: what was reported from this step on is
-  dropped, and the later report stands in its place;
-- a row at an earlier step that reports something else was only logged late, and stays where it is.
+- Consecutive rows at the same step are one epoch, reported in parts (training, validation). If they
+  report the same metric twice, the later value replaces the earlier.
+- A row that repeats a metric that was reported at this step or later starts a *new run* if it falls
+  back to the start of the run or before. Otherwise it is a *resumption*: everything reported from
+  this step on is dropped, and replaced by the later report.
+- A row at an earlier step that reports something else was merely logged late, and stays in place.
 
-With `repeats="keep"`, nothing is replaced or dropped; new runs still come apart. What was replaced
-is said in `history.report`.
+With `repeats="keep"`, nothing is replaced or dropped, but new runs are still split off.
+`history.report` says what was replaced.
 """
 
 from ..history.provenance import FileReport as FileReport
@@ -43,4 +43,4 @@ __all__ = [
     "register",
 ]
 
-Log = Source  # the name that formats of users know
+Log = Source  # the earlier name, which users' formats may use

@@ -1,4 +1,4 @@
-"""From the runs that were read to one `History`: arrays and provenance."""
+"""Assembles the runs that were read into one `History`, with its provenance."""
 
 from __future__ import annotations
 
@@ -28,8 +28,12 @@ def assemble(
 ) -> History:
     """One history of all runs.
 
-    Raises LogError where there is no run at all, or more than the limits allow; MissingMetricError
-    for a metric that is wanted and that no run has.
+    reads: what each source contained.
+    wanted: the names of the metrics to keep; None for all.
+    derived: further metrics, by name; see `History.derive`.
+
+    Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
+    for a wanted metric that no run has.
     """
     runs = [run for read in reads for run in read.runs]
     if not runs:
@@ -67,11 +71,12 @@ def _nothing(reads: Sequence[ReadSource]) -> LogError:
         return errors[0]
     if not errors:
         return LogError("there is no run in it", reads[0].source if reads else "")
-    shown = "; ".join(map(str, errors[:3]))
+    first_errors = "; ".join(map(str, errors[:3]))
     more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
     not_a_log = all(error.not_a_log for error in errors)
     return LogError(
-        f"nothing could be read from {len(reads):,} sources: {shown}{more}", not_a_log=not_a_log
+        f"nothing could be read from {len(reads):,} sources: {first_errors}{more}",
+        not_a_log=not_a_log,
     )
 
 
@@ -116,7 +121,7 @@ def _coordinates(
 
 
 def _without_source(error: LogError, source: str) -> str:
-    """What an error says, without the source where it stands beside it."""
+    """The message of an error, without the source if the report names it already."""
     if error.source != source:
         return str(error)
     return f"{error.place}: {error.message}" if error.place else error.message

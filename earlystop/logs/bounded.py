@@ -1,4 +1,4 @@
-"""Bytes within limits: a packed file may not grow out of all proportion."""
+"""Reading bytes within limits, which stop decompression bombs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from .limits import Limited
 __all__ = ["BoundedBytes"]
 
 
-_UNBOUND = 16 * 2**20  # bytes that may be unpacked whatever the size of the packed file
+_UNBOUND = 16 * 2**20  # bytes that may always be unpacked, however small the packed file
 
 
 class BoundedBytes(io.RawIOBase):
-    """Bytes that end in an error where a packed file grows out of all proportion."""
+    """A stream that raises LogError if it yields more bytes than the limits allow.
+
+    raw: the bytes of the file.
+    log: the source, for limits and errors.
+    packed: whether the bytes are packed with gzip.
+    """
 
     def __init__(self, raw: BinaryIO, log: Limited, packed: bool) -> None:
         self._raw, self._log = raw, log
@@ -53,8 +58,8 @@ class BoundedBytes(io.RawIOBase):
             ) from None
         return data
 
-    def seek(self, place: int, whence: int = 0) -> int:
-        return self._guarded(lambda _: self._file.seek(place, whence), 0)  # type: ignore[return-value]
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._guarded(lambda _: self._file.seek(offset, whence), 0)  # type: ignore[return-value]
 
     def close(self) -> None:
         if not self.closed:

@@ -1,4 +1,4 @@
-"""Names of columns and what is in their cells: which count rows, which tell runs or parts apart."""
+"""The meaning of columns by name (coordinates, labels of runs, splits), and reading their cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 __all__ = ["EPOCHS", "STEPS", "is_coordinate", "number", "plain_number"]
 
 
-# What rows are counted by, the one to go by first. Names are compared in lower case.
+# The columns that count rows, in order of preference. Names are compared in lower case.
 STEPS = (
     *("global_step", "trainer/global_step", "step", "_step", "iteration", "iterations"),
     *("iter", "num_iterations", "boosting_round", "round", "generation", "update", "updates"),
@@ -30,14 +30,14 @@ _NOT_REPORTED = frozenset(("", "none", "null", "na", "n/a", "<na>"))
 
 
 def is_coordinate(name: str) -> bool:
-    """Does a column of this name say where a row lies, rather than how the run fares?"""
+    """Does a column of this name give the position of a row, rather than a metric?"""
     return name.lower() in _COORDINATES
 
 
 def number(text: str) -> float | None:
-    """The number that a cell holds; None where it says that there is none.
+    """The number in a cell; None for an empty cell or text that means "not reported".
 
-    Raises ValueError for other text.
+    Raises ValueError for any other text.
 
     >>> number(" 1.5 "), number("nan"), number(""), number("None")
     (1.5, nan, None, None)
@@ -49,13 +49,13 @@ def number(text: str) -> float | None:
         if text.lower() in _NOT_REPORTED:
             return None
         raise
-    if "_" in text:  # Python's own, in no log
+    if "_" in text:  # float() allows underscores, which no log uses
         raise ValueError(f"could not convert string to float: {text!r}")
     return value
 
 
 def plain_number(value: Any) -> float | None:
-    """A number of JSON or of a record as a float; None for anything else, and for truths."""
+    """A number from JSON or a record as a float; None for anything else, including booleans."""
     if value is None or isinstance(value, (bool, np.bool_)):
         return None
     if isinstance(value, (int, float, np.integer, np.floating)):
@@ -87,5 +87,5 @@ SPLIT_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
 
 
 def tells_apart(name: str) -> bool:
-    """Does a column of this name say which run, or which part of the data, a row is about?"""
+    """Does a column of this name say to which run, or which split of the data, a row belongs?"""
     return name.lower() in RUN_COLUMNS or name.lower() in SPLIT_COLUMNS

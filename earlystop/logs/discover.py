@@ -1,4 +1,4 @@
-"""What `read_history` is given, as single sources: files found, folders walked, values wrapped."""
+"""Splits the argument of `read_history` into single sources: files, folders, values in memory."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["Discovered", "discover"]
 
 @dataclass
 class Discovered:
-    """One thing to read: a log, or several files that are one log.
+    """One thing to read: a log, or several files that form one log.
 
-    name: what it is called in errors and reports.
-    parts: of its path, for naming its runs.
-    log: where its bytes or values are.
-    read: returns the name of its format and its runs; None: by the log's content.
-    found: it was met in a folder, where not all files are logs.
-    notes: what the report says of it.
+    name: its name in errors and reports.
+    parts: the parts of its path, for naming its runs.
+    log: the source of its bytes or values.
+    read: returns the name of its format and its runs; None to recognise the format by content.
+    found: whether it was found in a folder, where not all files are logs.
+    notes: notes for the report.
     """
 
     name: str
@@ -45,9 +45,10 @@ class Discovered:
 
 
 def discover(source: Any, options: Options) -> Iterator[Discovered]:
-    """The sources in what the caller gave.
+    """The sources in the argument of `read_history`.
 
-    Raises LogError for what cannot hold a log, FileNotFoundError where there is nothing.
+    Raises LogError for an argument that cannot hold a log, FileNotFoundError for a path or pattern
+    without a file.
     """
     if isinstance(source, (str, os.PathLike)):
         yield from _of_path(os.fspath(source), options)
@@ -87,7 +88,7 @@ def _of_list(items: list[Any], options: Options) -> Iterator[Discovered]:
 
 
 def _of_columns(item: Mapping[str, Any]) -> bool:
-    """Is this a run by its columns, rather than one epoch of it?"""
+    """Is this a whole run, given by columns, rather than one epoch?"""
     values = list(item.values())
     return bool(values) and all(isinstance(value, (list, tuple, np.ndarray)) for value in values)
 
@@ -100,7 +101,7 @@ def _of_document(value: Any, options: Options) -> Discovered:
 
 
 def _listed(value: Any) -> Any:
-    """The value as JSON would have it: arrays as lists."""
+    """The value as plain JSON data: arrays become lists."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):
@@ -164,7 +165,7 @@ def _natural(path: str) -> list[tuple[int, int, str]]:
 
 
 def _of_folder(root: Path, options: Options) -> Iterator[Discovered]:
-    """The logs below a folder. Links are left out: nothing outside is read, nothing twice."""
+    """The logs below a folder. Links are skipped: nothing outside is read, and nothing twice."""
     claimed: set[Path] = set()
     count = 0
     for folder in _walk(root, options, claimed):
@@ -198,7 +199,7 @@ def _walk(root: Path, options: Options, claimed: set[Path]) -> Iterator[Folder]:
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:
-    """The files of a folder that are one log together, by the formats that know such folders."""
+    """Files of a folder that form one log together, claimed by formats that know such folders."""
     for format in formats():
         if format.claim_folder is not None:
             yield from format.claim_folder(folder)

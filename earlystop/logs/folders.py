@@ -1,4 +1,4 @@
-"""Folders whose files belong together: several files that are one run."""
+"""Folders in which several files form one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Claim", "Folder", "is_regular"]
 
 
 def is_regular(path: Path) -> bool:
-    """Is this a file itself, and no link to one, no pipe, no device?"""
+    """Is this a regular file, rather than a link, a pipe or a device?"""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -25,7 +25,13 @@ def is_regular(path: Path) -> bool:
 
 @dataclass
 class Folder:
-    """A folder in a walk: its regular files, those already claimed left out."""
+    """A folder that is searched for logs.
+
+    path: its path.
+    root: the folder that the user gave.
+    files: its regular files, except those that another log has claimed.
+    options: the options of `read_history`.
+    """
 
     path: Path
     root: Path
@@ -33,21 +39,21 @@ class Folder:
     options: Options
 
     def folders(self) -> list[str]:
-        """The folders in it, links left out."""
+        """The names of the folders in it; links are skipped."""
         try:
             return sorted(e.name for e in os.scandir(self.path) if e.is_dir(follow_symlinks=False))
         except OSError:
             return []
 
     def files_in(self, name: str) -> list[Path]:
-        """The regular files in one of its folders."""
+        """The regular files in the subfolder of this name."""
         try:
             return sorted(filter(is_regular, (self.path / name).iterdir()))
         except OSError:
             return []
 
     def files_below(self, name: str | None) -> list[Path]:
-        """The regular files in one of its folders (or it), and those in it; links left out."""
+        """The regular files in and below a subfolder, or this folder if None; links are skipped."""
         found: list[Path] = []
         for here, folders, files in os.walk(self.path / name if name else self.path):
             folders[:] = sorted(f for f in folders if not f.startswith("."))
@@ -60,7 +66,14 @@ class Folder:
 
 @dataclass
 class Claim:
-    """Files that are one log: where they lie, their format, and how to read them."""
+    """Files that form one log.
+
+    path: the path that names the log.
+    files: the files.
+    format: the name of their format.
+    read: reads their runs.
+    notes: notes for the report.
+    """
 
     path: Path
     files: list[Path]

@@ -1,4 +1,4 @@
-"""JSON as text, whose errors are all ValueErrors."""
+"""Parsing JSON, with a ValueError for every kind of failure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["parsed"]
 
 
 def parsed(text: str) -> Any:
-    """JSON, or a ValueError: nesting beyond what the parser can take is one, too."""
+    """The value of a JSON text. Raises ValueError, also for text that is nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("the JSON is nested too deep") from None
+        raise ValueError("the JSON is nested too deeply") from None

@@ -1,4 +1,4 @@
-"""`Limits`: how much a log may hold before reading it is refused."""
+"""`Limits`: how large a log may be; larger ones are refused."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a log may hold. More is refused, so that no file can fill the memory.
+    """How large a log may be. Larger ones are refused, so that no file can exhaust the memory.
 
-    line: bytes of one line.
-    document: bytes of one JSON document.
-    whole: bytes of what has to be in memory at once: an open file, a NumPy or Parquet file.
-    file: bytes of any file, unpacked.
-    packing: how many times larger a packed file may become, beyond its first 16 MiB.
-    record: bytes of one record of a TensorBoard file.
-    names: different metrics of one run, or runs of one file.
-    files: files of one folder.
-    values: values of one file, and of a history over all its metrics, gaps included.
+    line: bytes in a line.
+    document: bytes in a JSON document.
+    whole: bytes in a source that must be in memory at once: an open file, a NumPy or Parquet file.
+    file: bytes in any file, unpacked.
+    packing: how many times larger than its packed size a file may become, beyond its first 16 MiB.
+    record: bytes in a record of a TensorBoard file.
+    names: different metrics in a run, or runs in a file.
+    files: files in a folder.
+    values: values in a file, and in a history over all its metrics, including gaps.
 
     >>> import earlystop as es
     >>> history = es.read_history([{"loss": 0.5}], limits=es.logs.Limits(line=2**30))
@@ -42,18 +42,18 @@ class Limits:
 
 
 class Limited(Protocol):
-    """A source, as far as what reads from it checks its limits."""
+    """The interface of a source for checking its limits."""
 
     @property
     def limits(self) -> Limits:
-        """How much it may hold."""
+        """The limits of the source."""
 
     @property
     def size(self) -> int:
-        """How many bytes there are, as they are stored."""
+        """The number of bytes, as stored."""
 
     def count(self, values: int) -> None:
-        """Count values; raises LogError where they are too many."""
+        """Add to the number of values. Raises LogError if there are too many."""
 
     def wrong(self, message: str, position: str = "", *, not_a_log: bool = False) -> LogError:
-        """The error that says what is wrong, and where."""
+        """An error that says what is wrong, and at which position."""

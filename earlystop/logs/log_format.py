@@ -1,4 +1,4 @@
-"""`LogFormat`: a format of logs is a recogniser and a reader."""
+"""`LogFormat`: a recogniser and a reader for one format of logs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["LogFormat"]
 class LogFormat:
     """A format of logs.
 
-    name: what `format=` calls it.
-    recognise: is a source of this format, by its content?
-    read: the runs in a source; raises LogError where it is damaged.
-    general: files that are not logs look like it, too (any CSV), so in a folder only files that
-        count epochs or steps are taken for logs.
-    order: formats are tried in rising order. Those that are told by a signature or by keys of one
-        tool come first, those that accept more come later.
-    claim_folder: finds files of a folder that are one log together.
+    name: its name, as in `read_history(format=...)`.
+    recognise: whether a source has this format, judging by its content.
+    read: returns the runs in a source; raises LogError if it is damaged.
+    general: whether other files look like it, too (any CSV), so that in a folder only files with
+        an epoch or a step count as logs.
+    order: formats are tried in ascending order: first those with a signature or with keys of one
+        tool, later those that accept more.
+    claim_folder: finds files of a folder that form one log together.
     """
 
     name: str

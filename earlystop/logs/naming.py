@@ -1,4 +1,4 @@
-"""Names of runs: their own, or what tells their files apart."""
+"""Names of runs: their own, or the part of the path that distinguishes their file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["run_names"]
 
 
 def run_names(reads: Sequence[ReadSource]) -> list[str]:
-    """A name for each run: its own where it has one, else that of its file; all different."""
+    """A name for each run: its own if it has one, otherwise that of its file; all different."""
     with_runs = [read for read in reads if read.runs]
     shorts = _shortest([read.parts for read in with_runs])
     own = [run.name for read in with_runs for run in read.runs]
@@ -42,7 +42,7 @@ def run_names(reads: Sequence[ReadSource]) -> list[str]:
 
 
 def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """What tells paths apart: without the parts at their start and end that all of them share."""
+    """The paths without the parts at their start and end that all of them share."""
     if not paths:
         return []
     stems = [_stems(parts) for parts in paths]
@@ -59,7 +59,7 @@ def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _stems(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The telling parts of a path; names of event files only have a time and a machine."""
+    """The distinctive parts of a path; names of event files hold only a time and a machine."""
     if len(parts) > 1 and ".tfevents." in parts[-1]:
         return parts[:-1]
     return (*parts[:-1], _stem(parts[-1])) if parts else ("run",)

@@ -1,4 +1,4 @@
-"""`Options`: what the caller of `read_history` asks for, for all sources."""
+"""`Options`: the arguments of `read_history` that apply to all sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ __all__ = ["Options"]
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller of `read_history` settled for all sources."""
+    """The validated arguments of `read_history` that apply to all sources.
+
+    skip: whether to skip sources that cannot be read. The others are named as in `read_history`.
+    """
 
     coordinate: str | None = None
     repeats: str = "replace"

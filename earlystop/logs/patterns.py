@@ -1,4 +1,4 @@
-"""Regular expressions that a user gives for plain text."""
+"""Regular expressions with which users describe plain text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["compile_patterns"]
 
 
 def compile_patterns(pattern: Any) -> tuple[re.Pattern[str], ...]:
-    """The regular expressions of a pattern, or of several.
+    """Compile a pattern, or several.
 
-    Raises LogError for one that is none, or that names no group.
+    Raises LogError for an invalid regular expression, and for one without a named group.
     """
     single = isinstance(pattern, (str, re.Pattern)) or not isinstance(pattern, Iterable)
-    made = []
-    for one in [pattern] if single else pattern:
+    compiled = []
+    for source in [pattern] if single else pattern:
         try:
-            expression = re.compile(one)
+            expression = re.compile(source)
         except (re.error, TypeError, RecursionError, OverflowError) as error:
             raise LogError(f"`pattern` must be a regular expression: {error}") from None
         if not isinstance(expression.pattern, str) or not expression.groupindex:
@@ -28,5 +28,5 @@ def compile_patterns(pattern: Any) -> tuple[re.Pattern[str], ...]:
                 "`pattern` needs a named group for each metric, such as (?P<loss>...), or two "
                 f"called name and value, got {expression.pattern!r}"
             )
-        made.append(expression)
-    return tuple(made)
+        compiled.append(expression)
+    return tuple(compiled)

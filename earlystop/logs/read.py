@@ -1,4 +1,4 @@
-"""`read_history`: from what tools have logged to a `History`."""
+"""`read_history`: reads the logs of training tools into a `History`."""
 
 from __future__ import annotations
 
@@ -44,39 +44,41 @@ def read_history(
     limits: Limits | None = None,
     progress: bool = False,
 ) -> History:
-    r"""The history in what tools have logged, whatever the tool: the format is told by the content.
+    r"""Read a history from the logs of any training tool; the format is recognised by content.
 
     source: a file, a folder, a glob pattern, an open file (of text or bytes), a list of records
-        (dicts, one an epoch), a data frame (pandas, polars, pyarrow), a NumPy array of shape
+        (dicts, one per epoch), a data frame (pandas, polars, pyarrow), a NumPy array of shape
         (epochs,) or (runs, epochs), or a list of any of these. Files may be packed with gzip.
-    format: the name of the format, instead of telling it by the content (`es.logs.formats()`).
-    metrics: the names of those to keep; all of them if left out.
+    format: the name of the format (see `es.logs.formats()`); by default, it is recognised.
+    metrics: the names of the metrics to keep; by default, all.
     derived: further metrics, by name: an expression or a function of others, see
         `History.derive`.
-    coordinate: the name of the column that counts the rows, where it has an unusual name.
-    repeats: what becomes of rows that a resumed run reports again. "replace": the later report of
-        an epoch replaces the earlier, and what came after it is dropped. "keep": all rows stay. In
-        both cases a run that starts anew is a run of its own; see `es.logs` for the whole rule.
-    on_error: "raise", or "skip" what cannot be read, with a warning; of a file that is damaged in
-        the middle, what stands before is kept where it can be.
-    separator: of the columns of a table of text; told from its first line if left out.
-    pattern: for plain text: a regular expression, or several, looked for in every line. Its named
-        groups are the metrics; or two groups called `name` and `value`. An epoch ends where one of
-        them is found again (or where `epoch` or `step`, if there is such a group, changes).
-    encoding: of text without a byte order mark.
-    value_name: what to call values that have no name: those of a plain array.
-    nan_is_gap: whether a NaN of a data frame says "not reported"; if left out, it does so in the
-        columns of pandas that know no other gap, and nowhere else.
-    limits: how much a log may hold (`es.logs.Limits`).
+    coordinate: the name of the column that counts the rows, if it is unusual.
+    repeats: what to do with rows that a resumed run reports again. "replace": the later report of
+        an epoch replaces the earlier, and everything after it is dropped. "keep": all rows stay. In
+        both cases a restarted run becomes a separate run; `es.logs` has the full rule.
+    on_error: "raise" an error, or "skip" what cannot be read, with a warning. Of a file that is
+        damaged in the middle, the part before the damage is kept if possible.
+    separator: the separator of columns in a text table; by default, inferred from its first lines.
+    pattern: for plain text, one or several regular expressions that are searched in every line.
+        Their named groups are the metrics; or two groups are called `name` and `value`. An epoch
+        ends where a metric is found again (or where `epoch` or `step`, if there is such a group,
+        changes).
+    encoding: the encoding of text without a byte order mark.
+    value_name: the name for the values of a plain array, which has no names.
+    nan_is_gap: whether a NaN in a data frame means "not reported"; by default, only in pandas
+        columns that cannot represent gaps otherwise.
+    limits: how large a log may be (`es.logs.Limits`).
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
 
-    The order of epochs is that of the log. Steps, epochs and times are kept in
-    `history.coordinates`; what was read, from where, and what was left out or replaced, in
-    `history.report`. A value that was not logged is a gap, a logged NaN is a value.
+    Epochs are in the order of the log. Steps, epochs and times are kept in `history.coordinates`;
+    `history.report` says what was read from which file, and what was left out or replaced. A value
+    that was not logged is a gap, a logged NaN is a value.
 
-    Raises LogError (a HistoryError and ValueError), naming the file, the place in it and what was
-    expected; OSError where a file cannot be opened; MissingMetricError for a metric that no run
-    has; ImportError, naming what to install, for Parquet, Arrow and data frames.
+    Raises LogError (a HistoryError and ValueError), naming the file, the position in it and what
+    was expected; OSError if a file cannot be opened; MissingMetricError for a metric that no run
+    has; HistoryError for invalid arguments; ImportError, naming what to install, for Parquet, Arrow
+    and data frames.
 
     >>> import earlystop as es, io
     >>> file = io.StringIO("epoch,loss,val_loss\n0,0.9,1.0\n1,0.5,\n2,0.3,0.7\n")
@@ -109,10 +111,10 @@ def read_history(
         limits=limits or Limits(),
     )
     wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
-    reading = _Reading(options, None if format is None else find_format(format), options.skip)
+    reader = _Reader(options, None if format is None else find_format(format), options.skip)
     reads = []
-    for one in _with_bar(discover(source, options), progress):
-        read = reading.read(one)
+    for found in _with_bar(discover(source, options), progress):
+        read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
             warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=2)
         reads.append(read)
@@ -125,21 +127,21 @@ def _with_bar(found: Iterable[Discovered], progress: bool) -> Iterator[Discovere
         return
     from .._parallel import progress_bar
 
-    listed = list(found)
-    with progress_bar("read_history", desc="read_history", total=len(listed), unit="file") as bar:
-        for one in listed:
-            yield one
+    sources = list(found)
+    with progress_bar("read_history", desc="read_history", total=len(sources), unit="file") as bar:
+        for source in sources:
+            yield source
             bar.update()
 
 
-class _Reading:
-    """The settings of one call of `read_history`."""
+class _Reader:
+    """Reads sources with the settings of one call of `read_history`."""
 
     def __init__(self, options: Options, forced: LogFormat | None, may_skip: bool) -> None:
         self._options, self._forced, self._skip = options, forced, may_skip
 
     def read(self, source: Discovered) -> ReadSource:
-        """The runs of one source; where errors are skipped, why there are none."""
+        """The runs of one source, or the error if errors are skipped."""
         read = ReadSource(source.name, source.parts)
         try:
             read.format, read.runs = self._runs(source)
@@ -173,15 +175,15 @@ class _Reading:
         return name, runs_found
 
     def _counted(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
-        """The runs, where any counts epochs or steps: other tables in a folder are no logs."""
-        listed = list(runs)
-        if not any(run.coordinates for run in listed):
+        """The runs, if any has an epoch or a step: other tables in a folder are not logs."""
+        all_runs = list(runs)
+        if not any(run.coordinates for run in all_runs):
             raise log.wrong(
                 "a table without an epoch or a step: not taken for a log in a folder; name the "
                 "file to read it",
                 not_a_log=True,
             )
-        return iter(listed)
+        return iter(all_runs)
 
 
 def _choice(allowed: Any, value: Any, name: str) -> Any:

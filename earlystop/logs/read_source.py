@@ -1,4 +1,4 @@
-"""`ReadSource`: what one source gave when it was read."""
+"""`ReadSource`: what was read from one source."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ __all__ = ["ReadSource"]
 
 @dataclass
 class ReadSource:
-    """What one source gave.
+    """What was read from one source.
 
-    source: its name. parts: of its path. format: the name of its format.
-    runs, notes: what was read. error: why it, or the rest of it, was skipped.
+    source: its name.
+    parts: the parts of its path.
+    format: the name of its format.
+    runs: the runs in it.
+    notes: notes for the report.
+    error: why it, or the rest of it, was skipped.
     """
 
     source: str

@@ -1,7 +1,6 @@
-"""Records, one for each epoch or row: what JSON, tables and frames come down to.
+"""Records, one per epoch or row, to which JSON, tables and data frames are converted.
 
-`runs_of` gives names their meaning: a column that tells runs apart, one that says which part of the
-data a row is about, and coordinates.
+`runs_of` interprets the names: labels of runs, the split of the data, coordinates, and metrics.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from .source import Source
 __all__ = ["few", "flat", "runs_of"]
 
 
-_DEEPEST = 4  # records within records
+_DEEPEST = 4  # nested records
 
 
 def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The entries of a record, those of records within it under names with a slash.
+    """The entries of a record; those of nested records get names with slashes.
 
     >>> dict(flat({"epoch": 1, "val": {"loss": 0.5, "plot": {"_type": "image-file"}}}))
     {'epoch': 1, 'val/loss': 0.5}
@@ -30,23 +29,23 @@ def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator
     for name, value in record.items():
         path = f"{above}{str(name).strip()}"
         if isinstance(value, Mapping):
-            if "_type" not in value and depth < _DEEPEST:  # a picture, say, of Weights & Biases
+            if "_type" not in value and depth < _DEEPEST:  # _type: W&B media, such as pictures
                 yield from flat(value, f"{path}/", depth + 1)
         else:
             yield path, value
 
 
 def few(names: Iterable[str]) -> str:
-    """The first of these names, for a note."""
-    listed = list(names)
-    return ", ".join(name[:80] for name in listed[:20]) + (", ..." if len(listed) > 20 else "")
+    """The first 20 of these names, for a note."""
+    names = list(names)
+    return ", ".join(name[:80] for name in names[:20]) + (", ..." if len(names) > 20 else "")
 
 
 _COORDINATE, _METRIC, _RUN, _SPLIT = range(4)
 
 
 def _meaning(log: Source, raw: Any) -> tuple[str, int]:
-    """The name of a column, stripped, and what it is."""
+    """The name of a column, stripped, and its meaning."""
     name = str(raw).strip()
     if is_coordinate(name) or name == log.options.coordinate:
         return name, _COORDINATE
@@ -62,7 +61,7 @@ def _entries(record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
 
 
 class _Row:
-    """What one record says."""
+    """The contents of one record."""
 
     __slots__ = ("names_a_metric", "part", "values")
 
@@ -73,7 +72,7 @@ class _Row:
 
 
 class _Reader:
-    """The columns met so far: what they are, the run that the rows are of, and texts left out."""
+    """The meaning of columns so far, the labels of the current run, and columns of other text."""
 
     def __init__(self, log: Source) -> None:
         self._log = log
@@ -105,13 +104,16 @@ class _Reader:
 
     def _column(self, raw: Any) -> tuple[str, int]:
         if len(self._columns) >= 10 * self._log.limits.names:
-            raise self._log.wrong("too many different names: no log of metrics (see `limits`)")
+            raise self._log.wrong("too many different names: not a log of metrics (see `limits`)")
         self._columns[raw] = _meaning(self._log, raw)
         return self._columns[raw]
 
 
 def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
-    """The runs of these rows; what is no number is left out, and rows that name no metric are."""
+    """The runs in these records; other values than numbers and rows without metrics are skipped.
+
+    Raises LogError if there are more names or runs than the limits allow.
+    """
     runs: dict[tuple[str, ...], Rows] = {}
     reader = _Reader(log)
     for record in records:

@@ -1,4 +1,4 @@
-"""The formats there are: those of `formats/`, found by listing the folder, and a user's own."""
+"""All known formats: those in `formats/`, found by listing the folder, and the user's own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .source import NoDocument, Source
 __all__ = ["find_format", "formats", "preserved", "recognised_format", "register"]
 
 
-_own: list[LogFormat] = []  # of users: the latest is tried last, all before ours
+_own: list[LogFormat] = []  # the user's own, in order of registration; tried before the built-in
 
 
 @functools.cache
@@ -29,7 +29,7 @@ def _library_formats() -> tuple[LogFormat, ...]:
 
 
 def formats() -> list[LogFormat]:
-    """The formats there are, in the order in which they are tried.
+    """All known formats, in the order in which they are tried.
 
     >>> "keras_history" in [format.name for format in formats()]
     True
@@ -39,7 +39,7 @@ def formats() -> list[LogFormat]:
 
 @contextlib.contextmanager
 def preserved() -> Iterator[None]:
-    """Within it, formats may be registered; at its end, those are forgotten. For tests."""
+    """Forget the formats registered in the block when it ends; for tests."""
     before = list(_own)
     try:
         yield
@@ -48,9 +48,9 @@ def preserved() -> Iterator[None]:
 
 
 def register(format: LogFormat) -> LogFormat:
-    """Add a format of your own: it is tried before the others. Returns it.
+    """Add your own format, which is tried before the built-in ones. Returns it.
 
-    Raises LogError if there is one of this name.
+    Raises LogError if a format of this name exists.
 
     >>> import earlystop as es
     >>> def read(log):
@@ -66,13 +66,13 @@ def register(format: LogFormat) -> LogFormat:
     [[0.5, 0.25]]
     """
     if any(format.name == known.name for known in formats()):
-        raise LogError(f"there is a format {format.name!r} already")
+        raise LogError(f"a format {format.name!r} exists already")
     _own.append(format)
     return format
 
 
 def find_format(name: str) -> LogFormat:
-    """The format of this name. Raises LogError, with the names there are."""
+    """The format of this name. Raises LogError, listing the known names, if unknown."""
     for known in formats():
         if known.name == name:
             return known
@@ -81,14 +81,14 @@ def find_format(name: str) -> LogFormat:
 
 
 def recognised_format(log: Source) -> LogFormat:
-    """The format of a log, by its content. Raises LogError for an unknown format."""
+    """The format of a log, recognised by its content. Raises LogError for an unknown format."""
     for known in formats():
         if known.recognise(log):
             return known
     document = log.document
     if not isinstance(document, NoDocument):
         raise log.wrong(
-            "JSON of no known format: expected lists of numbers by metric, or one record an epoch",
+            "JSON of no known format: expected lists of numbers by metric, or one record per epoch",
             not_a_log=True,
         )
     if document.error:

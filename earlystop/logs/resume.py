@@ -1,6 +1,6 @@
 """Runs that were restarted or resumed, and epochs that were reported more than once.
 
-The rule is stated in `earlystop.logs`.
+The docstring of `earlystop.logs` states the rule.
 """
 
 from __future__ import annotations
@@ -20,28 +20,43 @@ __all__ = ["split_runs"]
 
 @dataclass(slots=True)
 class _Entry:
-    """An epoch in the making."""
+    """An epoch under construction.
+
+    key: the value that counts its rows; NaN if they have none.
+    highest: the highest key so far, including this one.
+    metrics: the values reported.
+    rows: the rows of the log that report them.
+    """
 
     key: float
-    highest: float  # of the keys so far, this one included
+    highest: float
     metrics: dict[str, float]
     rows: list[int]
 
 
 @dataclass
 class _Entries:
-    """The epochs of one run in the making."""
+    """The epochs of one run under construction.
+
+    keep: whether repeated rows are kept.
+    entries: the epochs.
+    reported: the keys at which each metric was reported, in ascending order.
+    late: the index of the first entry since the last fall-back that repeated nothing.
+    replaced: how many values were replaced.
+    dropped: how many epochs were dropped.
+    resumed: the keys at which the run was resumed.
+    """
 
     keep: bool
     entries: list[_Entry] = field(default_factory=list)
-    reported: dict[str, list[float]] = field(default_factory=dict)  # keys, rising, by metric
-    late: int | None = None  # the first of the last entries that fell back without a repeat
+    reported: dict[str, list[float]] = field(default_factory=dict)
+    late: int | None = None
     replaced: int = 0
     dropped: int = 0
     resumed: list[float] = field(default_factory=list)
 
     def add(self, key: float, metrics: dict[str, float], row: int) -> bool:
-        """Take a row; False: it begins a new run."""
+        """Add a row; return False if it begins a new run instead."""
         last = self.entries[-1] if self.entries else None
         if last is None or math.isnan(key):
             self._append(key, metrics, row)
@@ -67,14 +82,14 @@ class _Entries:
         return True
 
     def _goes_with(self, last: _Entry, metrics: dict[str, float]) -> bool:
-        """Is this row, of the same step, part of the last entry?"""
+        """Does this row, which has the key of the last entry, belong to it?"""
         if self.keep and metrics.keys() & last.metrics.keys():
             return False
-        late = last.key < last.highest  # then it may be the resumption that shows only now
+        late = last.key < last.highest  # then this row may reveal a resumption
         return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
 
     def _repeats(self, key: float, metrics: Iterable[str]) -> bool:
-        """Was any of these reported at this key already, or beyond it?"""
+        """Was any of these metrics reported before at this key or a higher one?"""
         reported = self.reported
         return any((keys := reported.get(name)) and keys[-1] >= key for name in metrics)
 
@@ -96,7 +111,7 @@ class _Entries:
         entry.rows.append(row)
 
     def _take_back(self, key: float) -> None:
-        """Drop what was reported from `key` on, but not what already came after the fall-back."""
+        """Drop the epochs from `key` on, but not those that came after the fall-back."""
         after = [] if self.late is None else self.entries[self.late :]
         if self.late is not None:
             for entry in reversed(after):
@@ -117,48 +132,52 @@ class _Entries:
 
 
 def split_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
-    """The runs that the rows of one log make, by the rules above."""
+    """Split the rows of one log into runs, and their rows into epochs, by the rule of this package.
+
+    coordinate: the coordinate that counts the rows; None to choose one.
+    repeats: "replace" or "keep".
+    """
     key = row_keys(run, coordinate)
     if key is None:
         return [_by_repeats(run)] if run.joined else [run]
     known = key[~np.isnan(key)]
     if (np.diff(known) > 0).all() and not run.joined:
         return [run]
-    made = [_Entries(repeats == "keep")]
+    found = [_Entries(repeats == "keep")]
     for row, (counter, metrics) in enumerate(zip(key.tolist(), _by_row(run), strict=True)):
-        if not made[-1].add(counter, metrics, row):
-            made.append(_Entries(repeats == "keep"))
-            made[-1].add(counter, metrics, row)
+        if not found[-1].add(counter, metrics, row):
+            found.append(_Entries(repeats == "keep"))
+            found[-1].add(counter, metrics, row)
     runs, dense = [], _all_dense(run)
-    for entries in made:
+    for entries in found:
         if run.joined and repeats != "keep":
             _join(entries)
         runs.append(_rebuilt(run, entries, dense))
         runs[-1].notes += _notes(entries)
     if len(runs) > 1:
-        for number, part in enumerate(runs, 1):
-            part.name = f"{run.name} #{number}" if run.name else f"#{number}"
+        for number, found_run in enumerate(runs, 1):
+            found_run.name = f"{run.name} #{number}" if run.name else f"#{number}"
         runs[0].notes.insert(0, f"{len(runs)} runs, one after the other: told apart")
     return runs
 
 
 def _by_repeats(run: Run) -> Run:
-    """Where nothing counts the rows, an epoch ends where a metric is reported again."""
-    made = _Entries(keep=False)
+    """The run without a coordinate: an epoch ends where a metric is reported again."""
+    entries = _Entries(keep=False)
     for row, metrics in enumerate(_by_row(run)):
-        last = made.entries[-1] if made.entries else None
+        last = entries.entries[-1] if entries.entries else None
         if last is None or metrics.keys() & last.metrics.keys():
-            made.entries.append(_Entry(math.nan, math.nan, metrics, [row]))
+            entries.entries.append(_Entry(math.nan, math.nan, metrics, [row]))
         else:
             last.metrics.update(metrics)
             last.rows.append(row)
-    return _rebuilt(run, made, _all_dense(run))
+    return _rebuilt(run, entries, _all_dense(run))
 
 
 def _join(entries: _Entries) -> None:
-    """Bring together what was logged at the same step, in the order of the steps."""
+    """Merge the entries of each step, and sort them by step."""
     by_key: dict[float, _Entry] = {}
-    without: list[tuple[float, _Entry]] = []  # a final value, say: it stays where it was
+    without: list[tuple[float, _Entry]] = []  # a final value, say, which keeps its position
     for entry in entries.entries:
         if math.isnan(entry.key):
             without.append((entry.highest, entry))
@@ -167,10 +186,10 @@ def _join(entries: _Entries) -> None:
             by_key[entry.key].rows += entry.rows
         else:
             by_key[entry.key] = entry
-    placed = [(key, 0, entry) for key, entry in by_key.items()]
-    placed += [(key, 1, entry) for key, entry in without]
-    placed.sort(key=lambda item: item[:2])
-    entries.entries = [entry for *_, entry in placed if entry.metrics]
+    in_order = [(key, 0, entry) for key, entry in by_key.items()]
+    in_order += [(key, 1, entry) for key, entry in without]
+    in_order.sort(key=lambda item: item[:2])
+    entries.entries = [entry for *_, entry in in_order if entry.metrics]
 
 
 def _notes(entries: _Entries) -> list[str]:
@@ -205,23 +224,24 @@ def _by_row(run: Run) -> Iterator[dict[str, float]]:
         start = end
 
 
-def _rebuilt(run: Run, made: _Entries, dense: dict[str, npt.NDArray[np.float64]]) -> Run:
-    """The run of these epochs; of a coordinate, an epoch has what the last of its rows said.
+def _rebuilt(run: Run, epochs: _Entries, dense: dict[str, npt.NDArray[np.float64]]) -> Run:
+    """The run of these epochs; an epoch has the coordinates of the last of its rows.
 
     dense: the coordinates of all rows of the log, NaN where a row has none.
     """
     columns: dict[str, tuple[list[int], list[float]]] = {}
-    for index, entry in enumerate(made.entries):
+    entries = epochs.entries
+    for index, entry in enumerate(entries):
         for name, value in entry.metrics.items():
             rows, values = columns.setdefault(name, ([], []))
             rows.append(index)
             values.append(value)
-    rows_of = np.array([row for entry in made.entries for row in entry.rows], dtype=np.int64)
-    indices = np.repeat(np.arange(len(made.entries)), [len(entry.rows) for entry in made.entries])
+    rows_of = np.array([row for entry in entries for row in entry.rows], dtype=np.int64)
+    indices = np.repeat(np.arange(len(entries)), [len(entry.rows) for entry in entries])
     coordinates = {}
     for name, all_rows in dense.items():
         known_rows = ~np.isnan(all_rows[rows_of])
-        found = np.full(len(made.entries), np.nan)
+        found = np.full(len(entries), np.nan)
         found[indices[known_rows]] = all_rows[rows_of[known_rows]]
         known = np.flatnonzero(~np.isnan(found))
         if len(known):
@@ -230,7 +250,7 @@ def _rebuilt(run: Run, made: _Entries, dense: dict[str, npt.NDArray[np.float64]]
         name: Points(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64))
         for name, (rows, values) in columns.items()
     }
-    return Run(run.name, len(made.entries), metrics, coordinates, run.modes, run.joined)
+    return Run(run.name, len(entries), metrics, coordinates, run.modes, run.joined)
 
 
 def _all_dense(run: Run) -> dict[str, npt.NDArray[np.float64]]:

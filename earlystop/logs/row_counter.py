@@ -1,4 +1,4 @@
-"""What counts the rows of a log: its step, its epoch, or both."""
+"""The coordinate that counts the rows of a log: its step, its epoch, or both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ __all__ = ["row_keys"]
 
 
 def row_keys(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None:
-    """What counts the rows, NaN in a row that does not say; None: nothing does."""
+    """The values that count the rows, shape (rows,), NaN where a row has none.
+
+    coordinate: the coordinate to use; by default, the step or the epoch.
+
+    Returns None if no coordinate counts the rows.
+    """
     if coordinate is not None:
         points = run.coordinates.get(coordinate)
         return None if points is None else _dense(points, run.length)
@@ -26,7 +31,7 @@ def row_keys(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None
 
 
 def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
-    """The first of these coordinates that the run has and that tells its rows apart."""
+    """The first of these coordinates that the run has and that distinguishes its rows."""
     by_name = {name.lower(): points for name, points in reversed(run.coordinates.items())}
     for name in names:
         points = by_name.get(name)

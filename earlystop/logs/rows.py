@@ -22,7 +22,11 @@ class _Column:
 
 
 class Rows:
-    """A run that is collected row by row; a coordinate is told by its name."""
+    """A run that is collected row by row; coordinates are recognised by name.
+
+    name: the name of the run; None if it has none.
+    log: the source, for limits and errors.
+    """
 
     def __init__(self, name: str | None, *, log: Limited) -> None:
         self.name, self.length = name, 0
@@ -31,7 +35,7 @@ class Rows:
         self._columns: dict[str, _Column] = {}
 
     def add(self, values: Mapping[str, float] | Sequence[tuple[str, float]]) -> None:
-        """The next row: the values it has, by name."""
+        """Add the next row, given its values by name. Raises LogError beyond the limits."""
         pairs = values.items() if isinstance(values, Mapping) else values
         self._log.count(len(values) + 1)
         columns = self._columns
@@ -54,7 +58,11 @@ class Rows:
         return column
 
     def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
-        """The run of the rows so far; coordinates: names of further ones."""
+        """The run of the rows so far.
+
+        joined: see `Run`.
+        coordinates: further names that are coordinates.
+        """
         further = frozenset(coordinates)
         run = Run(self.name, self.length, {}, joined=joined, notes=self.notes)
         for name, column in self._columns.items():
@@ -62,6 +70,6 @@ class Rows:
                 np.frombuffer(column.rows, dtype=np.int64),
                 np.frombuffer(column.values, dtype=np.float64),
             )
-            where = run.coordinates if is_coordinate(name) or name in further else run.metrics
-            where[name] = points
+            target = run.coordinates if is_coordinate(name) or name in further else run.metrics
+            target[name] = points
         return run

@@ -1,4 +1,4 @@
-"""`Run`: one run as it was logged, which is what a reader gives."""
+"""`Run`: one run as it was logged, which is what the readers return."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ __all__ = ["Points", "Run"]
 
 
 class Points(NamedTuple):
-    """The values of one name: `rows`, the numbers of the rows that have one, and `values`."""
+    """The values of one metric or coordinate.
+
+    rows: the numbers of the rows that report it, shape (n,).
+    values: the values there, shape (n,).
+    """
 
     rows: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
@@ -22,10 +26,14 @@ class Points(NamedTuple):
 class Run:
     """One run, in the order of its log.
 
-    name: as the log has it; None where it has none. length: how many rows. metrics, coordinates:
-    from name to the rows that report it and the values there. modes: "min" or "max", where the log
-    says so. joined: each metric was logged on its own (TensorBoard, MLflow), so that rows of the
-    same step belong together wherever they stand. notes: what was left out, say.
+    name: its name in the log; None if it has none.
+    length: the number of rows.
+    metrics: the values of each metric, by name.
+    coordinates: the values of each coordinate, by name.
+    modes: the directions that the log states, "min" or "max", by metric.
+    joined: whether each metric was logged separately (TensorBoard, MLflow), so that rows of the
+        same step belong together wherever they are.
+    notes: notes for the report, such as what was left out.
     """
 
     name: str | None

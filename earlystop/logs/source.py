@@ -1,4 +1,4 @@
-"""`Source`: one source while it is read: its bytes, lines or JSON, within the limits."""
+"""`Source`: one source that is being read, as bytes, lines or JSON, within the limits."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ __all__ = ["Source"]
 _HEAD = 2**16
 
 
-_BINARY = 1024  # characters, of which none is a NUL in a text
+_BINARY = 1024  # the first characters, which contain no NUL if this is text
 
 
 _CHUNK = 2**20
 
 
 class NoDocument(NamedTuple):
-    """What stands for the document of a source that is not one JSON document.
+    """The document of a source that is not one JSON document.
 
-    error: why it is not; "" if it does not begin like one. position: of the error.
+    error: why it is not; "" if it does not begin like one.
+    position: the position of the error.
     """
 
     error: str = ""
@@ -43,8 +44,13 @@ class NoDocument(NamedTuple):
 class Source:
     """One source: a file, an open file, or a value in memory.
 
-    name: what it is called in errors. path: None if it is no file. notes: what a reader has to tell
-    about it. value: what was given, if it is neither a path nor an open file.
+    name: its name in errors.
+    options: the options of `read_history`.
+    path: the path of the file; None if it is not a file.
+    content: the bytes of an open file.
+    value: the value in memory, if it is neither a path nor an open file.
+
+    A reader may append to `notes`, which appear in the report.
     """
 
     def __init__(
@@ -67,22 +73,22 @@ class Source:
         return f"Log({self.name!r})"
 
     def wrong(self, message: str, position: str = "", *, not_a_log: bool = False) -> LogError:
-        """The error that says what is wrong with this source, and where."""
+        """An error that says what is wrong with this source, and at which position."""
         return LogError(message, self.name, position, not_a_log=not_a_log)
 
     def damaged(self, message: str, position: str = "") -> None:
-        """Raise an error; or, where errors are skipped, take note of it: the reader ends there."""
+        """Raise an error or, if errors are skipped, record it; the reader then ends there."""
         error = self.wrong(message, position)
         if not self.options.skip:
             raise error
         self.damage = error
 
     def rows(self, name: str | None = None) -> Rows:
-        """A run of this log, yet without rows."""
+        """A new run of this log, without rows."""
         return Rows(name, log=self)
 
     def whole(self) -> bytes:
-        """All bytes. Raises LogError where there are too many."""
+        """All bytes. Raises LogError if there are too many."""
         most = self.limits.whole
         with self.open() as file:
             data = file.read(most + 1)
@@ -91,29 +97,29 @@ class Source:
         return data
 
     def count(self, values: int) -> None:
-        """Take note of this many values. Raises LogError where they are too many."""
+        """Add to the number of values. Raises LogError if there are too many."""
         self._values += values
         if self._values > self.limits.values:
             raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
 
     @functools.cached_property
     def size(self) -> int:
-        """How many bytes there are, as they are stored."""
+        """The number of bytes, as stored."""
         if self.path is not None:
             return self.path.stat().st_size
         return len(self._content or b"")
 
     def open(self) -> BinaryIO:
-        """The bytes from their start, unpacked where they are packed.
+        """Open the source for reading bytes, unpacked if it is packed.
 
-        Raises OSError where the file cannot be read, LogError where it is no regular file.
+        Raises OSError if the file cannot be read, LogError if it is not a regular file.
         """
         if self.value is not None:
             raise self.wrong("expected a file, got a value in memory")
         if self.path is None:
             raw: BinaryIO = io.BytesIO(self._content or b"")
         else:
-            # Without O_NONBLOCK a named pipe would wait for a writer.
+            # Without O_NONBLOCK, opening a named pipe would wait for a writer.
             handle = os.open(
                 self.path,
                 os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),
@@ -129,7 +135,7 @@ class Source:
 
     @functools.cached_property
     def head(self) -> bytes:
-        """The first 64 KiB; nothing of a value in memory."""
+        """The first 64 KiB; empty for a value in memory."""
         if self.value is not None:
             return b""
         with self.open() as file:
@@ -137,7 +143,7 @@ class Source:
 
     @functools.cached_property
     def encoding(self) -> str:
-        """How the text is written: by its byte order mark, else as the caller says."""
+        """The encoding of the text: by its byte order mark, otherwise the caller's."""
         for mark, name in (
             (codecs.BOM_UTF8, "utf-8-sig"),
             (codecs.BOM_UTF32_LE, "utf-32"),
@@ -151,9 +157,9 @@ class Source:
 
     @functools.cached_property
     def text(self) -> str:
-        """The text of the first 64 KiB, up to bytes that are none, for recognising it.
+        """The text of the first 64 KiB, up to bytes that are not text, for recognising the format.
 
-        "" where it is no text from the start: `text_error` says why.
+        "" if it is not text from the start; `text_error` says why.
         """
         decoder = codecs.getincrementaldecoder(self.encoding)()
         try:
@@ -175,18 +181,18 @@ class Source:
 
     @functools.cached_property
     def first_lines(self) -> list[str]:
-        """The first whole lines, without their ends, blank ones left out."""
+        """The first complete lines, without line ends; blank lines are left out."""
         lines = [line.rstrip("\r") for line in self.text.split("\n")]
         if len(lines) > 1 and len(self.head) == _HEAD:
             lines.pop()
         return [line for line in lines if line.strip()]
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """The lines with their numbers, from 1, blank ones left out.
+        """The lines, each with its number, counted from 1; blank lines are left out.
 
-        Raises LogError for one that is too long, and for bytes that are no text.
+        Raises LogError for a line that is too long, and for bytes that are not text.
         """
-        if self.encoding.startswith(("utf-16", "utf-32")):  # their line ends are no single byte
+        if self.encoding.startswith(("utf-16", "utf-32")):  # a line end is not a single byte
             yield from self._wide_lines()
             return
         for line_number, line in self._lines_of_bytes():
@@ -256,7 +262,7 @@ class Source:
 
     @functools.cached_property
     def first_records(self) -> list[dict[str, Any]]:
-        """The objects on the first lines (at most 20), up to a line that is none."""
+        """The JSON objects on the first lines (at most 20), up to a line that is not one."""
         found: list[dict[str, Any]] = []
         if not self.text.lstrip().startswith("{"):
             return found
@@ -287,9 +293,9 @@ class Source:
         return begun == 2
 
     def records(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """The objects of JSON lines, with the numbers of their lines.
+        """The objects of JSON lines, each with the number of its line.
 
-        Raises LogError for a line that is no object.
+        Raises LogError for a line that is not an object.
         """
         for line_number, line in self.lines():
             if not line.strip():

@@ -1,1 +1,1 @@
-"""Replay: the decisions that rules would have taken over logged runs."""
+"""Replay: the decisions that rules would have made on logged runs."""

@@ -1,7 +1,7 @@
-"""Runs side by side: how a batch of runs is laid out, epoch after epoch.
+"""Batches of runs, laid out side by side for stepping epoch after epoch.
 
-A history holds a row for each run. Rules are stepped over a *batch*, with one *lane* for each run,
-so they need a row for each epoch: `RunBatch` transposes a block of epochs at a time.
+A history holds one row per run. Rules are stepped over a *batch*, with one *lane* per run, so they
+need one row per epoch: `RunBatch` transposes a block of epochs at a time.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ __all__ = [
     "Runs",
     "TooManyLanesError",
     "batches_of",
-    "in_fitting_parts",
     "run_numbers",
     "slices",
+    "split_to_fit",
     "subset",
 ]
 
-# Some runs of a history: a range of them, or their numbers.
+# Some of the runs of a history: a range, or an array of their numbers.
 Runs = slice | npt.NDArray[np.int64]
 
 Result = TypeVar("Result")
 
 
 class TooManyLanesError(Exception):
-    """Work on these runs takes more memory than it may: take fewer at a time."""
+    """Work on these runs exceeds its memory limit: take fewer runs at a time."""
 
 
 def batches_of(runs: int, tuning: Tuning = DEFAULT) -> Iterator[slice]:
@@ -48,39 +48,42 @@ def batches_of(runs: int, tuning: Tuning = DEFAULT) -> Iterator[slice]:
 
 
 def slices(count: int, size: int) -> Iterator[slice]:
-    """The range from 0 to `count`, `size` at a time."""
+    """The range from 0 to `count` in slices of `size`; the last may be shorter."""
     for first in range(0, count, size):
         yield slice(first, min(first + size, count))
 
 
 def run_numbers(runs: Runs) -> npt.NDArray[np.int64]:
-    """The numbers of some runs, as an array."""
+    """The numbers of the runs, as an array."""
     return np.arange(runs.start, runs.stop) if isinstance(runs, slice) else runs
 
 
 def subset(runs: Runs, part: slice) -> Runs:
-    """A sub-range of `runs`, by position."""
+    """A sub-range of `runs`, by index."""
     if isinstance(runs, slice):
         return slice(runs.start + part.start, min(runs.start + part.stop, runs.stop))
     return runs[part]
 
 
-def in_fitting_parts(work: Callable[[Runs], Result], runs: Runs) -> Iterator[tuple[Runs, Result]]:
-    """Do some work on runs; where it raises TooManyLanesError, on each half of them."""
+def split_to_fit(work: Callable[[Runs], Result], runs: Runs) -> Iterator[tuple[Runs, Result]]:
+    """Do some work on runs; where it raises TooManyLanesError, do it on each half instead.
+
+    Yields each part of the runs with the result of the work on it.
+    """
     with contextlib.suppress(TooManyLanesError):
         yield runs, work(runs)
         return
-    # Only from here on are the error, and all that it holds on to, gone.
+    # Outside of the block, the error and everything it refers to have been freed.
     count = len(run_numbers(runs))
     for half in slices(count, -(-count // 2)):
-        yield from in_fitting_parts(work, subset(runs, half))
+        yield from split_to_fit(work, subset(runs, half))
 
 
 class Epoch:
-    """One epoch of a batch. A metric is laid out when it is first read.
+    """One epoch of a batch. A metric is transposed when it is first read.
 
-    number: counted from 0.
-    inside: the lanes whose run has this epoch, shape (lanes,); None for all.
+    number: the number of the epoch, counted from 0.
+    inside: a mask of the lanes whose run has this epoch, shape (lanes,); None for all.
     """
 
     def __init__(self, batch: RunBatch, number: int, row: int, inside: Bools | None) -> None:
@@ -92,7 +95,7 @@ class Epoch:
         return self._batch.block_of(name)[0][self._row]
 
     def present(self, name: str) -> Any:
-        """Where the metric was reported: a boolean mask, or one truth value for all lanes."""
+        """Where the metric was reported: a mask of shape (lanes,), or one bool for all lanes."""
         present = self._batch.block_of(name)[1]
         return present if isinstance(present, bool) else present[self._row]
 
@@ -100,20 +103,20 @@ class Epoch:
 class RunBatch:
     """Some runs of a history side by side, read epoch after epoch.
 
-    runs: the run of each lane, shape (lanes,).
-    lengths: the epochs of each run, shape (lanes,).
-    metrics: how many metrics are going to be read; more make the blocks shorter.
+    runs: the number of each lane's run, shape (lanes,).
+    lengths: the number of epochs of each run, shape (lanes,).
+    metrics: how many metrics will be read; with more metrics the blocks are shorter.
     """
 
     def __init__(
         self, history: History, runs: Runs, metrics: int, tuning: Tuning = DEFAULT
     ) -> None:
         self._history, self._tuning = history, tuning
-        self._selector: Any = runs  # picks the lanes' rows out of an array
+        self._selector: Any = runs  # selects the rows of the lanes from an array
         self.runs = run_numbers(runs)
         self.lengths: npt.NDArray[np.int64] = history.lengths[runs]
-        few = tuning.metrics_per_block
-        self._block_size = max(1, tuning.epochs_per_block * few // max(metrics, few))
+        usual = tuning.metrics_per_block
+        self._block_size = max(1, tuning.epochs_per_block * usual // max(metrics, usual))
         self._block = slice(0, 0)
         self._blocks: dict[str, tuple[Any, Any]] = {}
 
@@ -122,7 +125,7 @@ class RunBatch:
 
     @property
     def longest(self) -> int:
-        """The epochs of the longest run."""
+        """The number of epochs of the longest run."""
         return int(self.lengths.max())
 
     @property
@@ -131,13 +134,13 @@ class RunBatch:
         return int(self._block.start)
 
     def keep(self, lanes: npt.NDArray[np.int64]) -> None:
-        """Drop all other lanes. Only between two blocks."""
+        """Drop all other lanes; allowed only between blocks."""
         self.runs, self.lengths = self.runs[lanes], self.lengths[lanes]
         self._selector = self.runs
         self._blocks = {}
 
     def blocks(self) -> Iterator[Iterator[Epoch]]:
-        """The epochs, a block at a time. Lanes may be dropped between two blocks."""
+        """The epochs, a block at a time. Lanes may be dropped between blocks."""
         longest = self.longest
         for first in range(0, longest, self._block_size):
             self._block = slice(first, min(first + self._block_size, longest))
@@ -156,19 +159,22 @@ class RunBatch:
             yield Epoch(self, number, number - first, inside)
 
     def block_of(self, name: str) -> tuple[Any, Any]:
-        """A metric over the block, shape (epochs, lanes), and where it was reported."""
+        """A metric over the block, shape (epochs, lanes), and a mask of where it was reported.
+
+        The mask is True where the history has no gaps in this metric.
+        """
         if name not in self._blocks:
             gaps = self._history.gaps(name)
-            rows = self._laid_out(self._history.metrics[name], np.float64)
+            rows = self._transposed(self._history.metrics[name], np.float64)
             present: Any = True
             if gaps is not None:
-                missing = self._laid_out(gaps, np.bool_)
+                missing = self._transposed(gaps, np.bool_)
                 rows[missing] = np.nan
                 present = ~missing
             self._blocks[name] = rows, present
         return self._blocks[name]
 
-    def _laid_out(self, array: Any, dtype: Any) -> Any:
+    def _transposed(self, array: Any, dtype: Any) -> Any:
         columns = array[self._selector, self._block]
         rows = np.empty(columns.shape[::-1], dtype=dtype)
         size = self._tuning.runs_per_tile

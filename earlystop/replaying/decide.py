@@ -1,7 +1,7 @@
-"""The decisions on all runs of a history: which way is fastest, batch by batch.
+"""The decisions on all runs of a history, by the fastest method for each batch.
 
-Few runs are stepped one by one. Many are stepped side by side, except where a `Patience` decides on
-its own or beside another rule: its runs without gaps are answered by intervals.
+Few runs are stepped one by one. Many runs are stepped side by side, unless a `Patience` decides,
+alone or combined with another rule: then the runs without gaps are answered by intervals.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .._parallel import in_order, progress_bar
 from ..history import History
 from ..language.rule import Rule
 from ..rules import Best, Never, Patience
-from .batches import Runs, batches_of, in_fitting_parts
+from .batches import Runs, batches_of, split_to_fit
 from .patience.intervals import PatienceScan, shortest_waits
 from .patience.scan import scan_patience, split_by_missing, split_patience
 from .simulate import Outcome, no_outcome, simulate_batch, simulate_runs
@@ -35,7 +35,11 @@ def decide(
     progress: bool = False,
     tuning: Tuning = DEFAULT,
 ) -> Outcome:
-    """What a stop rule and a save rule do on every run; a rule skips epochs without its metric."""
+    """What a stop rule and a save rule do on every run; a rule skips epochs without its metric.
+
+    workers: how many threads work on batches.
+    progress: whether to show a progress bar.
+    """
     if history.runs < tuning.few_runs:
         return _run_by_run(stop, save, history, progress)
     return _by_batches(stop, save, history, workers, progress, tuning)
@@ -71,7 +75,7 @@ def _by_batches(
 
 @contextlib.contextmanager
 def _bar(history: History, show: bool) -> Iterator[Callable[[int], Any]]:
-    """A progress bar, if it is wanted: yields what to call with the number of runs done."""
+    """An optional progress bar; yields a function to call with the number of runs done."""
     if not show:
         yield lambda runs: None
         return
@@ -90,13 +94,13 @@ def _batch(
     split = split_patience(stop) if type(save) in (Best, Never) else None
     with np.errstate(all="ignore"):
         if split is None:
-            return [*in_fitting_parts(by_stepping, runs)]
+            return [*split_to_fit(by_stepping, runs)]
         rest, patience = split
         best = save if isinstance(save, Best) else Best(patience.monitor, mode=patience.mode)
         whole, lacking = split_by_missing((patience.monitor, best.monitor), history, runs)
         parts: list[tuple[Runs, Outcome]] = []
         if lacking is not None:
-            parts += in_fitting_parts(by_stepping, lacking)
+            parts += split_to_fit(by_stepping, lacking)
         if whole is not None:
             wait = min(patience.required_wait(-1), history.epochs + 1)
             scan = scan_patience([patience], rest, best, history, whole, (wait, wait), tuning)
@@ -108,7 +112,7 @@ def _batch(
 
 
 def _answer(rule: Patience, wait: int, scan: PatienceScan) -> Outcome:
-    """The outcome of a rule, from the intervals that answer its wait."""
+    """The outcome of a rule, from the intervals that cover its wait."""
     outcome = Outcome(scan.epochs, scan.stopped, scan.best_epoch)
     found = scan.intervals
     found = found.select((found.first <= wait) & (wait <= found.last))

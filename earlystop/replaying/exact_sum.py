@@ -1,7 +1,7 @@
-"""Sums of floats without rounding: the same whatever the order and the parts.
+"""Sums of floats without rounding: the same for any order and any partition.
 
-A float64 is a whole number times 2**-1074, so it can be added up as one, in digits of 28 bits.
-int64 has room for the sums of 2**34 such digits.
+A float64 is a whole number times 2**-1074, so floats can be added as whole numbers, in digits of 28
+bits. int64 has room for the sums of 2**34 such digits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _LOWEST = -1074
 
 
 def exact_mean(values: Floats) -> float:
-    """The mean of values of at least 0, rounded once; NaN of no values.
+    """The mean of non-negative values, rounded once; NaN if there are none.
+
+    values: shape (n,).
 
     >>> exact_mean(np.array([1e308, 1e308])), exact_mean(np.array([1.0, np.inf]))
     (1e+308, inf)
@@ -32,19 +34,19 @@ def exact_mean(values: Floats) -> float:
 
 
 class ExactSums:
-    """Sums of floats, several side by side, without rounding.
+    """Several sums of floats, without rounding.
 
-    The values are finite and at least 0.
+    The values must be finite and at least 0.
     """
 
     def __init__(self, sums: int) -> None:
-        # The digits of the first sum, then the differences of each sum from the one before it. The
-        # first column is digit number `_lowest`; columns are added as they are needed.
+        # The digits of the first sum, then the differences between each sum and the one before it.
+        # The first column is digit number `_lowest`; columns are added as needed.
         self._changes = np.zeros((sums + 1, 0), dtype=np.int64)
         self._lowest = 0
 
     def _column(self, digit: int) -> Ints:
-        """The column of a digit, with a row for each sum."""
+        """The column of a digit, with one row per sum."""
         if not self._changes.shape[1]:
             self._lowest = digit
         below = max(self._lowest - digit, 0)
@@ -59,7 +61,7 @@ class ExactSums:
         self.add_ranges(np.full(len(values), index), np.full(len(values), index + 1), values)
 
     def add_ranges(self, begin: Ints, end: Ints, values: Floats) -> None:
-        """Add each value to the sums from `begin` up to before `end`."""
+        """Add values[i] to the sums from begin[i] up to, but not including, end[i]."""
         if not len(values):
             return
         first, rows = int(begin.min()), int(end.max()) - int(begin.min()) + 1
@@ -69,7 +71,7 @@ class ExactSums:
             unit = _LOWEST + _BITS * digit
             digits = np.floor(_scaled(values, -unit))
             values = values - _scaled(digits, unit)
-            # The weights are floats, which are exact up to 2**53.
+            # bincount adds weights as floats, which are exact up to 2**53.
             changes = np.bincount(begin, digits, rows) - np.bincount(end, digits, rows)
             self._column(digit)[first : first + rows] += changes.astype(np.int64)
             digit -= 1
@@ -79,14 +81,14 @@ class ExactSums:
         return digits
 
     def merge(self, other: ExactSums, indices: Ints) -> None:
-        """Add the sums of another to those of these indices, all different."""
+        """Add sum i of `other` to sum indices[i] of this; the indices are all different."""
         for digit, values in enumerate(other._digits().T, start=other._lowest):
             column = self._column(digit)
             column[indices] += values
             column[indices + 1] -= values
 
     def means(self, counts: Ints) -> Floats:
-        """Each sum divided by its count, rounded once; NaN for a count of 0."""
+        """Each sum divided by its count, rounded once, shape (sums,); NaN for a count of 0."""
         digits = self._digits()
         used = np.flatnonzero(digits.any(axis=0))
         if not len(used):
@@ -105,5 +107,5 @@ class ExactSums:
 
 
 def _scaled(values: Floats, exponent: int) -> Floats:
-    """The values times a power of 2; a plain product is faster, where there is such a float."""
+    """The values times a power of 2; a plain product is faster if that power is a float."""
     return values * 2.0**exponent if abs(exponent) < 1000 else np.ldexp(values, exponent)

@@ -1,7 +1,7 @@
-"""What steps rules over a batch: a compiled program where there is one, else their own `step`.
+"""Steps rules over a batch: by a compiled program if possible, otherwise by their own `step`.
 
-Rules that keep windows of values are not compiled for arrays: their `step` is called as it is, on
-arrays with one lane for each run.
+Rules that keep windows of values are not compiled for arrays: their `step` is called directly, on
+arrays with one lane per run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["EpochMetrics", "InterpretedSteps", "steps_for"]
 def steps_for(
     rules: tuple[Rule, ...], history: History, tuning: Tuning = DEFAULT
 ) -> VectorProgram | InterpretedSteps:
-    """What steps these rules over batches of a history."""
+    """A program that steps these rules over batches of a history."""
     names = tuple(history.metrics)
     with_gaps = frozenset(name for name in names if history.gaps(name) is not None)
     return compile_vectorized(rules, names, with_gaps) or InterpretedSteps(rules, names, tuning)
@@ -41,7 +41,7 @@ class InterpretedSteps:
         self._most_bytes: float = tuning.window_bytes
 
     def start(self, lanes: int, epochs: int) -> None:
-        """Go to before the first epoch. A single run cannot be halved, so it has no limit."""
+        """Begin `lanes` runs. A single run cannot be halved, so it has no memory limit."""
         self._most_bytes = self._tuning.window_bytes if lanes > 1 else np.inf
         self._states = [rule.init() for rule in self._rules]
 
@@ -50,7 +50,10 @@ class InterpretedSteps:
         self._states = [_lanes_of(state, lanes) for state in self._states]
 
     def __call__(self, epoch: Epoch) -> tuple[Any, ...]:
-        """Take one epoch; return whether each rule fires. Raises TooManyLanesError."""
+        """Take one epoch; return whether each rule fires.
+
+        Raises TooManyLanesError if the states of the rules exceed the memory limit.
+        """
         if self._state_bytes() > self._most_bytes:
             raise TooManyLanesError
         metrics = EpochMetrics(epoch, self._names)
@@ -69,23 +72,23 @@ class InterpretedSteps:
 
 def _arrays(state: Any) -> Iterator[Any]:
     if isinstance(state, (list, tuple)):
-        for part in state:
-            yield from _arrays(part)
+        for branch in state:
+            yield from _arrays(branch)
     elif isinstance(state, np.ndarray):
         yield state
 
 
 def _lanes_of(state: Any, lanes: Any) -> Any:
     if isinstance(state, tuple):
-        parts = [_lanes_of(part, lanes) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+        branches = [_lanes_of(branch, lanes) for branch in state]
+        return type(state)(*branches) if hasattr(state, "_fields") else tuple(branches)
     return state[lanes] if isinstance(state, np.ndarray) and state.ndim else state
 
 
 class EpochMetrics:
-    """The metrics of one epoch of a batch. To a rule they look like those of a live check.
+    """The metrics of one epoch of a batch, with the interface that rules expect.
 
-    replacements: values that stand in for those of the batch, by name.
+    replacements: values that replace those of the batch, by name.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`on_missing="raise"` over logged runs: no epoch that is used may lack a metric."""
+"""`on_missing="raise"` over logged runs: every epoch that is used must report the metrics."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ def require_reported(
 ) -> None:
     """Check that each run reports all of these metrics at every epoch it uses.
 
+    names: the metrics.
     epochs: how many epochs each of the runs uses, shape (runs,).
+    runs: the runs to check.
 
-    Raises MissingMetricError for the first epoch that lacks one, as a live run would have.
+    Raises MissingMetricError for the first epoch that lacks a metric, as a live run would have.
     """
     gaps = {name: history.gaps(name) for name in names}
     suspects = [n for n in names if n not in history.metrics or gaps[n] is not None]
@@ -49,5 +51,5 @@ def _missing(name: str, history: History, run: int, epoch: int) -> MissingMetric
     reported = next(itertools.islice(history.iter_records(run), epoch, None))
     return MissingMetricError(
         f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
-        f'{name_advice(name, reported)} (on_missing="skip" lets rules pass such epochs over)'
+        f'{name_advice(name, reported)} (with on_missing="skip", rules skip such epochs)'
     )

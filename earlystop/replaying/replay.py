@@ -1,4 +1,4 @@
-"""`replay`: the decisions that rules would have taken over logged runs."""
+"""`replay`: the decisions that rules would have made on logged runs."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ def replay(
     workers: int = 1,
     progress: bool = False,
 ) -> Replay:
-    """Take the decisions of `stop` and `save` over every run of a history.
+    """Make the decisions of `stop` and `save` on every run of a history.
 
-    stop: a rule, or a `Stopper`, whose two rules are taken; its state is neither used nor changed.
-    save: the rule that says what is kept (never, if left out); not together with a Stopper.
+    stop: a rule, or a `Stopper`, whose two rules are used; its state is neither used nor changed.
+    save: the rule that decides which epochs to save; by default, none are. Not allowed with a
+        Stopper, which has its own.
     on_missing: "skip": at an epoch without its metric a rule keeps its state and does not fire.
         "raise": such an epoch is an error, as in a live run.
-    workers: threads to work on blocks of some 16,000 runs. The decisions do not depend on it.
-        Whether they pay depends on the machine and the rule: `benchmarks/` measures it.
+    workers: how many threads work on batches of up to about 16,000 runs. The decisions do not
+        depend on it. Whether more threads are faster depends on the machine and the rule;
+        `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
 
-    Above the history and the result it takes at most 64 MB with one worker, and about as much more
-    for each other. (A single run is not taken in parts.)
+    Beyond the history and the result, it needs at most 64 MB of memory per worker. (A single run is
+    not split.)
 
-    Raises MissingMetricError for a metric that no epoch reports, and in "raise" mode for the first
-    epoch that lacks one; RuleTypeError for arguments that are no rules or no history.
+    Raises MissingMetricError for a metric that no epoch reports, and with "raise" for the first
+    epoch that lacks one; RuleTypeError for arguments that are not rules or not a history.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> history = History({"val_loss": [[4.0, 3.0, 3.5, 3.6, 2.0], [5.0, 4.0, 3.0, 2.0, 1.0]]})
@@ -50,8 +52,8 @@ def replay(
     if isinstance(stop, Stopper):
         if save is not None:
             raise RuleTypeError(
-                "`replay(stop, save=...)`: a Stopper brings its own save rule; "
-                "pass `stopper.stop` as the rule to give another"
+                "`replay(stop, save=...)`: a Stopper has its own save rule; "
+                "to use another, pass `stopper.stop` as the rule"
             )
         rule, save = stop.stop, stop.save
     else:
@@ -64,8 +66,8 @@ def replay(
     stopper = Stopper(rule, save, on_missing=on_missing)  # checks the arguments
     workers = validated(Positive, workers, "replay(workers=...)")
     progress = validated(bool, progress, "replay(progress=...)")
-    for part in (stopper.stop, stopper.save):
-        history.require(part.all_metrics, repr(part))
+    for each in (stopper.stop, stopper.save):
+        history.require(each.all_metrics, repr(each))
     outcome = decide(stopper.stop, stopper.save, history, workers=workers, progress=progress)
     if on_missing == "raise":
         metrics = stopper.stop.all_metrics + stopper.save.all_metrics

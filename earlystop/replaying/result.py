@@ -33,10 +33,11 @@ Floats = npt.NDArray[np.float64]
 class Replay:
     """What a stop rule and a save rule would have done on every run of a history.
 
-    epochs: shape (runs,), int64: how many epochs each run would have lasted.
-    stopped: shape (runs,), bool: the stop rule ended it; else its log did.
-    saved_epoch: shape (runs,), int64: the last epoch saved, counted from 0; -1 for none.
-    stop, save, on_missing, history: what was replayed.
+    epochs: how many epochs each run would have lasted, shape (runs,), int64.
+    stopped: whether the stop rule ended the run, rather than the end of its log, shape (runs,),
+        bool.
+    saved_epoch: the last epoch saved, counted from 0; -1 for none, shape (runs,), int64.
+    stop, save, on_missing, history: the arguments of the replay.
 
     >>> from earlystop import History, MaxEpochs, replay
     >>> result = replay(MaxEpochs(2), History({"loss": [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]}))
@@ -55,32 +56,32 @@ class Replay:
     history: History = field(repr=False)
 
     def decisions(self, run: int | str) -> list[Decision]:
-        """The decisions on one run, by number or name: the very ones that stepping gives.
+        """The decisions on one run, given by number or name: exactly those of a live `Stopper`.
 
-        Raises HistoryError for a run that there is not.
+        Raises HistoryError for an unknown run.
         """
         stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
-        made: list[Decision] = []
+        decisions: list[Decision] = []
         for metrics in self.history.iter_records(run):
-            made.append(stopper.step(metrics))
+            decisions.append(stopper.step(metrics))
             if stopper.stopped:
                 break
-        return made
+        return decisions
 
     @property
     def best(self) -> Floats:
-        """The value that was kept: of the save rule's monitor, where last saved, shape (runs,).
+        """The save rule's monitored value at the last saved epoch, shape (runs,).
 
-        NaN where nothing was saved. Raises RuleError if the save rule is no `Best`.
+        NaN where nothing was saved. Raises RuleError if the save rule is not a `Best`.
         """
         runs = np.arange(len(self))
         return values_at(self.history, self._best_rule.monitor, self.saved_epoch, runs)
 
     @functools.cached_property
     def whole_log(self) -> Replay:
-        """The same history with nothing stopped: what there was to be kept, by plain comparison.
+        """The replay of the same history without stopping, which saves the best of each whole log.
 
-        Raises RuleError if the save rule is no `Best`.
+        Values are compared without a margin. Raises RuleError if the save rule is not a `Best`.
         """
         best = self._best_rule.replace(min_delta=0.0)
         outcome = decide(Never(), best, self.history)
@@ -91,7 +92,7 @@ class Replay:
         """How much worse `best` is than the best of the whole log, shape (runs,).
 
         At least 0, in the metric's unit; infinite where a run was stopped before anything was
-        saved, NaN where its log has no best. Raises RuleError if the save rule is no `Best`.
+        saved, NaN where its log has no best. Raises RuleError if the save rule is not a `Best`.
         """
         return regret_of(self.best, self.whole_log.best, self._best_rule.mode)
 
@@ -102,14 +103,14 @@ class Replay:
 
     @property
     def known_regret(self) -> Floats:
-        """The regret of the runs whose log has a best; of none if the save rule is no `Best`."""
+        """The regret of the runs whose log has a best; empty if the save rule is not a `Best`."""
         if not isinstance(self.save, Best):
             return np.empty(0)
         known: Floats = self.regret[~np.isnan(self.regret)]
         return known
 
     def summary(self) -> dict[str, Any]:
-        """What the rule did, over all runs; None for what cannot be told.
+        """What the rule did over all runs, as plain data; None for values that are unknown.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
@@ -139,10 +140,10 @@ class Replay:
         return self.save
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """One row a run, as columns: name, epochs logged and used, stopped, saved epoch.
+        """One row per run, as columns: name, epochs logged and used, stopped, saved epoch.
 
-        With a `Best` as save rule, the best value and the regret, too. `pandas.DataFrame(
-        result.to_dict())` makes a frame of it.
+        With a `Best` as save rule, also the best value and the regret. To get a data frame, call
+        `pandas.DataFrame(result.to_dict())`.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0]]})
@@ -167,25 +168,25 @@ class Replay:
         labels: Sequence[str] | None = None,
         ax: Any = None,
     ) -> Figure:
-        """Draw what the rule did, beside other rules over the same history if there are any.
+        """Plot what the rule did, optionally next to other rules on the same history.
 
-        One run: its monitor, the best of its log, and where each rule stops and what it keeps. Up
-        to 25 runs: a row each. More: how much of the runs each rule uses and gives up, as shares of
-        runs; with a `Best` as save rule.
+        One run: its monitor, the best of its log, where each rule stops and what it keeps. Up to 25
+        runs: one row per run. More runs: the distributions of epochs used and of regret over the
+        runs (with a `Best` as save rule).
 
-        others: replays of other rules over the very same history.
-        run: the one to draw, by number or name.
-        kind: "curve" (of one run), "rows" or "distribution"; "auto" as above.
-        metrics: others to draw beside the monitor, in "curve".
-        labels: what to call the rules, one a replay; as they are written, if left out.
-        ax: matplotlib axes to draw on, instead of a new figure: one; for "rows" one or two, for
+        others: replays of other rules on the same history.
+        run: the run to plot, by number or name.
+        kind: "curve" (one run), "rows" or "distribution"; "auto" chooses as above.
+        metrics: further metrics to plot next to the monitor, in "curve".
+        labels: names for the rules, one per replay; by default, their `repr`.
+        ax: matplotlib axes to draw on instead of a new figure: one; for "rows" one or two; for
             "distribution" two.
 
-        Gives the matplotlib figure: `result.plot().savefig("picture.png")`. Needs matplotlib: `pip
-        install "earlystop[plot]"`.
+        Returns the matplotlib figure: `result.plot().savefig("picture.png")`. Needs matplotlib:
+        `pip install "earlystop[plot]"`.
 
-        Raises RuleError for arguments that make no sense, HistoryError for a run and
-        MissingMetricError for a metric that there is not, ImportError without matplotlib.
+        Raises RuleError for invalid arguments, HistoryError for an unknown run, MissingMetricError
+        for an unknown metric, ImportError without matplotlib.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [3.0, 2.0, 2.5, 2.6, 1.0]})

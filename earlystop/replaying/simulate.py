@@ -1,8 +1,8 @@
 """The epoch loop of replay and sweep: stop rules and a save rule, stepped over logged runs.
 
-`simulate_batch` steps many runs side by side; `simulate_runs` steps run by run, through the
-function that a live `Stopper` calls, which is faster for few runs. Both step the same rules and
-give the same answers. A replay has one stop rule, a sweep has many.
+`simulate_batch` steps many runs side by side. `simulate_runs` steps run by run, through the
+function that a live `Stopper` calls, which is faster for few runs. Both give the same answers. A
+replay has one stop rule, a sweep has many.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ __all__ = ["Outcome", "Simulation", "no_outcome", "simulate_batch", "simulate_ru
 class Outcome(NamedTuple):
     """What a stop rule and a save rule did; arrays of shape (runs,).
 
-    epochs: epochs used. stopped: the stop rule ended the run, else its log did.
+    epochs: the epochs used.
+    stopped: whether the stop rule ended the run, rather than the end of its log.
     saved_epoch: the last epoch saved up to then, -1 for none.
     """
 
@@ -37,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 def no_outcome(lengths: npt.NDArray[np.int64]) -> Outcome:
-    """The outcome of runs that nothing stops and nothing saves."""
+    """The outcome for runs that nothing stops and nothing saves."""
     stopped = np.zeros(len(lengths), dtype=np.bool_)
     return Outcome(lengths.copy(), stopped, np.full(len(lengths), -1, dtype=np.int64))
 
@@ -46,12 +47,12 @@ def no_outcome(lengths: npt.NDArray[np.int64]) -> Outcome:
 
 
 class Simulation(NamedTuple):
-    """What several stop rules did beside one save rule.
+    """What several stop rules did, combined with one save rule.
 
-    outcomes: one for each stop rule.
+    outcomes: one per stop rule.
     last_saved: the last epoch saved among those that were stepped, -1 for none, shape (runs,).
-    epochs_stepped: epochs that were stepped: all of the log, or fewer once every stop rule had
-        ended the run, shape (runs,).
+    epochs_stepped: how many epochs were stepped: the whole log, or fewer if every stop rule had
+        ended the run before, shape (runs,).
     """
 
     outcomes: list[Outcome]
@@ -66,34 +67,34 @@ def simulate_batch(
     runs: Runs,
     tuning: Tuning = DEFAULT,
 ) -> Simulation:
-    """Step rules over runs, all side by side. Runs that every stop rule has ended are dropped.
+    """Step rules over runs side by side. Runs that every stop rule has ended are dropped.
 
-    Raises TooManyLanesError where the states of the rules take more memory than they may.
+    Raises TooManyLanesError if the states of the rules exceed the memory limit.
     """
     program = steps_for((*stops, save), history, tuning)
     batch = RunBatch(history, runs, program.metrics, tuning)
-    going = _Going(len(stops), batch)
+    progress = _Progress(len(stops), batch)
     program.start(len(batch), batch.longest)
     for block in batch.blocks():
-        left = going.lanes_left(batch, tuning.dense_share)
-        if left is not None:
-            going.record_end(batch.block_start)
-            if not len(left):
-                return going.simulation()
-            for part in (batch, program, going):
-                part.keep(left)
+        lanes = progress.lanes_to_keep(batch, tuning.dense_share)
+        if lanes is not None:
+            progress.record_end(batch.block_start)
+            if not len(lanes):
+                return progress.simulation()
+            for holder in (batch, program, progress):
+                holder.keep(lanes)
         for epoch in block:
             *fires, saves = program(epoch)
-            going.take(epoch, fires, saves)
-    going.record_end(None)
-    return going.simulation()
+            progress.take(epoch, fires, saves)
+    progress.record_end(None)
+    return progress.simulation()
 
 
-class _Going:
-    """Which runs each stop rule has not ended yet, and what is known of the others.
+class _Progress:
+    """Which runs each stop rule has not ended yet, and the outcomes of those it has.
 
-    Results have an entry for each run of the batch as it began; `_ids` are the entries of the lanes
-    that have not been dropped. A rule that has ended no run has no mask.
+    Outcomes have one entry per run of the original batch; `_ids` are the entries of the lanes that
+    have not been dropped. `_running` has a mask per rule, or None if the rule has ended no run.
     """
 
     def __init__(self, rules: int, batch: RunBatch) -> None:
@@ -121,38 +122,38 @@ class _Going:
         for number, (ends, running) in enumerate(zip(fires, self._running, strict=True)):
             if ends is False:
                 continue
-            going = _both(running, epoch.inside)
-            fired = ends if going is None else ends & going
+            may_end = _both(running, epoch.inside)
+            fired = ends if may_end is None else ends & may_end
             if np.count_nonzero(fired):
                 self._end(number, epoch.number, np.broadcast_to(fired, len(self._ids)))
 
     def _end(self, number: int, epoch: int, ends: Bools) -> None:
-        """A stop rule ends some lanes."""
+        """Record that a stop rule ends some lanes."""
         outcome, ids = self._outcomes[number], self._ids[ends]
         outcome.epochs[ids], outcome.stopped[ids] = epoch + 1, True
         outcome.saved_epoch[ids] = self._saved[ends]
         running = self._running[number]
         self._running[number] = ~ends if running is None else running & ~ends
 
-    def lanes_left(self, batch: RunBatch, dense_share: float) -> Any:
-        """The lanes to go on with, if few enough are left that dropping the others pays."""
+    def lanes_to_keep(self, batch: RunBatch, dense_share: float) -> Any:
+        """The lanes still needed, if they are so few that dropping the others pays; else None."""
         if any(running is None for running in self._running):
-            return None  # that rule may end any of them
-        going = np.logical_or.reduce(self._running) & (batch.lengths > batch.block_start)
-        count = np.count_nonzero(going)
-        return going.nonzero()[0] if count < dense_share * len(batch) or not count else None
+            return None  # that rule may still end any of them
+        needed = np.logical_or.reduce(self._running) & (batch.lengths > batch.block_start)
+        count = np.count_nonzero(needed)
+        return needed.nonzero()[0] if count < dense_share * len(batch) or not count else None
 
     def record_end(self, epoch: int | None) -> None:
-        """Record what is known so far: before lanes are dropped at `epoch`, and at the end."""
+        """Record the last saved epochs: before lanes are dropped at `epoch`, and at the end."""
         for outcome, running in zip(self._outcomes, self._running, strict=True):
-            on = slice(None) if running is None else running
-            outcome.saved_epoch[self._ids[on]] = self._saved[on]
+            still_running = slice(None) if running is None else running
+            outcome.saved_epoch[self._ids[still_running]] = self._saved[still_running]
         self._last_saved[self._ids] = self._saved
         if epoch is not None:
             self._stepped[self._ids] = np.minimum(self._stepped[self._ids], epoch)
 
     def keep(self, lanes: Any) -> None:
-        """Drop all other lanes; their results have been recorded."""
+        """Drop all other lanes, whose outcomes have been recorded."""
         self._ids, self._saved = self._ids[lanes], self._saved[lanes]
         self._running = [running[lanes] for running in self._running]
         self._stepped[self._ids] = self._lengths[self._ids]
@@ -162,7 +163,7 @@ class _Going:
 
 
 def _both(one: Any, other: Any) -> Any:
-    """Where both masks hold; None is a mask that holds everywhere."""
+    """Where both masks hold; None stands for a mask that holds everywhere."""
     if one is None or other is None:
         return other if one is None else one
     return one & other
@@ -174,11 +175,11 @@ def _both(one: Any, other: Any) -> Any:
 def simulate_runs(
     stop: Rule, save: Rule, history: History, runs: Runs
 ) -> Iterator[tuple[int, bool, int]]:
-    """Step rules over one run after another: yields epochs used, stopped, and last epoch saved."""
+    """Step rules over one run after another; yields (epochs used, stopped, last epoch saved)."""
     metrics = stop.all_metrics + save.all_metrics
-    whole = all(name in history.metrics and history.gaps(name) is None for name in metrics)
-    # Where nothing is missing, "raise" and "skip" decide alike, and "raise" looks up faster.
-    advance = compile_scalar((stop, save), "raise" if whole else "skip")
+    complete = all(name in history.metrics and history.gaps(name) is None for name in metrics)
+    # If nothing is missing, "raise" and "skip" decide alike, and "raise" is faster.
+    advance = compile_scalar((stop, save), "raise" if complete else "skip")
     start = tuple(flatten((stop.init(), save.init())))
     for run in run_numbers(runs).tolist():
         yield _simulate_run(advance, start, history, run)

@@ -1,7 +1,7 @@
-"""The sizes of work: how many runs, epochs and settings are taken at a time.
+"""Tuning constants: how many runs, epochs and settings are processed at a time.
 
-No decision depends on them. They trade speed for memory, and were chosen by measuring
-(`benchmarks/speed/`); tests set small ones so that small histories cross every border.
+No decision depends on them. They trade speed for memory, and were chosen by measurement
+(`benchmarks/speed/`). Tests use small values so that small histories cross every boundary.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Tuning:
-    """Sizes of work.
+    """How much work is done at a time.
 
-    runs_per_batch, epochs_per_block: runs that are stepped together, and epochs that are laid out
-        for them at a time. Enough to make little of the cost of a call, few enough for the cache.
-    metrics_per_block: a block of this many metrics is that long; with more metrics it is shorter.
-    runs_per_tile: runs that are transposed at a time, so that their cache lines are used whole.
-    dense_share: where a smaller share of the runs is still going, the others are dropped.
-    window_bytes: what the states of interpreted rules (windows) may take before a batch is halved.
-    many_share: where a larger share of runs improves at an epoch, all are updated, none picked out.
-    intervals: intervals of patience that are kept for one scan before its batch is halved.
-    references: references that are tracked in one scan: runs times rules.
-    notes: waits that are noted before they become intervals, which take less memory.
-    few_runs: below this, a replay steps run by run.
-    few_steps: below this many settings times runs, a sweep steps run by run.
+    runs_per_batch: runs that are stepped together.
+    epochs_per_block: epochs that are transposed at a time. Both are large enough to make the cost
+        of a call negligible, and small enough for the cache.
+    metrics_per_block: with more metrics than this, blocks are shorter than `epochs_per_block`.
+    runs_per_tile: runs that are transposed at a time, so that whole cache lines are used.
+    dense_share: if a smaller share of the runs is still needed, the others are dropped.
+    window_bytes: the memory for the windows of interpreted rules; beyond it, a batch is halved.
+    many_share: if a larger share of runs improves at an epoch, all are updated by a mask.
+    intervals: intervals of patience kept in one scan; beyond it, its batch is halved.
+    references: references tracked in one scan (runs times rules).
+    notes: record waits that are noted before they are converted to intervals, which are smaller.
+    few_runs: with fewer runs, a replay steps run by run.
+    few_steps: with fewer settings times runs, a sweep steps run by run.
     rules_together: rules that are stepped in one pass over a batch.
-    families_together: settings that differ in more than patience and share one scan.
-    kept_bytes: outcomes that a sweep keeps for its arrays; beyond that it works them out again.
-    quantile_bytes: the rows that quantiles are computed from, at a time.
-    intervals_at_a_time: intervals that are summed up or written out at a time.
-    table_entries: the size of a table that finds settings by their patience; beyond, a search does.
+    families_together: families of settings that share one scan.
+    kept_bytes: the memory for outcomes that a sweep keeps for its arrays; beyond it, they are
+        computed again.
+    quantile_bytes: the memory for the rows from which quantiles are computed.
+    intervals_at_a_time: intervals that are added to totals or written to columns at a time.
+    table_entries: the largest table that maps a patience to its settings; beyond it, they are
+        found by binary search.
     cells_checked: cells of a history that are searched for missing metrics at a time.
     """
 

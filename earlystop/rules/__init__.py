@@ -1,4 +1,4 @@
-"""The rules of the library, one idea per file."""
+"""The built-in rules, one idea per file."""
 
 from .best import Best as Best
 from .bounds import Diverged as Diverged

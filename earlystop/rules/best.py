@@ -1,4 +1,4 @@
-"""`Best`: fires on every new best, so it is the rule to save by."""
+"""`Best`: fires on every new best, and so decides which epochs to save."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from ..language.settings import NonNegative
 
 
 class Best(Rule):
-    """Fires when a metric is better than at every epoch it fired on before; ties keep the earlier.
+    """Fires when a metric improves on its best so far; on a tie the earlier epoch stays the best.
 
-    An improvement is what it is for `Patience`: strictly better by more than `min_delta` (in units
-    of the metric), and never a NaN. Meant for saving.
+    An improvement is defined as for `Patience`: better by more than `min_delta`, and never a NaN.
+    Meant as a save rule.
 
-    baseline: the value that the first best has to beat.
+    monitor: the metric to watch.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+    min_delta: the margin an improvement must exceed, in units of the metric.
+    baseline: the value that the first best must beat.
     dtype: the type in which values are compared, "float64" or "float32".
 
     >>> from earlystop import Best, Never, Stopper

@@ -14,6 +14,10 @@ from ..language.rule import Rule
 class Threshold(Rule):
     """Fires when a metric is at least as good as `value`: the target is reached.
 
+    monitor: the metric to watch.
+    value: the target, in units of the metric.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+
     >>> from earlystop import Stopper, Threshold
     >>> print(Stopper(Threshold("val_accuracy", 0.9)).step({"val_accuracy": 0.9}))
     epoch 0: stop: val_accuracy reached 0.9, the target was 0.9
@@ -38,6 +42,10 @@ class Diverged(Rule):
 
     A NaN is not worse than any value; use `NonFinite` to catch it.
 
+    monitor: the metric to watch.
+    value: the limit, in units of the metric.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+
     >>> from earlystop import Diverged, Stopper
     >>> print(Stopper(Diverged("loss", 100)).step({"loss": 2e6}))
     epoch 0: stop: loss is 2e+06, worse than 100
@@ -55,7 +63,7 @@ class Diverged(Rule):
 
 
 class NonFinite(Rule):
-    """Fires when one of the metrics is NaN or infinite; any metric, if no name is given.
+    """Fires when one of the given metrics, or any metric if none is given, is NaN or infinite.
 
     >>> from earlystop import NonFinite, Stopper
     >>> print(Stopper(NonFinite("loss")).step({"loss": float("nan"), "val_loss": 0.5}))

@@ -1,4 +1,4 @@
-"""Rules on what a run may cost: `MaxEpochs` and `TimeLimit`."""
+"""Rules that limit the cost of a run: `MaxEpochs` and `TimeLimit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..language.rule import Rule
 from ..language.settings import AtLeast, Positive
 
 ELAPSED = "elapsed_seconds"
-"""The metric that carries the time since the run began; adapters add it."""
+"""The metric that holds the time since the run began, in seconds; adapters add it."""
 
 
 class MaxEpochs(Rule):

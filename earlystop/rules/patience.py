@@ -1,8 +1,9 @@
 """`Patience`: stop when a metric has not improved for a number of epochs in a row.
 
-Its decisions over logged runs have a faster twin, `earlystop.replaying.patience`, which answers all
-values of patience at once. It asks this rule's `improves` and `required_wait`; change anything else
-about when the rule fires, and the twin must change with it (properties compare the two).
+For logged runs there is a faster implementation of the same decisions,
+`earlystop.replaying.patience`, which answers all values of patience at once. It calls this rule's
+`improves` and `required_wait`. If you change anything else about when the rule fires, change that
+implementation, too (property tests compare the two).
 """
 
 from __future__ import annotations
@@ -17,29 +18,28 @@ from ..language.settings import Count, NonNegative
 
 
 class Patience(Rule):
-    """Fires on the epoch that makes `patience` epochs in a row without improvement.
+    """Fires after `patience` epochs in a row without improvement.
 
     An epoch improves when its value is better than the reference by more than `min_delta`
     (`value + min_delta < reference` for mode "min", `value - min_delta > reference` for "max", in
     float64); only then does the value become the reference. Before the first improvement the
-    reference is `baseline`, or else the worst value there is: so neither NaN nor the infinity on
-    the wrong side ever improves. The rule keeps firing until the next improvement.
+    reference is `baseline` or, without one, the worst possible value: so neither NaN nor the
+    infinity on the wrong side ever improves. The rule keeps firing until the next improvement.
 
     monitor: the metric to watch.
     patience: epochs without improvement; 0 means 1.
-    min_delta: the gain, in units of the metric, that an improvement must exceed.
+    min_delta: the margin an improvement must exceed, in units of the metric.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
-    baseline: the value that the first improvement has to beat.
-    start_from_epoch: so many epochs at the start neither count nor set the reference.
-    relative: `min_delta` is a fraction of the reference's magnitude, whatever its sign; 0.01 asks
-        for more than 1 %.
+    baseline: the value that the first improvement must beat.
+    start_from_epoch: the first epoch that counts; earlier ones do not set the reference either.
+    relative: `min_delta` is a fraction of the reference's magnitude, whatever its sign; 0.01
+        requires an improvement of more than 1 %.
     growth: patience that grows with the run: after an improvement at epoch t (counted from 0) the
         rule waits for `max(patience, growth * t)` epochs. At 0 it does not grow.
-
     dtype: the type in which value and reference are compared, "float64" or "float32". A framework
-        that compares metrics in float32 does not see gains below that precision.
+        that compares metrics in float32 does not see improvements below that precision.
 
-    The arguments are those of Keras's `EarlyStopping`; where the decisions differ, the README says.
+    The arguments extend those of Keras's `EarlyStopping`; the README lists where decisions differ.
 
     >>> from earlystop import Stopper, Patience
     >>> stopper = Stopper(Patience("val_loss", patience=2))
@@ -85,11 +85,11 @@ class Patience(Rule):
     def required_wait(self, reference_epoch: Any, patience: Any = None) -> Any:
         """Checks without improvement after which the rule fires, given the last improvement.
 
-        This is the one definition: `step` asks it, and so do replay and sweep, whose closed form
-        for many values of patience stands in `earlystop.replaying.patience`.
+        This is the only definition: `step` uses it, and so do replay and sweep, whose closed form
+        for many values of patience is in `earlystop.replaying.patience`.
 
-        reference_epoch: of the last improvement, counted from 0; -1 before the first.
-        patience: another than the rule's own; a number or an array.
+        reference_epoch: the epoch of the last improvement, counted from 0; -1 before the first.
+        patience: replaces the rule's own patience; a number or an array.
 
         >>> Patience("loss", 5, growth=0.5).required_wait(30)
         15.0
@@ -102,7 +102,10 @@ class Patience(Rule):
         return wait
 
     def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:
-        """Does the value improve on the reference? min_delta: another than the rule's own."""
+        """Does the value improve on the reference?
+
+        min_delta: replaces the rule's own margin; a number or an array.
+        """
         margin: Any = self.min_delta if min_delta is None else min_delta
         if self.relative:
             margin = where(isfinite(reference), margin * absolute(reference), 0.0)

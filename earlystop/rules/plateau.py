@@ -14,8 +14,12 @@ from ..language.settings import AtLeast, NonNegative
 class Plateau(Rule):
     """Fires when the last `window` values have a standard deviation of at most `std`.
 
-    The deviation is the population's (divided by `window`, not `window - 1`), in units of the
-    metric; that of equal values is exactly 0. With a NaN or infinity among them it never fires.
+    It is the population standard deviation (divided by `window`, not `window - 1`); for equal
+    values it is exactly 0. While the window holds a NaN or an infinity the rule does not fire.
+
+    monitor: the metric to watch.
+    window: how many values to compare, at least 2.
+    std: the largest standard deviation that counts as flat, in units of the metric.
 
     >>> from earlystop import Plateau, Stopper
     >>> stopper = Stopper(Plateau("loss", window=3, std=0.01))

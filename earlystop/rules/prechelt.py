@@ -46,6 +46,10 @@ class GeneralizationLoss(Rule):
 
     GL(t) = 100 (E_va(t) / E_opt(t) - 1) > alpha. A NaN never fires and is never the lowest.
 
+    monitor: the validation error.
+    alpha: the generalisation loss that must be exceeded, in percent.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+
     >>> from earlystop import GeneralizationLoss, Stopper
     >>> stopper = Stopper(GeneralizationLoss("val_loss", alpha=5))
     >>> for value in [0.5, 0.52, 0.53]:
@@ -83,11 +87,14 @@ class ProgressQuotient(Rule):
 
     At the end of every strip of `strip` = k epochs: GL(t) / P_k(t) > alpha, where
     P_k(t) = 1000 (sum of E_tr over the strip / (k times the lowest E_tr of the strip) - 1) is the
-    training progress in per mille. So training continues while its own error still falls fast.
-    Where training makes no progress at all, any loss of generalisation fires.
+    training progress in per mille. So training continues while the training error still falls
+    fast. If training makes no progress at all, any generalisation loss fires.
 
-    monitor, train_monitor: validation and training error; both must improve in the same
-        direction, `mode`.
+    monitor: the validation error.
+    train_monitor: the training error, with the same direction.
+    alpha: the quotient that must be exceeded.
+    strip: epochs per strip.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
 
     >>> from earlystop import ProgressQuotient, Stopper
     >>> stopper = Stopper(ProgressQuotient("val_loss", "loss", alpha=0.04, strip=2))
@@ -125,7 +132,7 @@ mille; the limit is 0.04
     def _quotient(self, state: State, error: Any) -> Any:
         sum_of_strip, least = total(state.training_errors), lowest(state.training_errors)
         progress = 1000 * _excess(sum_of_strip, least, self.strip)
-        # Rounding must not turn no progress into some, or into less than none.
+        # Without this, rounding could turn zero progress into a small positive or negative one.
         progress = where(sum_of_strip <= self.strip * least, 0.0, progress)
         return divide(generalization_loss(error, state.lowest_error), progress)
 
@@ -155,7 +162,12 @@ class ConsecutiveIncreases(Rule):
     Strips have `strip` = k epochs, and the ends of strips are compared: UP_1 fires at a strip's end
     t with E_va(t) > E_va(t - k), UP_s when UP_{s-1} fired at t - k and again E_va(t) > E_va(t - k).
     The first strip has no predecessor, so it takes (increases + 1) * strip epochs to fire. A NaN at
-    a strip's end is no rise, and nothing rises above it.
+    the end of a strip is neither a rise nor something to rise above.
+
+    monitor: the validation error.
+    increases: how many strips in a row the error must rise.
+    strip: epochs per strip.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
 
     >>> from earlystop import ConsecutiveIncreases, Stopper
     >>> stopper = Stopper(ConsecutiveIncreases("val_loss", increases=1, strip=2))

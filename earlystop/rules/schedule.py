@@ -1,4 +1,4 @@
-"""Rules that read no metric: `Every`, `Never`, `Always`. Mostly for saving."""
+"""Rules that read no metric: `Every`, `Never`, `Always`. Mostly used as save rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules around a rule: `Warmup` starts it later, `Smoothed` shows it a smoothed metric."""
+"""Rules that wrap a rule: `Warmup` starts it later, `Smoothed` gives it a smoothed metric."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from ..language.settings import AtLeast, Count, Positive
 class Warmup(Rule):
     """Hides the first `epochs` epochs from a rule, which starts with the epoch after them.
 
-    What the rule counts itself starts at 0 then; epochs that it is given by number, such as
-    `start_from_epoch`, are still those of the whole run.
+    Counters of the wrapped rule start from 0 at that epoch. Epoch numbers in its settings, such as
+    `start_from_epoch`, still refer to the whole run.
+
+    rule: the wrapped rule.
+    epochs: how many epochs to hide.
 
     >>> from earlystop import Patience, Stopper, Warmup
     >>> stopper = Stopper(Warmup(Patience("loss", patience=1), epochs=2))
@@ -35,13 +38,13 @@ class Warmup(Rule):
         return self.State(0, self.rule.init())
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        shows = state.hidden >= self.epochs
+        is_over = state.hidden >= self.epochs
         inner, fires = advance(self.rule, state.inner, metrics, epoch)
         after = self.State(
-            hidden=where(shows, state.hidden, state.hidden + 1),
-            inner=where(shows, inner, state.inner),
+            hidden=where(is_over, state.hidden, state.hidden + 1),
+            inner=where(is_over, inner, state.inner),
         )
-        return after, shows & fires
+        return after, is_over & fires
 
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         if state.hidden < self.epochs:
@@ -50,14 +53,16 @@ class Warmup(Rule):
 
 
 class Smoothed(Rule):
-    """Shows a rule a smoothed metric in place of `monitor`; pass either `window` or `alpha`.
+    """Gives a rule a smoothed metric in place of `monitor`; pass either `window` or `alpha`.
 
-    window: the mean of the last `window` values (of all values, while they are fewer).
-    alpha: the exponential mean `alpha * value + (1 - alpha) * previous mean`, starting with the
-        first value; between 0 (excluded) and 1 (no smoothing).
+    rule: the wrapped rule; it must read `monitor`.
+    monitor: the metric to smooth.
+    window: take the mean of the last `window` values (of all values, until there are that many).
+    alpha: take the exponential mean `alpha * value + (1 - alpha) * previous mean`, starting with
+        the first value; between 0 (excluded) and 1 (no smoothing).
 
-    The rule sees NaN and infinities as they are. They are left out of the mean, which they would
-    make useless for the rest of the run.
+    The rule sees NaN and infinities unchanged. They are left out of the mean, which they would
+    spoil for the rest of the run.
 
     >>> from earlystop import Patience, Smoothed, Stopper
     >>> stopper = Stopper(Smoothed(Patience("loss", patience=1), "loss", window=2))
@@ -89,19 +94,19 @@ class Smoothed(Rule):
 
     @functools.cached_property
     def metrics(self) -> tuple[str, ...]:
-        # An epoch without the monitor must still reach rules inside that read other metrics.
+        # An epoch without the monitor must still reach inner rules that read other metrics.
         return ()
 
     def init(self) -> State:
         return self.State((0.0,) * (self.window or 1), 0.0, 0, self.rule.init())
 
     def smoothed(self, state: State, metrics: Any) -> tuple[State, Any]:
-        """The state with the averages of one more epoch, and the metrics that the rule is shown."""
+        """The state after averaging in one more epoch, and the metrics for the wrapped rule."""
         present = reported(metrics, (self.monitor,))
         if present is False:
             return state, metrics
         value = metrics[self.monitor]
-        enters = isfinite(value)
+        is_finite = isfinite(value)
         seen = state.seen + 1
         if self.alpha is None:
             values = push(state.values, value)
@@ -111,16 +116,16 @@ class Smoothed(Rule):
             values = state.values
             mean = where(seen == 1, value, self.alpha * value + (1 - self.alpha) * state.mean)
         averaged = self.State(values, mean, seen, state.inner)
-        after = where(present & enters, averaged, state)
-        return after, replaced(metrics, self.monitor, where(enters, mean, value))
+        after = where(present & is_finite, averaged, state)
+        return after, replaced(metrics, self.monitor, where(is_finite, mean, value))
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        after, shown = self.smoothed(state, metrics)
-        inner, fires = advance(self.rule, state.inner, shown, epoch)
+        after, smoothed = self.smoothed(state, metrics)
+        inner, fires = advance(self.rule, state.inner, smoothed, epoch)
         return after._replace(inner=inner), fires
 
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        _, shown = self.smoothed(state, metrics)
-        reason = self.rule.explain(state.inner, shown, epoch)
+        _, smoothed = self.smoothed(state, metrics)
+        reason = self.rule.explain(state.inner, smoothed, epoch)
         how = f"window={self.window}" if self.alpha is None else f"alpha={self.alpha:.6g}"
         return f"{reason} ({self.monitor} smoothed with {how})" if reason else ""

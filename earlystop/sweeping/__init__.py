@@ -1,1 +1,1 @@
-"""Sweep: what every setting of a grid would have done on every logged run."""
+"""Sweep: what every setting in a grid would have done on every logged run."""

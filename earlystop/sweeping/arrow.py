@@ -1,4 +1,4 @@
-"""Columns as Arrow data, for whatever takes them: polars, pandas, pyarrow."""
+"""Columns as Arrow data, for polars, pandas, pyarrow and other libraries that read it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["arrow_stream"]
 
 
 def arrow_stream(columns: Mapping[str, Sequence[Any]], requested_schema: object | None) -> object:
-    """Columns as an Arrow stream. Values that Arrow has no type for, such as rules, become text.
+    """Columns as an Arrow stream; values without an Arrow type, such as rules, become text.
 
-    Raises ImportError without pyarrow.
+    Raises ImportError if pyarrow is not installed.
     """
     try:
         import pyarrow

@@ -1,8 +1,8 @@
-"""Settings that differ in one patience: answered at once, by intervals of patience.
+"""Settings that differ in one patience, answered together by intervals of patience.
 
-The intervals of a run answer every patience (see `earlystop.replaying.patience`). What is left is
-to find the settings that each interval covers, and to add them up without looking at every run for
-every setting.
+The intervals of a run answer every patience (see `earlystop.replaying.patience`). This module finds
+the settings that each interval covers, and adds them up without visiting every run for every
+setting.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ _LONGEST_WAIT = np.iinfo(np.int32).max - 1  # no run is longer
 
 @dataclass(frozen=True)
 class PatienceFamily:
-    """Settings that differ in the patience of one `Patience`, which may stand beside another rule.
+    """Settings that differ only in the patience of `rule` in `rule | rest`.
 
-    rule: the `Patience`; its own patience does not count. rest: the rule beside it, or `Never()`.
-    values: of the patience, rising. settings: the number of the setting of each value.
+    rule: the `Patience`; its own patience is ignored.
+    rest: the rule combined with it, or `Never()`.
+    values: the values of patience, in ascending order.
+    settings: the number of the setting with each value.
     """
 
     rule: Patience
@@ -45,7 +47,7 @@ class PatienceFamily:
 
     @property
     def waits(self) -> Ints:
-        """The required wait of each value, without growth."""
+        """The required wait for each value, without growth."""
         waits = self.rule.required_wait(-1, patience=self.values)
         limited: Ints = np.minimum(np.ceil(waits), _LONGEST_WAIT).astype(np.int64)
         return limited
@@ -56,16 +58,16 @@ class PatienceFamily:
             yield self.rule_with(value), setting
 
     def rule_with(self, patience: int) -> Rule:
-        """The rule with a patience."""
+        """The combined rule with this patience."""
         rule = self.rule.replace(patience=patience)
         return rule if self.rest == Never() else AnyOf(rule, self.rest)
 
 
 class IntervalOutcome:
-    """What families did on some runs, from the intervals that a scan has found.
+    """What families of settings did on some runs, from the intervals found by a scan.
 
-    All families share one list of settings: those of the first, those of the second, and so on.
-    "Position" is an index into it.
+    All families share one list of settings: those of the first, those of the second, and so on. A
+    "position" is an index into this list.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class IntervalOutcome:
         self._offsets = np.cumsum([0, *(len(waits) for waits in self._waits)])
         self._lanes = len(scan.epochs)
         self._intervals, self._best_of_log = scan.intervals, scan.best_of_log
-        self._uncovered = Column(  # what holds where no interval covers a setting
+        self._uncovered = Column(  # the outcome where no interval covers a setting
             scan.epochs,
             scan.stopped,
             scan.best_epoch,
@@ -96,14 +98,17 @@ class IntervalOutcome:
 
     @property
     def nbytes(self) -> int:
-        """The memory it takes."""
+        """The memory used by the arrays, in bytes."""
         arrays = (*self._intervals, *self._uncovered, self._best_of_log)
         return sum(array.nbytes for array in arrays)
 
     # Which settings an interval covers -------------------------------------------------------
 
     def _tabulated(self) -> Any:
-        """For each family and wait, the first position with no shorter wait; None if too large."""
+        """The first position with at least a given wait: a table of shape (families, waits).
+
+        None if the table would be too large.
+        """
         longest = max(int(waits[-1]) for waits in self._waits)
         if (longest + 2) * len(self._families) > self._tuning.table_entries:
             return None
@@ -116,7 +121,7 @@ class IntervalOutcome:
         )
 
     def _positions(self, track: Any, wait: Any) -> Ints:
-        """The first position of each track's family whose wait is not shorter than this."""
+        """The first position in each track's family with at least this wait."""
         if self._position_table is not None:
             family = track // self._lanes if len(self._families) > 1 else 0
             table = self._position_table
@@ -129,9 +134,9 @@ class IntervalOutcome:
         return positions
 
     def _covered_settings(self, which: Any) -> tuple[PatienceIntervals, Ints, Ints]:
-        """Keep those of some intervals that cover a setting.
+        """Select intervals, and keep those that cover a setting.
 
-        Returns (intervals, begin, end): interval i covers the positions begin[i] to before end[i].
+        Returns (intervals, begin, end): interval i covers the positions begin[i]:end[i].
         """
         intervals = self._intervals.select(which)
         begin = self._positions(intervals.track, intervals.first)
@@ -141,7 +146,7 @@ class IntervalOutcome:
             return intervals, begin, end
         return intervals.select(covers), begin[covers], end[covers]
 
-    # Added up --------------------------------------------------------------------------------
+    # Totals ----------------------------------------------------------------------------------
 
     def add_to(self, totals: Totals) -> None:
         """Add the runs to the totals of a sweep."""
@@ -152,15 +157,15 @@ class IntervalOutcome:
         totals.merge(own, np.concatenate([family.settings for family in self._families]))
 
     def _add_intervals(self, totals: Totals) -> Ints:
-        """Add what intervals cover; returns the position up to which each track is covered."""
+        """Add the covered settings; return the position up to which each track is covered."""
         waits = np.concatenate(self._waits)
         covered = np.repeat(self._offsets[:-1], self._lanes)
         for part in slices(len(self._intervals.track), self._tuning.intervals_at_a_time):
             intervals, begin, end = self._covered_settings(part)
             best_of_log = self._best_of_log[intervals.track % self._lanes]
             regret = regret_of(intervals.best, best_of_log, self._mode)
-            # A run uses the epochs up to its reference, and the wait of the setting besides, or the
-            # wait that growth asks for, where that is longer.
+            # A run uses the epochs up to its reference plus the wait of the setting or the wait
+            # that growth requires, whichever is longer.
             by_setting = begin
             if any(family.rule.growth for family in self._families):
                 shortest = self._shortest_waits(intervals)
@@ -168,7 +173,7 @@ class IntervalOutcome:
                 totals.epochs += sums_over_ranges(begin, by_setting, shortest, self.settings)
             totals.epochs += sums_over_ranges(by_setting, end, None, self.settings) * waits
             totals.add_ranges(begin, end, intervals.reference_epoch + 1, regret)
-            covered[intervals.track] = end  # intervals of a track rise, so its last one stays
+            covered[intervals.track] = end  # in ascending order, so the last one of a track stays
         return covered
 
     def _add_uncovered(self, totals: Totals, covered: Ints) -> None:
@@ -184,10 +189,10 @@ class IntervalOutcome:
             waits[own] = shortest_waits(family.rule, intervals.reference_epoch[own])
         return waits
 
-    # Written out -----------------------------------------------------------------------------
+    # Columns ---------------------------------------------------------------------------------
 
     def columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
-        """What each of these settings did, lanes by lanes: yields (setting, lanes, column)."""
+        """What each of these settings did; yields (setting, lanes, column) for slices of lanes."""
         for number, family in enumerate(self._families):
             begin, end = number * self._lanes, (number + 1) * self._lanes
             tracks = self._intervals.track
@@ -212,9 +217,10 @@ class IntervalOutcome:
         lanes: slice,
         which: Any,
     ) -> Iterator[tuple[int, slice, Column]]:
-        """What settings of a family did on some lanes, from the intervals of these lanes.
+        """What settings of a family did on some lanes.
 
-        positions: for each setting its position, its wait and its number.
+        positions: the position, the wait and the number of each setting.
+        which: the indices of the intervals of these lanes.
         """
         intervals, begin, _ = self._covered_settings(which)
         order = np.argsort(begin, kind="stable")
@@ -227,15 +233,15 @@ class IntervalOutcome:
             shortest_waits(family.rule, intervals.reference_epoch),
             self._mode,
         )
-        taken = 0
+        start = 0
         for position, wait, setting in positions:
-            until = int(np.searchsorted(begin, position, side="right"))
-            answer.take(slice(taken, until))
-            taken = until
+            stop = int(np.searchsorted(begin, position, side="right"))
+            answer.advance(slice(start, stop))
+            start = stop
             yield setting, lanes, answer.column(wait)
 
     def epochs_used(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
-        """The metrics of each family, and the epochs that its most patient setting uses."""
+        """The metrics of each family, and the epochs used by its most patient setting."""
         for family in self._families:
             setting, epochs = int(family.settings[-1]), np.empty(self._lanes, dtype=np.int64)
             for _, lanes, column in self.columns(range(setting, setting + 1)):
@@ -244,7 +250,7 @@ class IntervalOutcome:
 
 
 class _Answer:
-    """The interval that holds for each lane, moved on from setting to setting."""
+    """The interval that answers each lane, advanced from setting to setting."""
 
     def __init__(
         self,
@@ -264,8 +270,8 @@ class _Answer:
         self._best_epoch, self._best = uncovered.best_epoch.copy(), uncovered.best.copy()
         self._regret = uncovered.regret.copy()
 
-    def take(self, new: slice) -> None:
-        """Move on to these intervals, the later ones of a lane."""
+    def advance(self, new: slice) -> None:
+        """Advance to these intervals, which come later on their lanes."""
         lane, intervals = self._lane[new], self._intervals
         self._reference[lane] = intervals.reference_epoch[new]
         self._last[lane], self._least[lane] = intervals.last[new], self._shortest[new]
@@ -273,7 +279,7 @@ class _Answer:
         self._regret[lane] = self._regrets[new]
 
     def column(self, wait: int) -> Column:
-        """What a setting of this wait did."""
+        """What a setting with this wait did."""
         rest, covered = self._uncovered, self._last >= wait
         epochs = self._reference + np.maximum(wait, self._least) + 1
         return Column(

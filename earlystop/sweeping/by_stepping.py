@@ -1,4 +1,4 @@
-"""Any settings: their rules stepped side by side, as a replay steps one."""
+"""Settings of any kind, whose rules are stepped together in the way a replay steps one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class SteppedOutcome:
-    """What rules did on some runs, through their own steps.
+    """What rules did on some runs, found by stepping them.
 
-    rules: each with the number of its setting.
+    rules: the rules, each with the number of its setting.
+    best: decides which epoch is best.
 
-    Raises TooManyLanesError where their states take more memory than they may.
+    Raises TooManyLanesError if the states of the rules exceed the memory limit.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class SteppedOutcome:
 
     @property
     def nbytes(self) -> int:
-        """The memory it takes."""
+        """The memory used by the arrays, in bytes."""
         arrays = (*self._best, *(array for outcome in self._outcomes for array in outcome))
         return sum(array.nbytes for array in arrays)
 
@@ -75,7 +76,7 @@ class SteppedOutcome:
             totals.add(setting, column.epochs, column.regret)
 
     def columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
-        """What each of these settings did: yields (setting, lanes, column)."""
+        """What each of these settings did; yields (setting, lanes, column)."""
         found = zip(self._settings, self._outcomes, self._best, strict=True)
         for setting, outcome, best in found:
             if setting in wanted:
@@ -103,9 +104,9 @@ def _best_of_log(
     numbers: npt.NDArray[np.int64],
     tuning: Tuning,
 ) -> Floats:
-    """The best value of each whole log; NaN for none.
+    """The best value of each whole log, shape (runs,); NaN for none.
 
-    Runs that every rule had ended were not stepped to their ends: what is left of them is searched.
+    Runs that every rule had ended were not stepped to the end; the rest of them is searched here.
     """
     found = values_at(history, best.monitor, simulation.last_saved, numbers)
     if best.monitor not in history.metrics:
@@ -121,7 +122,7 @@ def _best_of_log(
 
 
 def _best_after(history: History, best: Best, runs: Any, first: Any) -> Floats:
-    """The best value of runs from these epochs on; NaN for none."""
+    """The best value of each run from epoch first[i] on, shape (runs,); NaN for none."""
     begin = int(first.min())
     values = history.metrics[best.monitor][runs, begin:].astype(np.float64)
     epochs = np.arange(begin, history.epochs)
@@ -131,5 +132,5 @@ def _best_after(history: History, best: Best, runs: Any, first: Any) -> Floats:
         ignored |= gaps[runs, begin:]
     values[ignored | np.isnan(values)] = worst = np.inf if best.mode == "min" else -np.inf
     result: Floats = values.min(axis=1) if best.mode == "min" else values.max(axis=1)
-    result[result == worst] = np.nan  # nothing is better than the worst there is
+    result[result == worst] = np.nan  # the worst possible value is never a best
     return result

@@ -15,9 +15,11 @@ __all__ = ["Column", "empty_columns"]
 class Column(NamedTuple):
     """What a setting did; arrays of shape (runs,).
 
-    epochs: epochs used. stopped: the rule ended the run, else its log did.
-    best_epoch: the best epoch up to then, -1 for none. best: its value, NaN for none.
-    regret: how much worse that is than the best of the whole log.
+    epochs: the epochs used.
+    stopped: whether the rule ended the run, rather than the end of its log.
+    best_epoch: the best epoch up to then, -1 for none.
+    best: its value, NaN for none.
+    regret: how much worse it is than the best of the whole log.
     """
 
     epochs: npt.NDArray[Any]
@@ -28,6 +30,6 @@ class Column(NamedTuple):
 
 
 def empty_columns(settings: int, runs: int) -> Column:
-    """Columns above each other, to be filled: arrays of shape (settings, runs)."""
+    """Uninitialised columns of all settings, stacked: arrays of shape (settings, runs)."""
     types = Column("int64", "bool", "int64", "float64", "float64")  # type: ignore[arg-type]
-    return Column(*(np.empty((settings, runs), each) for each in types))
+    return Column(*(np.empty((settings, runs), dtype) for dtype in types))

@@ -1,4 +1,4 @@
-"""The grid of a sweep: which fields of a rule its axes name, and the rules it stands for."""
+"""The grid of a sweep: the fields of a rule that its axes name, and the rules that it contains."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ __all__ = ["Axis", "apply_settings", "axes_of", "child_at", "walk"]
 
 
 class Axis(NamedTuple):
-    """One axis of the grid."""
+    """One axis of the grid.
 
-    path: tuple[int, ...]  # to the child that it changes: (1,) is the second, () the rule itself
+    path: the path to the child that it changes: (1,) is the second child, () the rule itself.
+    field: the field that it changes.
+    values: the values of that field.
+    """
+
+    path: tuple[int, ...]
     field: str
     values: list[Any]
 
@@ -23,8 +28,9 @@ class Axis(NamedTuple):
 def axes_of(rule: Rule, grid: Mapping[str, Iterable[Any]]) -> dict[str, Axis]:
     """The axes of a grid, by name.
 
-    Raises RuleError for fields that the rule does not have, or that could be meant in several
-    children, and for axes of which one would undo the other.
+    Raises RuleError for an unknown field, for one that several children have, for two axes that
+    change the same part of the rule, and for an empty grid; RuleTypeError for values that are not a
+    sequence.
     """
     axes = {
         name: Axis(*_axis(rule, name), _axis_values(name, values)) for name, values in grid.items()
@@ -39,7 +45,7 @@ def axes_of(rule: Rule, grid: Mapping[str, Iterable[Any]]) -> dict[str, Axis]:
 
 
 def _paths_to(rule: Rule, name: str) -> list[tuple[int, ...]]:
-    """The paths to all fields of this name: () is the rule, (1,) its second child."""
+    """The paths to all rules with a field of this name: () is the rule, (1,) its second child."""
     if name in rule.settings:
         return [()]
     return [
@@ -52,7 +58,7 @@ def _paths_to(rule: Rule, name: str) -> list[tuple[int, ...]]:
 def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
     """The path and the field that an axis of the grid names."""
     *numbers, field = name.split(".")
-    if numbers == [""] and field in rule.settings:  # ".workers", where sweep has such an argument
+    if numbers == [""] and field in rule.settings:  # ".workers": sweep has such an argument itself
         return (), field
     if numbers:
         path = tuple(int(number) for number in numbers if number.isdecimal())
@@ -64,7 +70,7 @@ def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
         if len(path) == len(numbers) and child is not None and field in child.settings:
             return path, field
         raise RuleError(
-            f"`sweep`: {rule!r} has nothing called {name!r}: write "
+            f"`sweep`: {rule!r} has no field {name!r}: write "
             "'0.patience' for the patience of its first part"
         )
     found = _paths_to(rule, field)
@@ -76,14 +82,14 @@ def _axis(rule: Rule, name: str) -> tuple[tuple[int, ...], str]:
     if len(found) > 1:
         paths = ", ".join(repr(".".join([*map(str, path), field])) for path in found)
         raise RuleError(
-            f"`sweep`: {name!r} may be any of {paths} in {rule!r}: name the one you "
-            "mean, as in sweep(rule, history, **{'0.patience': [5, 10]})"
+            f"`sweep`: {name!r} is ambiguous in {rule!r}: name one of {paths}, "
+            "as in sweep(rule, history, **{'0.patience': [5, 10]})"
         )
     return found[0], field
 
 
 def walk(rule: Rule) -> Iterator[Rule]:
-    """A rule and all rules that it is made of, from the top down."""
+    """A rule and all rules inside it, from the top down."""
     yield rule
     for child in rule.children:
         yield from walk(child)
@@ -92,19 +98,20 @@ def walk(rule: Rule) -> Iterator[Rule]:
 def _with_child_at(rule: Rule, path: tuple[int, ...], changes: Mapping[str, Any]) -> Rule:
     if not path:
         return rule.replace(**changes)
-    parts = list(rule.children)
-    parts[path[0]] = _with_child_at(parts[path[0]], path[1:], changes)
-    return rule.with_children(tuple(parts))
+    children = list(rule.children)
+    children[path[0]] = _with_child_at(children[path[0]], path[1:], changes)
+    return rule.with_children(tuple(children))
 
 
 def _axis_values(name: str, values: Any) -> list[Any]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise RuleTypeError(f"`sweep({name}=...)` must be a sequence of values, got {values!r}")
-    return [value.item() if hasattr(value, "item") else value for value in values]  # of NumPy
+    # NumPy scalars become Python numbers.
+    return [value.item() if hasattr(value, "item") else value for value in values]
 
 
 def _check_axes(rule: Rule, axes: Mapping[str, Axis]) -> None:
-    """Refuse axes of which one would undo the other."""
+    """Raise RuleError for two axes of which one would overwrite the other."""
     for (one, axis), (other, below) in itertools.permutations(axes.items(), 2):
         value = getattr(child_at(rule, axis.path), axis.field)
         holds_rules = any(
@@ -117,16 +124,19 @@ def _check_axes(rule: Rule, axes: Mapping[str, Axis]) -> None:
 
 
 def child_at(rule: Rule, path: tuple[int, ...]) -> Rule:
-    """The rule at a path, from this rule down."""
+    """The rule at a path below this rule."""
     for number in path:
         rule = rule.children[number]
     return rule
 
 
 def apply_settings(rule: Rule, axes: Mapping[str, Axis], setting: Mapping[str, Any]) -> Rule:
-    """The rule with the values of a setting, by name of the axis.
+    """The rule with the values of a setting.
 
-    Raises RuleError for values that the rule cannot have.
+    axes: the axes, by name.
+    setting: the value on each axis, by its name.
+
+    Raises RuleError for values that the rule refuses.
     """
     changes: dict[tuple[int, ...], dict[str, Any]] = {}
     for name, value in setting.items():

@@ -1,4 +1,4 @@
-"""The work of a sweep: groups of settings, over batches of runs of one history after another."""
+"""The work of a sweep: groups of settings on batches of runs, one history after another."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ Parts = Iterable[tuple[Runs, Outcome]]
 
 
 class SweepJob:
-    """Everything that a sweep has to work out. It can be worked out again, if histories allow it.
+    """All the work of a sweep. It can be done again if the histories can be iterated over again.
 
-    lengths, names: of the runs of each history read so far; names are None where none were given.
+    monitors: the metrics by which the best epoch is found.
+    repeatable: whether the work can be done again.
+    lengths: the lengths of the runs, one array per history read so far.
+    names: the names of the runs, one tuple per history; None if it was given no names.
     """
 
     def __init__(
@@ -48,10 +51,16 @@ class SweepJob:
         self.names: list[tuple[str, ...] | None] = []
 
     def outcomes(self) -> Iterator[tuple[Runs, Outcome]]:
-        """What some settings did on some runs, part by part, until all is worked out."""
+        """Do the work; yields what some settings did on some runs, until all are done.
+
+        Runs are numbered from the first run of the first history.
+
+        Raises HistoryError without a history, or if the histories differ from an earlier pass;
+        MissingMetricError for a metric that no epoch reports; RuleTypeError for other objects.
+        """
         total = None
         if isinstance(self._histories, Sequence):
-            self._require(_reported(self._histories))  # known before any work
+            self._require(_reported(self._histories))  # before any work is done
             runs = sum(history.runs for history in self._histories)
             total = runs * sum(group.settings for group in self._plan.groups)
         bar = None
@@ -62,7 +71,7 @@ class SweepJob:
                 for part, outcome in parts:
                     done = len(run_numbers(part)) * outcome.settings
                     yield _shifted(part, first), outcome
-                    del outcome  # let go of it before the next one is worked out
+                    del outcome  # free it before the next one is computed
                     if bar is not None:
                         bar.update(done)
         finally:
@@ -86,12 +95,12 @@ class SweepJob:
         if before and not _equal(before, self.lengths):
             self.lengths, self.names = before, names
             raise HistoryError(
-                "`sweep`: the histories are not what they were when they were read first: what is "
-                "iterated over must give the same ones again (or be a list, or an iterator)"
+                "`sweep`: the histories differ from those of the first pass: an iterable must give "
+                "the same histories again (or pass a list, or an iterator)"
             )
 
     def _checked_histories(self) -> Iterator[History]:
-        """The histories; together they must report every required metric."""
+        """The histories, after checking that together they report every required metric."""
         reported: set[str] = set()
         for history in self._histories:
             reported |= _reported([history])
@@ -129,7 +138,7 @@ class SweepJob:
 
 
 def _shifted(runs: Runs, first: int) -> Runs:
-    """The same runs, counted from the first of all histories."""
+    """The same runs, numbered from the first run of the first history."""
     if isinstance(runs, slice):
         return slice(first + runs.start, first + runs.stop)
     return runs + first
@@ -140,7 +149,7 @@ def _equal(one: Sequence[Ints], other: Sequence[Ints]) -> bool:
 
 
 def _reported(histories: Iterable[Any]) -> set[str]:
-    """The metrics that some epoch reports."""
+    """The metrics that at least one epoch reports."""
     found: set[str] = set()
     for history in histories:
         if not isinstance(history, History):

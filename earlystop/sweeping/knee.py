@@ -1,4 +1,4 @@
-"""The knee of a trade-off: the setting beyond which more epochs bring little."""
+"""The knee of a trade-off: the setting beyond which more epochs gain little."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Floats = npt.NDArray[np.float64]
 
 
 def find_knee(epochs: Floats, regret: Floats) -> int | None:
-    """The number of the setting at the knee, or None where there is none.
+    """The number of the setting at the knee; None if there is no knee.
 
-    Mean epochs and mean regret are both scaled to go from 0 to 1, from the cheapest setting to the
-    cheapest of those with the least regret; the knee is the setting that lies farthest below the
-    straight line between these two (the chord of Satopaa et al., "Finding a 'Kneedle' in a
-    Haystack", 2011). There is none where no setting lies below the line. Settings with an infinite
-    regret take no part.
+    Mean epochs and mean regret are scaled to the range from 0 to 1, from the cheapest setting to
+    the cheapest of those with the least regret. The knee is the setting farthest below the straight
+    line between these two (the chord of Satopaa et al., "Finding a 'Kneedle' in a Haystack", 2011).
+    If no setting lies below the line, there is no knee. Settings with infinite regret are ignored.
 
-    epochs, regret: of each setting, shape (settings,).
+    epochs: the mean epochs used by each setting, shape (settings,).
+    regret: the mean regret of each setting, shape (settings,).
 
     >>> find_knee(np.array([3.0, 4.0, 9.0]), np.array([0.8, 0.1, 0.0]))
     1
@@ -33,8 +33,8 @@ def find_knee(epochs: Floats, regret: Floats) -> int | None:
     if not (width > 0 and height > 0):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        used = (epochs[order] - epochs[cheapest]) / width
-        given_up = (regret[order] - regret[least]) / height
-    below = 1 - used - given_up
+        cost = (epochs[order] - epochs[cheapest]) / width
+        loss = (regret[order] - regret[least]) / height
+    below = 1 - cost - loss
     farthest = int(np.argmax(below))
     return int(order[farthest]) if below[farthest] > 0 else None

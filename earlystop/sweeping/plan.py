@@ -1,8 +1,8 @@
 """The plan of a sweep: which settings share their work.
 
-Settings that differ only in one patience are a family, answered by intervals; families of the same
-metric and the same rule beside it share one scan. All other settings are stepped, several rules in
-one pass.
+Settings that differ only in one patience form a family, which is answered by intervals. Families
+with the same best and the same other rule share one scan. All other settings are stepped, several
+rules in one pass.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors import RuleError
 from ..history import History
 from ..language.rule import AnyOf, Rule
 from ..language.settings import Count, validated
-from ..replaying.batches import Runs, in_fitting_parts, run_numbers
+from ..replaying.batches import Runs, run_numbers, split_to_fit
 from ..replaying.patience.scan import scan_patience, split_by_missing, split_patience
 from ..replaying.tuning import DEFAULT, Tuning
 from ..rules import ELAPSED, Best, Patience
@@ -33,13 +33,17 @@ Ints = npt.NDArray[np.int64]
 Item = TypeVar("Item")
 
 Outcome = IntervalOutcome | SteppedOutcome
-# Finds out what some settings did on some runs, part by part.
+# Computes what some settings did on some runs, part by part.
 Task = Callable[[], Iterator[tuple[Runs, Outcome]]]
 
 
 @dataclass(frozen=True)
 class RuleGroup:
-    """Rules, each with the number of its setting, that are stepped in one pass over a batch."""
+    """Rules that are stepped in one pass over a batch.
+
+    best: decides which epoch is best.
+    rules: the rules, each with the number of its setting.
+    """
 
     best: Best
     rules: list[tuple[Rule, int]]
@@ -58,12 +62,17 @@ class RuleGroup:
         def outcome(part: Runs) -> SteppedOutcome:
             return SteppedOutcome(self.rules, self.best, history, part, self.tuning)
 
-        yield from in_fitting_parts(outcome, runs)
+        yield from split_to_fit(outcome, runs)
 
 
 @dataclass(frozen=True)
 class FamilyGroup:
-    """Families that share one scan of a batch."""
+    """Families that share one scan of a batch.
+
+    best: decides which epoch is best.
+    rest: the rule that every family combines with its `Patience`, or `Never()`.
+    families: the families.
+    """
 
     best: Best
     rest: Rule
@@ -86,8 +95,8 @@ class FamilyGroup:
             yield functools.partial(self._scan, history, whole)
         if lacking is not None:
             rules = [rule for family in self.families for rule in family.rules()]
-            for some in _chunks(rules, self.tuning.rules_together):
-                yield from RuleGroup(self.best, some, self.tuning).tasks(history, lacking)
+            for chunk in _chunks(rules, self.tuning.rules_together):
+                yield from RuleGroup(self.best, chunk, self.tuning).tasks(history, lacking)
 
     def _scan(self, history: History, runs: Runs) -> Iterator[tuple[Runs, IntervalOutcome]]:
         rules = [family.rule for family in self.families]
@@ -99,7 +108,8 @@ class FamilyGroup:
 class Plan(NamedTuple):
     """Groups of settings that share work.
 
-    required: the metrics that must be reported somewhere, each with the rule that reads it.
+    groups: the groups.
+    required: the metrics that some epoch must report, each with the `repr` of a rule that reads it.
     """
 
     groups: list[FamilyGroup | RuleGroup]
@@ -107,20 +117,22 @@ class Plan(NamedTuple):
 
 
 def default_best(rule: Rule) -> Best:
-    """The plain best of the first metric that a rule monitors, in a direction if it has one.
+    """A plain `Best` of the first metric that a rule monitors.
 
-    Raises RuleError for a rule that monitors none.
+    Metrics that the rule monitors with a `mode` come first; the elapsed time is ignored.
+
+    Raises RuleError for a rule that monitors no metric.
 
     >>> from earlystop import MaxEpochs, Patience
     >>> default_best(MaxEpochs(9) | Patience("val_loss"))
     Best('val_loss', mode='min')
     """
-    monitoring = [part.settings for part in walk(rule) if "monitor" in part.settings]
+    monitoring = [child.settings for child in walk(rule) if "monitor" in child.settings]
     for settings in sorted(monitoring, key=lambda settings: "mode" not in settings):
         if settings["monitor"] != ELAPSED:
             return Best(settings["monitor"], mode=settings.get("mode", "auto"))
     raise RuleError(
-        f"`sweep`: {rule!r} does not say which metric is to be best: pass save=Best('val_loss')"
+        f"`sweep`: {rule!r} does not say which metric should be best: pass save=Best('val_loss')"
     )
 
 
@@ -133,40 +145,48 @@ def plan_sweep(
 ) -> Plan:
     """Group the settings of a grid by the work that they share.
 
-    best: says which epoch is best; None: the default of each rule.
+    rule: the rule that the settings change.
+    axes: the axes of the grid, by name.
+    settings: all settings, in grid order.
+    best: decides which epoch is best; by default, `default_best` of each rule.
+
+    Raises RuleError for values that a rule refuses.
     """
     patience_axis = _patience_axis(rule, axes)
     values, rows = _by_patience(axes, len(settings), patience_axis)
     required: dict[str, str] = {}
     families: dict[tuple[Best, Rule, Patience], list[tuple[Ints, Ints]]] = {}
     stepped: dict[Best, list[tuple[Rule, int]]] = {}
-    for row in rows:  # its settings differ in that patience alone
+    for row in rows:  # the settings in a row differ only in the patience
         first = apply_settings(rule, axes, settings[row[0]])
         row_best = default_best(first) if best is None else best
-        for each in (first, row_best):
-            for name in each.all_metrics:
-                required.setdefault(name, repr(each))
+        for reader in (first, row_best):
+            for name in reader.all_metrics:
+                required.setdefault(name, repr(reader))
         split = None if patience_axis is None else split_patience(first)
         if split is None:
-            rules = ((apply_settings(rule, axes, settings[n]), n) for n in row.tolist())
+            rules = ((apply_settings(rule, axes, settings[i]), i) for i in row.tolist())
             stepped.setdefault(row_best, []).extend(rules)
         else:
             key = (row_best, split[0], split[1].replace(patience=0))
             families.setdefault(key, []).append((values, row))
     groups = [*_family_groups(families, tuning)]
     groups += [
-        RuleGroup(each, some, tuning)
-        for each, rules in stepped.items()
-        for some in _chunks(rules, tuning.rules_together)
+        RuleGroup(row_best, chunk, tuning)
+        for row_best, rules in stepped.items()
+        for chunk in _chunks(rules, tuning.rules_together)
     ]
     return Plan(groups, required)
 
 
 def _by_patience(axes: Mapping[str, Axis], settings: int, axis: str | None) -> tuple[Ints, Any]:
-    """The values of the patience axis, and the settings with a row for each other combination."""
+    """The values of the patience axis, and the numbers of the settings, shape (rows, values).
+
+    Each row is one combination of the other axes.
+    """
     if axis is None:
         return np.zeros(1, dtype=np.int64), np.arange(settings).reshape(-1, 1)
-    sizes = [len(each.values) for each in axes.values()]
+    sizes = [len(other.values) for other in axes.values()]
     numbers = np.arange(settings).reshape(sizes)
     values = [_patience(value) for value in axes[axis].values]
     rows = np.moveaxis(numbers, list(axes).index(axis), -1).reshape(-1, len(values))
@@ -174,7 +194,7 @@ def _by_patience(axes: Mapping[str, Axis], settings: int, axis: str | None) -> t
 
 
 def _patience(value: Any) -> int:
-    """A value of patience, validated; the usual ones quickly, since there may be thousands."""
+    """A validated value of patience; fast for the usual ones, since there may be thousands."""
     if type(value) is int and 0 <= value < 2**31:
         return value
     checked: int = validated(Count, value, "Patience(patience=...)")
@@ -187,19 +207,19 @@ def _family_groups(
     sharing: dict[tuple[Best, Rule], list[PatienceFamily]] = {}
     for (best, rest, rule), members in families.items():
         values, row = (np.concatenate(part) for part in zip(*members, strict=True))
-        rising = np.argsort(values, kind="stable")
-        family = PatienceFamily(rule, rest, values[rising], row[rising])
+        order = np.argsort(values, kind="stable")
+        family = PatienceFamily(rule, rest, values[order], row[order])
         sharing.setdefault((best, rest), []).append(family)
     for (best, rest), own in sharing.items():
-        for some in _chunks(own, tuning.families_together):
-            yield FamilyGroup(best, rest, some, tuning)
+        for chunk in _chunks(own, tuning.families_together):
+            yield FamilyGroup(best, rest, chunk, tuning)
 
 
 def _patience_axis(rule: Rule, axes: Mapping[str, Axis]) -> str | None:
-    """The axis that is the patience of the rule, or of a member of an any-of."""
+    """The axis that changes the patience of the rule, or of one rule of an `AnyOf`."""
     for name, axis in axes.items():
-        at_hand = not axis.path or (len(axis.path) == 1 and type(rule) is AnyOf)
-        if axis.field == "patience" and at_hand and type(child_at(rule, axis.path)) is Patience:
+        is_top = not axis.path or (len(axis.path) == 1 and type(rule) is AnyOf)
+        if axis.field == "patience" and is_top and type(child_at(rule, axis.path)) is Patience:
             return name
     return None
 

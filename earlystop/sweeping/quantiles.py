@@ -9,7 +9,10 @@ __all__ = ["quantile"]
 
 
 def quantile(values: npt.NDArray[np.float64], q: float) -> float:
-    """`np.quantile`, but ignoring NaN, and defined between infinite neighbours.
+    """`np.quantile`, but it ignores NaN and is defined between infinite neighbours.
+
+    values: shape (n,); without any known value the result is NaN.
+    q: from 0 to 1.
 
     >>> quantile(np.array([1.0, 2.0, np.nan, np.inf]), 0.5)
     2.0

@@ -1,4 +1,4 @@
-"""`Sweep`: what every setting of a grid would have done on every run."""
+"""`Sweep`: what every setting in a grid would have done on every run."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class Sweep:
-    """What every setting of a grid would have done on every run.
+    """What every setting in a grid would have done on every run.
 
     settings: a list of dicts, the product of the grid in its order.
-    monitors: the metrics by which the best is told, one in most cases.
-    epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), made when first
-        asked for. The summaries (`mean_epochs`, ...) do without them.
+    monitors: the metrics by which the best epoch is found; usually one.
+    epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), computed on first
+        use. The summaries (`mean_epochs`, ...) do not need them.
 
     >>> from earlystop import History, Patience, sweep
     >>> table = sweep(Patience("loss"), History({"loss": [[3.0, 4.0, 1.0]]}), patience=[1, 2])
@@ -68,7 +68,7 @@ class Sweep:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of the runs; a run without one is called by its number."""
+        """The names of the runs; a run without a name is called "run" and its number."""
         names: list[str] = []
         for lengths, given in zip(self._job.lengths, self._job.names, strict=True):
             first = len(names)
@@ -90,12 +90,15 @@ class Sweep:
         return f"Sweep({self.rule!r}: {settings} of {axes}, {runs})"
 
     def columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
-        """What each of these settings did on some of the runs, part by part."""
+        """What each of these settings did; yields (setting, runs, column) for some runs at a time.
+
+        Raises HistoryError if the outcomes were too large to keep and cannot be computed again.
+        """
         if self._kept is None and not self._job.repeatable:
             raise HistoryError(
-                "the histories came from an iterator, which is used up, and what each run did was "
-                "too much to keep: for arrays and quantiles pass `sweep` a list, or an object that "
-                "can be iterated over again"
+                "the histories came from an iterator, which is exhausted, and the outcomes of the "
+                "runs were too large to keep: for arrays and quantiles pass `sweep` a list, or an "
+                "object that can be iterated over again"
             )
         for runs, outcome in self._job.outcomes() if self._kept is None else self._kept:
             for setting, lanes, column in outcome.columns(wanted):
@@ -103,7 +106,7 @@ class Sweep:
 
     @functools.cached_property
     def _arrays(self) -> Column:
-        """All columns: arrays of shape (settings, runs)."""
+        """The columns of all settings: arrays of shape (settings, runs)."""
         table = empty_columns(len(self.settings), self.runs)
         for setting, runs, column in self.columns(range(len(self.settings))):
             for array, part in zip(table, column, strict=True):
@@ -112,35 +115,36 @@ class Sweep:
 
     @property
     def epochs(self) -> Ints:
-        """How many epochs each run would have lasted, int64, shape (settings, runs)."""
+        """How many epochs each run would have lasted, shape (settings, runs), int64."""
         return self._arrays.epochs
 
     @property
     def stopped(self) -> Bools:
-        """Whether the rule ended the run, else its log did, shape (settings, runs)."""
+        """Whether the rule ended the run, rather than its log, shape (settings, runs)."""
         return self._arrays.stopped
 
     @property
     def best_epoch(self) -> Ints:
-        """The best epoch up to the stop, by plain comparison; -1: none, shape (settings, runs)."""
+        """The best epoch up to the stop, without a margin, shape (settings, runs); -1 for none."""
         return self._arrays.best_epoch
 
     @property
     def best(self) -> Floats:
-        """The value at the best epoch; NaN for none, shape (settings, runs)."""
+        """The value at the best epoch, shape (settings, runs); NaN for none."""
         return self._arrays.best
 
     @property
     def regret(self) -> Floats:
-        """How much worse `best` is than the best of the whole log: at least 0, the metric's unit.
+        """How much worse `best` is than the best of the whole log, shape (settings, runs).
 
-        Infinite where a run was stopped before it had any best, NaN where its log has none.
+        At least 0, in the metric's unit; infinite where a run was stopped before it had any best,
+        NaN where its log has none.
         """
         return self._arrays.regret
 
     @property
     def mean_epochs(self) -> Floats:
-        """Epochs used, the mean over runs, shape (settings,)."""
+        """The mean over runs of the epochs used, shape (settings,)."""
         means: Floats = self._totals.epochs / self.runs
         return means
 
@@ -152,9 +156,9 @@ class Sweep:
 
     @functools.cached_property
     def mean_regret(self) -> Floats:
-        """Regret, the mean over the runs whose log has a best, shape (settings,).
+        """The mean regret over the runs whose log has a best, shape (settings,).
 
-        The mean of all runs, rounded once: it does not depend on how they were taken.
+        It is rounded only once, so it does not depend on the order or the batches of runs.
         """
         means = self._totals.mean_regret()
         means.flags.writeable = False
@@ -162,13 +166,13 @@ class Sweep:
 
     @functools.cached_property
     def knee(self) -> int | None:
-        """The number of the setting beyond which more epochs bring little; None: there is none.
+        """The number of the setting beyond which more epochs gain little; None if there is none.
 
-        Mean epochs and mean regret are both scaled to go from 0 to 1, from the cheapest setting to
-        the cheapest of those with the least regret; the knee is the setting that lies farthest
-        below the straight line between these two (the chord of Satopaa et al., "Finding a
-        'Kneedle' in a Haystack", 2011). There is none where no setting lies below it. A setting
-        with an infinite regret takes no part.
+        Mean epochs and mean regret are scaled to the range from 0 to 1, from the cheapest setting
+        to the cheapest of those with the least regret. The knee is the setting farthest below the
+        straight line between these two (the chord of Satopaa et al., "Finding a 'Kneedle' in a
+        Haystack", 2011). If no setting lies below the line, there is no knee. Settings with
+        infinite regret are ignored.
 
         >>> from earlystop import History, Patience, sweep
         >>> history = History({"loss": [[9.0, 5.0, 2.0, 2.1, 1.9, 2.0, 2.0, 2.0, 1.8, 2.0]]})
@@ -178,16 +182,16 @@ class Sweep:
         return find_knee(self.mean_epochs, self.mean_regret)
 
     def quantile_epochs(self, q: float) -> Floats:
-        """Epochs used, a quantile over runs, shape (settings,).
+        """A quantile over runs of the epochs used, shape (settings,).
 
-        Raises RuleError for a quantile that is not from 0 to 1.
+        Raises RuleError if `q` is not between 0 and 1, and HistoryError as `columns` does.
         """
         return self._quantiles("epochs", q)
 
     def quantile_regret(self, q: float) -> Floats:
-        """Regret, a quantile over the runs whose log has a best, shape (settings,).
+        """A quantile of the regret over the runs whose log has a best, shape (settings,).
 
-        Raises RuleError for a quantile that is not from 0 to 1.
+        Raises RuleError if `q` is not between 0 and 1, and HistoryError as `columns` does.
         """
         return self._quantiles("regret", q)
 
@@ -205,20 +209,20 @@ class Sweep:
         return result
 
     def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
-        """Draw the trade-off: mean regret over mean epochs used, with the knee marked.
+        """Plot the trade-off: mean regret over mean epochs used, with the knee marked.
 
-        A line follows the axis of the grid with the most values; there is one for every combination
-        of the others. Where these are more than seven, the settings are dots, and the line goes
-        through those that no other beats in both.
+        Each line follows the grid axis with the most values, with one line per combination of the
+        other axes. For more than seven combinations, settings are dots, and one line connects those
+        that no other setting beats in both epochs and regret.
 
-        band: quantiles over runs between which the regret is shaded; None for no shade.
-        ax: matplotlib axes to draw on, instead of a new figure.
+        band: quantiles over runs between which the regret is shaded; None for no band.
+        ax: matplotlib axes to draw on instead of a new figure.
 
-        Gives the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
+        Returns the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
         install "earlystop[plot]"`.
 
-        Raises RuleError for arguments that make no sense, ImportError without matplotlib, and
-        HistoryError for a band where the quantiles are not to be had (see `sweep`).
+        Raises RuleError for invalid arguments, ImportError without matplotlib, and HistoryError for
+        a band if quantiles are unavailable (see `sweep`).
 
         >>> from earlystop import History, Patience, sweep
         >>> table = sweep(Patience("loss"), History({"loss": [3.0, 4.0, 1.0]}), patience=[1, 2])
@@ -229,10 +233,10 @@ class Sweep:
         return draw(self, band=band, ax=ax)
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """One row a setting, as columns: the settings, mean epochs, share saved, mean regret.
+        """One row per setting, as columns: the settings, mean epochs, share saved, mean regret.
 
-        `pandas.DataFrame(table.to_dict())` makes a frame of it. What takes Arrow data takes the
-        sweep as it is: `polars.DataFrame(table)`, `pyarrow.table(table)`,
+        To get a data frame, call `pandas.DataFrame(table.to_dict())`. Libraries that read Arrow
+        data accept the sweep directly: `polars.DataFrame(table)`, `pyarrow.table(table)`,
         `pandas.DataFrame.from_arrow(table)` (pandas 3 or later).
         """
         columns: dict[str, list[Any]] = {
@@ -243,8 +247,8 @@ class Sweep:
         return columns
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """`to_dict` for what takes Arrow data, such as `polars.DataFrame(table)`.
+        """`to_dict` as Arrow data, which lets `polars.DataFrame(table)` work.
 
-        Rules among the settings are written as text. Raises ImportError without pyarrow.
+        Rules among the settings become text. Raises ImportError if pyarrow is not installed.
         """
         return arrow_stream(self.to_dict(), requested_schema)

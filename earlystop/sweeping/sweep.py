@@ -1,9 +1,8 @@
 """`sweep`: what every combination of settings of a rule would have done on every run.
 
-Settings that differ in one patience are answered together, by intervals (`by_interval.py`); all
-others go through the rules' own steps, many at a time (`by_stepping.py`). Runs are taken in
-batches, and what a batch gives is added up exactly, so neither the batches nor the threads they run
-on change a number.
+Settings that differ in one patience are answered together, by intervals (`by_interval.py`). All
+others are stepped, many at a time (`by_stepping.py`). Runs are processed in batches whose results
+are added exactly, so neither the batches nor the threads they run on change a number.
 """
 
 from __future__ import annotations
@@ -40,24 +39,26 @@ def sweep(
     """What every combination of settings would have done on every run of a history.
 
     rule: the stop rule.
-    history: or several, one after the other: a list, or any iterable, such as one that reads them
-        from files. They count as one. For arrays and quantiles of large histories they are read
-        once more, so their values must stay as they are; an iterator, which can be read only once,
-        then has only means to give.
-    save: says which epoch is best; the plain best of the first metric that the rule watches in a
-        direction, if left out.
+    history: a history, or several that count as one: a list or any iterable, such as one that reads
+        histories from files. For arrays and quantiles of large histories they are read again, so
+        their values must not change. An iterator can be read only once, so for large histories it
+        provides only the means.
+    save: decides which epoch is best; by default, a plain `Best` of the first metric that the rule
+        monitors with a `mode`.
     on_missing: see `replay`. "raise" is checked for every setting.
-    workers: threads to work on blocks of some 16,000 runs. The numbers do not depend on it.
-        Whether they pay depends on the machine and the rule: `benchmarks/` measures it.
+    workers: how many threads work on batches of up to about 16,000 runs. The numbers do not depend
+        on it. Whether more threads are faster depends on the machine and the rule; `benchmarks/`
+        measures it.
     progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
-    grid: fields of the rule, each with its values. A field of a child rule is named likewise if
-        only one child has it, else with the number of the child: `**{"0.patience": [5, 10]}`.
+    grid: the fields of the rule to vary, each with its values. A field of a child rule is named in
+        the same way if only one child has it, otherwise with the number of the child:
+        `**{"0.patience": [5, 10]}`.
 
-    Above the histories and the result it takes at most 64 MB with one worker, and about as much
-    more for each other. (A single run is not taken in parts.)
+    Beyond the histories and the result, it needs at most 64 MB of memory per worker. (A single run
+    is not split.)
 
-    Raises RuleError for fields that there are not and values that a rule cannot have,
-    MissingMetricError for a metric that no epoch of the history reports.
+    Raises RuleError for unknown fields and for values that a rule refuses, RuleTypeError for
+    arguments of the wrong type, MissingMetricError for a metric that no epoch reports.
 
     >>> from earlystop import History, Patience, sweep
     >>> history = History({"val_loss": [[4.0, 3.0, 3.5, 3.6, 2.0], [5.0, 4.0, 3.0, 2.0, 1.0]]})
@@ -89,7 +90,7 @@ def run_sweep(
     progress: bool = False,
     tuning: Tuning = DEFAULT,
 ) -> Sweep:
-    """`sweep` with the grid as one mapping, and with other sizes of work."""
+    """`sweep` with the grid as one mapping, and with tuning constants."""
     if not isinstance(rule, Rule):
         raise RuleTypeError(
             f"`sweep(rule)` must be a rule, such as Patience('val_loss'), got {rule!r}"

@@ -1,4 +1,4 @@
-"""What settings come to over runs: totals that do not depend on the order or the parts of runs."""
+"""Totals of settings over runs; they do not depend on the order or the batches of runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def sums_over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
-    """Sums of whole amounts (None: 1), each added to the settings from `begin` to before `end`."""
+    """Sums over ranges of settings: amounts[i] is added to the settings begin[i]:end[i].
+
+    amounts: whole numbers; None for 1 each.
+    count: the number of settings. Returns an array of shape (count,).
+    """
     change = np.bincount(begin, amounts, count + 1) - np.bincount(end, amounts, count + 1)
     sums: Ints = np.cumsum(change.astype(np.int64))[:-1]
     return sums
@@ -25,9 +29,9 @@ def sums_over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
 class Totals:
     """Epochs used and regret of settings, summed over runs; arrays of shape (settings,).
 
-    epochs: epochs used.
-    runs_with_best: runs whose log has a best.
-    infinite: of these, runs that were stopped before they had one.
+    epochs: the epochs used.
+    runs_with_best: how many runs have a best in their log.
+    infinite: how many of these were stopped before they had one.
     regret: exact sums of the finite regrets.
     """
 
@@ -38,7 +42,7 @@ class Totals:
         self.regret = ExactSums(settings)
 
     def add(self, setting: int, epochs: npt.NDArray[Any], regret: Floats) -> None:
-        """Add what one setting did on some runs."""
+        """Add the outcomes of one setting on some runs; arrays of shape (runs,)."""
         finite = regret[np.isfinite(regret)]
         infinite = int(np.count_nonzero(np.isinf(regret)))
         self.epochs[setting] += int(epochs.sum(dtype=np.int64))
@@ -47,7 +51,7 @@ class Totals:
         self.regret.add(setting, finite)
 
     def add_ranges(self, begin: Any, end: Any, epochs: npt.NDArray[Any], regret: Floats) -> None:
-        """Add some runs, each to the settings from `begin` to before `end`.
+        """Add the outcomes of runs, where run i counts for the settings begin[i]:end[i].
 
         `runs_with_best` does not change.
         """
@@ -62,13 +66,13 @@ class Totals:
         self.regret.add_ranges(begin, end, regret)
 
     def merge(self, other: Totals, settings: Ints) -> None:
-        """Add the totals of others to these settings, all different."""
+        """Add entry i of `other` to setting settings[i]; the settings are all different."""
         self.epochs[settings] += other.epochs
         self.runs_with_best[settings] += other.runs_with_best
         self.infinite[settings] += other.infinite
         self.regret.merge(other.regret, settings)
 
     def mean_regret(self) -> Floats:
-        """The mean over the runs whose log has a best; NaN without any."""
+        """The mean regret over runs whose log has a best, shape (settings,); NaN without any."""
         means: Floats = np.where(self.infinite > 0, np.inf, self.regret.means(self.runs_with_best))
         return means

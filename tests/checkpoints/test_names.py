@@ -62,7 +62,7 @@ def test_a_field_is_looked_up_whole_and_never_inside_a_value(tmp_path: Path) -> 
         template = f"{{epoch}}{{{field}}}"
         with (
             Checkpoints(tmp_path, template) as checkpoints,
-            pytest.raises(es.MissingMetricError, match="the metrics there are: epoch, val_loss"),
+            pytest.raises(es.MissingMetricError, match="available metrics: epoch, val_loss"),
         ):
             checkpoints.save(writer(0), epoch=0, metrics={"val_loss": 1.0})
     assert names(tmp_path) == set()

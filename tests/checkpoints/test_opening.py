@@ -70,7 +70,7 @@ def test_files_that_are_not_of_the_run_are_left_alone(tmp_path: Path) -> None:
 def test_a_foreign_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "0.txt").write_text("mine")
     with Checkpoints(tmp_path, "{epoch}.txt") as checkpoints:
-        with pytest.raises(es.CheckpointError, match=r"0\.txt' that is not of this run"):
+        with pytest.raises(es.CheckpointError, match=r"0\.txt' does not belong to this run"):
             checkpoints.save(writer(0), epoch=0)
         checkpoints.save(writer(1), epoch=1)
     assert (tmp_path / "0.txt").read_text() == "mine"

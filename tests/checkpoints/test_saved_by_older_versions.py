@@ -54,7 +54,7 @@ def test_a_folder_opens_as_the_version_that_wrote_it_opened_it(
         assert entry.metrics["loss"] == float(expected["losses"][entry.epoch])
         if entry.file is not None:
             assert (folder / entry.file).read_text() == f"weights of epoch {entry.epoch}"
-    with pytest.raises(es.CheckpointError, match="pass resume=True to go on with it"):
+    with pytest.raises(es.CheckpointError, match="pass resume=True to continue it"):
         Checkpoints(folder, expected["name"])
 
 

@@ -34,7 +34,7 @@ from tests.cli.running import CURVE, MONITOR, failed, good, log, run
         (2, ["replay", "LOG", "--monitor", "val_loss", "--mode", "up"], "'up'"),
         (2, ["replay", "LOG", "--rule", "Patients('a')"], "did you mean 'Patience'"),
         (2, ["replay", "LOG", "--rule", "Patience('val_loss', patients=1)"], "'patience'"),
-        (2, ["replay", "LOG", "--rule", "Never(", "--json"], "is no rule"),
+        (2, ["replay", "LOG", "--rule", "Never(", "--json"], "is not a rule"),
         (2, ["replay", "LOG", "--rule", "Never()", "--patience", "3"], "no field 'patience'"),
         (2, ["replay", "LOG", "--monitor", "val_loss", "--grid", "x=1"], "no field 'x'"),
         (2, ["replay", "LOG", "--monitor", "val_loss", "--grid", "patience"], "FIELD=VALUES"),

@@ -94,7 +94,7 @@ def test_an_unknown_metric_is_an_error_that_lists_the_known_ones_and_the_nearest
     with pytest.raises(KeyError) as caught:
         stopper.step({"loss": 1.0, "val_loss": 2.0})
     assert str(caught.value) == (
-        "no metric 'val_los' at epoch 0: the metrics there are: loss, val_loss; did you mean "
+        "no metric 'val_los' at epoch 0: available metrics: loss, val_loss; did you mean "
         "'val_loss'? (if some epochs lack it on purpose, pass on_missing=\"skip\")"
     )
     assert isinstance(caught.value, es.MissingMetricError)

@@ -120,7 +120,7 @@ def test_a_metric_that_no_epoch_reported_is_an_error_at_the_end() -> None:
     with pytest.raises(es.MissingMetricError) as caught:
         session.finish()
     assert str(caught.value) == (
-        "Callback: no epoch reported the metric 'val_loss': the metrics there are: loss; did you "
+        "Callback: no epoch reported the metric 'val_loss': available metrics: loss; did you "
         "mean 'loss'?; pass validation data"
     )
 
@@ -137,7 +137,7 @@ def test_a_metric_missing_by_mistake_is_an_error_and_nothing_changes(
 ) -> None:
     stopper = es.Stopper(es.Patience("val_loss", 1), on_missing="skip")
     session = es.Session(stopper, "Callback", on_missing=on_missing)
-    with pytest.raises(es.MissingMetricError, match="Callback: no metric 'val_loss': the metrics"):
+    with pytest.raises(es.MissingMetricError, match="Callback: no metric 'val_loss': available"):
         session.step(metrics)
     assert stopper.epoch == 0
 

@@ -169,8 +169,8 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "metrics of unequal length": (
         lambda: es.History({"loss": [3, 2, 1], "val_loss": [3, 2]}),
-        "metrics must have one shape (runs, epochs): 'loss' has (1, 3), 'val_loss' has (1, 2); say "
-        "None where a metric was not reported, give `lengths` for runs of unequal length, or use "
+        "metrics must have one shape (runs, epochs): 'loss' has (1, 3), 'val_loss' has (1, 2); use "
+        "None where a metric was not reported, pass `lengths` for runs of unequal length, or use "
         "History.from_runs",
     ),
     "three dimensions": (
@@ -207,7 +207,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "lengths beyond the array": (
         lambda: es.History({"loss": [[1, 2]]}, lengths=[3]),
-        "`lengths` must lie between 0 and the 2 epochs there are, got 3 to 3",
+        "`lengths` must lie between 0 and 2, the number of epochs, got 3 to 3",
     ),
     "names that repeat": (
         lambda: es.History({"loss": [[1], [2]]}, names=["a", "a"]),
@@ -223,7 +223,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "metrics of a run that differ in length": (
         lambda: es.History.from_runs([{"loss": [1, 2], "val_loss": [1]}]),
-        "the metrics of run 0 differ in length: loss 2, val_loss 1; say None where a metric was not"
+        "the metrics of run 0 differ in length: loss 2, val_loss 1; use None where a metric was not"
         " reported",
     ),
     "runs without metrics": (
@@ -232,7 +232,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "an unknown run": (
         lambda: es.History({"loss": [1]}, names=["first"]).records("fist"),
-        "no run 'fist': the runs there are: first; did you mean 'first'?",
+        "no run 'fist': available runs: first; did you mean 'first'?",
     ),
     "a run beyond the last": (
         lambda: es.History({"loss": [1]}).records(1),

@@ -63,7 +63,7 @@ def test_other_ways_to_write_a_rule(text: str, rule: es.Rule) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is no rule"),
+        ("", "is not a rule"),
         ("Patience('val_loss', 20", "was never closed"),
         ("Patiense('val_loss')", "did you mean 'Patience'"),
         ("Patience('val_loss', patients=3)", "did you mean 'patience'"),
@@ -90,10 +90,10 @@ def test_other_ways_to_write_a_rule(text: str, rule: es.Rule) -> None:
         ("NonFinite(f'{1}')", "takes numbers, quoted text"),
         ("Never;", "invalid syntax"),
         ("Never() Never()", "invalid syntax"),
-        ("\0", "is no rule"),
-        ("\ud800", "is no rule"),
-        ("~" * 9_000 + "Never()", "is no rule"),
-        ("(" * 5_000, "is no rule"),
+        ("\0", "is not a rule"),
+        ("\ud800", "is not a rule"),
+        ("~" * 9_000 + "Never()", "is not a rule"),
+        ("(" * 5_000, "is not a rule"),
         ("Not(" * 60 + "Never()" + ")" * 60, "deep"),
         ("Never() | " * 2_000, "at most 10,000 characters"),
         ("Patience('loss', " + "9" * 5_000 + ")", ""),

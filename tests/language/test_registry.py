@@ -85,7 +85,7 @@ def test_a_subclass_of_a_rule_may_change_its_fields() -> None:
 
 
 def test_two_rules_of_one_name_are_refused() -> None:
-    with pytest.raises(es.RuleError, match="there is a rule called 'Patience' already"):
+    with pytest.raises(es.RuleError, match="a rule called 'Patience' already exists"):
 
         class Patience(es.Rule):
             pass
@@ -98,7 +98,7 @@ def test_classes_that_cannot_keep_the_contract_are_refused_when_they_are_written
             def step(self, state: Any, metrics: Any) -> Any:
                 return state, True
 
-    with pytest.raises(es.RuleError, match="put checks of its own into `validate`"):
+    with pytest.raises(es.RuleError, match="put its own checks in `validate`"):
 
         class OwnChecks(es.Rule):
             def __post_init__(self) -> None:

@@ -144,13 +144,13 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda: es.Patience("loss").replace(patients=3),
         TypeError,
-        "`Patience` has no field 'patients': the fields there are: baseline, dtype, growth, "
+        "`Patience` has no field 'patients': available fields: baseline, dtype, growth, "
         "min_delta, mode, monitor, patience, relative, start_from_epoch; did you mean 'patience'?",
     ),
     "an unknown rule in JSON": (
         lambda: es.Rule.from_dict({"Patients": {}}),
         ValueError,
-        "there is no rule called 'Patients': the rules there are:",
+        "there is no rule called 'Patients': available rules:",
     ),
     "no rule in JSON": (
         lambda: es.Rule.from_dict([1, 2]),

@@ -128,9 +128,9 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
         {},
         "chooses between a bool and a float",
     ),
-    "asking with in": (lambda self, s, m, e: (s, "loss" in m), {}, "goes through the metrics"),
-    "going through": (lambda self, s, m, e: (s, [*m] == 1), {}, "goes through the metrics"),
-    "get": (lambda self, s, m, e: (s, m.get("loss") > 1), {}, "goes through the metrics"),
+    "asking with in": (lambda self, s, m, e: (s, "loss" in m), {}, "iterates over the metrics"),
+    "going through": (lambda self, s, m, e: (s, [*m] == 1), {}, "iterates over the metrics"),
+    "get": (lambda self, s, m, e: (s, m.get("loss") > 1), {}, "iterates over the metrics"),
     "no pair": (lambda self, s, m, e: m["loss"] > 1, {}, "must return (state, fires), got <a bool"),
     "a state that remembers no number": (
         lambda self, s, m, e: (s, True),

@@ -48,8 +48,8 @@ SMALL = es.logs.Limits(line=1000, document=10_000, file=10**6, record=1000, name
         (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5"),
         (bytes(range(256)) * 4, "binary"),
         ("Epoch 1/3\nloss: 0.5\n", "pattern"),
-        ("Name,State,Created,loss\na,finished,2020,0.5\n", "one row a run"),
-        ("epoch,loss\n", "no row below the header"),
+        ("Name,State,Created,loss\na,finished,2020,0.5\n", "one row per run"),
+        ("epoch,loss\n", "no rows below the header"),
         ("0,0.5\n1,0.4\n", "header"),
         ("epoch,loss,loss\n0,1,2\n", "'loss'"),
         ("epoch,loss\n0,0.5\n1\n", "line 3: expected 2 cells"),
@@ -125,7 +125,7 @@ def test_a_record_that_claims_more_than_the_file_holds_is_refused() -> None:
     damaged = bytearray(event_file([(0.0, 1, "loss", 0.5)]))
     damaged[-6] ^= 1
     assert "checksum" in refused(bytes(damaged))
-    assert "none" in refused(event_file([]) + record(b"\x2a\x05\x0a\xff\xff\xff\xff"))
+    assert "got another record" in refused(event_file([]) + record(b"\x2a\x05\x0a\xff\xff\xff\xff"))
     odd = field(5, field(1, field(1, b"loss") + field(8, b"\x08\x01" + field(4, b"\0" * 12))))
     assert "without a scalar" in refused(event_file([]) + record(odd))
 

@@ -78,8 +78,8 @@ def test_raise_is_an_error_only_for_gaps_that_a_live_run_would_meet(copies: int)
     with pytest.raises(es.MissingMetricError) as caught:
         es.replay(es.Patience("loss", 2), gap_after_the_stop, on_missing="raise")
     assert str(caught.value) == (
-        "no metric 'loss' at epoch 2 of 'run 0': the metrics there are: acc "
-        '(on_missing="skip" lets rules pass such epochs over)'
+        "no metric 'loss' at epoch 2 of 'run 0': available metrics: acc "
+        '(with on_missing="skip", rules skip such epochs)'
     )
     skipped = es.replay(es.Patience("loss", 2), gap_after_the_stop)
     assert not skipped.stopped.any()
@@ -91,7 +91,7 @@ def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
         es.replay(es.Patience("val_los", mode="min"), history)
     assert str(caught.value) == (
         "Patience('val_los', mode='min') asks for 'val_los', but no epoch of this history reports "
-        "'val_los': the metrics there are: val_loss; did you mean 'val_loss'?"
+        "'val_los': available metrics: val_loss; did you mean 'val_loss'?"
     )
     with pytest.raises(es.MissingMetricError, match="no epoch of this history reports 'acc'"):
         es.replay(es.Never(), history, save=es.Best("acc"))
@@ -99,7 +99,7 @@ def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
     history = es.History({"loss": [1.0]})
-    with pytest.raises(TypeError, match="a Stopper brings its own save rule"):
+    with pytest.raises(TypeError, match="a Stopper has its own save rule"):
         es.replay(es.EarlyStopping("loss"), history, save=es.Best("loss"))
     with pytest.raises(TypeError, match=r"`replay` takes a History, got dict: wrap the metrics in"):
         es.replay(es.Patience("loss"), {"loss": [1.0]})

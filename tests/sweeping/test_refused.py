@@ -11,17 +11,18 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda h: sweep(es.Patience("loss"), h, patients=[1]),
         ValueError,
-        "`sweep`: Patience('loss', mode='min') has no field 'patients': the fields there are:",
+        "`sweep`: Patience('loss', mode='min') has no field 'patients': available fields:",
     ),
     "a field of two parts": (
         lambda h: sweep(es.Patience("loss") | es.Patience("acc"), h, patience=[1]),
         ValueError,
-        "`sweep`: 'patience' may be any of '0.patience', '1.patience' in",
+        "`sweep`: 'patience' is ambiguous in Patience('loss', mode='min') | Patience('acc', "
+        "mode='max'): name one of '0.patience', '1.patience',",
     ),
     "a part that is not there": (
         lambda h: sweep(es.Patience("loss"), h, **{"3.patience": [1]}),
         ValueError,
-        "`sweep`: Patience('loss', mode='min') has nothing called '3.patience'",
+        "`sweep`: Patience('loss', mode='min') has no field '3.patience'",
     ),
     "no grid": (
         lambda h: sweep(es.Patience("loss"), h),
@@ -63,7 +64,8 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "nothing to be best at": (
         lambda h: sweep(es.MaxEpochs(3), h, n=[1, 2]),
         ValueError,
-        "`sweep`: MaxEpochs(1) does not say which metric is to be best: pass save=Best('val_loss')",
+        "`sweep`: MaxEpochs(1) does not say which metric should be best: pass "
+        "save=Best('val_loss')",
     ),
     "a best rule with a min_delta": (
         lambda h: sweep(es.MaxEpochs(3), h, n=[1], save=es.Best("loss", min_delta=0.1)),

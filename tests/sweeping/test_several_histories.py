@@ -55,7 +55,7 @@ def test_a_large_sweep_of_an_iterator_keeps_means_alone() -> None:
     np.testing.assert_array_equal(table.mean_regret, whole.mean_regret)
     np.testing.assert_array_equal(table.share_saved, whole.share_saved)
     for ask in (lambda: table.epochs, lambda: table.quantile_regret(0.5)):
-        with pytest.raises(es.HistoryError, match="came from an iterator, which is used up"):
+        with pytest.raises(es.HistoryError, match="came from an iterator, which is exhausted"):
             ask()
 
 

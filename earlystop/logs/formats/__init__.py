@@ -1,1 +1,1 @@
-"""The formats of logs, one a file."""
+"""The formats of logs, one per file."""

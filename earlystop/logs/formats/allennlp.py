@@ -1,4 +1,4 @@
-"""AllenNLP's `metrics_epoch_<n>.json`, one file an epoch: those of a folder are one run."""
+"""AllenNLP's `metrics_epoch_<n>.json`, one file per epoch: those in a folder are one run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _recognise(log: Source) -> bool:
 
 def _record(log: Source) -> dict[str, Any]:
     if not _recognise(log):
-        raise log.wrong("expected a JSON object with epoch and training_... in it")
+        raise log.wrong("expected a JSON object that contains epoch and training_...")
     return {name: value for name, value in log.document.items() if not name.startswith("best_")}
 
 

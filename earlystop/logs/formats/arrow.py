@@ -1,4 +1,4 @@
-"""Parquet and Arrow (Feather, IPC) files: tables in the columns of Arrow; needs pyarrow."""
+"""Parquet and Arrow (Feather, IPC) files; needs pyarrow."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _records(log: Source, data: Any, parquet: bool) -> Iterator[dict[str, Any]]:
 
 
 def _columns(log: Source, schema: Any) -> list[str]:
-    """The columns of numbers, and the texts that tell runs apart: others may be of any size."""
+    """The columns of numbers and of run labels; other columns are not read, whatever their size."""
     import pyarrow.types as kinds
 
     taken: list[str] = []

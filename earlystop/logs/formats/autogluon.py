@@ -1,8 +1,8 @@
 """AutoGluon's learning curves: `[about, {model: [metrics, data]}]`.
 
-The data are by metric, split and iteration. Each model is a run. Newer files name the splits, too:
-`{model: [splits, metrics, data]}`. Where the files keep errors for scores (1 - accuracy), the
-training curve falls: the name then says so.
+The data is indexed by metric, split and iteration. Each model is a run. Newer files also name the
+splits: `{model: [splits, metrics, data]}`. Some files store errors in place of scores (1 -
+accuracy): if the training curve of a score falls, its name gets the suffix `_error`.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ def _run(log: Source, model: str, entry: list[Any]) -> Run:
     run = Run(model, 0, {})
     lengths = set()
     if not isinstance(data, list) or len(data) != len(metrics):
-        raise log.wrong(f"expected {len(metrics)} lists, one a metric", model)
+        raise log.wrong(f"expected {len(metrics)} lists, one per metric", model)
     for metric, curves in zip(metrics, data, strict=True):
         splits = entry[0] if len(entry) == 3 else _SPLITS.get(len(curves or ()), ())
         if not isinstance(curves, list) or len(curves) != len(splits):
-            raise log.wrong(f"expected the curves of {metric!r}, one a split", model)
+            raise log.wrong(f"expected the curves of {metric!r}, one per split", model)
         points = {s: points_of(log, metric, c, model) for s, c in zip(splits, curves, strict=True)}
         lengths |= {len(curve) for curve in curves}
         name = metric

@@ -1,4 +1,4 @@
-"""`catboost_training.json`; in a folder, `learn_error.tsv` and `test_error.tsv` as one run, too."""
+"""CatBoost's `catboost_training.json`, or `learn_error.tsv` and `test_error.tsv` in a folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _recognise(log: Source) -> bool:
 
 
 def _sets(log: Source, meta: Mapping[str, Any]) -> dict[str, list[str]]:
-    """From the sets of the data to the names of their metrics, in the order of their values."""
+    """The names of the metrics of each data set, in the order of their values."""
     sets: dict[str, list[str]] = {}
     for kind in ("learn", "test"):
         described = meta.get(f"{kind}_metrics") or []
@@ -32,8 +32,8 @@ def _sets(log: Source, meta: Mapping[str, Any]) -> dict[str, list[str]]:
         if not isinstance(described, list) or not isinstance(named, list):
             raise log.wrong(f"expected lists in meta, as {kind}_metrics and {kind}_sets")
         metrics = [m.get("name") if isinstance(m, dict) else m for m in described]
-        for one in named:
-            sets[str(one)] = [str(metric) for metric in metrics]
+        for name in named:
+            sets[str(name)] = [str(metric) for metric in metrics]
     return sets
 
 
@@ -96,7 +96,7 @@ def _claims(folder: Folder) -> Iterator[Claim]:
     for part in ("learn", "test"):
         if part in folder.folders():
             aside += [path for path in folder.files_in(part) if ".tfevents." in path.name]
-    notes = ["the same run stands in several files here: one of them is read"] if document else []
+    notes = ["several files here hold the same run: one of them is read"] if document else []
     files = [*parts.values(), *aside]
     if document is not None:
 

@@ -1,5 +1,6 @@
-"""`evals_result` of XGBoost and LightGBM as JSON, `{set: {metric: [...]}}`; runs by name; and data
-frames that were written as JSON, `{metric: {row: value}}`.
+"""`evals_result` of XGBoost and LightGBM as JSON, `{set: {metric: [...]}}`.
+
+Also runs by name, `{run: {metric: [...]}}`, and data frames as JSON, `{metric: {row: value}}`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _read(log: Source) -> Iterator[Run]:
     elif any(map(_SET.search, document)):
         columns = {f"{s}/{m}": v for s, metrics in document.items() for m, v in metrics.items()}
         yield columns_run(log, columns)
-    else:  # not sets of the data, but runs
+    else:  # the names are those of runs, not of data sets
         for name, metrics in document.items():
             yield columns_run(log, metrics, name)
 

@@ -1,4 +1,4 @@
-"""Data frames in memory, of whatever library: through narwhals, one branch for all."""
+"""Data frames in memory, of any library, through narwhals."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ __all__ = ["is_frame", "runs_of_frame"]
 
 
 def is_frame(source: Any) -> bool:
-    """Is this a data frame, lazy or not, or a table of Arrow?"""
-    kind = type(source)  # a lazy frame would have to be resolved to have columns itself
+    """Is this a data frame, lazy or not, or an Arrow table?"""
+    kind = type(source)  # asking a lazy frame itself for its columns would resolve it
     return any(hasattr(kind, names) for names in ("column_names", "columns")) and (
         hasattr(kind, "__getitem__") or hasattr(kind, "collect")
     )
 
 
 def runs_of_frame(log: Source, frame: Any) -> Iterator[Run]:
-    """The runs of a frame, a row an epoch.
+    """The runs in a data frame with one row per epoch.
 
-    Raises ImportError, naming what to install, without narwhals.
+    Raises ImportError, naming what to install, if narwhals is not installed; LogError for an
+    object that is not a data frame.
     """
     try:
         import narwhals as nw
@@ -42,15 +43,15 @@ def runs_of_frame(log: Source, frame: Any) -> Iterator[Run]:
 
 
 def _table(log: Source, frame: Any, nw: Any) -> Any:
-    """The frame as narwhals has it."""
+    """The frame as a narwhals data frame."""
     index = getattr(frame, "index", None)
-    if getattr(index, "name", None) is not None:  # that of pandas, which may be the epoch
+    if getattr(index, "name", None) is not None:  # a named pandas index, which may be the epoch
         frame = frame.reset_index()
     try:
         table = nw.from_native(frame)
         if isinstance(table, nw.LazyFrame):
             table = table.collect()
-        table.schema  # noqa: B018  # fails for what is only nearly a frame
+        table.schema  # noqa: B018  # fails for objects that only resemble a data frame
     except (TypeError, ValueError, nw.exceptions.NarwhalsError) as error:
         raise log.wrong(f"expected a data frame: {str(error)[:200]}") from None
     return table
@@ -64,11 +65,11 @@ def _columns_whose_nan_is_a_gap(log: Source, frame: Any, table: Any) -> set[str]
         return floats
     if not table.implementation.is_pandas_like():
         return set()
-    return {name for name in floats if _knows_no_gap(frame, name)}
+    return {name for name in floats if _cannot_hold_gaps(frame, name)}
 
 
 def _records(table: Any, nan_gaps: set[str], replaced: dict[str, None]) -> Iterator[dict[str, Any]]:
-    """The rows, with None for a gap; notes in `replaced` the columns where that was a NaN."""
+    """The rows, with None for gaps; adds columns in which that was a NaN to `replaced`."""
     for row in table.iter_rows(named=True):
         for name in nan_gaps:
             value = row[name]
@@ -78,8 +79,8 @@ def _records(table: Any, nan_gaps: set[str], replaced: dict[str, None]) -> Itera
         yield {name: None if _is_null(value) else value for name, value in row.items()}
 
 
-def _knows_no_gap(frame: Any, name: Any) -> bool:
-    """Is this a column of NumPy floats, where pandas has only NaN for what is missing?"""
+def _cannot_hold_gaps(frame: Any, name: Any) -> bool:
+    """Is this a column of NumPy floats, where pandas marks missing values by NaN?"""
     return (
         hasattr(frame[name].dtype, "itemsize")
         and frame[name].dtype.kind == "f"

@@ -1,4 +1,4 @@
-"""JSON lines, a record each: detectron2, wandb-history.jsonl, and whatever else writes them."""
+"""JSON lines, one record per line: detectron2, wandb-history.jsonl, and other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keras's `History.history` as JSON: one object of equally long lists; others write it, too."""
+"""Keras's `History.history` as JSON, an object of lists of equal length; others write it, too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FORMAT", "columns_run"]
 
 
 def is_series(value: Any) -> bool:
-    """Is this a list of numbers, some of them perhaps null?"""
+    """Is this a list of numbers, possibly with nulls?"""
     return (
         isinstance(value, list)
         and bool(value)
@@ -25,9 +25,9 @@ def is_series(value: Any) -> bool:
 
 
 def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None) -> Run:
-    """The run whose metrics are these lists.
+    """The run whose metrics and coordinates are these lists; other values are left out.
 
-    Raises LogError where they differ in length.
+    Raises LogError if the lists differ in length.
     """
     run = Run(name, 0, {})
     lengths, others = {}, []
@@ -37,14 +37,14 @@ def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None
             others.append(column)
             continue
         points = points_of(log, column, series, name or "")
-        where = run.coordinates if is_coordinate(column) else run.metrics
-        where[column] = points
+        target = run.coordinates if is_coordinate(column) else run.metrics
+        target[column] = points
         lengths[column] = len(series)
     if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise log.wrong(
-            "expected lists of one length, one value an epoch (null where there is none), got "
-            f"{said}",
+            "expected lists of one length, one value per epoch (null where it was not reported), "
+            f"got {found}",
             name or "",
         )
     run.length = next(iter(lengths.values()), 0)

@@ -1,7 +1,7 @@
-"""MLflow's file store: `<experiment>/<run>/metrics/<name>`, a line `timestamp value step` a value.
+"""MLflow's file store: `<experiment>/<run>/metrics/<name>`, lines of `timestamp value step`.
 
-The step is 0 throughout where it was not given: then the order of the lines and their times count.
-Names with a slash are folders within `metrics`.
+If no step was given, all steps are 0; then the order of the lines and their times count. Names with
+a slash are folders within `metrics`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _values(log: Source) -> list[Value]:
 
 
 def _run(log: Source, metrics: dict[str, list[Value]], name: str | None) -> Run:
-    """The run of these metrics, in the order in which they were logged."""
+    """The run of these metrics, in logging order."""
     rows = log.rows(name)
     stepped = any(len({step for *_, step in values}) > 1 for values in metrics.values())
     lists = [
@@ -62,12 +62,12 @@ def _run(log: Source, metrics: dict[str, list[Value]], name: str | None) -> Run:
 
 
 def _rising(values: list[Value]) -> list[float]:
-    """The times, where a clock was set back the latest so far: the order of lines stays."""
+    """The times, made non-decreasing if a clock was set back, so that lines stay in order."""
     return list(itertools.accumulate((time for time, *_ in values), max, initial=-math.inf))[1:]
 
 
 def _name_of(path: Path | None) -> str:
-    """The name of a metric: what follows `metrics` in its path."""
+    """The name of a metric: the part of its path after `metrics`."""
     if path is None:
         return ""
     parts = path.parts
@@ -87,7 +87,7 @@ def _read(log: Source) -> Iterator[Run]:
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:
-    """A folder of a run holds `metrics`; it may also be given itself."""
+    """The folder of a run contains `metrics`; the user may also pass `metrics` itself."""
     own = folder.path.name == "metrics" and folder.path == folder.root
     if not own and not (
         ("metrics" in folder.folders() and {"params", "tags"} & set(folder.folders()))
@@ -113,7 +113,7 @@ def _claims(folder: Folder) -> Iterator[Claim]:
 
 
 def _described(folder: Folder) -> tuple[str | None, list[str]]:
-    """The name of a run, from its description, and what else there is to know about it."""
+    """The name of a run, from its description, and notes about it."""
     name, notes = None, []
     for path in folder.files:
         if path.name == "meta.yaml":

@@ -1,8 +1,8 @@
 """mmengine's `scalars.json` and mmcv's `.log.json`: JSON lines of training and validation rows.
 
-mmengine: `step` is the iteration in training, but the epoch in the rows of validation. mmcv: `mode`
-tells the rows apart; `iter` starts anew with each epoch, and is the number of batches in the rows
-of validation. -1 stands for an average precision that there was not.
+mmengine: `step` is the iteration in training rows, but the epoch in validation rows. mmcv: `mode`
+distinguishes the rows; `iter` restarts with each epoch, and is the number of batches in validation
+rows. -1 stands for an undefined average precision.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _records(log: Source) -> Iterator[dict[str, Any]]:
         }
         mode = row.pop("mode", None)
         if not any(isinstance(value, (int, float)) for value in row.values()):
-            continue  # what the run was made of, say
+            continue  # the configuration of the run, say
         if mode == "val":
             row.pop("iter", None)
             row = {
@@ -65,7 +65,7 @@ def _records(log: Source) -> Iterator[dict[str, Any]]:
         yield row
     if missing:
         log.notes.append(
-            f"-1, which is no value of these, is taken for a gap: {', '.join(missing)}"
+            f"-1, which is not a valid value, is taken for a gap: {', '.join(missing)}"
         )
 
 

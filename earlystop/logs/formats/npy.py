@@ -20,13 +20,13 @@ _LONGEST_HEADER = 2**16
 
 
 def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
-    """The runs of an array: its last axis is that of the epochs.
+    """The runs in an array whose last axis is the epochs.
 
-    Raises LogError for another shape, and for what is no number.
+    Raises LogError for another shape, and for values that are not real numbers.
     """
     if array.dtype.names:
         if array.ndim != 1:
-            raise log.wrong(f"expected one row an epoch, got the shape {array.shape}")
+            raise log.wrong(f"expected one row per epoch, got the shape {array.shape}")
         columns = {name: array[name] for name in array.dtype.names}
         if any(column.ndim != 1 or column.dtype.kind not in "fiub" for column in columns.values()):
             raise log.wrong("expected columns of real numbers")
@@ -44,16 +44,16 @@ def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
         run = Run(None if first.ndim == 1 else f"#{number}", len(rows), {})
         for name, column in columns.items():
             values = column if column.ndim == 1 else column[number]
-            where = run.coordinates if is_coordinate(name) else run.metrics
-            where[name] = Points(rows, values.astype(np.float64))
+            target = run.coordinates if is_coordinate(name) else run.metrics
+            target[name] = Points(rows, values.astype(np.float64))
         yield run
 
 
 def _header(log: Source, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
-    """Shape, type and order of the values, and where they begin.
+    """The shape, type and order of the values, and the offset at which they begin.
 
-    A dictionary as a Python literal, of which nothing is executed, behind its length: see the
-    specification in numpy.lib.format.
+    The header is a dictionary as a Python literal, preceded by its length; nothing in it is
+    executed. See the specification in numpy.lib.format.
     """
     width = 2 if data[6:7] == b"\x01" else 4
     begin = 8 + width
@@ -79,7 +79,7 @@ def _read(log: Source) -> Iterator[Run]:
     wanted = math.prod(shape) * kind.itemsize
     if wanted != len(data) - begin or not wanted:
         raise log.wrong(
-            f"the header claims {wanted:,} bytes of values (shape {shape}), there are "
+            f"the header claims {wanted:,} bytes of values (shape {shape}), but the file has "
             f"{len(data) - begin:,}",
             f"byte {begin}",
         )

@@ -1,4 +1,4 @@
-"""Records in one JSON document, one for each epoch."""
+"""Records in one JSON document, one per epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FORMAT"]
 
 def _recognise(log: Source) -> bool:
     document = log.document
-    if isinstance(document, dict):  # an epoch alone
+    if isinstance(document, dict):  # a single epoch
         return any(plain_number(value) is not None for value in document.values())
     return (
         isinstance(document, list)
@@ -29,7 +29,7 @@ def _read(log: Source) -> Iterator[Run]:
     document = log.document
     records = [document] if isinstance(document, dict) else document
     if not isinstance(records, list) or not all(isinstance(r, Mapping) for r in records):
-        raise LogError("expected a list of records, one an epoch", log.name)
+        raise LogError("expected a list of records, one per epoch", log.name)
     yield from runs_of(log, records)
 
 

@@ -1,4 +1,4 @@
-"""Files that are met beside logs and hold no history: refused by what they are."""
+"""Files that are found next to logs but hold no history; the refusal says what they are."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _reason(log: Source) -> str | None:
         return None
     head = log.head
     if not head.strip():
-        return "nothing but blanks" if len(head) > 1024 else "the file is empty"
+        return "only blanks" if len(head) > 1024 else "the file is empty"
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what
@@ -50,7 +50,7 @@ def _reason(log: Source) -> str | None:
 def _reason_of_text(log: Source) -> str | None:
     lines = log.first_lines
     if lines and _is_mlflow_meta(lines):
-        return "a description (meta.yaml) of MLflow: the metrics stand in the folder beside it"
+        return "a description (meta.yaml) of MLflow: the metrics are in the folder next to it"
     records = log.first_records
     if not records:
         document = log.document

@@ -1,7 +1,7 @@
-"""JSON lines of one run each: `{"id": ..., "metrics": {name: {"mode": "min", "y": [...]}}}`.
+"""JSON lines, one run per line: `{"id": ..., "metrics": {name: {"mode": "min", "y": [...]}}}`.
 
-The series of a metric may also stand there without `mode`, as a plain list. `x`, where there is
-one, is named by `x_name`. null is a gap; "nan", "inf" and "-inf" are values that were logged.
+The series of a metric may also be a plain list, without `mode`. The optional coordinate `x` is
+named by `x_name`. null is a gap; "nan", "inf" and "-inf" are values that were logged.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ __all__ = ["FORMAT", "points_of"]
 
 
 def points_of(log: Source, name: str, series: Any, position: str) -> Points:
-    """The points of a list of numbers; None is a gap.
+    """The points in a list of numbers, in which None is a gap.
 
-    Raises LogError for anything else in it.
+    name: the name of the metric, for errors.
+    position: the position in the source, for errors.
+
+    Raises LogError for other values in it.
     """
     if not isinstance(series, list):
         raise log.wrong(f"expected a list of numbers for {name!r}", position)
@@ -93,8 +96,8 @@ def _run(log: Source, record: Mapping[str, Any], position: str) -> Run:
         run.coordinates[name] = points_of(log, "x", record["x"], position)
         lengths["x"] = len(record["x"])
     if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise log.wrong(f"expected lists of one length, got {said}", position)
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise log.wrong(f"expected lists of one length, got {found}", position)
     run.length = next(iter(lengths.values()))
     run.metrics = {name: points for name, points in run.metrics.items() if len(points.rows)}
     return run

@@ -1,4 +1,4 @@
-"""skorch's `history.json`: a list of epochs, each with the list of its batches."""
+"""skorch's `history.json`: a list of epochs, each with a list of its batches."""
 
 from __future__ import annotations
 

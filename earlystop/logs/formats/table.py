@@ -1,8 +1,8 @@
-"""Tables of text with a header: Keras and Lightning `CSVLogger`, Ultralytics, Weights & Biases,
-AlgoPerf, CatBoost, and whatever else writes one row an epoch.
+"""Text tables with a header and one row per epoch.
 
-An empty cell is a gap, the text nan a value. Names and cells are stripped of outer blanks. A header
-in the midst of a file begins another run.
+Keras and Lightning `CSVLogger`, Ultralytics, Weights & Biases, AlgoPerf, CatBoost and other tools
+write them. An empty cell is a gap, the text nan is a value. Names and cells are stripped. A header
+in the middle of a file begins another run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def cells(line: str, separator: str) -> list[str]:
 
 
 def separator_of(log: Source) -> str | None:
-    """What stands between the columns: it must give the first rows as many cells as the header."""
+    """The separator with which the first rows have as many cells as the header; None if unknown."""
     lines = log.first_lines[:3]
     if not lines:
         return None
@@ -68,8 +68,8 @@ def _recognise(log: Source) -> bool:
     if len(lines) == 1:
         return len(header) > 1 and any(map(is_coordinate, header))
     row = cells(lines[1], separator)
-    enough = all if separator == " " else any  # else any sentence with a number would do
-    return len(row) >= len(header) > 0 and enough(map(_is_number, row))
+    quantifier = all if separator == " " else any  # any sentence with a number has one number cell
+    return len(row) >= len(header) > 0 and quantifier(map(_is_number, row))
 
 
 def _read(log: Source) -> Iterator[Run]:
@@ -82,13 +82,16 @@ def _read(log: Source) -> Iterator[Run]:
 
 
 def plain_rows(log: Source) -> Iterator[dict[str, Any]]:
-    """The rows by the names of their columns: numbers, or text, or None in a gap."""
+    """The rows, by column name: numbers, text, or None for a gap.
+
+    Raises LogError for a table that is damaged or has no rows.
+    """
     for _, row in _numbered(log):
         yield row
 
 
 def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows, each with the number of its table: a further header begins a further one."""
+    """The rows, each with the number of its table; another header begins another table."""
     separator = separator_of(log) or ","
     header: list[str] = []
     numeric: dict[str, bool] = {}
@@ -112,7 +115,7 @@ def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
         rows += 1
         yield table, record
     if not rows:
-        raise log.wrong(f"there is no row below the header ({', '.join(header)[:200]})")
+        raise log.wrong(f"no rows below the header ({', '.join(header)[:200]})")
 
 
 def _rows(log: Source, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -155,7 +158,7 @@ def _header(log: Source, row: list[str], line_number: int) -> list[str]:
     if row and not row[-1]:
         row = row[:-1]  # a separator at the end of each line
     if row and (not row[0] or row[0] == "Unnamed: 0"):
-        row = ["index", *row[1:]]  # that of a data frame
+        row = ["index", *row[1:]]  # the index of a data frame
     if not row or all(map(_is_number, row)):
         raise log.wrong(
             "expected a header with the names of the columns, got numbers", f"line {line_number}"
@@ -180,7 +183,10 @@ def _record(
     separator: str,
     line_number: int,
 ) -> dict[str, Any] | None:
-    """The cells of a row by name, numbers as such; None where one is wrong and skipped."""
+    """The cells of a row by column name, with numbers parsed.
+
+    None if a cell is damaged and errors are skipped.
+    """
     record: dict[str, Any] = {}
     for name, cell in zip(header, row, strict=True):
         if not name:

@@ -1,10 +1,10 @@
-"""TensorBoard's event files: records of TFRecord that hold protocol buffers, read here directly.
+"""TensorBoard's event files: TFRecord files of protocol buffers, parsed here without TensorFlow.
 
-A record is the length (8 bytes), the masked CRC of the length (4), the data, and the masked CRC of
-the data (4). Of an `Event` we take wall_time (field 1), step (2) and summary (5); of a
-`Summary.Value` its tag (1), simple_value (2) and tensor (8), which TensorFlow 2 writes; of a
-`TensorProto` its type (1), shape (2) and values. The layout is that of event.proto, summary.proto
-and tensor.proto of TensorFlow; the checksum is CRC-32C, Castagnoli's.
+A record consists of the length (8 bytes), the masked CRC of the length (4), the data, and the
+masked CRC of the data (4). From an `Event` we read wall_time (field 1), step (2) and summary (5);
+from a `Summary.Value` its tag (1), simple_value (2) and tensor (8), which TensorFlow 2 writes; from
+a `TensorProto` its type (1), shape (2) and values. TensorFlow's event.proto, summary.proto and
+tensor.proto define the layout; the checksum is CRC-32C (Castagnoli).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CRC_TABLE = _crc_table()
 
 
 def masked_crc(data: bytes) -> int:
-    """The checksum of TFRecord.
+    """The masked checksum that TFRecord uses.
 
     >>> hex(masked_crc(b"123456789"))
     '0xc78ab0e5'
@@ -53,30 +53,30 @@ def masked_crc(data: bytes) -> int:
 
 
 def _records(log: Source) -> Iterator[tuple[int, bytes]]:
-    """Where the records begin, and their data with the checksum behind them."""
+    """The offset of each record, and its data followed by its checksum."""
     with log.open() as file:
         offset = 0
         while True:
             head = file.read(12)
             if not head:
                 return
-            at = f"byte {offset}"
+            position = f"byte {offset}"
             if len(head) < 12:
-                return log.damaged("the file is cut off in the midst of a record", at)
+                return log.damaged("the file is cut off in the middle of a record", position)
             (length,) = struct.unpack("<Q", head[:8])
             if masked_crc(head[:8]) != struct.unpack("<I", head[8:])[0]:
-                return log.damaged("expected a record, got bytes that fail its checksum", at)
+                return log.damaged("expected a record, got bytes that fail its checksum", position)
             if length > log.limits.record:
-                return log.damaged(f"a record of {length:,} bytes (see `limits`)", at)
+                return log.damaged(f"a record of {length:,} bytes (see `limits`)", position)
             data = file.read(length + 4)
             if len(data) < length + 4:
-                return log.damaged("the file is cut off in the midst of a record", at)
+                return log.damaged("the file is cut off in the middle of a record", position)
             offset += 16 + length
             yield offset - 16 - length, data
 
 
 class _MalformedError(ValueError):
-    """Bytes that are no protocol buffer."""
+    """Bytes that are not a valid protocol buffer."""
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def _varint(data: bytes, offset: int) -> tuple[int, int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a protocol buffer: numbers as they are packed, the rest as bytes."""
+    """The fields of a protocol buffer as (number, value): varints as ints, others as bytes."""
     offset = 0
     while offset < len(data):
         key, offset = _varint(data, offset)
@@ -111,13 +111,13 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
         offset += size
 
 
-# The types of a TensorProto: its number, the field of its values, and how they are packed.
+# The types of a TensorProto: for each type number, the field of its values and their packing.
 _TYPES = {1: (5, "<f4"), 2: (6, "<f8"), 3: (7, ""), 9: (10, ""), 19: (13, "")}
 _CONTENT = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 
 
 def _tensor(data: bytes) -> float | None:
-    """The value of a tensor that holds one number; None for any other."""
+    """The value of a tensor that holds one number; None for any other tensor."""
     fields: dict[int, list[Any]] = {}
     for number, value in _fields(data):
         fields.setdefault(number, []).append(value)
@@ -151,7 +151,7 @@ def _whole(values: list[Any], half: bool) -> float | None:
 
 
 def _event(data: bytes) -> tuple[float, int, list[tuple[str, float]]]:
-    """wall_time, step, and the scalars by tag."""
+    """The wall_time, the step, and the scalars as (tag, value) of an event."""
     wall_time, step, scalars = math.nan, 0, []
     for number, value in _fields(data):
         if number == 1 and isinstance(value, bytes) and len(value) == 8:
@@ -159,9 +159,9 @@ def _event(data: bytes) -> tuple[float, int, list[tuple[str, float]]]:
         elif number == 2 and isinstance(value, int):
             step = value - 2**64 if value >= 2**63 else value
         elif number == 5 and isinstance(value, bytes):
-            for inner, one in _fields(value):
-                if inner == 1 and isinstance(one, bytes):
-                    scalars += _scalar(one)
+            for inner, content in _fields(value):
+                if inner == 1 and isinstance(content, bytes):
+                    scalars += _scalar(content)
     return wall_time, step, scalars
 
 
@@ -186,7 +186,7 @@ def _events(log: Source) -> Iterator[Event]:
             event = _event(data[:-4])
         except (_MalformedError, struct.error):
             event = None
-        # Pictures and graphs, which may be large, are not looked at.
+        # Pictures and graphs, which may be large, are skipped without a checksum.
         if event is not None and not event[2]:
             continue
         if masked_crc(data[:-4]) != struct.unpack("<I", data[-4:])[0]:
@@ -194,12 +194,12 @@ def _events(log: Source) -> Iterator[Event]:
                 "expected a record, got data that fail its checksum", f"byte {offset}"
             )
         if event is None:
-            return log.damaged("expected an event, got a record that is none", f"byte {offset}")
+            return log.damaged("expected an event, got another record", f"byte {offset}")
         yield event
 
 
 def _run(log: Source, events: Iterable[tuple[str, Event]]) -> Run:
-    """One run of events, each with the prefix of its tags."""
+    """The run of these events, each given with the prefix of its tags."""
     rows = log.rows()
     for prefix, (wall_time, step, scalars) in events:
         row = {t if t.lower() == "epoch" else prefix + t: value for t, value in scalars}
@@ -229,7 +229,7 @@ def _event_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _parts(folder: Folder) -> dict[Path, str]:
-    """The event files of this run below its folder, each with what its tags are prefixed with.
+    """The event files of a run in and below its folder, each with the prefix for its tags.
 
     TensorFlow's Keras writes train/ and validation/ with the same tags in both.
     """
@@ -252,13 +252,13 @@ def _claims(folder: Folder) -> Iterator[Claim]:
 
 
 def _read_together(log: Source, files: dict[Path, str], options: Options) -> Iterator[Run]:
-    """The files of one run, the one that was begun first in front."""
+    """The run in several files, which are read in the order of their first events."""
     parts: list[tuple[float, str, Iterator[Event]]] = []
     logs = []
     for path, prefix in files.items():
         part = Source(str(path), options, path=path)
         if not _recognise(part):
-            log.notes.append(f"{path.name}: no event file, left out")
+            log.notes.append(f"{path.name}: not an event file, left out")
             continue
         logs.append(part)
         events = _events(part)

@@ -1,4 +1,4 @@
-"""Plain text, through a pattern that the user gives."""
+"""Plain text, read by a pattern that the user passes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..source import Source
 __all__ = ["FORMAT"]
 
 
-_LONGEST = 2000  # characters of a line that a pattern is tried on: some take their square in time
+_LONGEST = 2000  # characters of a line that are searched: some patterns take quadratic time
 
 
 def _found(log: Source, line: str, line_number: int) -> Iterator[tuple[str, float]]:
-    # A progress bar writes its states over each other, without beginning a new line.
+    # A progress bar overwrites its line by carriage returns.
     for part, pattern in itertools.product(line.split("\r"), log.options.pattern):
         for match in pattern.finditer(part[:_LONGEST]):
             groups = match.groupdict()

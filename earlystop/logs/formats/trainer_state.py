@@ -1,8 +1,7 @@
 """`trainer_state.json` of Hugging Face's Trainer.
 
-`log_history` has rows of training and of evaluation, which share `step`; `epoch` is a fraction,
-rounded. Checkpoints of one run hold its history up to them: of those beside each other the last is
-read.
+`log_history` has training and evaluation rows, which share `step`; `epoch` is a rounded fraction.
+Each checkpoint of a run holds the history so far, so only the last one in a folder is read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The chart that the pages of Weights & Biases export: runs as columns, `<run> - <metric>`.
+"""Charts exported from the web pages of Weights & Biases: columns `<run> - <metric>`.
 
-Beside each stand `<run> - <metric>__MIN` and `__MAX`, which repeat it. A run is blank in the rows
-that others have and it has not. The table of runs, one row a run, is no history and is refused.
+Next to each column are `<run> - <metric>__MIN` and `__MAX`, which repeat it. The cells of a run are
+empty in rows that only other runs have. The table of runs, with one row per run, is not a history
+and is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _recognise(log: Source) -> bool:
 def _rows_by_run(
     record: Mapping[str, Any], columns: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, float]]:
-    """The values in a row of the table, by run and metric."""
+    """The values in one row of the table, by run and metric."""
     rows: dict[str, dict[str, float]] = {}
     for name, (run, metric) in columns.items():
         value = record.get(name)
@@ -59,7 +60,7 @@ def _read(log: Source) -> Iterator[Run]:
     header = _header(log)
     if not _is_chart(header):
         raise log.wrong(
-            "expected a log of metrics, got a table of runs of Weights & Biases, one row a run: "
+            "expected a log of metrics, got a table of runs of Weights & Biases, one row per run: "
             "export the chart of a metric, or the history",
             not_a_log=True,
         )

@@ -1,6 +1,6 @@
 """Intervals of patience values: which epoch answers which patience, as arrays.
 
-The theory, with an example, stands in `earlystop.replaying.patience`.
+For the theory, with an example, see `earlystop.replaying.patience`.
 """
 
 from __future__ import annotations
@@ -24,29 +24,30 @@ Floats = npt.NDArray[np.float64]
 class PatienceIntervals(NamedTuple):
     """Intervals of waits, each answered by one reference; arrays of shape (intervals,).
 
-    The intervals of a track do not overlap and come in rising order. Types are as small as they can
-    be: an interval takes 20 bytes, or 28 where runs are longer than 32,000 epochs.
+    The intervals of a track do not overlap and are in ascending order. Types are as small as
+    possible: an interval takes 20 bytes, or 28 if runs are longer than 32,000 epochs.
     """
 
     track: Int32s  # lane + number of the rule * number of lanes
-    first: Ints  # the shortest required wait that is answered
-    last: Ints  # and the longest
-    reference_epoch: Ints  # the run stops a required wait after it
-    best_epoch: Ints  # the best up to the stop; -1: none
-    best: Floats  # its value; NaN: none
+    first: Ints  # the shortest required wait that it answers
+    last: Ints  # the longest required wait that it answers
+    reference_epoch: Ints  # the run stops one required wait after this epoch
+    best_epoch: Ints  # the best epoch up to the stop; -1 for none
+    best: Floats  # its value; NaN for none
 
     def select(self, which: Any) -> PatienceIntervals:
-        """Some of the intervals, in types with room to calculate."""
+        """Some of the intervals, in wider types for arithmetic."""
         whole = (array[which].astype(np.int32, copy=False) for array in self[:-1])
         return PatienceIntervals._make([*whole, self.best[which]])
 
 
 class PatienceScan(NamedTuple):
-    """What a scan found. Arrays of shape (lanes,), for waits that no interval answers.
+    """What a scan found; all arrays but the intervals have shape (lanes,).
 
-    epochs, stopped, best_epoch, best: the run is ended by the rule beside the patience, or by its
-        log, and this is its best then.
-    best_of_log: the best value of the whole log; NaN: none.
+    intervals: the intervals found.
+    epochs, stopped, best_epoch, best: the outcome for waits that no interval answers. The run is
+        then ended by the other rule (stopped), or by its log.
+    best_of_log: the best value of the whole log; NaN for none.
     """
 
     intervals: PatienceIntervals
@@ -58,9 +59,9 @@ class PatienceScan(NamedTuple):
 
 
 def shortest_waits(rule: Patience, reference_epoch: Any) -> Any:
-    """The shortest wait that may end a run after each of these references, whatever the patience.
+    """The shortest wait that can end a run after each of these references, for any patience.
 
-    This is what `growth` asks for. A reference before `start_from_epoch` stands for none.
+    This is the wait that `growth` requires. A reference before `start_from_epoch` means none.
     """
     reference = np.where(reference_epoch < rule.start_from_epoch, -1, reference_epoch)
     waits = np.ceil(rule.required_wait(reference, patience=0))
@@ -71,14 +72,17 @@ def shortest_waits(rule: Patience, reference_epoch: Any) -> Any:
 def cut_intervals(
     intervals: PatienceIntervals, ends: Any, rules: Sequence[Patience]
 ) -> PatienceIntervals:
-    """The intervals of runs that another rule ends before these epochs, shape (lanes,)."""
+    """The intervals, cut where another rule ends the runs.
+
+    ends: the number of epochs after which each run ends, shape (lanes,).
+    """
     number, lane = np.divmod(intervals.track, len(ends))
-    room = ends[lane] - 1 - intervals.reference_epoch
-    last = np.minimum(intervals.last, room).astype(intervals.last.dtype)
+    longest = ends[lane] - 1 - intervals.reference_epoch
+    last = np.minimum(intervals.last, longest).astype(intervals.last.dtype)
     intervals = intervals._replace(last=last)
     remain = intervals.last >= intervals.first
     for index, rule in enumerate(rules):
         if rule.growth:
             own = (number == index).nonzero()[0]
-            remain[own] &= shortest_waits(rule, intervals.reference_epoch[own]) <= room[own]
+            remain[own] &= shortest_waits(rule, intervals.reference_epoch[own]) <= longest[own]
     return PatienceIntervals._make(array[remain] for array in intervals)

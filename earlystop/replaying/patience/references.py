@@ -1,4 +1,4 @@
-"""References: what `Patience` rules compare with on each lane, and since which epoch."""
+"""References: the value that a `Patience` rule compares with on each lane, and its epoch."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["ReferenceTracker"]
 
 
 class ReferenceTracker:
-    """Follows the references of rules that differ only in `min_delta` and `baseline`.
+    """Tracks the references of rules that differ only in `min_delta` and `baseline`.
 
     A *track* is a rule on a lane. Arrays have shape (tracks,): all lanes of the first rule, then
     all lanes of the second, and so on.
 
-    value, epoch: the reference of each track and the epoch that set it; before the first
-        improvement, the epoch before the rule starts.
+    value: the reference of each track.
+    epoch: the epoch that set it; before the first improvement, the epoch before the rule starts.
     improved: the tracks that improve at the current epoch: their numbers or, if they are many, a
         boolean mask.
     plain: a tracker of the same rule in float64, without `min_delta` and `baseline`, or None. An
         epoch that improves on the reference of one of these rules is better than all epochs before
-        it: had one of them been as good, it would have improved on the reference of its time, which
-        was no harder to beat; rounding to float32 keeps the order. So only tracks whose plain
-        reference improves have to be compared. (For a relative margin rounding might break this, so
-        there `plain` is None.)
+        it: an earlier epoch as good as it would have improved on the reference at that time, which
+        was no harder to beat. Rounding to float32 keeps the order. So only tracks whose plain
+        reference improves need to be compared. (With a relative margin, rounding might break this,
+        so `plain` is None.)
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ReferenceTracker:
             self._improved_lanes = self.improved % self.lanes
 
     def update(self, epoch: Epoch) -> None:
-        """Let the tracks that improve take the epoch as their reference."""
+        """Set the epoch as the reference of the tracks that improve."""
         tracks = self.improved
         if not len(tracks) or epoch.number < self.start:
             return
@@ -100,11 +100,11 @@ class ReferenceTracker:
         self.value, self.epoch = self.value[tracks], self.epoch[tracks]
 
     def by_rule(self, array: Any) -> Any:
-        """An array over tracks with a row for each rule."""
+        """An array over tracks reshaped to (rules, lanes)."""
         return array.reshape(len(self.rules), -1)
 
     def tracks_of(self, lanes: Any) -> Any:
-        """The tracks of lanes: numbers for numbers, a mask for a mask."""
+        """The tracks of some lanes: numbers for numbers, a mask for a mask."""
         if len(self.rules) == 1:
             return lanes
         if lanes.dtype == np.bool_:

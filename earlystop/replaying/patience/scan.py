@@ -1,6 +1,6 @@
 """The pass over a batch that finds the intervals of `Patience` rules.
 
-The theory, with an example, stands in `earlystop.replaying.patience`.
+For the theory, with an example, see `earlystop.replaying.patience`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...engine.vectorized import VectorProgram
 from ...history import History
 from ...language.rule import AnyOf, Rule
 from ...rules import Best, Never, Patience
-from ..batches import Epoch, RunBatch, Runs, in_fitting_parts, run_numbers, slices, subset
+from ..batches import Epoch, RunBatch, Runs, run_numbers, slices, split_to_fit, subset
 from ..interpreted import InterpretedSteps, steps_for
 from ..tuning import DEFAULT, Tuning
 from .intervals import PatienceScan, cut_intervals
@@ -32,12 +32,14 @@ def scan_patience(
     waits: tuple[int, int | None] = (1, None),
     tuning: Tuning = DEFAULT,
 ) -> Iterator[tuple[Runs, PatienceScan]]:
-    """Find the intervals of rules that each stand beside the same `rest`: the first to fire stops.
+    """Find the intervals of several `Patience` rules, each combined with `rest`: `rule | rest`.
 
-    best: says which epoch is best.
-    runs: the runs to scan; yields parts of them, smaller ones where there are many intervals.
-    waits: the shortest and the longest required wait of interest. With a longest one, a run that
-        has waited that long is not followed further, and the best of its whole log is not found.
+    best: decides which epoch is best.
+    runs: the runs to scan.
+    waits: the shortest and the longest required wait of interest. If a longest is given, a run that
+        has waited that long is not scanned further, and the best of its whole log is not found.
+
+    Yields the runs in parts, each with its scan; parts are smaller if there are many intervals.
     """
 
     def scan(part: Runs) -> PatienceScan:
@@ -45,14 +47,14 @@ def scan_patience(
 
     count = len(run_numbers(runs))
     for part in slices(count, -(-count // -(-count * len(rules) // tuning.references))):
-        yield from in_fitting_parts(scan, subset(runs, part))
+        yield from split_to_fit(scan, subset(runs, part))
 
 
 class _PatiencePass:
     """One pass over a batch.
 
-    Results have an entry for each run of the batch as it began; `_ids` are the entries of the lanes
-    that have not been dropped, `_running` says which of these `rest` has not ended.
+    Results have one entry per run of the original batch; `_ids` are the entries of the lanes that
+    have not been dropped, `_running` is a mask of those lanes that `rest` has not ended.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class _PatiencePass:
             self._rest.start(lanes, self._batch.longest)
 
     def scan(self) -> PatienceScan:
-        """Make the pass. Raises TooManyLanesError."""
+        """Make the pass. Raises TooManyLanesError if it exceeds the memory limit."""
         for block in self._batch.blocks():
             self._waits.collect()
             self._drop_answered()
@@ -118,7 +120,7 @@ class _PatiencePass:
             self._best_epoch[ids], self._best[ids] = best_epoch[ends], best[ends]
 
     def _drop_answered(self) -> None:
-        """Drop the lanes that have waited as long as anybody asks, if they are many."""
+        """Drop the lanes that have waited for the longest wait of interest, if they are many."""
         begun = self._batch.block_start
         if self._longest is None or not begun:
             return
@@ -134,17 +136,20 @@ class _PatiencePass:
                 part.keep(left)
 
     def _record(self, lanes: npt.NDArray[np.int64]) -> None:
-        """Record what is known of lanes that are not followed further."""
+        """Record the results of lanes that are not scanned further."""
         ids = self._ids[lanes]
         self._waits.end(lanes, self._epochs[ids])
         best_epoch, best = self._waits.best()
         self._best_of_log[ids] = best[lanes]
-        on = lanes[self._running[lanes]]
-        self._best_epoch[self._ids[on]], self._best[self._ids[on]] = best_epoch[on], best[on]
+        running = lanes[self._running[lanes]]
+        ids = self._ids[running]
+        self._best_epoch[ids], self._best[ids] = best_epoch[running], best[running]
 
 
 def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
-    """The rest of a rule and its one `Patience` that intervals can answer, or None.
+    """Split a rule into its only `Patience` and the rest; None if it is not of that form.
+
+    Returns (rest, patience).
 
     >>> from earlystop import MaxEpochs, Patience
     >>> split_patience(Patience("loss", 5) | MaxEpochs(100))

@@ -1,6 +1,6 @@
-"""Waits, followed epoch after epoch: each record wait of a track becomes an interval.
+"""Waits, tracked epoch after epoch: each record wait of a track becomes an interval.
 
-The theory, with an example, stands in `earlystop.replaying.patience`.
+For the theory, with an example, see `earlystop.replaying.patience`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Records(NamedTuple):
     """Record waits of some tracks; arrays of shape (records,)."""
 
     tracks: Any
-    before: Any  # the longest wait before
+    before: Any  # the longest wait before it
     wait: Any
     reference_epoch: Any
     best_epoch: Any
@@ -39,9 +39,9 @@ class _Records(NamedTuple):
 class _WaitTracker:
     """The longest waits so far on the tracks of a reference tracker.
 
-    numbers: of the rules of the tracker, among all rules of the scan.
-    longest: the longest wait of each track, or one less than the shortest of interest.
-    records: record waits that have not become intervals yet.
+    numbers: the numbers of the tracker's rules among all rules of the scan.
+    longest: the longest wait of each track, but at least one less than the shortest of interest.
+    records: record waits that have not been converted to intervals yet.
     """
 
     def __init__(self, references: ReferenceTracker, numbers: Sequence[int], shortest: int) -> None:
@@ -51,7 +51,7 @@ class _WaitTracker:
         self.grows = any(rule.growth for rule in references.rules)
 
     def long_enough(self, tracks: Any, waits: Any, reference_epoch: Any) -> Bools:
-        """Are these waits as long as growth asks for? Only needed where `grows`."""
+        """Are these waits as long as growth requires? Only needed if `grows`."""
         required = np.zeros(len(waits), dtype=np.int64)
         for number, rule in enumerate(self.references.rules):
             own = tracks // self.references.lanes == number
@@ -63,8 +63,9 @@ class _WaitTracker:
 class IntervalScan:
     """Finds the intervals of several rules on the lanes of a batch, fed epoch after epoch.
 
-    rules: each a `Patience`, all different but for their patience; their metric must have no gaps.
-    best: says which epoch is best.
+    rules: `Patience` rules that differ in more than their patience; their metrics must not have
+        gaps.
+    best: decides which epoch is best.
     shortest: the shortest required wait of interest.
     """
 
@@ -93,12 +94,12 @@ class IntervalScan:
         self._room = tuning.intervals if self._lanes > 1 else np.inf
 
     def step(self, epoch: Epoch) -> None:
-        """Take an epoch. Raises TooManyLanesError."""
+        """Take an epoch. Raises TooManyLanesError if there are too many intervals."""
         for references in self._references:
             references.compare(epoch)
         for tracker in self._trackers:
             if epoch.number - tracker.references.start < self._shortest:
-                continue  # no wait can be as long yet
+                continue  # no wait can be long enough yet
             # An interval ends where the best changes, and where the reference does.
             self._end_waits(tracker, self._best.improved, epoch.number)
             own = tracker.references
@@ -112,7 +113,7 @@ class IntervalScan:
             references.update(epoch)
 
     def _end_waits(self, tracker: _WaitTracker, lanes: Any, end: Any) -> None:
-        """The waits on these lanes end before epoch `end`: those that are records are noted."""
+        """End the waits on these lanes before epoch `end`, and note those that are records."""
         rules, references = len(tracker.numbers), tracker.references
         begun, before = references.epoch, tracker.longest
         if lanes.dtype == np.bool_:
@@ -156,7 +157,7 @@ class IntervalScan:
             self.collect()
 
     def collect(self) -> None:
-        """Turn the records noted so far into intervals; needed before lanes are dropped."""
+        """Convert the records noted so far to intervals; required before lanes are dropped."""
         self._notes = 0
         for tracker in self._trackers:
             if not tracker.records:
@@ -172,11 +173,11 @@ class IntervalScan:
             track = self._ids[lanes] + rules * np.int32(self._lanes)
             waits = (records.before + 1, records.wait)
             epochs = (records.reference_epoch, records.best_epoch)
-            small = (column.astype(self._type) for column in (*waits, *epochs))
-            self._intervals.append(PatienceIntervals._make([track, *small, records.best]))
+            columns = (column.astype(self._type) for column in (*waits, *epochs))
+            self._intervals.append(PatienceIntervals._make([track, *columns, records.best]))
 
     def answered(self, longest: int, number: int) -> Bools:
-        """The lanes on which every rule has waited this long before an epoch, a boolean mask."""
+        """A mask of the lanes on which every rule has waited for `longest` before an epoch."""
         result = np.ones(len(self._ids), dtype=np.bool_)
         for tracker in self._trackers:
             begun = tracker.references.epoch
@@ -188,7 +189,7 @@ class IntervalScan:
         return result
 
     def keep(self, lanes: Any) -> None:
-        """Drop all other lanes; `end` has been called for them."""
+        """Drop all other lanes; call `end` for them first."""
         for tracker in self._trackers:
             tracker.longest = tracker.longest[tracker.references.tracks_of(lanes)]
         for references in self._references:
@@ -196,7 +197,7 @@ class IntervalScan:
         self._ids = self._ids[lanes]
 
     def end(self, lanes: Any, ends: Any) -> None:
-        """These lanes, by number, end before these epochs."""
+        """End the lanes of these numbers before these epochs."""
         for tracker in self._trackers:
             self._end_waits(tracker, lanes, ends)
         self.collect()
@@ -213,7 +214,7 @@ class IntervalScan:
         self._intervals.clear()
         if not columns:
             types = ("i4", "i2", "i2", "i2", "i2", "f8")
-            return PatienceIntervals(*(np.empty(0, each) for each in types))
+            return PatienceIntervals(*(np.empty(0, dtype) for dtype in types))
         return PatienceIntervals(
             *(np.concatenate(columns.pop(0)) for _ in PatienceIntervals._fields)
         )
@@ -222,7 +223,7 @@ class IntervalScan:
 def _trackers(
     rules: Sequence[Patience], best: Best, batch: RunBatch, shortest: int, tuning: Tuning
 ) -> tuple[ReferenceTracker, list[_WaitTracker]]:
-    """A tracker for the best, and those for the rules: rules that can share one do."""
+    """A tracker for the best, and trackers for the rules, which share one where possible."""
     as_rule = Patience(
         best.monitor,
         mode=best.mode,

@@ -54,7 +54,7 @@ def test_differs_a_missing_metric_is_an_error_that_lists_the_logged_ones(tmp_pat
         ModelCheckpoint(tmp_path / "{epoch}.keras", "val_los", save_top_k=2, mode="min"),
     ):
         with pytest.raises(
-            es.MissingMetricError, match="no metric 'val_los': the metrics there are: loss, val_lo"
+            es.MissingMetricError, match="no metric 'val_los': available metrics: loss, val_lo"
         ):
             drive(callback, [1.0], "val_loss", loss=0.5)
     with warnings.catch_warnings():
@@ -64,7 +64,7 @@ def test_differs_a_missing_metric_is_an_error_that_lists_the_logged_ones(tmp_pat
             [1.0, 2.0],
         )[1].saved
     assert saved == [0, 1]
-    with pytest.raises(es.MissingMetricError, match=r"the metrics there are: .*epoch, loss"):
+    with pytest.raises(es.MissingMetricError, match=r"available metrics: .*epoch, loss"):
         drive(ModelCheckpoint(tmp_path / "{epoch}-{acc}.keras"), [1.0], "loss")
     with pytest.raises(es.MetricError, match="'m' must be one real number, got an array"):
         drive(ModelCheckpoint(tmp_path / "m.keras", "m", save_best_only=True, mode="min"),

@@ -140,7 +140,7 @@ def test_a_shared_stopper_decides_once_for_both_callbacks(
 
 def test_epochs_without_validation_do_not_count_if_others_have_it() -> None:
     curve = [None, 1.0, None, 2.0, None, 2.0]
-    with pytest.warns(UserWarning, match="no metric 'val_loss': the metrics there are: loss"):
+    with pytest.warns(UserWarning, match="no metric 'val_loss': available metrics: loss"):
         assert drive(EarlyStopping("val_loss", patience=2), curve, "val_loss", loss=1.0)[0] == 5
     with (
         pytest.warns(UserWarning, match="this is an error at the end"),

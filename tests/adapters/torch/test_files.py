@@ -100,7 +100,7 @@ def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
     saved = {"format": "earlystop.Training", "version": 1, "model": 0, "parts": 0, "rng": 0}
     with es.Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(lambda path: torch.save(saved, path), epoch=0)
-    with pytest.raises(es.StateError, match="by something else"):
+    with pytest.raises(es.StateError, match="was not saved by a Training"):
         Training(stopper(), linear(), folder=tmp_path, resume=True)
 
 

@@ -147,7 +147,7 @@ def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
     training.close()
     (tmp_path / "0001.pt").unlink()
     training = Training(stopper(9), model, folder=tmp_path, resume=True)
-    with pytest.raises(es.CheckpointError, match="the best, epoch 1, is not in the folder"):
+    with pytest.raises(es.CheckpointError, match="the best, epoch 1, is no longer in the folder"):
         training.restore_best()
 
 
