@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -51,9 +52,8 @@ def run(folder: Path, on_save: Callable[[int], Any]) -> None:
         on_save(first)
         for epoch in range(first + 1, len(LOSSES)):
             best = LOSSES[epoch] == min(LOSSES[: epoch + 1])
-            checkpoints.save(
-                lambda path, epoch=epoch: path.write_bytes(content(epoch)), epoch=epoch, best=best
-            )
+            write = functools.partial(Path.write_bytes, data=content(epoch))
+            checkpoints.save(write, epoch=epoch, best=best)
             on_save(epoch)
 
 
