@@ -198,6 +198,23 @@ def test_a_name_that_a_loss_of_power_undid_is_given_again(tmp_path: Path) -> Non
     assert names(tmp_path) == {"1.txt", "2.txt"}
 
 
+def test_a_file_that_a_save_could_neither_list_nor_delete_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: Any) -> None:
+        raise full()
+
+    with begun(tmp_path) as checkpoints:
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "write_whole", refused)
+            patch.setattr(os, "unlink", refused)
+            with pytest.raises(es.CheckpointError, match=r"ledger .* cannot be written: No space"):
+                next_save(checkpoints)
+        assert "3.txt" in names(tmp_path)
+        assert next_save(checkpoints) == tmp_path / "3.txt"
+    check_whole(tmp_path, {3})
+
+
 def test_a_save_of_no_more_than_state_waits_for_the_space_it_may_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -119,6 +120,16 @@ def test_a_mapping_that_is_no_dict_is_taken_as_well() -> None:
 
     stopper = es.EarlyStopping("loss")
     assert stopper.step(MappingProxyType({"loss": 1.0})).save
+
+
+def test_a_name_from_a_string_enum_is_kept_as_its_value() -> None:
+    class Name(str, enum.Enum):
+        LOSS = "loss"
+
+    stopper = es.EarlyStopping("loss")
+    stopper.step({Name.LOSS: 0.5})
+    assert stopper.best_metrics == {"loss": 0.5}
+    assert [str(name) for name in stopper.best_metrics or ()] == ["loss"]
 
 
 def test_names_that_are_no_strings_are_never_kept() -> None:

@@ -106,6 +106,13 @@ def test_what_is_no_rule_is_one_clear_error(text: str, words: str) -> None:
     assert len(str(error.value)) < 1_000
 
 
+def test_rules_stand_up_to_fifty_deep_in_one_another() -> None:
+    deepest = "Not(" * 50 + "Never()" + ")" * 50
+    assert repr(parse_rule(deepest)) == "~" * 50 + "Never()"
+    with pytest.raises(es.RuleError, match="50 deep"):
+        parse_rule(f"Not({deepest})")
+
+
 def test_text_is_asked_for() -> None:
     with pytest.raises(es.RuleTypeError, match="written as text"):
         parse_rule(es.Never())

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -593,6 +594,18 @@ def test_a_format_can_be_named_and_one_s_own_added() -> None:
         read("epoch,loss\n0,1\n", format="tensorboard")
     with pytest.raises(es.LogError, match="already"):
         es.logs.register(es.logs.LogFormat("table", lambda log: True, lambda log: []))
+
+
+def test_one_s_own_format_is_tried_before_those_of_the_library() -> None:
+    def only_row(log: es.logs.Source) -> Iterator[es.logs.Run]:
+        rows = log.rows()
+        rows.add({"mine": 1.0})
+        yield rows.run()
+
+    text = "epoch,loss\n0,1\n"
+    assert list(read(text).metrics) == ["loss"]
+    es.logs.register(es.logs.LogFormat("all_mine", lambda log: True, only_row))
+    assert list(read(text).metrics) == ["mine"]
 
 
 def test_every_format_has_a_module_and_a_name_of_its_own() -> None:

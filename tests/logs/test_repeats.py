@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,22 @@ def test_an_epoch_reported_twice_in_a_row_counts_once() -> None:
     assert len(runs(log(0, 1, 1, 2, 2), repeats="keep")[0]) == 5
 
 
-def test_a_coordinate_that_never_changes_says_nothing() -> None:
-    assert runs(log(0, 0, 0)) == [[(0, 0), (0, 1), (0, 2)]]
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_a_coordinate_that_never_changes_says_nothing(rows: int) -> None:
+    assert runs(log(*[0] * rows)) == [[(0, row) for row in range(rows)]]
+
+
+def test_of_coordinates_that_differ_in_case_the_first_counts() -> None:
+    records = [{"Step": up, "step": 9 - up, "loss": float(up)} for up in (1, 2, 3, 2)]
+    assert es.read_history(records).coordinates["Step"].tolist() == [[1, 2]]
+
+
+def test_rows_of_one_step_are_as_few_epochs_as_keep_every_row() -> None:
+    records = [{"step": 1, "a": 0.0, "b": 0.0}, {"step": 3, "a": 1.0, "b": 1.0}]
+    records += [{"step": 3, "b": 2.0}, {"step": 3, "a": 3.0}]
+    history = es.read_history(records, repeats="keep")
+    assert [record["a"] for record in history.records(0) if "a" in record] == [0, 1, 3]
+    assert history.epochs == 3
 
 
 def test_rows_of_one_step_are_one_epoch_whatever_each_reports() -> None:
@@ -90,6 +105,25 @@ def test_a_resumption_that_begins_with_another_metric() -> None:
     assert history.metrics["val"][0, 3] == 9
 
 
+def test_what_came_late_keeps_all_its_rows_when_a_resumption_shows() -> None:
+    records: list[dict[str, Any]] = [{"step": s, "loss": float(s)} for s in range(6)]
+    records += [
+        {"step": 3, "val": 9.0, "wall_time": 50.0},
+        {"step": 3, "acc": 1.0, "wall_time": 60.0},
+    ]
+    history = es.read_history([*records, {"step": 3, "loss": 33.0}])
+    assert history.records(0)[3] == {"loss": 33.0, "val": 9.0, "acc": 1.0}
+    assert history.coordinates["wall_time"][0, 3] == 60
+
+
+def test_a_report_at_the_highest_step_again_after_a_late_row_is_a_resumption() -> None:
+    records: list[dict[str, Any]] = [{"step": s, "loss": float(s)} for s in range(3)]
+    records += [{"step": 1, "val": 9.0}, {"step": 2, "loss": 22.0}]
+    history = es.read_history(records)
+    assert [record["loss"] for record in history.records(0) if "loss" in record] == [0, 1, 22]
+    assert "resumed 1 time, at 2" in str(history.report)
+
+
 def test_rows_without_a_step_go_with_the_row_before() -> None:
     records: list[dict[str, Any]] = []
     for step in (1, 2, 3, 2, 3):
@@ -103,6 +137,14 @@ def test_steps_that_begin_anew_with_each_epoch_are_no_new_runs() -> None:
     assert es.read_history(records).lengths.tolist() == [6]
     again = records + [{"epoch": 1, "iter": i, "loss": 2.0} for i in (10, 20)]
     assert es.read_history(again).metrics["loss"].tolist() == [[1, 1, 2, 2]]
+
+
+def test_a_step_that_begins_anew_as_often_within_an_epoch_as_with_one_counts_alone() -> None:
+    pairs = [(0, 10), (0, 20), (1, 10), (1, 20), (1, 10)]
+    records = [{"epoch": e, "iter": i, "loss": 1.0} for e, i in pairs]
+    assert es.read_history(records).lengths.tolist() == [2, 2, 1]
+    most = [*records, {"epoch": 2, "iter": 5, "loss": 1.0}]
+    assert es.read_history(most).lengths.tolist() == [4]
 
 
 def test_a_coordinate_of_an_unusual_name_can_be_named() -> None:
@@ -162,6 +204,36 @@ def test_what_was_replaced_is_reported() -> None:
     assert "1 value reported again" in said
     assert file.runs == ("open file #1", "open file #2")
     assert report.to_dict()["files"][0]["notes"] == list(file.notes)
+
+
+def test_each_source_is_reported_with_the_names_of_its_own_runs() -> None:
+    several = {"run": ["a", "a", "b"], "epoch": [0, 1, 0], "loss": [1.0, 2.0, 3.0]}
+    again = {"epoch": [0, 1, 1], "loss": [4.0, 5.0, 6.0]}
+    tables = [
+        [dict(zip(t, row, strict=True)) for row in zip(*t.values(), strict=True)]
+        for t in (several, again)
+    ]
+    history = es.read_history(tables)
+    assert history.report is not None
+    first, second = history.report.files
+    assert first.runs + second.runs == history.names
+    assert (len(first.runs), len(second.runs)) == (2, 1)
+    assert second.notes == ("1 value reported again at the same step: the last counts",)
+
+
+def test_a_direction_is_reported_where_all_runs_that_state_it_agree() -> None:
+    def stated(log: es.logs.Source) -> Iterator[es.logs.Run]:
+        rows = log.rows()
+        rows.add({"loss": 1.0, "score": 2.0, "other": 3.0})
+        run = rows.run()
+        run.modes = {"loss": "min", "score": log.text.strip()}
+        yield run
+
+    own = es.logs.LogFormat("stated", lambda log: log.text.strip() in ("min", "max"), stated)
+    es.logs.register(own)
+    report = es.read_history([io.StringIO("min"), io.StringIO("max")]).report
+    assert report is not None
+    assert report.modes == {"loss": "min"}
 
 
 def test_coordinates_and_report_survive_slices_and_pickles() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.ops import invert, isnan, reported
 from tests.support.agreement import disagreements
 from tests.support.random_rules import random_history
 from tests.support.strategies import histories, rules
@@ -95,6 +96,27 @@ def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
     )
     with pytest.raises(es.MissingMetricError, match="no epoch of this history reports 'acc'"):
         es.replay(es.Never(), history, save=es.Best("acc"))
+
+
+@pytest.mark.parametrize("copies", [1, 30])
+def test_a_metric_that_is_missing_reads_as_nan_to_a_rule_that_reads_it_all_the_same(
+    copies: int,
+) -> None:
+    class Gone(es.Rule):
+        """Fires where the extra metric is missing and, for that reason, NaN."""
+
+        def step(self, state, metrics, epoch):
+            return state, invert(reported(metrics, ("extra",))) & isnan(metrics["extra"])
+
+        def reason(self, state, metrics, epoch):
+            return f"extra is {metrics['extra']}"
+
+    extra = np.ma.MaskedArray([[1.0, 2.0, 3.0]] * copies, mask=[[False, True, False]] * copies)
+    history = es.History({"loss": np.ones((copies, 3)), "extra": extra})
+    assert (es.replay(Gone(), history).epochs == 2).all()
+    stopper = es.Stopper(Gone())
+    decisions = [stopper.step(metrics) for metrics in history.records(0)[:2]]
+    assert [decision.reason for decision in decisions] == ["", "extra is nan"]
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
