@@ -107,6 +107,13 @@ class Late(es.Patience):
         return after, fires & (epoch >= 6)
 
 
+def test_a_setting_that_stops_before_the_first_value_has_no_best() -> None:
+    history = es.History({"loss": [[np.nan, np.inf, np.nan, 1.0]] * 2})
+    table = sweep(es.Patience("loss"), history, patience=[1, 3, 4])
+    np.testing.assert_array_equal(table.best, [[np.nan] * 2, [np.nan] * 2, [1.0] * 2])
+    np.testing.assert_array_equal(table.regret, [[np.inf] * 2, [np.inf] * 2, [0.0] * 2])
+
+
 def test_a_subclass_of_patience_is_asked_itself() -> None:
     history = es.History({"loss": [[4.0, 3.0, 3.5, 3.6, 3.7, 3.8, 3.9, 2.0, 5.0]] * 2})
     for rule in (Late("loss"), Late("loss") | es.MaxEpochs(99)):
