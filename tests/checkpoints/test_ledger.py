@@ -71,3 +71,15 @@ def test_files_that_the_next_ledger_does_not_list_become_unwanted() -> None:
     assert following == Ledger((second, third), ("old.txt", "0.txt"), (first, state_only))
     assert following.lists("2.txt")
     assert not following.lists("0.txt")
+
+
+def test_a_file_that_is_listed_stays_even_where_the_ledger_calls_it_unwanted(
+    tmp_path: Path,
+) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_last=2) as checkpoints:
+        save_all(checkpoints, [2.0, 1.0])
+    data = json.loads((tmp_path / LEDGER).read_text())
+    (tmp_path / LEDGER).write_text(json.dumps({**data, "unwanted": ["0.txt"]}))
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True, keep_last=2) as checkpoints:
+        assert [entry.file for entry in checkpoints.entries] == ["0.txt", "1.txt"]
+    assert names(tmp_path) == {"0.txt", "1.txt"}

@@ -240,3 +240,20 @@ def test_the_lock_is_released_where_the_wait_for_space_is_interrupted(
         with pytest.raises(KeyboardInterrupt):
             kept.close()
     Checkpoints(tmp_path).close()
+
+
+def test_a_file_that_a_save_could_neither_list_nor_delete_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: Any) -> None:
+        raise full()
+
+    with begun(tmp_path) as checkpoints:
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "write_whole", refused)
+            patch.setattr(os, "unlink", refused)
+            with pytest.raises(es.CheckpointError, match=r"ledger .* cannot be written: No space"):
+                next_save(checkpoints)
+        assert ".new-3.txt" in names(tmp_path)
+        assert next_save(checkpoints) == tmp_path / "3.txt"
+    check_whole(tmp_path, {3})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from earlystop.engine.vectorized import compile_vectorized
 from earlystop.language.ops import Operation
 from earlystop.language.tape import Ref, Trace, needed_lines
 from earlystop.language.traced_metrics import TracedMetrics
+from earlystop.ops import isnan, where
 
 NAMES = ("loss", "val_loss")
 
@@ -67,6 +68,20 @@ def test_a_recording_tells_which_metrics_it_reads_and_which_may_be_missing() -> 
 def test_a_metric_is_read_once_whichever_rules_look_at_it() -> None:
     recording = recording_of(es.Threshold("loss", 1), es.Diverged("loss", 9), es.Best("loss"))
     assert sum(line.ufunc == "" for line in recording.lines) == 1
+
+
+def test_a_value_that_is_written_twice_is_computed_once() -> None:
+    class Undefined(es.Rule):
+        """Fires where a difference is NaN, for which generated code compares it with itself."""
+
+        monitor: str
+        other_monitor: str
+
+        def step(self, state, metrics, epoch):
+            return state, isnan(metrics[self.monitor] - metrics[self.other_monitor])
+
+    source = compile_scalar((Undefined("loss", "val_loss"),), "raise").__doc__ or ""
+    assert (source.count(" - "), source.count(" != ")) == (1, 1)
 
 
 def test_only_the_lines_that_results_depend_on_are_needed() -> None:
@@ -194,3 +209,75 @@ def test_a_trace_refuses_in_the_name_of_its_rule() -> None:
     trace.owner = "Mine"
     with pytest.raises(es.RuleError, match=r"`Mine.step` does this, .*: do that"):
         trace.refuse("does this", "do that")
+
+
+# Many runs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "by", "limit"), [(0, 2**30, 2**31 + 1), (2**31 - 3, 1, 2**31 + 2), (5, -(2**31), -9)]
+)
+def test_counters_of_any_size_count_right(start: int, by: int, limit: int) -> None:
+    class Counter(es.Rule):
+        class State(NamedTuple):
+            count: int = start
+
+        def step(self, state, metrics, epoch):
+            count = state.count + by
+            return self.State(count), count >= limit if by > 0 else count <= limit
+
+    assert_decided_alike(Counter())
+
+
+def test_a_counter_that_doubles_counts_right() -> None:
+    class Doubling(es.Rule):
+        class State(NamedTuple):
+            count: int = 1
+
+        def step(self, state, metrics, epoch):
+            count = state.count + state.count
+            return self.State(count), count > 2**33
+
+    assert_decided_alike(Doubling())
+
+
+def test_a_choice_between_a_whole_number_and_a_fraction_is_a_fraction() -> None:
+    class Level(es.Rule):
+        class State(NamedTuple):
+            level: float = 0.0
+            seen: int = 0
+
+        monitor: str
+
+        def step(self, state, metrics, epoch):
+            value, seen = metrics[self.monitor], state.seen + 1
+            level = where(value > state.level, value + 0.5, seen + epoch)
+            return self.State(level, seen), level > 33
+
+    assert_decided_alike(Level("loss"))
+
+
+def test_two_parts_of_a_state_that_become_the_same_stay_apart() -> None:
+    class Twins(es.Rule):
+        class State(NamedTuple):
+            one: float = -1.0
+            other: float = 1.0
+
+        monitor: str
+
+        def step(self, state, metrics, epoch):
+            twice = metrics[self.monitor] * 2.0
+            return self.State(twice, twice), (state.one > 50.0) & (state.other > 60.0)
+
+    assert_decided_alike(Twins("loss"))
+
+
+def assert_decided_alike(rule: es.Rule) -> None:
+    """The rule stops many runs side by side where it stops each of them alone."""
+    values = np.arange(40.0) + np.arange(30)[:, None] % 3
+    history = es.History({"loss": values})
+    together = es.replay(rule, history)
+    for run in range(len(history)):
+        alone = es.replay(rule, history[run : run + 1])
+        assert together.epochs[run] == alone.epochs[0]
+        assert together.stopped[run]

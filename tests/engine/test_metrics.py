@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -127,3 +128,13 @@ def test_names_that_are_not_strings_are_never_kept() -> None:
     with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):
         stopper.step({"loss": 1.0, 3: 1.0})
     assert (stopper.epoch, stopper.best) == (1, 2.0)
+
+
+def test_a_name_from_a_string_enum_is_kept_as_its_value() -> None:
+    class Name(str, enum.Enum):
+        LOSS = "loss"
+
+    stopper = es.EarlyStopping("loss")
+    stopper.step({Name.LOSS: 0.5})
+    assert stopper.best_metrics == {"loss": 0.5}
+    assert [str(name) for name in stopper.best_metrics or ()] == ["loss"]

@@ -142,6 +142,13 @@ def test_a_metric_missing_by_mistake_is_an_error_and_nothing_changes(
     assert stopper.epoch == 0
 
 
+def test_an_epoch_that_lacks_more_than_validation_metrics_is_an_error() -> None:
+    rule = es.Patience("val_loss", 1) & es.Patience("loss", 1)
+    session = es.Session(es.Stopper(rule, on_missing="skip"), "Callback", on_missing="auto")
+    with pytest.raises(es.MissingMetricError, match="Callback: no metric 'loss': available metrics: acc"):
+        session.step({"acc": 1.0})
+
+
 def test_a_missing_metric_may_be_skipped_or_left_to_the_stopper() -> None:
     stopper = es.Stopper(es.Patience("val_loss", 1), on_missing="skip")
     session = es.Session(stopper, on_missing="skip")
@@ -217,6 +224,14 @@ def test_resumed_from_json_it_goes_on_with_decisions_and_time() -> None:
     assert second.elapsed_seconds == 35
     assert second.step({"loss": 2.0}).stop
     assert first.state_dict(elapsed_seconds=12.5)["elapsed_seconds"] == 12.5
+
+
+def test_a_state_replaces_the_time_of_the_state_before() -> None:
+    session = timed(es.EarlyStopping("loss"), Clock())
+    at_the_beginning = session.state_dict()
+    for seconds in (30.0, 40.0, 0.0):
+        session.load_state_dict({**at_the_beginning, "elapsed_seconds": seconds})
+        assert session.elapsed_seconds == seconds
 
 
 @pytest.mark.parametrize(

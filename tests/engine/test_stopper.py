@@ -120,6 +120,18 @@ def test_best_metrics_cannot_be_changed_from_outside() -> None:
     assert stopper.best == 0.5
 
 
+def test_a_rule_explains_the_very_epoch_it_fires_on() -> None:
+    class FiresLate(es.Rule):
+        def step(self, state, metrics, epoch):
+            return state, epoch >= 2
+
+        def reason(self, state, metrics, epoch):
+            return f"it is epoch {epoch}"
+
+    stopper = es.Stopper(FiresLate())
+    assert [stopper.step({}).reason for _ in range(3)] == ["", "", "it is epoch 2"]
+
+
 def test_stepping_after_the_stop_names_epoch_and_reason() -> None:
     stopper = es.Stopper(es.MaxEpochs(1))
     stopper.step({})

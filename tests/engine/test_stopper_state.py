@@ -63,6 +63,10 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
     "negative best": ({**saved(), "best_epoch": -2}, "best_epoch should be at least 0, got -2"),
     "stopped as number": ({**saved(), "stopped": 1}, "stopped should be true or false, got 1"),
     "stopped without reason": ({**saved(), "stopped": True}, "reason should be a text, empty unl"),
+    "a reason without a stop": (
+        {**saved(), "reason": "x"},
+        "reason should be a text, empty unless",
+    ),
     "best without metrics": (
         {**saved(), "best_metrics": None},
         "best_metrics should go with best_epoch 1, got None",

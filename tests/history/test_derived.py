@@ -95,3 +95,9 @@ def test_text_that_is_not_an_expression_is_refused(text: str) -> None:
     history = es.History({"loss": [1.0, 2.0]})
     with pytest.raises((es.HistoryError, es.MissingMetricError)):
         history.derive("x", text)
+
+
+@pytest.mark.parametrize("name", ["loss_2", "lossy", "loss2", "_loss"])
+def test_a_name_that_only_begins_like_a_metric_is_unknown_as_a_whole(name: str) -> None:
+    with pytest.raises(es.MissingMetricError, match=f"no metric '{name}' "):
+        es.History({"loss": [1.0, 2.0]}).derive("x", f"1 + {name}")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.support.random_rules import METRICS, random_history
 from tests.support.strategies import histories
 
 nan = math.nan
@@ -90,6 +91,40 @@ def test_what_is_masked_within_a_list_is_a_gap() -> None:
         assert history.reported("loss").tolist() == [[True, False], [True, True]]
     history = es.History.from_runs([{"loss": [1.0, masked]}])
     assert history.reported("loss").tolist() == [[True, False]]
+
+
+def test_of_objects_both_what_is_masked_and_none_are_gaps() -> None:
+    objects = np.array([[1.0, 2.0, None]], dtype=object)
+    history = es.History({"loss": np.ma.MaskedArray(objects, mask=[[True, False, False]])})
+    assert history.reported("loss").tolist() == [[False, True, False]]
+
+
+def test_a_history_shares_neither_gaps_nor_lengths_with_what_it_is_made_of() -> None:
+    values = np.ma.MaskedArray([[3.0, 2.0, 1.0]], mask=[[False, True, True]])
+    lengths = np.array([2])
+    history = es.History({"loss": values}, lengths)
+    assert values.mask.tolist() == [[False, True, True]]
+    values.mask[0, 1], lengths[0] = False, 3
+    assert history.reported("loss").tolist() == [[True, False, False]]
+    assert history.lengths.tolist() == [2]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", METRICS)
+def test_where_reported_are_the_records_that_have_the_metric_in_their_order(
+    name: str, seed: int
+) -> None:
+    history = random_history(np.random.default_rng(seed), runs=20, epochs=100)
+    having = [[r for r in history.records(run) if name in r] for run in range(len(history))]
+    series = history.where_reported(name)
+    assert repr([series.records(run) for run in range(len(series))]) == repr(
+        [records for records in having if records]
+    )
+
+
+def test_a_derived_metric_reads_a_metric_before_a_coordinate_of_its_name() -> None:
+    history = es.History({"time": [3.0, 2.0]}, coordinates={"time": [7.0, 8.0]})
+    assert history.derive("twice", "2 * time").metrics["twice"].tolist() == [[6.0, 4.0]]
 
 
 def test_gaps_of_pandas_nullable_columns_are_gaps() -> None:

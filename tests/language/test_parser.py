@@ -175,3 +175,10 @@ def test_the_parser_leaves_no_warning(recwarn: pytest.WarningsRecorder) -> None:
         parse_rule(r"Patience('\d') is 1")
     assert not recwarn.list
     assert sys.getrecursionlimit() >= 1000
+
+
+def test_rules_stand_up_to_fifty_deep_in_one_another() -> None:
+    deepest = "Not(" * 50 + "Never()" + ")" * 50
+    assert repr(parse_rule(deepest)) == "~" * 50 + "Never()"
+    with pytest.raises(es.RuleError, match="50 deep"):
+        parse_rule(f"Not({deepest})")

@@ -36,6 +36,16 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         "`EarlyStopping(patience=...)` must be a whole number of at least 0, got True",
     ),
+    "patience beyond 64 bits": (
+        lambda: es.Patience("val_loss", patience=2**63),
+        ValueError,
+        "`Patience(patience=...)` must be a whole number that fits in 64 bits of at least 0, got 9",
+    ),
+    "min_delta as truth": (
+        lambda: es.Patience("val_loss", min_delta=True),
+        TypeError,
+        "`Patience(min_delta=...)` must be a number of at least 0, got True",
+    ),
     "min_delta of NaN": (
         lambda: es.Patience("val_loss", min_delta=nan),
         ValueError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,15 @@ def test_every_format_has_a_module_and_a_name_of_its_own() -> None:
     folder = Path(es.logs.__file__).parent / "formats"
     modules = {path.stem for path in folder.glob("*.py") if "FORMAT = " in path.read_text()}
     assert set(names) - {"mine"} == modules
+
+
+def test_one_s_own_format_is_tried_before_those_of_the_library() -> None:
+    def only_row(log: es.logs.Source) -> Iterator[es.logs.Run]:
+        rows = log.rows()
+        rows.add({"mine": 1.0})
+        yield rows.run()
+
+    text = "epoch,loss\n0,1\n"
+    assert list(read(text).metrics) == ["loss"]
+    es.logs.register(es.logs.LogFormat("all_mine", lambda log: True, only_row))
+    assert list(read(text).metrics) == ["mine"]

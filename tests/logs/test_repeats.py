@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import math
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,3 +172,78 @@ def test_coordinates_and_report_survive_slices_and_pickles() -> None:
         assert math.isnan(same.coordinates["epoch"][0, 1])
         assert same.report == history.report
         assert same.names == history.names[1:]
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_a_coordinate_that_never_changes_says_nothing(rows: int) -> None:
+    assert runs(log(*[0] * rows)) == [[(0, row) for row in range(rows)]]
+
+
+def test_of_coordinates_that_differ_in_case_the_first_counts() -> None:
+    records = [{"Step": up, "step": 9 - up, "loss": float(up)} for up in (1, 2, 3, 2)]
+    assert es.read_history(records).coordinates["Step"].tolist() == [[1, 2]]
+
+
+def test_rows_of_one_step_are_as_few_epochs_as_keep_every_row() -> None:
+    records = [{"step": 1, "a": 0.0, "b": 0.0}, {"step": 3, "a": 1.0, "b": 1.0}]
+    records += [{"step": 3, "b": 2.0}, {"step": 3, "a": 3.0}]
+    history = es.read_history(records, repeats="keep")
+    assert [record["a"] for record in history.records(0) if "a" in record] == [0, 1, 3]
+    assert history.epochs == 3
+
+
+def test_what_came_late_keeps_all_its_rows_when_a_resumption_shows() -> None:
+    records: list[dict[str, Any]] = [{"step": s, "loss": float(s)} for s in range(6)]
+    records += [
+        {"step": 3, "val": 9.0, "wall_time": 50.0},
+        {"step": 3, "acc": 1.0, "wall_time": 60.0},
+    ]
+    history = es.read_history([*records, {"step": 3, "loss": 33.0}])
+    assert history.records(0)[3] == {"loss": 33.0, "val": 9.0, "acc": 1.0}
+    assert history.coordinates["wall_time"][0, 3] == 60
+
+
+def test_a_report_at_the_highest_step_again_after_a_late_row_is_a_resumption() -> None:
+    records: list[dict[str, Any]] = [{"step": s, "loss": float(s)} for s in range(3)]
+    records += [{"step": 1, "val": 9.0}, {"step": 2, "loss": 22.0}]
+    history = es.read_history(records)
+    assert [record["loss"] for record in history.records(0) if "loss" in record] == [0, 1, 22]
+    assert "resumed 1 time, at 2" in str(history.report)
+
+
+def test_a_step_that_begins_anew_as_often_within_an_epoch_as_with_one_counts_alone() -> None:
+    pairs = [(0, 10), (0, 20), (1, 10), (1, 20), (1, 10)]
+    records = [{"epoch": e, "iter": i, "loss": 1.0} for e, i in pairs]
+    assert es.read_history(records).lengths.tolist() == [2, 2, 1]
+    most = [*records, {"epoch": 2, "iter": 5, "loss": 1.0}]
+    assert es.read_history(most).lengths.tolist() == [4]
+
+
+def test_each_source_is_reported_with_the_names_of_its_own_runs() -> None:
+    several = {"run": ["a", "a", "b"], "epoch": [0, 1, 0], "loss": [1.0, 2.0, 3.0]}
+    again = {"epoch": [0, 1, 1], "loss": [4.0, 5.0, 6.0]}
+    tables = [
+        [dict(zip(t, row, strict=True)) for row in zip(*t.values(), strict=True)]
+        for t in (several, again)
+    ]
+    history = es.read_history(tables)
+    assert history.report is not None
+    first, second = history.report.files
+    assert first.runs + second.runs == history.names
+    assert (len(first.runs), len(second.runs)) == (2, 1)
+    assert second.notes == ("1 value reported again at the same step: the last counts",)
+
+
+def test_a_direction_is_reported_where_all_runs_that_state_it_agree() -> None:
+    def stated(log: es.logs.Source) -> Iterator[es.logs.Run]:
+        rows = log.rows()
+        rows.add({"loss": 1.0, "score": 2.0, "other": 3.0})
+        run = rows.run()
+        run.modes = {"loss": "min", "score": log.text.strip()}
+        yield run
+
+    own = es.logs.LogFormat("stated", lambda log: log.text.strip() in ("min", "max"), stated)
+    es.logs.register(own)
+    report = es.read_history([io.StringIO("min"), io.StringIO("max")]).report
+    assert report is not None
+    assert report.modes == {"loss": "min"}

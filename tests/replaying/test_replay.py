@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.ops import invert, isnan, reported
+from earlystop.replaying.missing import require_reported
+from earlystop.replaying.tuning import Tuning
 from tests.support.agreement import disagreements
 from tests.support.random_rules import random_history
 from tests.support.strategies import histories, rules
@@ -58,6 +61,66 @@ def test_decisions_are_exactly_those_of_stepping() -> None:
         assert result.decisions(run) == live == result.decisions(history.names[run])
 
 
+def lived(stop: es.Rule, save: es.Rule, history: es.History) -> list[tuple[int, bool, int]]:
+    """What a live run over each log comes to: epochs used, stopped, last epoch saved."""
+    taken = []
+    for run in range(len(history)):
+        stopper = es.Stopper(stop, save, on_missing="skip")
+        for metrics in history.records(run):
+            if stopper.step(metrics).stop:
+                break
+        best_epoch = -1 if stopper.best_epoch is None else stopper.best_epoch
+        taken.append((stopper.epoch, stopper.stopped, best_epoch))
+    return taken
+
+
+class Impatient(es.Patience):
+    """A `Patience` that also fires at the first value below -3."""
+
+    def step(self, state, metrics, epoch):
+        after, fires = super().step(state, metrics, epoch)
+        return after, fires | (metrics[self.monitor] < -3)
+
+
+SAME_AS_LIVE = {
+    "smoothing of two metrics": es.Smoothed(
+        es.Smoothed(es.Patience("loss", 2) | es.Patience("val_loss", 3), monitor="loss", window=3),
+        monitor="val_loss",
+        window=2,
+    ),
+    "a subclass of patience": Impatient("loss", 5),
+    "patience on a metric with gaps": es.Patience("loss", 3),
+    "patience beside another rule": es.Patience("loss", 4) | es.MaxEpochs(15),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("what", SAME_AS_LIVE)
+def test_many_runs_side_by_side_do_what_each_does_alone(what: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lacks = rng.random((60, 20)) < 0.3
+    of_four = np.arange(60)[:, None] % 4  # gaps in one metric, the other, both, or neither
+    gaps = {"loss": lacks & (of_four < 2), "val_loss": lacks & (of_four % 2 == 0)}
+    falls = rng.normal(-0.2, 1.0, (2, 60, 20)).cumsum(axis=2)
+    history = es.History(
+        {
+            name: np.ma.MaskedArray(*each)
+            for name, *each in zip(gaps, falls, gaps.values(), strict=True)
+        }
+    )
+    save = es.Best("val_loss")
+    result = es.replay(SAME_AS_LIVE[what], history, save=save)
+    decided = zip(result.epochs, result.stopped, result.saved_epoch, strict=True)
+    assert [*decided] == lived(SAME_AS_LIVE[what], save, history)
+
+
+@pytest.mark.parametrize("runs", [1, 30])
+@pytest.mark.parametrize(("patience", "stops"), [(4, True), (5, False), (100, False)])
+def test_a_patience_longer_than_the_log_stops_no_run(runs: int, patience: int, stops: bool) -> None:
+    history = es.History({"loss": np.full((runs, 4), np.nan)})
+    assert (es.replay(es.Patience("loss", patience), history).stopped == stops).all()
+
+
 def test_a_run_without_epochs_is_neither_stopped_nor_saved() -> None:
     history = es.History({"loss": [[1.0], [1.0]]}, lengths=[0, 1])
     result = es.replay(es.Always(), history, save=es.Always())
@@ -85,6 +148,27 @@ def test_raise_is_an_error_only_for_gaps_that_a_live_run_would_meet(copies: int)
     assert not skipped.stopped.any()
 
 
+@pytest.mark.parametrize("cells", [1, 4, 10**6])
+def test_the_run_that_lacks_a_metric_is_named_however_many_are_checked_at_a_time(
+    cells: int,
+) -> None:
+    history = es.History({"loss": [[1.0, None], [1.0, 2.0], [1.0, 2.0], [1.0, None]]})
+    tuning = Tuning(cells_checked=cells)
+    used = np.array([1, 2, 2, 2])  # the first run ends before its gap
+    for runs, epochs in ((slice(0, 4), used), (np.array([1, 3]), used[[1, 3]])):
+        with pytest.raises(es.MissingMetricError, match="no metric 'loss' at epoch 1 of 'run 3'"):
+            require_reported(("loss",), history, epochs, runs, tuning)
+
+
+@pytest.mark.parametrize("runs", [2, 30])
+def test_gaps_anywhere_in_a_long_run_do_not_count(runs: int) -> None:
+    gaps = np.random.default_rng(0).random((runs, 3000)) < 0.3
+    history = es.History({"loss": np.ma.MaskedArray(np.ones((runs, 3000)), gaps)})
+    reported_2000_times = [int(np.flatnonzero(~gaps[run])[1999]) + 1 for run in range(runs)]
+    never_improves = es.Patience("loss", 2000, baseline=0.0)
+    assert es.replay(never_improves, history).epochs.tolist() == reported_2000_times
+
+
 def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
     history = es.History({"val_loss": [[1.0, 2.0]], "acc": [[None, None]]})
     with pytest.raises(es.MissingMetricError) as caught:
@@ -95,6 +179,27 @@ def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
     )
     with pytest.raises(es.MissingMetricError, match="no epoch of this history reports 'acc'"):
         es.replay(es.Never(), history, save=es.Best("acc"))
+
+
+@pytest.mark.parametrize("copies", [1, 30])
+def test_a_metric_that_is_missing_reads_as_nan_to_a_rule_that_reads_it_all_the_same(
+    copies: int,
+) -> None:
+    class Gone(es.Rule):
+        """Fires where the extra metric is missing and, for that reason, NaN."""
+
+        def step(self, state, metrics, epoch):
+            return state, invert(reported(metrics, ("extra",))) & isnan(metrics["extra"])
+
+        def reason(self, state, metrics, epoch):
+            return f"extra is {metrics['extra']}"
+
+    extra = np.ma.MaskedArray([[1.0, 2.0, 3.0]] * copies, mask=[[False, True, False]] * copies)
+    history = es.History({"loss": np.ones((copies, 3)), "extra": extra})
+    assert (es.replay(Gone(), history).epochs == 2).all()
+    stopper = es.Stopper(Gone())
+    decisions = [stopper.step(metrics) for metrics in history.records(0)[:2]]
+    assert [decision.reason for decision in decisions] == ["", "extra is nan"]
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:

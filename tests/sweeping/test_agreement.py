@@ -98,5 +98,29 @@ def test_large_random_sweeps_agree_in_blocks_of_all_sizes(seed: int) -> None:
     check(table, made, [es.Best("loss")] * len(made), history)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_relative_margins_of_many_runs_do_what_replaying_them_does(seed: int) -> None:
+    falls = np.random.default_rng(seed).normal(-0.3, 1.0, (60, 40)).cumsum(axis=1)
+    history = es.History({"loss": 50 + falls})
+    rule, grid = es.Patience("loss", relative=True), {"patience": [1, 3, 9], "min_delta": [0, 0.1]}
+    table = sweep(rule, history, **grid)
+    axes = axes_of(rule, grid)
+    made = [apply_settings(rule, axes, setting) for setting in table.settings]
+    check(table, made, [es.Best("loss")] * len(made), history)
+
+
+def test_precisions_of_many_runs_do_what_replaying_them_does() -> None:
+    runs, epochs = np.arange(60)[:, None], np.arange(40)
+    steps = (epochs + runs) // 8  # at each epoch a few runs improve, by less than float32 tells
+    history = es.History({"loss": 1 - 1e-9 * steps})
+    rule = es.Patience("loss", min_delta=1e-10)
+    grid = {"patience": [10, 20], "dtype": ["float32", "float64"]}
+    table = sweep(rule, history, **grid)
+    axes = axes_of(rule, grid)
+    made = [apply_settings(rule, axes, setting) for setting in table.settings]
+    check(table, made, [es.Best("loss")] * len(made), history)
+    assert table.stopped.all(axis=1).tolist() == [True, False, True, False]
+
+
 def test_many_random_sweeps_agree_with_stepping() -> None:
     assert sweep_disagreements(pairs=6000, seed=20170709) == []

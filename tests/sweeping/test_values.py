@@ -135,3 +135,10 @@ def test_the_largest_settings_are_simply_never_reached() -> None:
     late = sweep(es.Patience("loss", 1), history, start_from_epoch=[2**63 - 1])
     assert not late.stopped.any()
     assert (es.replay(es.Every(2**63 - 1), history).epochs == 3).all()
+
+
+def test_a_setting_that_stops_before_the_first_value_has_no_best() -> None:
+    history = es.History({"loss": [[np.nan, np.inf, np.nan, 1.0]] * 2})
+    table = sweep(es.Patience("loss"), history, patience=[1, 3, 4])
+    np.testing.assert_array_equal(table.best, [[np.nan] * 2, [np.nan] * 2, [1.0] * 2])
+    np.testing.assert_array_equal(table.regret, [[np.inf] * 2, [np.inf] * 2, [0.0] * 2])
