@@ -214,6 +214,7 @@ class Session:
         """Go back to a `snapshot` of this session."""
         position, self.stopwatch.earlier = snapshot
         self.stopper.restore(position)
+        forget_decision(self.stopper)  # the step that it was about has been undone
 
     # Ranks -----------------------------------------------------------------------------------
 

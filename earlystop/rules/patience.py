@@ -86,7 +86,9 @@ class Patience(Rule):
         """Checks without improvement after which the rule fires, given the last improvement.
 
         This is the only definition: `step` uses it, and so do replay and sweep, whose closed form
-        for many values of patience is in `earlystop.replaying.patience`.
+        for many values of patience is in `earlystop.replaying.patience`. The closed form assumes
+        the larger of two waits: one that depends on the patience alone, and one that depends on
+        the last improvement alone, if `wait_grows`.
 
         reference_epoch: the epoch of the last improvement, counted from 0; -1 before the first.
         patience: replaces the rule's own patience; a number or an array.
@@ -96,10 +98,15 @@ class Patience(Rule):
         """
         patience = self.patience if patience is None else patience
         wait = where(patience < 1, 1, patience)  # 0 means 1
-        if self.growth:
+        if self.wait_grows:
             grown = self.growth * reference_epoch
             wait = where(grown > wait, grown, wait)
         return wait
+
+    @property
+    def wait_grows(self) -> bool:
+        """Whether `required_wait` depends on the epoch of the last improvement."""
+        return self.growth > 0
 
     def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:
         """Does the value improve on the reference?

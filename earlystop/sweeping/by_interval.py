@@ -167,7 +167,7 @@ class IntervalOutcome:
             # A run uses the epochs up to its reference plus the wait of the setting or the wait
             # that growth requires, whichever is longer.
             by_setting = begin
-            if any(family.rule.growth for family in self._families):
+            if any(family.rule.wait_grows for family in self._families):
                 shortest = self._shortest_waits(intervals)
                 by_setting = np.clip(self._positions(intervals.track, shortest), begin, end)
                 totals.epochs += sums_over_ranges(begin, by_setting, shortest, self.settings)

@@ -145,7 +145,9 @@ def test_a_metric_missing_by_mistake_is_an_error_and_nothing_changes(
 def test_an_epoch_that_lacks_more_than_validation_metrics_is_an_error() -> None:
     rule = es.Patience("val_loss", 1) & es.Patience("loss", 1)
     session = es.Session(es.Stopper(rule, on_missing="skip"), "Callback", on_missing="auto")
-    with pytest.raises(es.MissingMetricError, match="Callback: no metric 'loss': available metrics: acc"):
+    with pytest.raises(
+        es.MissingMetricError, match="Callback: no metric 'loss': available metrics: acc"
+    ):
         session.step({"acc": 1.0})
 
 
@@ -270,3 +272,14 @@ def test_a_step_can_be_taken_back() -> None:
 def test_repr_says_whose_session_it_is() -> None:
     session = es.Session(es.Stopper(es.MaxEpochs(3)), "MyCallback")
     assert repr(session) == "Session(Stopper(MaxEpochs(3)), 'MyCallback')"
+
+
+def test_a_step_that_was_undone_is_not_the_decision_of_another_session() -> None:
+    stopper = es.EarlyStopping("loss", patience=2)
+    one, other = es.Session(stopper), es.Session(stopper)
+    before = one.snapshot()
+    one.step({"loss": 0.5}, at=0)
+    one.restore(before)
+    assert other.decision_at(0) is None
+    other.step({"loss": 0.9}, at=0)
+    assert (stopper.epoch, stopper.best) == (1, 0.9)

@@ -11,6 +11,7 @@ import pytest
 import earlystop as es
 from earlystop.engine.scalar import compile_scalar
 from earlystop.engine.vectorized import vector_code
+from earlystop.language.ops import where
 from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.sweep import run_sweep
 from tests.support.random_rules import random_history
@@ -34,15 +35,28 @@ def epochs_by_stepping(rule: es.Rule, history: es.History) -> list[int]:
     return taken
 
 
-@pytest.fixture
-def longer_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every wait is two checks longer, by a change of `required_wait` alone."""
+def two_longer(wait: Any, reference_epoch: Any) -> Any:
+    """Every wait is two checks longer."""
+    return wait + 2
+
+
+def longer_later(wait: Any, reference_epoch: Any) -> Any:
+    """After an improvement at epoch t, a wait takes at least 0.7 * t + 1 checks."""
+    later = 0.7 * reference_epoch + 1
+    return where(later > wait, later, wait)
+
+
+@pytest.fixture(params=[two_longer, longer_later])
+def longer_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Waits are longer, by a change of `required_wait` alone, and of whether it grows."""
     required: Callable[..., Any] = es.Patience.required_wait
 
     def longer(self: es.Patience, reference_epoch: Any, patience: Any = None) -> Any:
-        return required(self, reference_epoch, patience) + 2
+        return request.param(required(self, reference_epoch, patience), reference_epoch)
 
     monkeypatch.setattr(es.Patience, "required_wait", longer)
+    if request.param is longer_later:
+        monkeypatch.setattr(es.Patience, "wait_grows", True)
     forget_compiled_steps()
     yield
     monkeypatch.undo()
@@ -74,12 +88,13 @@ def test_a_change_of_required_wait_changes_stepping_replay_and_sweep_alike(
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_the_longer_waits_of_these_tests_change_decisions(
-    rule: es.Rule, request: pytest.FixtureRequest
+    rule: es.Rule, longer_waits: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = random_history(np.random.default_rng(0), runs=60, epochs=25)
-    before = epochs_by_stepping(rule, history)
-    request.getfixturevalue("longer_waits")
-    assert epochs_by_stepping(rule, history) != before
+    changed = epochs_by_stepping(rule, history)
+    monkeypatch.undo()
+    forget_compiled_steps()
+    assert epochs_by_stepping(rule, history) != changed
 
 
 def test_the_required_wait_is_at_least_one_check_and_grows_with_the_last_improvement() -> None:

@@ -82,7 +82,7 @@ def cut_intervals(
     intervals = intervals._replace(last=last)
     remain = intervals.last >= intervals.first
     for index, rule in enumerate(rules):
-        if rule.growth:
+        if rule.wait_grows:
             own = (number == index).nonzero()[0]
             remain[own] &= shortest_waits(rule, intervals.reference_epoch[own]) <= longest[own]
     return PatienceIntervals._make(array[remain] for array in intervals)

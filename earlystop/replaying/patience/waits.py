@@ -48,7 +48,7 @@ class _WaitTracker:
         self.references, self.numbers = references, np.array(numbers, dtype=np.int32)
         self.longest = np.full(len(references.value), shortest - 1, dtype=np.int32)
         self.records: list[_Records] = []
-        self.grows = any(rule.growth for rule in references.rules)
+        self.grows = any(rule.wait_grows for rule in references.rules)
 
     def long_enough(self, tracks: Any, waits: Any, reference_epoch: Any) -> Bools:
         """Are these waits as long as growth requires? Only needed if `grows`."""
