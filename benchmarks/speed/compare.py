@@ -213,11 +213,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("old", type=Path, help="the root of the other tree")
     parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--only", default="", help="words that the names of cases begin with")
+    parser.add_argument("--only", default="", help="beginnings of the names of cases: step,replay")
     arguments = parser.parse_args()
     old, new = Worker(arguments.old.resolve()), Worker(ROOT)
     table = Table(title="This tree over the other", box=SIMPLE_HEAD, title_justify="left")
-    for heading in ("case", "old, ms", "new, ms", "new / old", "quartiles"):
+    for heading in ("case", "old, ms", "new, ms", "median of new / old", "quartiles"):
         table.add_column(heading, justify="left" if heading == "case" else "right")
     beginnings = tuple(arguments.only.split(","))
     for case in new.cases:

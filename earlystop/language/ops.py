@@ -8,7 +8,8 @@ comparisons, and `&` and `|` on booleans work on all of them. For everything els
 `not`, `min` and `sum` need one truth value where an array holds many, and a traced value refuses
 them.
 
-A *window* is a plain tuple of numbers, oldest first; `push` advances it by one check.
+A *window* is a plain tuple of numbers, oldest first; `push` advances it by one check. In `step` its
+values are taken by number: it can be neither iterated over nor sliced.
 """
 
 from __future__ import annotations

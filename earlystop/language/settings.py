@@ -39,8 +39,13 @@ class AtLeast:
 
 
 Count = Annotated[int, AtLeast(0)]
+"""A whole number of at least 0."""
+
 Positive = Annotated[int, AtLeast(1)]
+"""A whole number of at least 1."""
+
 NonNegative = Annotated[float, AtLeast(0)]
+"""A finite number of at least 0."""
 
 
 def validated(annotation: Any, value: Any, where: str) -> Any:

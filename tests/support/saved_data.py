@@ -1,10 +1,11 @@
-"""Writes what this version of the library saves: tests check that later versions load it.
+"""Writes the stoppers, loops and PyTorch runs that this version saves, for later ones to load.
 
     python tests/support/saved_data.py tests/data/0.1.0
 
 Run it once per version, before the release, and commit what it wrote; files of a released version
 never change. It uses public names only, so that it runs with any version. Tests go on with the runs
-below: add runs, but do not change the ones that are here.
+below: add runs, but do not change the ones that are here. `checkpoint_runs.py` and `keras_runs.py`
+write the other things that are saved.
 """
 
 from __future__ import annotations
