@@ -17,9 +17,10 @@ from earlystop.engine.scalar import compile_scalar
 from earlystop.engine.source import Names, define
 from earlystop.engine.vectorized import compile_vectorized
 from earlystop.language.ops import Operation
+from earlystop.language.rule import advance
 from earlystop.language.tape import Ref, Trace, needed_lines
 from earlystop.language.traced_metrics import TracedMetrics
-from earlystop.ops import isnan, where
+from earlystop.ops import divide, isnan, replaced, where
 
 NAMES = ("loss", "val_loss")
 
@@ -68,6 +69,23 @@ def test_a_recording_tells_which_metrics_it_reads_and_which_may_be_missing() -> 
 def test_a_metric_is_read_once_whichever_rules_look_at_it() -> None:
     recording = recording_of(es.Threshold("loss", 1), es.Diverged("loss", 9), es.Best("loss"))
     assert sum(line.ufunc == "" for line in recording.lines) == 1
+
+
+def test_a_search_of_all_metrics_is_told_from_one_that_some_are_hidden_from() -> None:
+    class Covered(es.Rule):
+        """Shows its rule a loss of 0."""
+
+        rule: es.Rule
+
+        def init(self):
+            return self.rule.init()
+
+        def step(self, state, metrics, epoch):
+            return advance(self.rule, state, replaced(metrics, "loss", 0.0), epoch)
+
+    stopper = es.Stopper(es.NonFinite() & Covered(es.NonFinite()))
+    assert not stopper.step({"loss": np.nan, "acc": 1.0}).stop
+    assert stopper.step({"loss": np.nan, "acc": np.inf}).stop
 
 
 def test_a_value_that_is_written_twice_is_computed_once() -> None:
@@ -272,12 +290,90 @@ def test_two_parts_of_a_state_that_become_the_same_stay_apart() -> None:
     assert_decided_alike(Twins("loss"))
 
 
+def test_two_parts_of_a_state_that_only_begin_differently_stay_apart() -> None:
+    class Begun(es.Rule):
+        class State(NamedTuple):
+            one: float = -1.0
+            other: float = 1.0
+
+        monitor: str
+
+        def step(self, state, metrics, epoch):
+            value = metrics[self.monitor]
+            return self.State(value, value), (state.one < 0) & (state.other > 0)
+
+    assert_decided_alike(Begun("loss"))
+
+
+def test_a_whole_number_may_become_a_fraction_of_the_state() -> None:
+    class At(es.Rule):
+        class State(NamedTuple):
+            last: float = -1.0
+
+        def step(self, state, metrics, epoch):
+            return self.State(epoch), state.last >= 3
+
+    assert_decided_alike(At())
+
+
+def test_zeros_of_different_sign_are_not_one_part_of_the_state() -> None:
+    class Above(es.Rule):
+        class State(NamedTuple):
+            zero: float = 0.0
+
+        def step(self, state, metrics, epoch):
+            return state, divide(1.0, state.zero) < 0
+
+    class Below(Above):
+        class State(NamedTuple):
+            zero: float = -0.0
+
+    assert_decided_alike(Above() | Below())
+    assert_decided_alike(Below() | Above())
+
+
+def test_a_quotient_of_whole_numbers_is_a_fraction() -> None:
+    class Halves(es.Rule):
+        class State(NamedTuple):
+            seen: int = 0
+
+        def step(self, state, metrics, epoch):
+            return self.State(state.seen + 1), state.seen / 2 > 3.2
+
+    assert_decided_alike(Halves())
+
+
+def test_a_negative_of_a_counter_falls() -> None:
+    class Falling(es.Rule):
+        class State(NamedTuple):
+            seen: int = 0
+
+        def step(self, state, metrics, epoch):
+            return self.State(state.seen + 1), -state.seen < -5
+
+    assert_decided_alike(Falling())
+
+
+def test_constants_that_differ_in_their_sign_alone_are_two() -> None:
+    class Poles(es.Rule):
+        monitor: str
+
+        def step(self, state, metrics, epoch):
+            value = metrics[self.monitor]
+            return state, (divide(value, 0.0) > 0) & (divide(value, -0.0) < 0)
+
+    assert_decided_alike(Poles("loss"))
+
+
 def assert_decided_alike(rule: es.Rule) -> None:
-    """The rule stops many runs side by side where it stops each of them alone."""
-    values = np.arange(40.0) + np.arange(30)[:, None] % 3
-    history = es.History({"loss": values})
-    together = es.replay(rule, history)
+    """The rule stops many runs side by side, and each of them alone, where its own step does."""
+    history = es.History({"loss": np.arange(40.0) + np.arange(30)[:, None] % 3})
+    wanted = []
     for run in range(len(history)):
-        alone = es.replay(rule, history[run : run + 1])
-        assert together.epochs[run] == alone.epochs[0]
-        assert together.stopped[run]
+        state, fires, epoch = rule.init(), False, 0
+        while not fires:
+            state, fires = advance(rule, state, history.records(run)[epoch], epoch)
+            epoch += 1
+        wanted.append(epoch)
+        assert es.replay(rule, history[run : run + 1]).epochs.tolist() == [epoch]
+    assert es.replay(rule, history).epochs.tolist() == wanted

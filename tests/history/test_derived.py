@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import earlystop as es
@@ -73,6 +73,8 @@ expressions = st.recursive(
 
 
 @given(expressions, numbers, numbers)
+@example("loss * acc - 1.5", 2.0, 0.5)
+@example("2 - loss - acc / 2 * loss", 2.0, 0.5)
 def test_expressions_mean_what_they_mean_in_python(text: str, loss: float, acc: float) -> None:
     names = {"loss": loss, "acc": acc, "max": max, "abs": abs}
     try:

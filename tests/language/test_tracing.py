@@ -26,6 +26,12 @@ from earlystop.ops import (
 nan = math.nan
 
 
+class Lookalike(NamedTuple):
+    """Has the field that the states below have, but is none of them."""
+
+    value: float
+
+
 def rule_of(step: Callable[..., Any], **state: Any) -> es.Rule:
     """A rule with this step, and a state of these fields."""
     state_type = NamedTuple("State", [(name, Any) for name in state])
@@ -144,6 +150,11 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     ),
     "a state of another shape": (
         lambda self, s, m, e: ((m["loss"],), True),
+        {"value": nan},
+        "returned a state of another shape than `init()`",
+    ),
+    "a state of another type with the same fields": (
+        lambda self, s, m, e: (Lookalike(m["loss"]), True),
         {"value": nan},
         "returned a state of another shape than `init()`",
     ),

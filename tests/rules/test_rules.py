@@ -252,6 +252,16 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         [{"val_loss": v} for v in (0.0658, 0.07, 0.0658)],
         "val_loss has not improved on 0.0658 (epoch 0) by more than 0 for 2 epochs",
     ),
+    "a patience of 0, which means 1": (
+        es.Patience("val_loss", 0),
+        [{"val_loss": v} for v in (0.5, 0.7)],
+        "val_loss has not improved on 0.5 (epoch 0) by more than 0 for 1 epoch",
+    ),
+    "the first of several metrics": (
+        es.NonFinite("loss", "acc"),
+        [{"loss": 1.0, "acc": 1.0}, {"loss": nan, "acc": 1.0}],
+        "loss is nan",
+    ),
     "patience of one, relative": (
         es.Patience("val_loss", 1, min_delta=0.01, relative=True),
         [{"val_loss": v} for v in (1.0, 0.995)],
