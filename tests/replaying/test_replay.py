@@ -74,7 +74,7 @@ def lived(stop: es.Rule, save: es.Rule, history: es.History) -> list[tuple[int, 
     return taken
 
 
-class Impatient(es.Patience):
+class OwnWait(es.Patience):
     """A `Patience` that also fires at the first value below -3."""
 
     def step(self, state, metrics, epoch):
@@ -88,7 +88,7 @@ SAME_AS_LIVE = {
         monitor="val_loss",
         window=2,
     ),
-    "a subclass of patience": Impatient("loss", 5),
+    "a subclass of patience": OwnWait("loss", 5),
     "patience on a metric with gaps": es.Patience("loss", 3),
     "patience beside another rule": es.Patience("loss", 4) | es.MaxEpochs(15),
 }
