@@ -26,7 +26,6 @@ from .tape import Computation
 from .tracing import Traced, record_operation
 
 __all__ = [
-    "Dtype",
     "Operation",
     "absolute",
     "any_nonfinite",
