@@ -17,7 +17,7 @@ from .rule_options import RuleOptions, rule_options
 __all__ = ["advise"]
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]
+class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versions only
     """A number, or a percentage: 0.01 and 1% are the same."""
 
     name = "share"
@@ -112,7 +112,7 @@ def advise(
     advice = es.advise(
         history,
         str(options.monitor),
-        mode=options.mode,  # type: ignore[arg-type]
+        mode=options.mode,  # type: ignore[arg-type]  # `--mode` allows no other
         max_regret=max_regret,
         confidence=confidence,
         at_most=at_most,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Command, add_options
+from .options import add_options
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -93,7 +93,7 @@ _OPTIONS = [
 ]
 
 
-def log_options(command: Command) -> Command:
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument LOGS and the options of reading; the command is called with `logs`."""
 
     @functools.wraps(command)
@@ -114,7 +114,7 @@ def log_options(command: Command) -> Command:
             given["derived"] = dict(map(_derived, derive))
         return command(logs=LogOptions(sources, given, progress), **rest)
 
-    return add_options(with_logs, _OPTIONS)  # type: ignore[return-value]
+    return add_options(with_logs, _OPTIONS)
 
 
 def _derived(text: str) -> tuple[str, str]:

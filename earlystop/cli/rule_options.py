@@ -6,13 +6,13 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .._text import count
-from .options import Command, add_options
+from .options import add_options
 from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ _OPTIONS = [
 ]
 
 
-def rule_options(command: Command) -> Command:
+def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name rules; the command is called with `options`."""
 
     @functools.wraps(command)
@@ -246,7 +246,7 @@ def rule_options(command: Command) -> Command:
             )
         return command(options=options, **rest)
 
-    return add_options(with_rules, _OPTIONS)  # type: ignore[return-value]
+    return add_options(with_rules, _OPTIONS)
 
 
 def _fields(

@@ -6,12 +6,15 @@ import gzip
 import io
 import sys
 import zlib
-from typing import IO, Any, BinaryIO
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
 
 from .limits import Limited
 
 __all__ = ["BoundedBytes"]
 
+
+_Result = TypeVar("_Result")
 
 _UNBOUND = 16 * 2**20  # bytes that may always be unpacked, however small the packed file
 
@@ -26,7 +29,7 @@ class BoundedBytes(io.RawIOBase):
 
     def __init__(self, raw: BinaryIO, log: Limited, packed: bool) -> None:
         self._raw, self._log = raw, log
-        self._file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+        self._file: gzip.GzipFile | BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw
         limits = log.limits
         self._left = limits.file
         if packed:
@@ -49,17 +52,16 @@ class BoundedBytes(io.RawIOBase):
             size = self._left + 1
         return self._taken(self._guarded(self._file.read, min(size, sys.maxsize)))
 
-    def _guarded(self, read: Any, size: int) -> bytes:
+    def _guarded(self, action: Callable[[int], _Result], argument: int) -> _Result:
         try:
-            data: bytes = read(size)
+            return action(argument)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self._log.wrong(
                 f"the packed (gzip) data is damaged or cut off: {error}"
             ) from None
-        return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._guarded(lambda _: self._file.seek(offset, whence), 0)  # type: ignore[return-value]
+        return self._guarded(lambda start: self._file.seek(start, whence), offset)
 
     def close(self) -> None:
         if not self.closed:

@@ -131,7 +131,7 @@ class Source:
         magic = raw.read(2)
         raw.seek(0)
         packed = magic == b"\x1f\x8b"
-        return BoundedBytes(raw, self, packed)  # type: ignore[return-value]
+        return BoundedBytes(raw, self, packed)  # type: ignore[return-value]  # all that readers use
 
     @functools.cached_property
     def head(self) -> bytes:

@@ -31,5 +31,5 @@ class Column(NamedTuple):
 
 def empty_columns(settings: int, runs: int) -> Column:
     """Uninitialised columns of all settings, stacked: arrays of shape (settings, runs)."""
-    types = Column("int64", "bool", "int64", "float64", "float64")  # type: ignore[arg-type]
+    types = ("int64", "bool", "int64", "float64", "float64")
     return Column(*(np.empty((settings, runs), dtype) for dtype in types))
