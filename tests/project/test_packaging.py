@@ -139,9 +139,11 @@ def test_users_get_types(installed: Path, tmp_path: Path) -> None:
     )
     command = (sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "use.py")
     environment = {"PATH": "/usr/bin:/bin", "MYPYPATH": str(installed), "HOME": str(tmp_path)}
-    output = subprocess.run(
+    done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    ).stdout
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 1, (done.returncode, output)  # else mypy did not get to the end
     for line, text in enumerate(
         (
             '"bool"',
