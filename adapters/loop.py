@@ -51,7 +51,7 @@ class EpochLoop:
         `max_epochs`, by `break`, by an error or by Ctrl-C; but not if nothing was ever saved.
         Without a `save`, you save yourself when a report says so, and `restore(None)` is called.
     kept: what an earlier part of this run kept, when the run is resumed.
-    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+    progress: show a progress bar (needs tqdm: `pip install tqdm`).
     on_interrupt: what Ctrl-C does after the best is restored. "raise": it is raised as usual.
         "stop": it ends the `with` block like a stop (and requires that block).
     clock: returns seconds; the time since the loop began is reported as "elapsed_seconds".

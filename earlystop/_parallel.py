@@ -47,7 +47,5 @@ def progress_bar(caller: str, **options: Any) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError as error:
-        raise ImportError(
-            f'`{caller}(progress=True)` needs tqdm: pip install "earlystop[progress]"'
-        ) from error
+        raise ImportError(f"`{caller}(progress=True)` needs tqdm: pip install tqdm") from error
     return tqdm(**options)

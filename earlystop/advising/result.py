@@ -107,7 +107,7 @@ class Advice(Findings):
         """The trade-off between epochs and regret, with the advice and the usual choices marked.
 
         ax: matplotlib axes to draw on; a new figure if left out. Returns the figure. Raises
-        ImportError without matplotlib (`pip install "earlystop[plot]"`).
+        ImportError without matplotlib (`pip install matplotlib`).
         """
         figure: Figure = plotter("plot_advice")(self, ax=ax)
         return figure

@@ -9,10 +9,10 @@ was read. Each other module is one command.
 import sys as _sys
 
 try:
-    import click as _click  # noqa: F401
-    import rich as _rich  # noqa: F401
+    import click as _click  # noqa: F401  # to tell if it is missing
+    import rich as _rich  # noqa: F401  # to tell if it is missing
 except ImportError:
-    _sys.exit('the command line needs click and rich: pip install "earlystop[cli]"')
+    _sys.exit("the command line needs click and rich: pip install click rich")
 
 from .app import main as main
 

@@ -38,7 +38,7 @@ def demo(out: Path, epochs: int, seed: int, quiet: bool) -> None:
         from ..demo import run_demo
     except ImportError as error:
         raise click.ClickException(
-            f'the demo needs {error.name}: pip install "earlystop[demo]"'
+            f"the demo needs {error.name}: pip install scikit-learn matplotlib tqdm"
         ) from error
     try:
         same = run_demo(out, epochs=epochs, seed=seed, progress=not quiet)

@@ -69,7 +69,7 @@ def read_history(
     nan_is_gap: whether a NaN in a data frame means "not reported"; by default, only in pandas
         columns that cannot represent gaps otherwise.
     limits: how large a log may be (`es.logs.Limits`).
-    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+    progress: show a progress bar (needs tqdm: `pip install tqdm`).
 
     Epochs are in the order of the log. Steps, epochs and times are kept in `history.coordinates`;
     `history.report` says what was read from which file, and what was left out or replaced. A value

@@ -102,7 +102,7 @@ def styled() -> Iterator[Any]:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise ImportError('pictures need matplotlib: pip install "earlystop[plot]"') from error
+        raise ImportError("pictures need matplotlib: pip install matplotlib") from error
     with mpl.rc_context(_style()):
         yield mpl
 

@@ -33,7 +33,7 @@ def replay(
     workers: how many threads work on batches of up to about 16,000 runs. The decisions do not
         depend on it. Whether more threads are faster depends on the machine and the rule;
         `benchmarks/` measures it.
-    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+    progress: show a progress bar (needs tqdm: `pip install tqdm`).
 
     Beyond the history and the result, it needs at most 64 MB of memory per worker. (A single run is
     not split.)

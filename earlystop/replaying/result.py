@@ -183,7 +183,7 @@ class Replay:
             "distribution" two.
 
         Returns the matplotlib figure: `result.plot().savefig("picture.png")`. Needs matplotlib:
-        `pip install "earlystop[plot]"`.
+        `pip install matplotlib`.
 
         Raises RuleError for invalid arguments, HistoryError for an unknown run, MissingMetricError
         for an unknown metric, ImportError without matplotlib.

@@ -45,7 +45,7 @@ def _template() -> Any:
     try:
         import jinja2
     except ImportError as error:
-        raise ImportError('a report needs jinja2: pip install "earlystop[report]"') from error
+        raise ImportError("a report needs jinja2: pip install jinja2") from error
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False
     )

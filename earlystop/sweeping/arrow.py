@@ -16,9 +16,7 @@ def arrow_stream(columns: Mapping[str, Sequence[Any]], requested_schema: object 
     try:
         import pyarrow
     except ImportError as error:
-        raise ImportError(
-            'a sweep as Arrow data needs pyarrow: pip install "earlystop[arrow]"'
-        ) from error
+        raise ImportError("a sweep as Arrow data needs pyarrow: pip install pyarrow") from error
     plain = (int, float, str, type(None))
     table = pyarrow.table(
         {

@@ -219,7 +219,7 @@ class Sweep:
         ax: matplotlib axes to draw on instead of a new figure.
 
         Returns the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
-        install "earlystop[plot]"`.
+        install matplotlib`.
 
         Raises RuleError for invalid arguments, ImportError without matplotlib, and HistoryError for
         a band if quantiles are unavailable (see `sweep`).

@@ -49,7 +49,7 @@ def sweep(
     workers: how many threads work on batches of up to about 16,000 runs. The numbers do not depend
         on it. Whether more threads are faster depends on the machine and the rule; `benchmarks/`
         measures it.
-    progress: show a progress bar (needs tqdm: `pip install "earlystop[progress]"`).
+    progress: show a progress bar (needs tqdm: `pip install tqdm`).
     grid: the fields of the rule to vary, each with its values. A field of a child rule is named in
         the same way if only one child has it, otherwise with the number of the child:
         `**{"0.patience": [5, 10]}`.

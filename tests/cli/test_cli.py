@@ -47,14 +47,14 @@ def test_the_demo_says_in_one_line_where_it_cannot_write(tmp_path: Path) -> None
     assert done.output.count("\n") == 1
 
 
-def test_the_demo_names_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_names_the_packages_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     monkeypatch.delitem(sys.modules, "earlystop.demo", raising=False)
     monkeypatch.delattr(es, "demo", raising=False)
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 1
     assert done.output == (
-        'Error: the demo needs sklearn.datasets: pip install "earlystop[demo]"\n'
+        "Error: the demo needs sklearn.datasets: pip install scikit-learn matplotlib tqdm\n"
     )
 
 

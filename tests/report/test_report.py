@@ -186,5 +186,5 @@ def test_a_page_with_one_picture() -> None:
 
 def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ImportError, match=r'pip install "earlystop\[report\]"'):
+    with pytest.raises(ImportError, match=r"pip install jinja2$"):
         page_with(hostile()[0].plot(run=0), "picture")

@@ -25,7 +25,7 @@ def _read(log: Source) -> Iterator[Run]:
         import pyarrow
     except ImportError as error:
         raise ImportError(
-            f'{log.name}: Parquet and Arrow files need pyarrow: pip install "earlystop[arrow]"'
+            f"{log.name}: Parquet and Arrow files need pyarrow: pip install pyarrow"
         ) from error
     data = log.whole()
     try:

@@ -30,7 +30,7 @@ def runs_of_frame(log: Source, frame: Any) -> Iterator[Run]:
     try:
         import narwhals as nw
     except ImportError as error:
-        raise ImportError('data frames need narwhals: pip install "earlystop[frames]"') from error
+        raise ImportError("data frames need narwhals: pip install narwhals") from error
     table = _table(log, frame, nw)
     nan_gaps = _columns_whose_nan_is_a_gap(log, frame, table)
     replaced: dict[str, None] = {}
