@@ -189,8 +189,11 @@ class Session:
         seconds = self.stopwatch.seconds if elapsed_seconds is None else elapsed_seconds
         return {"elapsed_seconds": seconds, "stopper": self.stopper.state_dict()}
 
-    def load_state_dict(self, state: object) -> None:
+    def load_state_dict(self, state: object, *, changed_rules: bool = False) -> None:
         """Resume from `state_dict()`; the time since the stopwatch started is added to the saved.
+
+        changed_rules: accept a state saved by rules with other numbers, as
+            `Stopper.load_state_dict` does.
 
         Raises StateError, and changes nothing, for a state that is damaged or of other rules.
         """
@@ -201,7 +204,7 @@ class Session:
         seconds = number_from_json(entries["elapsed_seconds"], "elapsed_seconds")
         if not 0 <= seconds < math.inf:
             raise StateError(f"elapsed_seconds should be a time of at least 0, got {seconds}")
-        self.stopper.load_state_dict(entries["stopper"])
+        self.stopper.load_state_dict(entries["stopper"], changed_rules=changed_rules)
         self.stopwatch.earlier = seconds
         if self._missing is not None:
             self._missing.assume_reported()

@@ -16,25 +16,24 @@ metrics are refused, not at all. No clock, no file and no framework is involved.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
 from ..errors import MissingMetricError, RuleTypeError, StoppedError, name_advice
 from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
-from ..language.state import flatten, unflatten
 from ..rules import ELAPSED, Best, Never
 from .decision import Decision
-from .metrics import MissingAsNaN, as_floats, with_string_names
+from .metrics import as_floats, with_string_names
+from .position import Position, beginning, explained
 from .scalar import compile_scalar
 
 __all__ = ["Stopper"]
 
-# What a step changes, in the order of `stopper_state.Position`.
-_CHANGES = ("_state", "_epoch", "_stopped", "_reason", "_best_epoch", "_best_metrics")
-_position_of = operator.attrgetter(*_CHANGES)
 _new_tuple = tuple.__new__  # Decision(...) without the extra call of a NamedTuple
+_EPOCH, _STOPPED, _REASON, _BEST_EPOCH, _BEST_METRICS = map(
+    Position._fields.index, ("epoch", "stopped", "reason", "best_epoch", "best_metrics")
+)
 
 
 class Stopper:
@@ -58,14 +57,11 @@ class Stopper:
     (0.7, 1, True)
     """
 
-    __slots__ = ("__weakref__", "_advance", "_on_missing", "_save", "_stop", *_CHANGES)
+    __slots__ = ("__weakref__", "_advance", "_on_missing", "_position", "_save", "_stop")
 
-    _state: tuple[Any, ...]  # the leaves of both rules' states
-    _epoch: int
-    _stopped: bool
-    _reason: str
-    _best_epoch: int | None
-    _best_metrics: dict[str, float] | None
+    # The fields of a `Position`, as a plain tuple, which is cheaper to make. It is replaced as a
+    # whole, so that an interrupt never leaves half a step.
+    _position: tuple[Any, ...]
 
     def __init__(
         self, stop: Rule, save: Rule | None = None, *, on_missing: OnMissing = "raise"
@@ -95,9 +91,10 @@ class Stopper:
         is missing and `on_missing` is "raise", StoppedError after a stop. After an error the
         stopper is unchanged.
         """
-        if self._stopped:
+        leaves, epoch, stopped, reason, best_epoch, best_metrics, _ = self._position
+        if stopped:
             raise StoppedError(
-                f"this stopper has stopped at epoch {self._epoch - 1} ({self._reason}): "
+                f"this stopper has stopped at epoch {epoch - 1} ({reason}): "
                 "leave the loop on `decision.stop`, or call `reset()` to begin another run"
             )
         if type(metrics) is not dict:
@@ -107,19 +104,17 @@ class Stopper:
                 if type(value) is not float:
                     metrics = as_floats(metrics)
                     break
-        epoch = self._epoch
         try:
-            state, stop, save = self._advance(self._state, metrics, epoch)
+            after, stop, save = self._advance(leaves, metrics, epoch)
         except KeyError as error:
             raise self._missing_error(error.args[0], metrics) from None
-        reason = self._explain(metrics) if stop else ""
-        if save:
-            self._best_metrics = with_string_names(metrics)
-            self._best_epoch = epoch
+        last_check = None
         if stop:
-            self._stopped, self._reason = True, reason
-        self._state = state
-        self._epoch = epoch + 1
+            reason = explained(self._stop, leaves, metrics, epoch)
+            last_check = leaves, with_string_names(metrics)
+        if save:
+            best_epoch, best_metrics = epoch, with_string_names(metrics)
+        self._position = (after, epoch + 1, stop, reason, best_epoch, best_metrics, last_check)
         return _new_tuple(Decision, (epoch, stop, save, reason))
 
     def _missing_error(self, name: str, metrics: Mapping[str, Any]) -> MissingMetricError:
@@ -130,14 +125,7 @@ class Stopper:
         else:
             hint = 'if some epochs lack it on purpose, pass on_missing="skip"'
         return MissingMetricError(
-            f"no metric {name!r} at epoch {self._epoch}: {name_advice(name, metrics)} ({hint})"
-        )
-
-    def _explain(self, metrics: Any) -> str:
-        before = unflatten(self._stop.init(), iter(self._state))
-        return (
-            self._stop.explain(before, MissingAsNaN(metrics), self._epoch)
-            or f"{self._stop!r} fires"
+            f"no metric {name!r} at epoch {self.epoch}: {name_advice(name, metrics)} ({hint})"
         )
 
     # The run so far ---------------------------------------------------------------------------
@@ -160,47 +148,49 @@ class Stopper:
     @property
     def stopped(self) -> bool:
         """Whether the stop rule has ended the run."""
-        return self._stopped
+        stopped: bool = self._position[_STOPPED]
+        return stopped
 
     @property
     def reason(self) -> str:
         """Why the stopper has stopped; "" before that."""
-        return self._reason
+        reason: str = self._position[_REASON]
+        return reason
 
     @property
     def epoch(self) -> int:
         """How many epochs have been taken, which is also the number of the next one."""
-        return self._epoch
+        epoch: int = self._position[_EPOCH]
+        return epoch
 
     @property
     def best_epoch(self) -> int | None:
         """The last epoch that was saved, counted from 0; None before the first."""
-        return self._best_epoch
+        best_epoch: int | None = self._position[_BEST_EPOCH]
+        return best_epoch
 
     @property
     def best_metrics(self) -> dict[str, float] | None:
         """All metrics of the last epoch that was saved; None before the first."""
-        return None if self._best_metrics is None else dict(self._best_metrics)
+        metrics = self._position[_BEST_METRICS]
+        return None if metrics is None else dict(metrics)
 
     @property
     def best(self) -> float | None:
         """The monitored value at the last saved epoch if `save` is a `Best`; None otherwise."""
-        if self._best_metrics is None or not isinstance(self._save, Best):
+        metrics = self._position[_BEST_METRICS]
+        if metrics is None or not isinstance(self._save, Best):
             return None
-        return self._best_metrics[self._save.monitor]
+        best: float = metrics[self._save.monitor]
+        return best
 
     # Reset, undo and resume ------------------------------------------------------------------
 
     def reset(self) -> None:
         """Go back to the state before the first epoch."""
-        self._state = tuple(flatten((self._stop.init(), self._save.init())))
-        self._epoch = 0
-        self._stopped = False
-        self._reason = ""
-        self._best_epoch = None
-        self._best_metrics = None
+        self.restore(beginning(self._stop, self._save))
 
-    def snapshot(self) -> tuple[Any, ...]:
+    def snapshot(self) -> Position:
         """The position of the run, for `restore`: cheap, for this object only, not for files.
 
         >>> from earlystop import EarlyStopping
@@ -211,17 +201,15 @@ class Stopper:
         >>> stopper.epoch, stopper.best
         (0, None)
         """
-        position: tuple[Any, ...] = _position_of(self)
-        return position
+        return Position(*self._position)
 
-    def restore(self, snapshot: tuple[Any, ...]) -> None:
+    def restore(self, snapshot: Position) -> None:
         """Go back to a `snapshot` of this stopper.
 
         An adapter does so if a decision could not be carried out, so that the epoch can be stepped
         again. See `snapshot` for an example.
         """
-        for name, value in zip(_CHANGES, snapshot, strict=True):
-            setattr(self, name, value)
+        self._position = tuple(snapshot)
 
     def state_dict(self) -> dict[str, Any]:
         """The state needed to resume as if never interrupted, as plain JSON data.
@@ -236,19 +224,32 @@ class Stopper:
         >>> second.epoch, second.best
         (1, 0.5)
         """
-        from .stopper_state import Position, dump
+        from .stopper_state import dump
 
-        return dump(Position(*self.snapshot()), self._stop, self._save)
+        return dump(Position(*self._position), self._stop, self._save)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], *, changed_rules: bool = False) -> None:
         """Resume from `state_dict()`. The rules must be the same; they are not loaded.
+
+        changed_rules: accept a state that was saved by rules of the same kinds and metrics with
+            other numbers, and go on with the numbers of this stopper. A run that had stopped goes
+            on unless they stop it at the same epoch, too.
 
         Raises StateError, and changes nothing, for a state of other rules (the error names both),
         of a newer version, or that is damaged.
+
+        >>> from earlystop import EarlyStopping
+        >>> first = EarlyStopping("val_loss", patience=1)
+        >>> [first.step({"val_loss": value}).stop for value in (0.5, 0.6)]
+        [False, True]
+        >>> second = EarlyStopping("val_loss", patience=3)
+        >>> second.load_state_dict(first.state_dict(), changed_rules=True)
+        >>> [second.step({"val_loss": value}).stop for value in (0.6, 0.6)]
+        [False, True]
         """
         from .stopper_state import load
 
-        self.restore(load(state, self._stop, self._save))
+        self.restore(load(state, self._stop, self._save, changed_rules=changed_rules))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # For copy.deepcopy and process pools. The compiled step cannot be pickled; it is rebuilt.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import RuleError, StateError, shortened
-from ..language.rule import Rule
+from ..language.rule import Rule, advance
 from ..language.state import (
     decode_state,
     encode_state,
@@ -16,9 +16,12 @@ from ..language.state import (
     unflatten,
 )
 from ..rules import Best
+from .changed_rules import carried_over, kind_difference
+from .metrics import MissingAsNaN
+from .position import Position, explained
 from .saved_state import SavedFormat
 
-__all__ = ["Position", "dump", "load"]
+__all__ = ["dump", "load"]
 
 _SAVED = SavedFormat("earlystop.Stopper", 1, "a state from `Stopper.state_dict()`")
 _ENTRIES = {
@@ -34,48 +37,29 @@ _ENTRIES = {
 }
 
 
-class Position(NamedTuple):
-    """The position of a run: everything in a stopper that a step changes.
-
-    state: the leaves of both rules' states.
-    epoch: how many epochs have been taken.
-    stopped: whether the stop rule has ended the run.
-    reason: why it has; "" otherwise.
-    best_epoch: the last epoch that was saved; None before the first.
-    best_metrics: the metrics of that epoch; None before the first.
-    """
-
-    state: tuple[Any, ...]
-    epoch: int
-    stopped: bool
-    reason: str
-    best_epoch: int | None
-    best_metrics: dict[str, float] | None
-
-
 def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
     """The position of a stopper with these rules as plain JSON data."""
-    stop_state, save_state = unflatten((stop.init(), save.init()), iter(position.state))
-    best: dict[str, Any] | None = None
-    if position.best_metrics is not None:
-        best = {name: number_to_json(value) for name, value in position.best_metrics.items()}
-    return _SAVED.wrap(
-        {
-            "stop": stop.to_dict(),
-            "save": save.to_dict(),
-            "epoch": position.epoch,
-            "stopped": position.stopped,
-            "reason": position.reason,
-            "best_epoch": position.best_epoch,
-            "best_metrics": best,
-            "stop_state": encode_state(stop_state),
-            "save_state": encode_state(save_state),
-        }
-    )
+    body = {
+        "stop": stop.to_dict(),
+        "save": save.to_dict(),
+        "epoch": position.epoch,
+        "stopped": position.stopped,
+        "reason": position.reason,
+        "best_epoch": position.best_epoch,
+        "best_metrics": _metrics_to_json(position.best_metrics),
+        **_states_to_json(position.leaves, stop, save),
+    }
+    if position.last_check is not None:
+        leaves, metrics = position.last_check
+        before = _states_to_json(leaves, stop, save)
+        body["last_check"] = {**before, "metrics": _metrics_to_json(metrics)}
+    return _SAVED.wrap(body)
 
 
-def load(data: object, stop: Rule, save: Rule) -> Position:
+def load(data: object, stop: Rule, save: Rule, *, changed_rules: bool = False) -> Position:
     """The position that `dump` wrote, for a stopper with these rules.
+
+    changed_rules: accept data of rules of the same kinds and metrics, with other numbers.
 
     Raises StateError for data of other rules, of a newer version, or that is damaged.
     """
@@ -83,8 +67,15 @@ def load(data: object, stop: Rule, save: Rule) -> Position:
     missing = sorted(_ENTRIES - set(body))
     if missing:
         raise StateError(f"the state is damaged: it lacks {', '.join(missing)}")
-    _check_rule("stop", body["stop"], stop)
-    _check_rule("save", body["save"], save)
+    saved_stop = _checked_rule("stop", body["stop"], stop, changed_rules)
+    saved_save = _checked_rule("save", body["save"], save, changed_rules)
+    position = _position(body, saved_stop, saved_save)
+    if (saved_stop, saved_save) == (stop, save):
+        return position
+    return _under_changed_rules(position, (saved_stop, saved_save), (stop, save))
+
+
+def _position(body: Mapping[str, Any], stop: Rule, save: Rule) -> Position:
     epoch = decode_state(body["epoch"], 0, "epoch")
     stopped = decode_state(body["stopped"], False, "stopped")
     reason = body["reason"]
@@ -93,36 +84,104 @@ def load(data: object, stop: Rule, save: Rule) -> Position:
     best_epoch, best_metrics = _best(body["best_epoch"], body["best_metrics"], save)
     if epoch < 0 or (stopped and epoch == 0) or (best_epoch or 0) >= max(epoch, 1):
         raise StateError(f"epoch {epoch} does not fit best_epoch {best_epoch}, stopped {stopped}")
-    stop_state = decode_state(body["stop_state"], stop.init(), "stop_state")
-    save_state = decode_state(body["save_state"], save.init(), "save_state")
-    leaves = tuple(flatten((stop_state, save_state)))
-    return Position(leaves, epoch, stopped, reason, best_epoch, best_metrics)
+    leaves = _leaves(body, stop, save)
+    last_check = _last_check(body.get("last_check"), stop, save) if stopped else None
+    return Position(leaves, epoch, stopped, reason, best_epoch, best_metrics, last_check)
 
 
-def _check_rule(role: str, data: Any, rule: Rule) -> None:
-    if data == rule.to_dict():
-        return
+def _last_check(
+    data: object, stop: Rule, save: Rule
+) -> tuple[tuple[Any, ...], dict[str, float]] | None:
+    if data is None:  # saved by a version that did not keep it
+        return None
+    if not isinstance(data, Mapping) or set(data) != {"stop_state", "save_state", "metrics"}:
+        raise StateError(f"last_check should have states and metrics, got {data!r}")
+    metrics = _metrics_from_json(data["metrics"], "last_check.metrics")
+    return _leaves(data, stop, save, "last_check."), metrics
+
+
+def _under_changed_rules(
+    position: Position, saved: tuple[Rule, Rule], rules: tuple[Rule, Rule]
+) -> Position:
+    """The position for rules with other numbers; the last epoch is decided on again."""
+
+    def carried(leaves: tuple[Any, ...]) -> tuple[Any, ...]:
+        split = len(flatten(saved[0].init()))
+        parts = (leaves[:split], leaves[split:])
+        return tuple(
+            leaf
+            for role, part, old, new in zip(("stop", "save"), parts, saved, rules, strict=True)
+            for leaf in carried_over(part, old, new, f"{role}_state")
+        )
+
+    leaves = carried(position.leaves)
+    if position.last_check is None:
+        return position._replace(leaves=leaves, stopped=False, reason="")
+    before, metrics = carried(position.last_check[0]), position.last_check[1]
+    stop, epoch = rules[0], position.epoch - 1
+    state = unflatten(stop.init(), iter(before))
+    after, fires = advance(stop, state, MissingAsNaN(metrics), epoch)
+    after_stop = flatten(after)
+    leaves = (*after_stop, *leaves[len(after_stop) :])
+    if not fires:
+        return position._replace(leaves=leaves, stopped=False, reason="", last_check=None)
+    reason = explained(stop, before, metrics, epoch)
+    return position._replace(leaves=leaves, reason=reason, last_check=(before, metrics))
+
+
+def _checked_rule(role: str, data: Any, rule: Rule, changed_rules: bool) -> Rule:
+    """The rule that saved the state, if it is this one or changed in an accepted way."""
     try:
         saved = Rule.from_dict(data)
     except RuleError:
-        text = shortened(data)
+        difference = text = shortened(data)
     else:
-        if saved == rule:  # saved before the rule gained some of its settings
-            return
-        text = repr(saved)
+        if saved == rule:  # perhaps saved before the rule gained some of its settings
+            return rule
+        text, difference = repr(saved), kind_difference(saved, rule)
+        if changed_rules and not difference:
+            return saved
+    way_out = "make the stopper with the rules it was saved with"
+    if not difference:
+        way_out += ", or pass `changed_rules=True` to go on with the numbers of this one"
+    elif changed_rules:
+        way_out += f" (`changed_rules=True` takes other numbers only: {difference})"
     raise StateError(
         f"the state was saved by other rules: its {role} rule is {text}, this stopper's is "
-        f"{rule!r}; make the stopper with the rules it was saved with"
+        f"{rule!r}; {way_out}"
     )
+
+
+def _states_to_json(leaves: tuple[Any, ...], stop: Rule, save: Rule) -> dict[str, Any]:
+    stop_state, save_state = unflatten((stop.init(), save.init()), iter(leaves))
+    return {"stop_state": encode_state(stop_state), "save_state": encode_state(save_state)}
+
+
+def _leaves(body: Mapping[str, Any], stop: Rule, save: Rule, where: str = "") -> tuple[Any, ...]:
+    stop_state = decode_state(body["stop_state"], stop.init(), f"{where}stop_state")
+    save_state = decode_state(body["save_state"], save.init(), f"{where}save_state")
+    return tuple(flatten((stop_state, save_state)))
+
+
+def _metrics_to_json(metrics: Mapping[str, float] | None) -> dict[str, Any] | None:
+    if metrics is None:
+        return None
+    return {name: number_to_json(value) for name, value in metrics.items()}
+
+
+def _metrics_from_json(data: object, where: str) -> dict[str, float]:
+    if not isinstance(data, Mapping) or not all(isinstance(name, str) for name in data):
+        raise StateError(f"{where} should be metrics and their values, got {data!r}")
+    return {name: number_from_json(x, f"{where}.{name}") for name, x in data.items()}
 
 
 def _best(epoch: Any, metrics: Any, save: Rule) -> tuple[int | None, dict[str, float] | None]:
     """The entries best_epoch and best_metrics; either both are null or neither is."""
     if epoch is None and metrics is None:
         return None, None
-    if not isinstance(metrics, Mapping) or not all(isinstance(name, str) for name in metrics):
+    if not isinstance(metrics, Mapping):
         raise StateError(f"best_metrics should go with best_epoch {epoch!r}, got {metrics!r}")
-    values = {name: number_from_json(x, f"best_metrics.{name}") for name, x in metrics.items()}
+    values = _metrics_from_json(metrics, "best_metrics")
     best_epoch: int = decode_state(epoch, 0, "best_epoch")
     if best_epoch < 0:
         raise StateError(f"best_epoch should be at least 0, got {best_epoch}")
