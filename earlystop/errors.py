@@ -18,6 +18,8 @@ __all__ = [
     "StoppedError",
 ]
 
+_QUOTED = 100  # the characters of a value that a message quotes
+
 
 class EarlystopError(Exception):
     """Base of every error that this library raises on purpose."""
@@ -105,6 +107,15 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
 
 
 def shortened(value: object) -> str:
-    """The repr of a value, shortened if it is long, for messages that quote it."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
+    """The repr of a value, shortened if it is long, for messages that quote it.
+
+    >>> shortened("a" * 1000).endswith("a...")
+    True
+    """
+    if isinstance(value, (str, bytes)):
+        value = value[:_QUOTED]  # not the repr of gigabytes
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply; a number of too many digits
+        return f"a value of type {type(value).__name__} that is too large to show"
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."

@@ -8,5 +8,6 @@ from .checkpoints import Checkpoints as Checkpoints
 from .ledger import Checkpoint as Checkpoint
 from .ledger import checkpoint_path as checkpoint_path
 from .ledger import read_ledger as read_ledger
-from .names import format_name as format_name
+from .templates import format_name as format_name
+from .templates import template_fields as template_fields
 from .write import write_atomically as write_atomically

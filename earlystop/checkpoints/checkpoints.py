@@ -16,8 +16,8 @@ from ..errors import CheckpointError, RuleError
 from ..language.direction import Mode, direction
 from ..language.settings import Count, Positive, validated
 from .ledger import Checkpoint, Ledger
-from .names import checked_template, format_name
 from .retention import Retention, newest_best
+from .templates import checked_template, format_name
 from .transaction import LockedFolder
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Checkpoints:
 
     folder: the folder of the checkpoints; created if it does not exist.
     name: a template for file names, with fields for the epoch and the metrics.
+    missing: what a file name says instead of a metric that an epoch lacks (validation every few
+        epochs), such as "none"; by default, `save` raises an error for such an epoch.
     monitor: the metric that ranks checkpoints, for `keep_best` above 1; an epoch that lacks it, or
         for which it is NaN, is not among the best.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
@@ -72,6 +74,7 @@ class Checkpoints:
         folder: str | os.PathLike[str],
         name: str = "{epoch:04d}.ckpt",
         *,
+        missing: str | None = None,
         monitor: str | None = None,
         mode: Mode = "auto",
         keep_best: int = 1,
@@ -81,7 +84,7 @@ class Checkpoints:
         resume: bool = False,
     ) -> None:
         self.folder = Path(folder)
-        self.name = checked_template(name)
+        self.name, self.missing = checked_template(name, missing), missing
         self.keep_best = validated(Positive, keep_best, "Checkpoints(keep_best=...)")
         self.keep_last = validated(Count, keep_last, "Checkpoints(keep_last=...)")
         self.keep_every = validated(Positive | None, keep_every, "Checkpoints(keep_every=...)")
@@ -164,14 +167,16 @@ class Checkpoints:
 
         Returns the path of the file, or None if nothing was written.
 
-        Raises CheckpointError if the disk refuses, and whatever `write` raises. Earlier checkpoints
-        and the ledger are then unchanged.
+        Raises CheckpointError if the disk refuses, MissingMetricError for a metric that the file
+            name asks for and the epoch lacks, and whatever `write` raises. Earlier checkpoints and
+            the ledger are then unchanged.
         """
         epoch = self._checked_epoch(epoch)
         values = as_floats(metrics or {})
         file = None
         if write is not None:
-            file = format_name(self.name, {**values, "epoch": epoch + self.count_from})
+            numbers = {**values, "epoch": epoch + self.count_from}
+            file = format_name(self.name, numbers, self.missing)
             self._refuse_listed(file)
         entry = Checkpoint(epoch, file, bool(best), values, state)
         kept = self._retention().retained((*self.entries, entry))

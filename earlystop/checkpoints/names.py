@@ -1,26 +1,21 @@
-"""Names of files in a folder of checkpoints: templates, valid names, reserved names."""
+"""Names of files in a folder of checkpoints: valid names, reserved names, temporary names."""
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import socket
-import string
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ..errors import MissingMetricError, RuleError, name_advice
-from ..language.settings import validated
+from ..errors import RuleError, shortened
 
 __all__ = [
     "LEDGER",
     "LOCK",
+    "LONGEST",
     "UNLISTED",
+    "NameTooLongError",
     "checked_name",
-    "checked_template",
-    "format_name",
     "is_temporary",
     "temporary_name",
     "unlisted_temporary_name",
@@ -31,8 +26,12 @@ LOCK = ".checkpoints.lock"
 _NEW = ".new-"
 _HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
 UNLISTED = f".placing-{_HOST}-"  # followed by the process and the name
-_LONGEST = 255  # the bytes that file systems allow in a name
+LONGEST = 255  # the bytes that file systems allow in a name
 _LARGEST_PROCESS = 1 << 22
+
+
+class NameTooLongError(RuleError):
+    """A file name is longer than file systems allow."""
 
 
 def temporary_name(name: str) -> str:
@@ -50,48 +49,6 @@ def is_temporary(name: str) -> bool:
     return name.startswith((_NEW, f".{LEDGER}."))
 
 
-def format_name(template: str, values: Mapping[str, Any]) -> str:
-    """The file name that a template gives for these values, which are numbers.
-
-    A field is the full name of a value, such as `val/loss`; attributes and items are not looked up.
-
-    Raises MissingMetricError for a field without a value, RuleError if the result is not a plain
-    file name.
-
-    >>> format_name("{epoch:04d}-{val/loss:.4f}.keras", {"epoch": 7, "val/loss": 0.25})
-    '0007-0.2500.keras'
-    """
-    pieces = []
-    for text, field, spec in _parsed(template):
-        pieces.append(text)
-        if field is None:
-            continue
-        if field not in values:
-            raise MissingMetricError(
-                f"the file name {template!r} asks for {field!r}: {name_advice(field, values)}"
-            )
-        try:
-            pieces.append(format(values[field], spec))
-        except ValueError as error:
-            raise RuleError(
-                f"the file name {template!r}: {field}={values[field]!r} cannot be written as "
-                f"{spec!r} ({error})"
-            ) from None
-    return checked_name("".join(pieces), template)
-
-
-def checked_template(template: str) -> str:
-    """The template. Raises RuleError unless it has an `epoch` field and gives plain file names."""
-    template = validated(str, template, "Checkpoints(name=...)")
-    names = {field for _, field, _ in _parsed(template) if field is not None}
-    if "epoch" not in names:
-        raise RuleError(
-            f"`Checkpoints(name={template!r})` gives all epochs one name: put {{epoch}} into it"
-        )
-    format_name(template, {**dict.fromkeys(names, 0.5), "epoch": 0})
-    return template
-
-
 def checked_name(name: str, template: str) -> str:
     """The name. Raises RuleError unless it is that of a file directly in the folder.
 
@@ -99,27 +56,20 @@ def checked_name(name: str, template: str) -> str:
     """
     reserved = name == LEDGER or name.startswith(".")
     # Path(...).name drops separators and drives of this system.
-    if reserved or re.search(r"[/\\\x00-\x1f]", name) or name != Path(name).name:
+    if reserved or re.search(r"[/\\\x00-\x1f\ud800-\udfff]", name) or name != Path(name).name:
         raise RuleError(
-            f"the file name {template!r} gives {name!r}: it must be one plain name in the folder, "
-            f"not begin with a dot, and not be {LEDGER}"
+            f"the file name {shortened(template)} gives {shortened(name)}: it must be one plain "
+            f"name in the folder, not begin with a dot, and not be {LEDGER}"
         )
-    if len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS))) > _LONGEST:
-        raise RuleError(f"the file name {template!r} gives one that is too long: {name!r}")
-    return name
-
-
-@functools.lru_cache(maxsize=64)
-def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
-    """The fields of a template, as (text before it, field, format)."""
     try:
-        parsed = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise RuleError(f"the file name {template!r} is not a template: {error}") from None
-    for _, field, spec, conversion in parsed:
-        if field == "" or conversion or (spec and "{" in spec):
-            raise RuleError(
-                f"the file name {template!r}: a field is written {{name}} or {{name:format}}, "
-                "such as {epoch:04d} or {val_loss:.4f}"
-            )
-    return tuple((text, field, spec or "") for text, field, spec, _ in parsed)
+        size = len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS)))
+    except UnicodeEncodeError:
+        raise RuleError(
+            f"the file name {shortened(template)} gives {shortened(name)}, which this system "
+            "cannot write: use ASCII characters"
+        ) from None
+    if size > LONGEST:
+        raise NameTooLongError(
+            f"the file name {shortened(template)} gives one that is too long: {shortened(name)}"
+        )
+    return name
