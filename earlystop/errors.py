@@ -18,8 +18,6 @@ __all__ = [
     "StoppedError",
 ]
 
-_QUOTED = 100  # the characters of a value that a message quotes
-
 
 class EarlystopError(Exception):
     """Base of every error that this library raises on purpose."""
@@ -106,16 +104,24 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice
 
 
-def shortened(value: object) -> str:
-    """The repr of a value, shortened if it is long, for messages that quote it.
+def shortened(value: object, most: int = 100) -> str:
+    """The repr of a value in at most `most` characters, for messages that quote it.
 
-    >>> shortened("a" * 1000).endswith("a...")
-    True
+    Whatever the value is, there is such a text: where `repr` fails (lists within lists by the
+    thousand, say), it says what the value is.
+
+    >>> shortened(10**5000), shortened("a" * 200, 20)
+    ('a whole number of about 5001 digits', "'aaaaaaaaaaaaaaaa...")
     """
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a whole number of about {value.bit_length() * 30103 // 100_000 + 1} digits"
     if isinstance(value, (str, bytes)):
-        value = value[:_QUOTED]  # not the repr of gigabytes
+        value = value[:most]  # not the repr of gigabytes
     try:
         text = repr(value)
-    except (RecursionError, ValueError):  # nested too deeply; a number of too many digits
-        return f"a value of type {type(value).__name__} that is too large to show"
-    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."
+    except Exception as error:
+        text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+_MOST_BITS = 2000

@@ -17,6 +17,7 @@ from ..language.direction import Mode, direction
 from ..language.settings import Count, Positive, validated
 from .ledger import Checkpoint, Ledger
 from .retention import Retention, newest_best
+from .saved_json import check_plain
 from .templates import checked_template, format_name
 from .transaction import LockedFolder
 
@@ -27,7 +28,7 @@ else:
 
 __all__ = ["Checkpoints"]
 
-_AFTER_ALL = 1 << 62  # an epoch after all others
+_AFTER_ALL = 1 << 63  # an epoch after all others, which fit in 64 bits
 
 
 class Checkpoints:
@@ -163,7 +164,8 @@ class Checkpoints:
         epoch: the number of the epoch, counted from 0; must be after all saved epochs.
         metrics: the metrics of the epoch.
         best: whether this is the best epoch so far, as in `Decision.save`.
-        state: plain JSON data to keep with it, such as `Stopper.state_dict()`.
+        state: plain JSON data to keep with it, such as `Stopper.state_dict()`; no NaN, no numbers
+            of more than 640 digits, at most 400 levels deep.
 
         Returns the path of the file, or None if nothing was written.
 
@@ -173,6 +175,7 @@ class Checkpoints:
         """
         epoch = self._checked_epoch(epoch)
         values = as_floats(metrics or {})
+        check_plain(state, "`Checkpoints.save(state=...)`")
         file = None
         if write is not None:
             numbers = {**values, "epoch": epoch + self.count_from}

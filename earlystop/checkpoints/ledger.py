@@ -15,7 +15,6 @@ was lost with the power, before its save was complete, they are listed again.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -23,10 +22,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..engine.saved_state import SavedFormat
-from ..errors import RuleError, StateError
-from ..language.settings import validated
+from ..errors import CheckpointError, RuleError, StateError, shortened
 from ..language.state import decode_state, number_from_json, number_to_json
 from .names import LEDGER, checked_name, temporary_name
+from .saved_json import LARGEST, read_json_file
 
 __all__ = ["Checkpoint", "Ledger", "checkpoint_path", "read_ledger"]
 
@@ -71,39 +70,39 @@ class Ledger(NamedTuple):
     def read(cls, folder: Path) -> Ledger:
         """The ledger in a folder; an empty one if the folder has none.
 
-        Raises StateError for a ledger that is damaged or of a newer version.
+        Raises StateError for a ledger that is damaged or of a newer version, CheckpointError for
+            one that cannot be read.
         """
         path = folder / LEDGER
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return cls()
         where = f"the ledger {str(path)!r}"
         try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise StateError(f"{where} is damaged: {error}") from None
+            data = read_json_file(path, where)
+        except (FileNotFoundError, NotADirectoryError):
+            return cls()
         body = _FORMAT.unwrap(data, where)
         listed, unwanted, replaced = (
             _list_of(body, name, where) for name in ("checkpoints", "unwanted", "replaced")
         )
         return cls(
             _read_entries(listed, f"{where}: entry"),
-            tuple(_read_file_name(file, where) for file in unwanted),
+            tuple(
+                _read_file_name(file, f"{where}: unwanted file {number}")
+                for number, file in enumerate(unwanted)
+            ),
             _read_entries(replaced, f"{where}: replaced entry"),
         )
 
     def to_bytes(self) -> bytes:
-        """The content of the file. Raises StateError for a state that is not plain JSON data."""
+        """The content of the file. Raises CheckpointError if it is larger than `read` takes."""
         head = json.dumps(_FORMAT.wrap({"unwanted": self.unwanted}))[:-1]
-        try:
-            replaced, listed = _lines(self.replaced), _lines(self.entries)
-            return f'{head}, "replaced": [{replaced}], "checkpoints": [{listed}]}}\n'.encode()
-        except (TypeError, ValueError) as error:
-            raise StateError(
-                "`Checkpoints.save(state=...)` must be plain JSON data, such as a `state_dict()` "
-                f"of a Stopper: {error}"
-            ) from None
+        replaced, listed = _lines(self.replaced), _lines(self.entries)
+        data = f'{head}, "replaced": [{replaced}], "checkpoints": [{listed}]}}\n'.encode()
+        if len(data) > LARGEST:
+            raise CheckpointError(
+                f"the ledger would have {len(data):,} bytes, and at most {LARGEST:,} are read: "
+                "keep fewer checkpoints, or pass smaller states to `Checkpoints.save`"
+            )
+        return data
 
     def followed_by(self, entries: Iterable[Checkpoint]) -> Ledger:
         """The ledger that lists these entries instead; all other files become unwanted."""
@@ -139,7 +138,8 @@ def read_ledger(folder: str | os.PathLike[str]) -> tuple[Checkpoint, ...]:
 
     `checkpoint_path(folder, entry)` is where the file of an entry is.
 
-    Raises StateError for a ledger that is damaged or of a newer version.
+    Raises StateError for a ledger that is damaged or of a newer version, CheckpointError for one
+        that cannot be read.
 
     >>> read_ledger("there/is/no/such/folder")
     ()
@@ -191,28 +191,52 @@ def _list_of(body: dict[str, Any], name: str, where: str) -> list[Any]:
 
 def _read_entries(data: list[Any], where: str) -> tuple[Checkpoint, ...]:
     entries = tuple(_read_entry(item, f"{where} {number}") for number, item in enumerate(data))
-    if any(later.epoch <= earlier.epoch for earlier, later in itertools.pairwise(entries)):
-        raise StateError(f"{where}: the ledger is damaged: its epochs are not in order")
+    files: dict[str, int] = {}
+    for number, (earlier, entry) in enumerate(zip((None, *entries), entries, strict=False)):
+        if earlier is not None and entry.epoch <= earlier.epoch:
+            raise StateError(
+                f"{where} {number}.epoch: the epochs are not in order: {entry.epoch} follows "
+                f"{earlier.epoch}"
+            )
+        if entry.file is not None and files.setdefault(entry.file, number) != number:
+            raise StateError(
+                f"{where} {number}.file: {shortened(entry.file)} is the file of entry "
+                f"{files[entry.file]}, too"
+            )
     return entries
 
 
 def _read_entry(data: Any, where: str) -> Checkpoint:
-    if not isinstance(data, dict) or not {"epoch", "file", "best", "metrics", "state"} <= set(data):
-        raise StateError(f"{where} is damaged, got {data!r:.100}")
+    if not isinstance(data, dict) or set(data) != set(Checkpoint._fields):
+        raise StateError(
+            f"{where} is damaged: it should be an object of {', '.join(Checkpoint._fields)}, got "
+            f"{shortened(data)}"
+        )
     metrics = data["metrics"]
     if not isinstance(metrics, dict):
-        raise StateError(f"{where}.metrics should be an object, got {metrics!r:.100}")
+        raise StateError(f"{where}.metrics should be an object, got {shortened(metrics)}")
+    epoch: int = decode_state(data["epoch"], 0, f"{where}.epoch")
+    if epoch < 0:
+        raise StateError(f"{where}.epoch should be at least 0, got {epoch}")
+    file = data["file"]
     return Checkpoint(
-        epoch=decode_state(data["epoch"], 0, f"{where}.epoch"),
-        file=None if data["file"] is None else _read_file_name(data["file"], where),
+        epoch=epoch,
+        file=None if file is None else _read_file_name(file, f"{where}.file"),
         best=decode_state(data["best"], False, f"{where}.best"),
-        metrics={name: number_from_json(x, f"{where}.{name}") for name, x in metrics.items()},
+        metrics={
+            name: number_from_json(value, f"{where}.metrics[{shortened(name)}]")
+            for name, value in metrics.items()
+        },
         state=data["state"],
     )
 
 
 def _read_file_name(name: Any, where: str) -> str:
+    if not isinstance(name, str):
+        raise StateError(f"{where} should be the name of a file, got {shortened(name)}")
     try:
-        return checked_name(validated(str, name, "file"), "")
-    except RuleError as error:
-        raise StateError(f"{where} names a file that is not in its folder: {error}") from None
+        return checked_name(name, name)
+    except RuleError:
+        raise StateError(
+            f"{where}: {shortened(name)} is not the name of a file in the folder of the ledger"
+        ) from None

@@ -54,7 +54,7 @@ def checked_name(name: str, template: str) -> str:
 
     template: for errors.
     """
-    reserved = name == LEDGER or name.startswith(".")
+    reserved = name in ("", LEDGER) or name.startswith(".")
     # Path(...).name drops separators and drives of this system.
     if reserved or re.search(r"[/\\\x00-\x1f\ud800-\udfff]", name) or name != Path(name).name:
         raise RuleError(

@@ -54,7 +54,8 @@ class SavedFormat:
 
         where: what holds the data, for errors, such as "the ledger 'runs/1/checkpoints.json'".
 
-        Raises StateError for data of another kind, of a newer version, or without a version.
+        Raises StateError for data of another kind, of a newer version, without a version, or
+            of an older version that is damaged.
         """
         if not isinstance(data, Mapping) or not self.matches(data):
             holder = f"{where}: " if where else ""
@@ -68,9 +69,15 @@ class SavedFormat:
             readable = f"version{'s 1 to' if self.version > 1 else ''} {self.version}"
             newer = type(version) is int and version > self.version
             raise StateError(
-                f"{where or 'the state'} has version {version!r}, this library reads {readable}"
-                + (": upgrade earlystop" if newer else "")
+                f"{where or 'the state'} has version {shortened(version)}, this library reads "
+                f"{readable}{': upgrade earlystop' if newer else ''}"
             )
         for older in range(version, self.version):
-            body = self.migrations[older](body)
+            try:
+                body = self.migrations[older](body)
+            except (TypeError, LookupError, AttributeError, ValueError, RecursionError) as error:
+                raise StateError(
+                    f"{where or 'the state'} is damaged: it is not as version {older} wrote it "
+                    f"({type(error).__name__}: {shortened(str(error))})"
+                ) from error
         return body

@@ -80,7 +80,7 @@ def _position(body: Mapping[str, Any], stop: Rule, save: Rule) -> Position:
     stopped = decode_state(body["stopped"], False, "stopped")
     reason = body["reason"]
     if not isinstance(reason, str) or bool(reason) != stopped:
-        raise StateError(f"reason should be a text, empty unless stopped, got {reason!r}")
+        raise StateError(f"reason should be a text, empty unless stopped, got {shortened(reason)}")
     best_epoch, best_metrics = _best(body["best_epoch"], body["best_metrics"], save)
     if epoch < 0 or (stopped and epoch == 0) or (best_epoch or 0) >= max(epoch, 1):
         raise StateError(f"epoch {epoch} does not fit best_epoch {best_epoch}, stopped {stopped}")
@@ -95,7 +95,7 @@ def _last_check(
     if data is None:  # saved by a version that did not keep it
         return None
     if not isinstance(data, Mapping) or set(data) != {"stop_state", "save_state", "metrics"}:
-        raise StateError(f"last_check should have states and metrics, got {data!r}")
+        raise StateError(f"last_check should have states and metrics, got {shortened(data)}")
     metrics = _metrics_from_json(data["metrics"], "last_check.metrics")
     return _leaves(data, stop, save, "last_check."), metrics
 
@@ -171,7 +171,7 @@ def _metrics_to_json(metrics: Mapping[str, float] | None) -> dict[str, Any] | No
 
 def _metrics_from_json(data: object, where: str) -> dict[str, float]:
     if not isinstance(data, Mapping) or not all(isinstance(name, str) for name in data):
-        raise StateError(f"{where} should be metrics and their values, got {data!r}")
+        raise StateError(f"{where} should be metrics and their values, got {shortened(data)}")
     return {name: number_from_json(x, f"{where}.{name}") for name, x in data.items()}
 
 
@@ -180,11 +180,13 @@ def _best(epoch: Any, metrics: Any, save: Rule) -> tuple[int | None, dict[str, f
     if epoch is None and metrics is None:
         return None, None
     if not isinstance(metrics, Mapping):
-        raise StateError(f"best_metrics should go with best_epoch {epoch!r}, got {metrics!r}")
+        raise StateError(
+            f"best_metrics should go with best_epoch {shortened(epoch)}, got {shortened(metrics)}"
+        )
     values = _metrics_from_json(metrics, "best_metrics")
     best_epoch: int = decode_state(epoch, 0, "best_epoch")
     if best_epoch < 0:
         raise StateError(f"best_epoch should be at least 0, got {best_epoch}")
     if isinstance(save, Best) and save.monitor not in values:
-        raise StateError(f"best_metrics lacks {save.monitor!r}, got {values!r}")
+        raise StateError(f"best_metrics lacks {save.monitor!r}, got {shortened(values)}")
     return best_epoch, values

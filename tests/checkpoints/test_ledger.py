@@ -28,13 +28,19 @@ from .runs import names, save_all, writer
         (lambda d: {**d, "version": 3}, "has version 3, this library reads versions 1 to 2: up"),
         (lambda d: {**d, "version": True}, "has version True, this library reads versions 1 to 2"),
         (lambda d: {**d, "unwanted": None}, "lacks"),
-        (lambda d: {**d, "unwanted": ["../../precious"]}, "is not in its folder"),
-        (lambda d: {**d, "unwanted": ["checkpoints.json"]}, "is not in its folder"),
+        (
+            lambda d: {**d, "unwanted": ["../../precious"]},
+            "is not the name of a file in the folder",
+        ),
+        (
+            lambda d: {**d, "unwanted": ["checkpoints.json"]},
+            "is not the name of a file in the folder",
+        ),
         (lambda d: {**d, "checkpoints": d["checkpoints"] * 2}, "not in order"),
         (lambda d: {**d, "checkpoints": [{}]}, "entry 0 is damaged"),
         (
             lambda d: {**d, "checkpoints": [{**d["checkpoints"][0], "file": "../x"}]},
-            "is not in its",
+            "entry 0.file: '../x' is not the name of a file in the folder",
         ),
         (lambda d: {**d, "checkpoints": [{**d["checkpoints"][0], "epoch": "1"}]}, "whole number"),
         (lambda d: {**d, "checkpoints": [{**d["checkpoints"][0], "metrics": []}]}, "an object"),
