@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from earlystop.checkpoints import read_ledger
 from earlystop.checkpoints.names import LEDGER
 from earlystop.checkpoints.saved_json import LARGEST
 
+from ..support.damage import VALUES, changed, places
 from .runs import names, save_all, writer
 
 NAME = "{epoch}.txt"
@@ -218,44 +217,6 @@ def saved_folder(folder: Path) -> None:
             checkpoints.save(
                 writer(epoch), epoch=epoch, metrics={"loss": loss}, best=decision.save, state=state
             )
-
-
-def places(tree: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield place
-    parts: Any = ()
-    if isinstance(tree, (dict, list)):
-        parts = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    for step, part in parts:
-        yield from places(part, (*place, step))
-
-
-def changed(tree: Any, place: tuple[Any, ...], how: str, value: Any) -> Any:
-    """The tree with the node at a place deleted, repeated beside itself, or replaced."""
-    if not place:
-        return value
-    tree = copy.deepcopy(tree)
-    *way, last = place
-    parent = tree
-    for step in way:
-        parent = parent[step]
-    if how == "delete":
-        del parent[last]
-    elif how == "repeat" and isinstance(parent, list):
-        parent.insert(last, copy.deepcopy(parent[last]))
-    elif how == "repeat":
-        parent[f"{last} again"] = parent[last]
-    else:
-        parent[last] = value
-    return tree
-
-
-VALUES = st.sampled_from(
-    [
-        *(None, True, False, -1, 0, 1, 2**53, 2**62, 2**63, 10**400, 0.5, -0.0, 1e308, 1e-320),
-        *("", "nan", "-inf", "1", "1.txt", "../x", "x\0", "\ud800", "loss", [], {}, [[]], [0.5]),
-        *({"loss": 1}, {"epoch": 1}, [[[[]]]], 7, 10**18, "x" * 300),
-    ]
-)
 
 
 def go_on(folder: Path) -> None:
