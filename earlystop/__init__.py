@@ -19,6 +19,7 @@ from .engine.decision import Decision as Decision
 from .engine.early_stopping import EarlyStopping as EarlyStopping
 from .engine.stopper import Stopper as Stopper
 from .errors import CheckpointError as CheckpointError
+from .errors import CheckpointWarning as CheckpointWarning
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
 from .errors import LogError as LogError
@@ -70,6 +71,7 @@ __all__ = [
     "AnyOf",
     "Best",
     "CheckpointError",
+    "CheckpointWarning",
     "Checkpoints",
     "ConsecutiveIncreases",
     "Decision",

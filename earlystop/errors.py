@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "CheckpointError",
+    "CheckpointWarning",
     "EarlystopError",
     "HistoryError",
     "LogError",
@@ -85,6 +86,10 @@ def _log_error(message: str, source: str, place: str, not_a_log: bool) -> LogErr
 
 class LogWarning(UserWarning):
     """Part of a training log was left out, or may not be what it seems."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint that the ledger of a folder lists is gone, or cannot be read."""
 
 
 def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:

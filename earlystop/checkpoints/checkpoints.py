@@ -15,6 +15,7 @@ from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError
 from ..language.direction import Mode, direction
 from ..language.settings import Count, Positive, validated
+from .damage import warn_of_damage
 from .ledger import Checkpoint, Ledger
 from .retention import Retention, newest_best
 from .saved_json import check_plain
@@ -48,6 +49,11 @@ class Checkpoints:
     count_from: the number of the first epoch in file names: 0, or 1 if a framework counts from 1.
     resume: continue an earlier run in the folder (which may be empty). Without it, a folder that
         holds checkpoints is refused.
+
+    lost: the entries that the ledger listed when the folder was opened, and whose files were gone.
+
+    Warns with CheckpointWarning if files of the earlier run are gone or cannot be read, such as a
+    best that somebody deleted to make room.
 
     Raises CheckpointError (also an OSError) if the folder is in use, holds another run, or cannot
     be written; RuleError for invalid settings; StateError for a damaged ledger.
@@ -102,7 +108,8 @@ class Checkpoints:
             ledger = Ledger.read(self.folder)
             if ledger.entries and not resume:
                 raise self._holds_earlier_run(ledger)
-            self._disk.recover(ledger)
+            self.lost = self._disk.recover(ledger)
+            warn_of_damage(self.folder, ledger.entries, self.entries)
         except BaseException:
             self.close()
             raise

@@ -65,8 +65,11 @@ class LockedFolder:
         """Whether this process still holds the lock."""
         return self._lock.held
 
-    def recover(self, ledger: Ledger) -> None:
-        """Make the folder agree with its ledger, however the previous process ended."""
+    def recover(self, ledger: Ledger) -> tuple[Checkpoint, ...]:
+        """Make the folder agree with its ledger, however the previous process ended.
+
+        Returns the entries whose files are gone, and which are no longer listed.
+        """
         with self._explain_unusable():
             self._name_listed(ledger)
             sync_folder(self.path)  # what was read is what will be read: now strays may go
@@ -78,6 +81,7 @@ class LockedFolder:
             self._remove_unwanted()
             sync_folder(self.path)  # a file of the same name may be written next
             self.ledger = Ledger(self.ledger.entries)
+        return tuple(entry for entry in ledger.entries if entry not in self.ledger.entries)
 
     def commit(
         self,

@@ -80,7 +80,9 @@ def test_a_listed_file_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
     with Checkpoints(tmp_path, "{epoch}.txt", keep_every=1) as checkpoints:
         save_all(checkpoints, [3.0, 2.0, 4.0])
     (tmp_path / "1.txt").unlink()
-    with Checkpoints(tmp_path, "{epoch}.txt", resume=True) as checkpoints:
+    with pytest.warns(es.CheckpointWarning):
+        checkpoints = Checkpoints(tmp_path, "{epoch}.txt", resume=True)
+    with checkpoints:
         assert checkpoints.best is not None
         assert checkpoints.best.epoch == 0
 
@@ -98,3 +100,42 @@ def test_a_listed_file_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
 def test_invalid_settings_are_refused(settings: Any, text: str, tmp_path: Path) -> None:
     with pytest.raises(es.RuleError, match=text):
         Checkpoints(tmp_path, **settings)
+
+
+def test_files_that_are_gone_are_told_when_the_run_is_resumed(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_every=1) as checkpoints:
+        save_all(checkpoints, [3.0, 2.0, 4.0])
+        assert checkpoints.lost == ()
+    (tmp_path / "1.txt").unlink()
+    (tmp_path / "2.txt").unlink()
+    text = r"no longer has '1.txt' \(epoch 1, the best\), '2.txt' \(epoch 2\), .* left is epoch 0"
+    with pytest.warns(es.CheckpointWarning, match=text) as warned:
+        checkpoints = Checkpoints(tmp_path, "{epoch}.txt", resume=True)
+    assert warned[0].filename == __file__
+    with checkpoints:
+        assert [entry.epoch for entry in checkpoints.lost] == [1, 2]
+        assert [entry.epoch for entry in checkpoints.entries] == [0]
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True) as checkpoints:
+        assert checkpoints.lost == ()
+
+
+def test_a_run_whose_files_are_all_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt", keep_every=1) as checkpoints:
+        save_all(checkpoints, [float(loss) for loss in range(50)])
+    for path in tmp_path.glob("*.txt"):
+        path.unlink()
+    with pytest.warns(es.CheckpointWarning, match=r"'0.txt' .* and 45 more.*no best is left"):
+        Checkpoints(tmp_path, "{epoch}.txt", resume=True).close()
+
+
+def test_a_file_that_may_not_be_read_is_told_when_the_run_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Checkpoints(tmp_path, "{epoch}.txt") as checkpoints:
+        save_all(checkpoints, [1.0, 2.0])
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "0.txt")
+    text = r"may not read '0.txt' \(epoch 0, the best\): change"
+    with pytest.warns(es.CheckpointWarning, match=text):
+        checkpoints = Checkpoints(tmp_path, "{epoch}.txt", resume=True)
+    with checkpoints:
+        assert [entry.epoch for entry in checkpoints.entries] == [0, 1]

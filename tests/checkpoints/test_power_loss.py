@@ -26,9 +26,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "the best two": {"keep_last": 1, "keep_best": 2, "monitor": "loss", "mode": "min"},
 }
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/fd").exists(), reason="needs /proc to tell which file is synced"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::earlystop.CheckpointWarning"),  # told: that is right
+    pytest.mark.skipif(
+        not Path("/proc/self/fd").exists(), reason="needs /proc to tell which file is synced"
+    ),
+]
 
 
 def run(folder: Path, settings: dict[str, Any], end: int, on_save: Callable[[int], Any]) -> None:

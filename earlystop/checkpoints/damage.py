@@ -1,0 +1,61 @@
+"""Tells, when a folder is opened, which of its checkpoints are gone or cannot be read.
+
+Otherwise it would come out when they are needed: when the training is over and the best is to be
+restored.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import CheckpointWarning
+from .ledger import Checkpoint
+from .retention import newest_best
+
+__all__ = ["warn_of_damage"]
+
+_NAMED = 5  # files; the others are counted
+
+
+def warn_of_damage(
+    folder: Path, listed: tuple[Checkpoint, ...], left: tuple[Checkpoint, ...]
+) -> None:
+    """Warn with CheckpointWarning of files that are gone, and of files that cannot be read.
+
+    listed: the entries of the ledger that was found.
+    left: those whose files are there.
+    """
+    best, best_left = newest_best(listed), newest_best(left)
+    lost = [entry for entry in listed if entry not in left]
+    if lost:
+        now = (
+            f"the best that is left is epoch {best_left.epoch}" if best_left else "no best is left"
+        )
+        _warn(
+            f"the folder {str(folder)!r} no longer has {_named(lost, best)}, which its ledger "
+            f"lists: deleted, or lost with the power. The run goes on without; {now}"
+        )
+    unreadable = [e for e in left if e.file is not None and not os.access(folder / e.file, os.R_OK)]
+    if unreadable:
+        _warn(
+            f"in the folder {str(folder)!r} this user may not read {_named(unreadable, best)}: "
+            "change the permissions before the run needs it"
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, CheckpointWarning, stacklevel=4)  # at the call of `Checkpoints`
+
+
+def _named(entries: Iterable[Checkpoint], best: Checkpoint | None) -> str:
+    """The files of these entries with their epochs, the best first."""
+    ordered = sorted(entries, key=lambda entry: entry is not best)
+    texts = [
+        f"{entry.file!r} (epoch {entry.epoch}{', the best' if entry is best else ''})"
+        for entry in ordered[:_NAMED]
+    ]
+    more = len(ordered) - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")
