@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..engine.metrics import as_floats
-from ..errors import CheckpointError, RuleError
-from ..language.direction import Mode, direction
+from ..errors import CheckpointError, RuleError, name_advice, shortened
 from ..language.settings import Count, Positive, validated
 from .damage import warn_of_damage
 from .ledger import Checkpoint, Ledger
+from .ranking import KeepBest, Modes, Monitors, Ties, rankings
 from .retention import Retention, newest_best
 from .saved_json import check_plain
 from .templates import checked_template, format_name
@@ -40,11 +40,15 @@ class Checkpoints:
     missing: what a file name says instead of a metric that an epoch lacks (validation every few
         epochs), such as "none"; by default, `save` raises an error for such an epoch.
     monitor: the metric that ranks checkpoints, for `keep_best` above 1; an epoch that lacks it, or
-        for which it is NaN, is not among the best.
-    mode: "min" (lower is better), "max", or "auto": by the name of the metric.
-    keep_best: how many of the best to keep. The newest that was saved as the best is always kept.
+        for which it is NaN, is not among the best. Or several metrics, each of which ranks.
+    mode: "min" (lower is better), "max", or "auto": by the name of the metric. For several metrics,
+        also a mapping of those whose name does not tell, such as {"gap": "min"}.
+    keep_best: how many of the best to keep, by each metric; or, by metric, how many, such as
+        {"val_loss": 2, "val_accuracy": 1}, which says `monitor`, too. The newest that was saved as
+        the best is always kept.
+    ties: which of equal values ranks first and is kept, the "earlier" or the "later".
     keep_last: how many of the last to keep. For each of them the best up to that epoch is kept,
-        too, so a run that resumes from any of them finds the best it knew.
+        too, also by each metric, so a run that resumes from any of them finds the best it knew.
     keep_every: keep every n-th epoch permanently; None to keep no further epochs.
     count_from: the number of the first epoch in file names: 0, or 1 if a framework counts from 1.
     resume: continue an earlier run in the folder (which may be empty). Without it, a folder that
@@ -82,9 +86,10 @@ class Checkpoints:
         name: str = "{epoch:04d}.ckpt",
         *,
         missing: str | None = None,
-        monitor: str | None = None,
-        mode: Mode = "auto",
-        keep_best: int = 1,
+        monitor: Monitors | None = None,
+        mode: Modes = "auto",
+        keep_best: KeepBest = 1,
+        ties: Ties = "earlier",
         keep_last: int = 1,
         keep_every: int | None = None,
         count_from: int = 0,
@@ -92,17 +97,10 @@ class Checkpoints:
     ) -> None:
         self.folder = Path(folder)
         self.name, self.missing = checked_template(name, missing), missing
-        self.keep_best = validated(Positive, keep_best, "Checkpoints(keep_best=...)")
         self.keep_last = validated(Count, keep_last, "Checkpoints(keep_last=...)")
         self.keep_every = validated(Positive | None, keep_every, "Checkpoints(keep_every=...)")
         self.count_from = validated(Count, count_from, "Checkpoints(count_from=...)")
-        self.monitor = validated(str | None, monitor, "Checkpoints(monitor=...)")
-        if monitor is None and self.keep_best > 1:
-            raise RuleError(
-                f"`Checkpoints(keep_best={keep_best})` needs a metric to rank checkpoints by: pass "
-                "monitor='val_loss', or another metric"
-            )
-        self.mode = None if monitor is None else direction(monitor, mode, "Checkpoints")
+        self._rankings = rankings(monitor, mode, keep_best, ties)
         self._disk = LockedFolder(self.folder)
         try:
             ledger = Ledger.read(self.folder)
@@ -130,6 +128,43 @@ class Checkpoints:
     def last(self) -> Checkpoint | None:
         """The newest checkpoint; None before the first."""
         return self.entries[-1] if self.entries else None
+
+    def best_by(self, monitor: str) -> Checkpoint | None:
+        """The best checkpoint by a monitored metric; None before the first.
+
+        Raises RuleError for a metric that is not monitored.
+        """
+        return next(iter(self.ranked_by(monitor)), None)
+
+    def ranked_by(self, monitor: str) -> tuple[Checkpoint, ...]:
+        """The `keep_best` best checkpoints by a monitored metric, the best first.
+
+        Raises RuleError for a metric that is not monitored.
+
+        >>> import tempfile
+        >>> from earlystop import Checkpoints
+        >>> keep = {"loss": 1, "accuracy": 2}
+        >>> epochs = [{"loss": 0.5, "accuracy": 0.6}, {"loss": 0.4, "accuracy": 0.7}]
+        >>> epochs += [{"loss": 0.6, "accuracy": 0.9}, {"loss": 0.7, "accuracy": 0.5}]
+        >>> with (
+        ...     tempfile.TemporaryDirectory() as folder,
+        ...     Checkpoints(folder, "{epoch}.txt", keep_best=keep, keep_last=0) as checkpoints,
+        ... ):
+        ...     for epoch, metrics in enumerate(epochs):
+        ...         _ = checkpoints.save(lambda path: path.touch(), epoch=epoch, metrics=metrics)
+        ...     checkpoints.path(checkpoints.best_by("loss")).name
+        ...     [entry.file for entry in checkpoints.ranked_by("accuracy")]
+        '1.txt'
+        ['2.txt', '1.txt']
+        """
+        for ranking in self._rankings:
+            if ranking.monitor == monitor:
+                return tuple(ranking.top(self.entries))
+        names = [ranking.monitor for ranking in self._rankings]
+        raise RuleError(
+            f"these checkpoints are not ranked by {shortened(monitor)}: "
+            f"{name_advice(str(monitor), names)}"
+        )
 
     @property
     def best_path(self) -> Path | None:
@@ -212,9 +247,9 @@ class Checkpoints:
         self._keep_only(self._retention(keep_last).retained(self.entries))
 
     def ranks(self, metrics: Mapping[str, SupportsFloat]) -> bool:
-        """Would an epoch with these metrics be among the `keep_best` by the monitor?"""
+        """Would an epoch with these metrics be among the `keep_best` by a monitored metric?"""
         entry = Checkpoint(_AFTER_ALL, "", False, as_floats(metrics))
-        return entry in self._retention().ranked((*self.entries, entry))
+        return any(entry in ranking.top((*self.entries, entry)) for ranking in self._rankings)
 
     def close(self) -> None:
         """Release the lock on the folder; the end of the process does, too."""
@@ -236,7 +271,7 @@ class Checkpoints:
 
     def _retention(self, keep_last: int | None = None) -> Retention:
         keep_last = self.keep_last if keep_last is None else keep_last
-        return Retention(self.keep_best, keep_last, self.keep_every, self.monitor, self.mode)
+        return Retention(keep_last, self.keep_every, self._rankings)
 
     def _keep_only(self, entries: tuple[Checkpoint, ...]) -> None:
         if entries != self.entries:

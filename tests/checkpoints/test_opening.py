@@ -95,6 +95,17 @@ def test_a_listed_file_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
         ({"keep_every": 0}, "keep_every=...\\)` must be a whole number of at least 1, got 0"),
         ({"keep_best": 2}, "`Checkpoints\\(keep_best=2\\)` needs a metric"),
         ({"monitor": "gap"}, "`Checkpoints\\(mode=...\\)`: whether 'gap'"),
+        ({"monitor": ["loss", "gap"]}, "`Checkpoints\\(mode=...\\)`: whether 'gap'"),
+        ({"monitor": ["loss", "loss"]}, "each once, got \\['loss', 'loss'\\]"),
+        ({"monitor": []}, "must name one metric or more"),
+        ({"monitor": 3}, "must be a string, or a list of them, got 3"),
+        ({"monitor": ["loss", 3]}, "must be a string, got 3"),
+        ({"keep_best": {}}, "names no metric"),
+        ({"keep_best": {"loss": 0}}, "keep_best={'loss': ...}\\)` must be a whole number of at le"),
+        ({"keep_best": {"loss": 2}, "monitor": "acc"}, "name different metrics, acc and loss"),
+        ({"monitor": "loss", "mode": {"los": "min"}}, "names 'los', by which .* mean 'loss'"),
+        ({"monitor": "loss", "mode": {"loss": "up"}}, 'must be "auto", "min" or "max", got'),
+        ({"monitor": "loss", "ties": "first"}, "ties=...\\)` must be one of 'earlier', 'later', g"),
     ],
 )
 def test_invalid_settings_are_refused(settings: Any, text: str, tmp_path: Path) -> None:

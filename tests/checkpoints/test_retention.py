@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import earlystop as es
 from earlystop import Checkpoints
 from earlystop.checkpoints import Checkpoint, read_ledger
+from earlystop.checkpoints.ranking import Ranking, ranking_settings
 from earlystop.checkpoints.retention import Retention, newest_best
 
 from .runs import content, names, save_all, writer
@@ -130,9 +132,10 @@ def listed(losses: list[float], files: bool = True) -> tuple[Checkpoint, ...]:
         (Retention(keep_last=5), [1, 2, 3, 4, 5, 6]),  # 2 is one of the last, 1 was its best
         (Retention(keep_last=9), [0, 1, 2, 3, 4, 5, 6]),
         (Retention(keep_last=0, keep_every=2), [1, 3, 5]),  # 1-based: epochs 2, 4 and 6
-        (Retention(keep_last=0, keep_best=3, monitor="loss", mode="min"), [1, 3, 5]),
-        (Retention(keep_last=0, keep_best=2, monitor="loss", mode="max"), [0, 3, 6]),
-        (Retention(keep_last=0, keep_best=2, monitor="other", mode="min"), [3]),
+        (Retention(keep_last=0, rankings=(Ranking("loss", "min", 3),)), [1, 3, 5]),
+        (Retention(keep_last=0, rankings=(Ranking("loss", "max", 2),)), [0, 3, 6]),
+        (Retention(keep_last=0, rankings=(Ranking("other", "min", 2),)), [3]),
+        (Retention(keep_last=0, rankings=(Ranking("loss", "min", 2, "later"),)), [3, 5]),
     ],
 )
 def test_the_policy_keeps_these_of_seven_epochs(policy: Retention, kept: list[int]) -> None:
@@ -140,35 +143,160 @@ def test_the_policy_keeps_these_of_seven_epochs(policy: Retention, kept: list[in
 
 
 def test_the_best_are_ranked_first_and_entries_without_a_file_are_not_ranked() -> None:
-    policy = Retention(keep_best=4, monitor="loss", mode="min")
-    assert [entry.epoch for entry in policy.ranked(listed(LOSSES))] == [3, 1, 5, 2]
-    assert policy.ranked(listed(LOSSES, files=False)) == []
-    assert policy.ranked(listed([math.nan, math.inf, -math.inf])) == [
+    ranking = Ranking("loss", "min", 4)
+    assert [entry.epoch for entry in ranking.top(listed(LOSSES))] == [3, 1, 5, 2]
+    assert ranking.top(listed(LOSSES, files=False)) == []
+    assert ranking.top(listed([math.nan, math.inf, -math.inf])) == [
         Checkpoint(2, "x", True, {"loss": -math.inf})
     ]
 
 
-@given(
-    losses=st.lists(st.integers(0, 5).map(float) | st.just(math.nan), max_size=12),
-    policy=st.builds(
-        Retention,
-        keep_best=st.integers(1, 4),
-        keep_last=st.integers(0, 4),
-        keep_every=st.none() | st.integers(1, 4),
-        monitor=st.just("loss"),
-        mode=st.sampled_from(["min", "max"]),
+VALUES = st.integers(0, 4).map(float) | st.sampled_from([math.nan, math.inf, -math.inf])
+ENTRIES = st.lists(
+    st.builds(
+        lambda best, file, loss, accuracy: Checkpoint(
+            0, "x" if file else None, best, {**loss, **accuracy}
+        ),
+        best=st.booleans(),
+        file=st.sampled_from([True, True, True, False]),
+        loss=st.just({}) | VALUES.map(lambda value: {"loss": value}),
+        accuracy=st.just({}) | VALUES.map(lambda value: {"accuracy": value}),
     ),
+    max_size=12,
+).map(lambda entries: tuple(e._replace(epoch=epoch) for epoch, e in enumerate(entries)))
+RANKINGS = st.lists(
+    st.builds(
+        Ranking,
+        monitor=st.sampled_from(["loss", "accuracy"]),
+        mode=st.sampled_from(["min", "max"]),
+        keep=st.integers(1, 4),
+        ties=st.sampled_from(["earlier", "later"]),
+    ),
+    max_size=2,
 )
-def test_deciding_epoch_by_epoch_keeps_what_deciding_at_the_end_keeps(
-    losses: list[float], policy: Retention
-) -> None:
-    entries = listed(losses)
+POLICIES = st.builds(
+    Retention,
+    keep_last=st.integers(0, 4),
+    keep_every=st.none() | st.integers(1, 4),
+    rankings=RANKINGS.map(tuple),
+)
+
+
+def saved_one_by_one(policy: Retention, entries: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
     kept: tuple[Checkpoint, ...] = ()
     for entry in entries:
         kept = policy.retained((*kept, entry))
+    return kept
+
+
+@given(entries=ENTRIES, policy=POLICIES)
+def test_deciding_epoch_by_epoch_keeps_what_deciding_at_the_end_keeps(
+    entries: tuple[Checkpoint, ...], policy: Retention
+) -> None:
+    kept = saved_one_by_one(policy, entries)
     assert kept == policy.retained(entries)
     assert policy.retained(kept) == kept
     assert newest_best(kept) == newest_best(entries)
+
+
+@given(entries=ENTRIES, policy=POLICIES)
+def test_the_best_of_each_metric_are_kept_as_a_look_back_over_the_whole_run_ranks_them(
+    entries: tuple[Checkpoint, ...], policy: Retention
+) -> None:
+    kept = saved_one_by_one(policy, entries)
+    for ranking in policy.rankings:
+        sign = 1 if ranking.mode == "min" else -1
+        later = -1 if ranking.ties == "later" else 1
+        best_first = sorted(
+            (sign * entry.metrics[ranking.monitor], later * entry.epoch)
+            for entry in entries
+            if entry.file and sign * entry.metrics.get(ranking.monitor, math.nan) < math.inf
+        )
+        expected = [later * epoch for _, epoch in best_first[: ranking.keep]]
+        assert [entry.epoch for entry in ranking.top(kept)] == expected
+
+
+@given(entries=ENTRIES, policy=POLICIES)
+def test_a_run_that_resumes_from_any_of_the_last_finds_the_best_it_knew_by_each_metric(
+    entries: tuple[Checkpoint, ...], policy: Retention
+) -> None:
+    kept = saved_one_by_one(policy, entries)
+    for start in entries[max(len(entries) - policy.keep_last, 0) :]:
+        known, found = (
+            tuple(entry for entry in some if entry.epoch <= start.epoch) for some in (entries, kept)
+        )
+        assert newest_best(found) == newest_best(known)
+        for ranking in policy.rankings:
+            assert ranking.top(found)[:1] == ranking.top(known)[:1]
+
+
+# Several metrics in a folder --------------------------------------------------------------------
+
+EPOCHS = [(0.9, 0.5), (0.5, 0.6), (0.6, 0.9), (0.7, 0.8), (0.8, 0.7)]  # loss and accuracy
+
+
+def save_epochs(checkpoints: Checkpoints, save: es.Rule) -> None:
+    stopper = es.Stopper(es.Never(), save=save)
+    for epoch, (loss, accuracy) in enumerate(EPOCHS):
+        metrics = {"loss": loss, "accuracy": accuracy}
+        decision = stopper.step(metrics)
+        checkpoints.save(writer(epoch), epoch=epoch, metrics=metrics, best=decision.save)
+
+
+@pytest.mark.parametrize(
+    ("settings", "by_loss", "by_accuracy", "kept"),
+    [
+        ({"monitor": ["loss", "accuracy"]}, [1], [2], {1, 2, 4}),
+        ({"monitor": ("loss", "accuracy"), "keep_best": 2}, [1, 2], [2, 3], {1, 2, 3, 4}),
+        ({"keep_best": {"loss": 3, "accuracy": 1}}, [1, 2, 3], [2], {1, 2, 3, 4}),
+        ({"keep_best": {"loss": 1, "accuracy": 2}, "keep_last": 0}, [1], [2, 3], {1, 2, 3}),
+        (
+            {"monitor": ["loss", "accuracy"], "mode": {"accuracy": "min"}, "keep_last": 0},
+            *([1], [0], {0, 1, 2}),
+        ),
+    ],
+)
+def test_the_best_of_each_of_several_metrics_are_kept_and_found_again(
+    settings: dict[str, Any],
+    by_loss: list[int],
+    by_accuracy: list[int],
+    kept: set[int],
+    tmp_path: Path,
+) -> None:
+    save = es.Best("loss") | es.Best("accuracy")
+    with Checkpoints(tmp_path, "{epoch}.txt", **settings) as checkpoints:
+        save_epochs(checkpoints, save)
+    with Checkpoints(tmp_path, "{epoch}.txt", resume=True, **settings) as checkpoints:
+        assert [entry.epoch for entry in checkpoints.ranked_by("loss")] == by_loss
+        assert [entry.epoch for entry in checkpoints.ranked_by("accuracy")] == by_accuracy
+        best = checkpoints.best_by("accuracy")
+        path = checkpoints.path(best)
+        assert path is not None
+        assert path.read_text() == content(by_accuracy[0])
+        assert checkpoints.ranks({"loss": 0.1, "other": 1.0})
+        assert not checkpoints.ranks({"other": 1.0})
+        with pytest.raises(es.RuleError, match=r"not ranked by 'acuracy': .*mean 'accuracy'"):
+            checkpoints.best_by("acuracy")
+    assert names(tmp_path) == {f"{epoch}.txt" for epoch in kept}
+
+
+@pytest.mark.parametrize(("ties", "kept"), [("earlier", [1, 2]), ("later", [3, 4])])
+def test_which_of_equal_values_is_kept_is_a_setting(
+    ties: Any, kept: list[int], tmp_path: Path
+) -> None:
+    settings: Any = {"monitor": "loss", "keep_best": 2, "keep_last": 0, "ties": ties}
+    with Checkpoints(tmp_path, "{epoch}.txt", **settings) as checkpoints:
+        save_all(checkpoints, [2.0, 1.0, 1.0, 1.0, 1.0], best=False)
+        assert [entry.epoch for entry in checkpoints.entries] == kept
+        assert checkpoints.ranks({"loss": 1.0}) == (ties == "later")
+
+
+def test_a_rule_says_which_metrics_rank_if_it_saves_by_them_alone() -> None:
+    loss, accuracy = es.Best("loss"), es.Best("accuracy")
+    assert ranking_settings(loss) == {"monitor": "loss", "mode": "min"}
+    assert ranking_settings(loss | accuracy)["monitor"] == ["loss", "accuracy"]
+    for rule in (es.Every(2), loss | es.Every(2), loss & accuracy, loss | es.Best("loss", "max")):
+        assert ranking_settings(rule) == {}
 
 
 def test_nothing_is_kept_of_an_empty_run() -> None:

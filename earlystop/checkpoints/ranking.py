@@ -1,0 +1,150 @@
+"""The best few checkpoints by each of some metrics: a pure function of the ledger's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import RuleError, RuleTypeError, name_advice, shortened
+from ..language.direction import Direction, Mode, direction
+from ..language.ops import better, worst
+from ..language.rule import AnyOf, Rule
+from ..language.settings import Positive, validated
+from ..rules import Best
+from .ledger import Checkpoint
+
+__all__ = ["KeepBest", "Modes", "Monitors", "Ranking", "Ties", "ranking_settings", "rankings"]
+
+Ties = Literal["earlier", "later"]
+Monitors = str | Sequence[str]
+Modes = Mode | Mapping[str, Mode]
+KeepBest = int | Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ranks checkpoints by one metric.
+
+    keep: how many of the best to keep.
+    ties: which of equal values ranks first, the earlier or the later.
+
+    >>> losses = [0.9, 0.5, float("nan"), 0.5, 0.7]
+    >>> entries = [Checkpoint(epoch, "", False, {"loss": x}) for epoch, x in enumerate(losses)]
+    >>> [entry.epoch for entry in Ranking("loss", "min", keep=3).top(entries)]
+    [1, 3, 4]
+    """
+
+    monitor: str
+    mode: Direction
+    keep: int = 1
+    ties: Ties = "earlier"
+
+    def top(self, entries: Iterable[Checkpoint]) -> list[Checkpoint]:
+        """The `keep` best of the entries, which are in epoch order; the best comes first.
+
+        Entries without a file, without the metric, or for which it is NaN or the worst infinity,
+        do not rank.
+        """
+        candidates = [
+            entry
+            for entry in entries
+            if entry.file is not None
+            and self.monitor in entry.metrics
+            and better(entry.metrics[self.monitor], worst(self.mode), self.mode)
+        ]
+        if self.ties == "later":
+            candidates.reverse()
+        # Sorting leaves equal values in their order.
+        candidates.sort(key=lambda entry: entry.metrics[self.monitor], reverse=self.mode == "max")
+        return candidates[: self.keep]
+
+
+def rankings(
+    monitor: Monitors | None, mode: Modes, keep_best: KeepBest, ties: Ties
+) -> tuple[Ranking, ...]:
+    """The rankings that these arguments of `Checkpoints` ask for.
+
+    >>> rankings(None, "auto", {"val_loss": 2, "val_accuracy": 1}, "earlier")[1]
+    Ranking(monitor='val_accuracy', mode='max', keep=1, ties='earlier')
+
+    Raises RuleError for arguments that are invalid or do not fit together.
+    """
+    ties = validated(Ties, ties, "Checkpoints(ties=...)")
+    names = _names(monitor, keep_best)
+    modes = mode if isinstance(mode, Mapping) else dict.fromkeys(names, mode)
+    for name in modes:
+        if name not in names:
+            raise RuleError(
+                f"`Checkpoints(mode=...)` names {shortened(name)}, by which nothing is ranked: "
+                f"{name_advice(str(name), names)}"
+            )
+    return tuple(
+        Ranking(name, direction(name, modes.get(name, "auto"), "Checkpoints"), keep, ties)
+        for name, keep in names.items()
+    )
+
+
+def ranking_settings(save: Rule) -> dict[str, Any]:
+    """The arguments of `Checkpoints` to rank by what a rule saves by.
+
+    For `Best(...)`, or several of them joined by `|`; for other rules, none.
+
+    >>> ranking_settings(Best("val_loss") | Best("val_accuracy"))
+    {'monitor': ['val_loss', 'val_accuracy'], 'mode': {'val_loss': 'min', 'val_accuracy': 'max'}}
+    """
+    if isinstance(save, Best):
+        return {"monitor": save.monitor, "mode": save.mode}
+    if not isinstance(save, AnyOf):
+        return {}
+    bests = [rule for rule in save.rules if isinstance(rule, Best)]
+    modes = {rule.monitor: rule.mode for rule in bests}
+    if len(bests) < len(save.rules) or any(modes[rule.monitor] != rule.mode for rule in bests):
+        return {}
+    return {"monitor": list(modes), "mode": modes}
+
+
+def _names(monitor: Monitors | None, keep_best: KeepBest) -> dict[str, int]:
+    """The metrics to rank by, each with how many of its best to keep."""
+    monitors = _monitors(monitor)
+    if not isinstance(keep_best, Mapping):
+        keep = validated(Positive, keep_best, "Checkpoints(keep_best=...)")
+        if not monitors and keep > 1:
+            raise RuleError(
+                f"`Checkpoints(keep_best={keep})` needs a metric to rank checkpoints by: pass "
+                "monitor='val_loss', or another metric"
+            )
+        return dict.fromkeys(monitors, keep)
+    names = {
+        validated(str, name, "Checkpoints(keep_best=...)"): validated(
+            Positive, keep, f"Checkpoints(keep_best={{{shortened(name)}: ...}})"
+        )
+        for name, keep in keep_best.items()
+    }
+    if not names:
+        raise RuleError("`Checkpoints(keep_best={})` names no metric: leave it out for none")
+    if monitors and set(monitors) != set(names):
+        raise RuleError(
+            f"`Checkpoints(monitor=..., keep_best=...)` name different metrics, "
+            f"{', '.join(monitors)} and {', '.join(names)}: `keep_best` alone is enough"
+        )
+    return names
+
+
+def _monitors(monitor: Monitors | None) -> list[str]:
+    if monitor is None:
+        return []
+    if isinstance(monitor, str):
+        return [validated(str, monitor, "Checkpoints(monitor=...)")]
+    if not isinstance(monitor, Sequence):
+        raise RuleTypeError(
+            f"`Checkpoints(monitor=...)` must be a string, or a list of them, got "
+            f"{shortened(monitor)}"
+        )
+    monitors = [validated(str, name, "Checkpoints(monitor=[...])") for name in monitor]
+    if not monitors or len(set(monitors)) < len(monitors):
+        raise RuleError(
+            "`Checkpoints(monitor=[...])` must name one metric or more, each once, got "
+            f"{shortened(monitor)}"
+        )
+    return monitors
