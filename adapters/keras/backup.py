@@ -25,8 +25,9 @@ from typing import Any, NamedTuple
 
 from earlystop._files.atomic import write_whole
 from earlystop.checkpoints import Checkpoint, Checkpoints
+from earlystop.checkpoints.saved_json import read_json_file
 from earlystop.engine.saved_state import SavedFormat
-from earlystop.errors import CheckpointError, StateError
+from earlystop.errors import CheckpointError, StateError, shortened
 from earlystop.language.state import decode_state
 
 __all__ = ["Backup", "SavedRun"]
@@ -123,7 +124,8 @@ class Backup:
             return False
         if _ended_in(self.checkpoints.folder) == _process():  # a different run
             return False
-        return bool(_saved_run(last).session["stopper"]["stopped"])
+        stopper = _saved_run(last).session["stopper"]
+        return isinstance(stopper, Mapping) and stopper.get("stopped") is True
 
     def resume(self, epoch: int) -> SavedRun | None:
         """The saved state of the run that a fit resumes at this epoch; None for a new run.
@@ -179,10 +181,15 @@ def _process() -> str:
 def _ended_in(folder: Path) -> str | None:
     """The process in which the run in a folder ended; None if it has not ended."""
     path = folder / _NOTE
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        note = _unwrapped(_SAVED_NOTE, json.loads(path.read_bytes()), f"the file {str(path)!r}")
-        return str(note["process"])
-    return None
+    where = f"the file {str(path)!r}"
+    try:
+        note = _unwrapped(_SAVED_NOTE, read_json_file(path, where), where)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    process = note.get("process")
+    if not isinstance(process, str):
+        raise StateError(f"{where} is damaged: it should name a process, got {shortened(process)}")
+    return process
 
 
 def _delete(folder: Path, name: str) -> None:
@@ -203,4 +210,7 @@ def _saved_run(checkpoint: Checkpoint) -> SavedRun:
     for entry in ("offset", "stopper", "elapsed_seconds"):
         if entry not in body:
             raise StateError(f"{where} is not of a callback: no {entry!r}")
-    return SavedRun(decode_state(body.pop("offset"), 0, "offset"), body)
+    offset = decode_state(body.pop("offset"), 0, f"{where}: offset")
+    if offset < 0:
+        raise StateError(f"{where}: offset should be at least 0, got {offset}")
+    return SavedRun(offset, body)

@@ -80,12 +80,33 @@ def check_plain(value: Any, what: str) -> None:
 Stopper: Object of type set is not JSON serializable
     """
     try:
-        _parsed(json.dumps(value, allow_nan=False).encode())
+        text = json.dumps(value, allow_nan=False)
+        if not _is_simple(value):
+            _parsed(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         problem = _TOO_DEEP if isinstance(error, RecursionError) else error
         raise StateError(
             f"{what} must be plain JSON data, such as a `state_dict()` of a Stopper: {problem}"
         ) from None
+
+
+def _is_simple(value: Any) -> bool:
+    """Is a value that JSON can hold plainly one that can be read back? If in doubt, no."""
+    level, depth = [value], 0
+    while level and depth < _DEEPEST:
+        depth += 1
+        below: list[Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                if not all(type(key) is str for key in part):  # 1 and "1" are one key
+                    return False
+                below += part.values()
+            elif isinstance(part, (list, tuple)):
+                below += part
+            elif isinstance(part, int) and part.bit_length() > 64:
+                return False
+        level = below
+    return not level
 
 
 class _Fault(NamedTuple):
