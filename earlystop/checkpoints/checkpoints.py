@@ -95,12 +95,13 @@ class Checkpoints:
         self.mode = None if monitor is None else direction(monitor, mode, "Checkpoints")
         self._disk = LockedFolder(self.folder)
         try:
+            self._disk.open()
             ledger = Ledger.read(self.folder)
             if ledger.entries and not resume:
                 raise self._holds_earlier_run(ledger)
             self._disk.recover(ledger)
         except BaseException:
-            self.close()
+            self._disk.release()
             raise
 
     # The saved checkpoints -------------------------------------------------------------------
@@ -202,7 +203,12 @@ class Checkpoints:
         return entry in self._retention().ranked((*self.entries, entry))
 
     def close(self) -> None:
-        """Release the lock on the folder; the end of the process does, too."""
+        """Release the lock on the folder; the end of the process does, too.
+
+        Does nothing in a forked process, which does not hold it.
+
+        Raises CheckpointError if the folder was deleted or replaced; the lock is released then.
+        """
         self._disk.close()
 
     def __enter__(self) -> Self:
@@ -214,7 +220,10 @@ class Checkpoints:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:  # which is the one to raise
+            self._disk.release()
 
     def __repr__(self) -> str:
         return f"Checkpoints({str(self.folder)!r}, {self.name!r})"
@@ -230,8 +239,7 @@ class Checkpoints:
     # Refusals --------------------------------------------------------------------------------
 
     def _checked_epoch(self, epoch: int) -> int:
-        if not self._disk.is_open:
-            raise CheckpointError(f"the checkpoints in {str(self.folder)!r} are closed")
+        self._disk.check_usable()
         epoch = validated(Count, epoch, "Checkpoints.save(epoch=...)")
         entries = self.entries
         if entries and epoch <= entries[-1].epoch:

@@ -22,8 +22,10 @@ everything is on the disk but the rename of step 3, which opening the folder rep
 never renamed before it is listed, so a file that has such a name and is not listed is a foreign
 one.
 
-Only one process at a time uses a folder: it holds a lock that ends with the process. (Version 0.1.0
-renamed files before it listed them, and recorded in the lock which file it was writing.)
+Only one process at a time uses a folder: it holds a lock that ends with the process, and that its
+forks do not have. Each save looks first whether the folder is still the one that was locked.
+(Version 0.1.0 renamed files before it listed them, and recorded in the lock which file it was
+writing.)
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from .._files.atomic import remove, sync_folder, write_whole
 from .._files.deferred_close import wait_for_space
@@ -45,25 +48,41 @@ __all__ = ["LockedFolder"]
 
 
 class LockedFolder:
-    """A folder of checkpoints that only this process changes.
+    """A folder of checkpoints that only this process changes, from `open` to `close`.
 
     ledger: the contents of the ledger on the disk.
-
-    Raises CheckpointError if the folder is in use or cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ledger = Ledger()
         self._ledger_path = path / LEDGER
-        with self._explain_unusable():
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = self._take_lock()
+        self._lock: Lock | None = None
+        self._found: dict[str, Any] = {}  # what the process before has noted in the lock
 
-    @property
-    def is_open(self) -> bool:
-        """Whether this process still holds the lock."""
-        return self._lock.held
+    def open(self) -> None:
+        """Take the lock, in a new folder if there is none.
+
+        Raises CheckpointError if the folder is in use or cannot be created.
+        """
+        with self._explain_unusable():
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = lock = self._take_lock()
+        self._found = lock.found
+
+    def check_usable(self) -> None:
+        """Raises CheckpointError unless this process holds the lock, and the folder is there."""
+        lock = self._lock
+        if lock is not None and lock.is_inherited:
+            raise CheckpointError(
+                f"the checkpoints in {str(self.path)!r} were opened by process {lock.process}, and "
+                f"process {os.getpid()} is a fork of it: save them there, or open another folder"
+            )
+        if lock is None or not lock.held:
+            raise CheckpointError(f"the checkpoints in {str(self.path)!r} are closed")
+        with self._explain_unusable():
+            if not lock.is_in_place:
+                raise self._gone()
 
     def recover(self, ledger: Ledger) -> None:
         """Make the folder agree with its ledger, however the previous process ended."""
@@ -74,7 +93,7 @@ class LockedFolder:
             self.ledger = ledger.without_lost(self._is_there)
             if self.ledger.entries != ledger.entries:
                 write_whole(self._ledger_path, self.ledger.to_bytes())
-            self._remove_strays(self._lock.found.get("writing"))
+            self._remove_strays(self._found.get("writing"))
             self._remove_unwanted()
             sync_folder(self.path)  # a file of the same name may be written next
             self.ledger = Ledger(self.ledger.entries)
@@ -90,8 +109,10 @@ class LockedFolder:
         file: the name of a file to write, which one of the entries has.
         write: the function that writes it.
 
-        Raises CheckpointError if the disk refuses, and whatever `write` raises.
+        Raises CheckpointError if the disk refuses, the folder is gone or this process does not hold
+        it, and whatever `write` raises.
         """
+        self.check_usable()
         before, ledger = self.ledger, self.ledger.followed_by(entries)
         data = ledger.to_bytes()
         wait_for_space()  # the space of deleted files may be needed, if only for the ledger
@@ -105,7 +126,9 @@ class LockedFolder:
             if file is not None and write is not None:
                 with explain_refusal(f"the checkpoint {str(self.path / file)!r} cannot be named"):
                     os.replace(self.path / temporary_name(file), self.path / file)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception) and not self._is_in_place():
+                raise self._gone() from error.__cause__ or error
             # The ledger on the disk may be the old one or, if the error came late, the new one.
             self.ledger = Ledger.read(self.path)
             with contextlib.suppress(OSError):  # else when the folder is opened again
@@ -126,11 +149,35 @@ class LockedFolder:
         return not self.ledger.lists(file) and (self.path / file).exists()
 
     def close(self) -> None:
-        """Release the lock."""
+        """Release the lock; does nothing in a fork. Can be repeated after an interrupt.
+
+        Raises CheckpointError if the folder was deleted or replaced; the lock is released then.
+        """
+        gone = self._lock is not None and self._lock.held and not self._is_in_place()
+        self.release()
+        if gone:
+            raise self._gone()
+
+    def release(self) -> None:
+        """Release the lock, whatever has become of the folder."""
         try:
             wait_for_space()
         finally:  # also on KeyboardInterrupt
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _is_in_place(self) -> bool:
+        """Whether the folder is there, as far as one can see."""
+        try:
+            return self._lock is None or self._lock.is_in_place
+        except OSError:  # the disk refuses everything, which its own errors say
+            return True
+
+    def _gone(self) -> CheckpointError:
+        return CheckpointError(
+            f"the folder {str(self.path)!r}, or the lock in it, was deleted or replaced while this "
+            "run used it: look for its checkpoints where they were moved to, and open it anew"
+        )
 
     def _take_lock(self) -> Lock:
         try:

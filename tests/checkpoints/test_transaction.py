@@ -28,7 +28,10 @@ class Crash(BaseException):
 
 SYSTEM_CALLS = [
     (os, name)
-    for name in ("open", "replace", "fsync", "unlink", "chmod", "write", "ftruncate", "listdir")
+    for name in (
+        *("open", "replace", "fsync", "unlink", "chmod", "write", "ftruncate", "listdir"),
+        *("lstat", "fstat"),
+    )
 ] + [(tempfile, "mkstemp"), (builtins, "open")]
 
 # Requests that these modules make, and that are not made to fail: they hold no data of a save.
