@@ -102,7 +102,7 @@ def test_saves_that_are_interrupted_at_random_leave_no_handle_and_end(tmp_path: 
         text=True,
     )
     interrupts, left, names, epochs = map(int, done.stdout.split())
-    assert interrupts > 20
+    assert interrupts > 5
     assert epochs > 2
     assert left == 0
     assert names <= 5  # the ledger, the lock, the best, and what the last interrupt has left

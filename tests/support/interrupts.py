@@ -41,9 +41,13 @@ def _interrupted(n: int, act: Callable[[], object], folder: str) -> bool:
         if not frame.f_code.co_filename.startswith(folder):
             return None
         frame.f_trace_opcodes = True
-        before = "CALL" if event == "call" else last.get(id(frame), "")
-        last[id(frame)] = "" if event == "call" else dis.opname[frame.f_code.co_code[frame.f_lasti]]
-        if event in ("call", "opcode") and before.startswith("CALL") and next(count) == n:
+        if event == "call":  # its first instruction is the moment
+            last[id(frame)] = "CALL"
+        if event != "opcode":
+            return trace
+        before = last.get(id(frame), "")
+        last[id(frame)] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+        if before.startswith("CALL") and next(count) == n:
             sys.settrace(None)
             came = True
             raise KeyboardInterrupt
