@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from earlystop._files.paths import expanded, local_path
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
 from earlystop.engine.session import Session
@@ -249,8 +250,9 @@ class Training:
 
         Raises CheckpointError if the disk refuses.
         """
+        target = local_path(path, "`Training.save(path)`")
         write = self._writer(self._session.state_dict(), with_best=True)
-        self._session.on_first(lambda: write_atomically(Path(path), write))
+        self._session.on_first(lambda: write_atomically(target, write))
 
     def load(self, path: str | Path) -> None:
         """Resume from a file that `save` wrote: decisions are those of a run never interrupted.
@@ -267,7 +269,8 @@ class Training:
                 "Training without a folder, or resume the run in the folder by resume=True"
             )
         entries = ("model", "parts", "rng", "state", "best")
-        saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
+        source = Path(expanded(path, "`Training.load(path)`"))
+        saved = read_on_first(self._session.ranks, lambda: files.read(source, entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
         self._resume_from(saved, saved["state"], f"in {str(path)!r}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from .._files.paths import local_path
 from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError, name_advice, shortened
 from ..language.settings import Count, Positive, validated
@@ -35,7 +36,8 @@ _AFTER_ALL = 1 << 63  # an epoch after all others, which fit in 64 bits
 class Checkpoints:
     """The checkpoints of one run: the best, the last and more, and never less than the ledger says.
 
-    folder: the folder of the checkpoints; created if it does not exist.
+    folder: the folder of the checkpoints, on this machine; created if it does not exist. `~` is the
+        home folder, and a relative path is that of the working directory now.
     name: a template for file names, with fields for the epoch and the metrics.
     missing: what a file name says instead of a metric that an epoch lacks (validation every few
         epochs), such as "none"; by default, `save` raises an error for such an epoch.
@@ -95,7 +97,7 @@ class Checkpoints:
         count_from: int = 0,
         resume: bool = False,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = local_path(folder, "`Checkpoints(folder=...)`")
         self.name, self.missing = checked_template(name, missing), missing
         self.keep_last = validated(Count, keep_last, "Checkpoints(keep_last=...)")
         self.keep_every = validated(Positive | None, keep_every, "Checkpoints(keep_every=...)")
@@ -103,13 +105,14 @@ class Checkpoints:
         self._rankings = rankings(monitor, mode, keep_best, ties)
         self._disk = LockedFolder(self.folder)
         try:
+            self._disk.open()
             ledger = Ledger.read(self.folder)
             if ledger.entries and not resume:
                 raise self._holds_earlier_run(ledger)
             self.lost = self._disk.recover(ledger)
             warn_of_damage(self.folder, ledger.entries, self.entries)
         except BaseException:
-            self.close()
+            self._disk.release()
             raise
 
     # The saved checkpoints -------------------------------------------------------------------
@@ -178,7 +181,7 @@ class Checkpoints:
         return self.path(with_file[-1]) if with_file else None
 
     def path(self, entry: Checkpoint | None) -> Path | None:
-        """The path of an entry's file; None if it has no file."""
+        """The path of an entry's file, or folder; None if it has none."""
         return None if entry is None or entry.file is None else self.folder / entry.file
 
     # Saving and forgetting -------------------------------------------------------------------
@@ -201,7 +204,8 @@ class Checkpoints:
     ) -> Path | None:
         """Save an epoch if it should be kept, and delete the checkpoints that it replaces.
 
-        write: a function that writes the file at the path it is given. With None, only the state is
+        write: a function that writes a file at the path it is given, or makes a folder there (as
+            `save_pretrained` does), and is done when it returns. With None, only the state is
             saved, as one of the last.
         epoch: the number of the epoch, counted from 0; must be after all saved epochs.
         metrics: the metrics of the epoch.
@@ -252,7 +256,12 @@ class Checkpoints:
         return any(entry in ranking.top((*self.entries, entry)) for ranking in self._rankings)
 
     def close(self) -> None:
-        """Release the lock on the folder; the end of the process does, too."""
+        """Release the lock on the folder; the end of the process does, too.
+
+        Does nothing in a forked process, which does not hold it.
+
+        Raises CheckpointError if the folder was deleted or replaced; the lock is released then.
+        """
         self._disk.close()
 
     def __enter__(self) -> Self:
@@ -264,7 +273,10 @@ class Checkpoints:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:  # which is the one to raise
+            self._disk.release()
 
     def __repr__(self) -> str:
         return f"Checkpoints({str(self.folder)!r}, {self.name!r})"
@@ -280,8 +292,7 @@ class Checkpoints:
     # Refusals --------------------------------------------------------------------------------
 
     def _checked_epoch(self, epoch: int) -> int:
-        if not self._disk.is_open:
-            raise CheckpointError(f"the checkpoints in {str(self.folder)!r} are closed")
+        self._disk.check_usable()
         epoch = validated(Count, epoch, "Checkpoints.save(epoch=...)")
         entries = self.entries
         if entries and epoch <= entries[-1].epoch:

@@ -17,13 +17,14 @@ __all__ = [
     "NameTooLongError",
     "checked_name",
     "is_temporary",
+    "removal_name",
     "temporary_name",
     "unlisted_temporary_name",
 ]
 
 LEDGER = "checkpoints.json"
 LOCK = ".checkpoints.lock"
-_NEW = ".new-"
+_NEW, _OLD = ".new-", ".old-"
 _HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
 UNLISTED = f".placing-{_HOST}-"  # followed by the process and the name
 LONGEST = 255  # the bytes that file systems allow in a name
@@ -39,14 +40,19 @@ def temporary_name(name: str) -> str:
     return _NEW + name
 
 
+def removal_name(name: str) -> str:
+    """The name of a folder that is no longer listed, while it is being removed."""
+    return _OLD + name
+
+
 def unlisted_temporary_name(name: str, process: int) -> str:
     """The temporary name of a file that no ledger lists, written by this process."""
     return f"{UNLISTED}{process}-{name}"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether this is the name of an unfinished checkpoint or ledger."""
-    return name.startswith((_NEW, f".{LEDGER}."))
+    """Whether this is the name of an unfinished checkpoint or ledger, or of a removed folder."""
+    return name.startswith((_NEW, _OLD, f".{LEDGER}."))
 
 
 def checked_name(name: str, template: str) -> str:

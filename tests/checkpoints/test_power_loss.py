@@ -17,7 +17,7 @@ import pytest
 from earlystop import Checkpoints
 from tests.support.crash_model import Disk, Model, Recorder, State
 
-from .runs import content, names, writer
+from .runs import WRITERS, content, names, text_of
 
 LOSSES = [0.9, 0.5, 0.7, 0.6, 0.4]
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -34,18 +34,25 @@ pytestmark = [
 ]
 
 
-def run(folder: Path, settings: dict[str, Any], end: int, on_save: Callable[[int], Any]) -> None:
+def run(
+    folder: Path,
+    settings: dict[str, Any],
+    end: int,
+    on_save: Callable[[int], Any],
+    what: str = "a file",
+) -> None:
     """Go on with a run up to an epoch, from wherever the folder says it stands."""
     with Checkpoints(folder, "{epoch}.txt", resume=True, **settings) as checkpoints:
         for entry in (checkpoints.best, checkpoints.last):
             path = checkpoints.path(entry)
-            assert entry is None or path is None or path.read_text() == content(entry.epoch)
+            assert entry is None or path is None or text_of(path) == content(entry.epoch)
         first = -1 if checkpoints.last is None else checkpoints.last.epoch
         on_save(first)
         for epoch in range(first + 1, end):
             best = LOSSES[epoch] == min(LOSSES[: epoch + 1])
             metrics = {"loss": LOSSES[epoch]}
-            checkpoints.save(writer(epoch), epoch=epoch, metrics=metrics, best=best, state=epoch)
+            write = WRITERS[what](epoch)
+            checkpoints.save(write, epoch=epoch, metrics=metrics, best=best, state=epoch)
             on_save(epoch)
 
 
@@ -57,19 +64,25 @@ def outcome(folder: Path) -> tuple[set[str], Any]:
 def laid_out(state: State, folder: Path) -> Path:
     folder.mkdir()
     for name, data in state.items():
-        (folder / name).write_bytes(data)
+        if data is None:
+            (folder / name).mkdir()
+        else:
+            (folder / name).write_bytes(data)
     return folder
 
 
 class PowerLoss:
     """After each recorded call, tries every state: what it holds, and that the run goes on."""
 
-    def __init__(self, top: Path, settings: dict[str, Any], model: Model, end: int) -> None:
+    def __init__(
+        self, top: Path, settings: dict[str, Any], model: Model, end: int, what: str = "a file"
+    ) -> None:
         self.top, self.settings, self.model, self.end = top, settings, model, end
+        self.what = what
         self.promised, self.tried = -1, 0
         self._numbers = itertools.count()
-        self._seen: set[tuple[int, tuple[tuple[str, bytes], ...]]] = set()
-        run(top / "alone", settings, end, lambda epoch: None)
+        self._seen: set[tuple[int, frozenset[tuple[str, bytes | None]]]] = set()
+        run(top / "alone", settings, end, lambda epoch: None, what)
         self._expected = outcome(top / "alone")
         self.samples: list[State] = []
 
@@ -78,7 +91,7 @@ class PowerLoss:
 
     def after_call(self, disk: Disk, call: str) -> None:
         for state in disk.states(self.model):
-            key = (self.promised, tuple(sorted(state.items())))
+            key = (self.promised, frozenset(state.items()))
             if key not in self._seen:
                 self._seen.add(key)
                 self.tried += 1
@@ -89,7 +102,7 @@ class PowerLoss:
     def _try(self, state: State, call: str) -> None:
         folder = laid_out(state, self.top / f"state {next(self._numbers)}")
         reached: list[int] = []
-        run(folder, self.settings, self.end, reached.append)
+        run(folder, self.settings, self.end, reached.append, self.what)
         assert reached[0] >= self.promised, f"lost after {call}: {sorted(state)}"
         assert outcome(folder) == self._expected, f"another end after {call}: {sorted(state)}"
 
@@ -111,6 +124,20 @@ def test_after_a_power_loss_all_that_was_saved_is_there(
     loss = PowerLoss(tmp_path, SETTINGS[what], model, end)
     with Recorder(folder, model, loss.after_call):
         run(folder, SETTINGS[what], end, loss.save_returned)
+    assert loss.tried > 50
+
+
+@pytest.mark.usefixtures("without_waiting")
+@pytest.mark.parametrize("model", ["journal", "posix"])
+def test_after_a_power_loss_every_folder_that_was_saved_is_whole(
+    model: Model, tmp_path: Path
+) -> None:
+    folder, settings = tmp_path / "run", SETTINGS["the last and the best"]
+    end = 2 if model == "posix" else 3  # the second takes the place of the first
+    folder.mkdir()
+    loss = PowerLoss(tmp_path, settings, model, end, "a folder")
+    with Recorder(folder, model, loss.after_call):
+        run(folder, settings, end, loss.save_returned, "a folder")
     assert loss.tried > 50
 
 

@@ -10,8 +10,9 @@ each call there is a set of states in which a machine that loses its power may c
   their folder may be missing, each by itself; a rename may have made the new name without removing
   the old one, but never the other way round. Data as above.
 
-Only changes inside one folder are recorded, by watching the folder before and after each call of
-`os` that changes it: what a library does in C between two calls is seen at the next.
+Changes inside one folder, and the folders in it, are recorded by watching it before and after each
+call of `os` that changes it: what a library does in C between two calls is seen at the next. A
+folder is a file whose content is its names: it is synced by itself, and it moves as a whole.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Any, Literal, NamedTuple
 from unittest import mock
 
 Model = Literal["journal", "posix"]
-State = dict[str, bytes]
+State = dict[str, bytes | None]  # by path in the folder; None: a folder
+Name = tuple[int, str]  # in the folder of this number
 
 CALLS = (
     "open",
@@ -35,16 +37,19 @@ CALLS = (
     "rename",
     "unlink",
     "remove",
+    "mkdir",
+    "rmdir",
     "link",
     "close",
 )
 MOST_STATES = 4096
+TOP = -1  # the number of the folder itself
 
 
 class Change(NamedTuple):
     """A change of one name: the file that it leads to from now on; None: none."""
 
-    name: str
+    name: Name
     file: int | None
 
 
@@ -52,11 +57,12 @@ class Disk:
     """A folder as the disk has it for certain, and what has been done since.
 
     Files have numbers of their own. `versions[file]` are its contents, oldest first: the first is
-    on the disk for certain, the others may be. `pending` are changes of names that may be missing.
+    on the disk for certain, the others may be; a folder has none. `pending` are changes of names
+    that may be missing.
     """
 
     def __init__(self) -> None:
-        self.names: dict[str, int] = {}
+        self.names: dict[Name, int] = {}
         self.pending: list[tuple[Change, ...]] = []
         self.versions: dict[int, list[bytes]] = {}
 
@@ -65,24 +71,44 @@ class Disk:
         self.names, self.pending = self.now(), []
         self.versions = {file: contents[-1:] for file, contents in self.versions.items()}
 
-    def now(self) -> dict[str, int]:
+    def settle_names(self, folder: int | None = None) -> None:
+        """The names are on the disk, all or those in one folder."""
+        settled, pending = self.names, self.pending
+        self.pending = []
+        for changes in pending:
+            synced = tuple(c for c in changes if folder in (None, c.name[0]))
+            settled = _after(settled, [synced])
+            left = tuple(c for c in changes if c not in synced)
+            if left:
+                self.pending.append(left)
+        self.names = settled
+
+    def now(self) -> dict[Name, int]:
         """The names as a running system has them."""
         return _after(self.names, self.pending)
 
     def states(self, model: Model) -> Iterator[State]:
         """Every state in which a machine may come back."""
-        seen: set[tuple[tuple[str, bytes], ...]] = set()
+        seen: set[frozenset[tuple[str, bytes | None]]] = set()
         for names in self._names(model):
-            choices = [self._contents(file) for file in names.values()]
+            files = dict(self._paths(names, TOP, ""))
+            choices = [self._contents(file) for file in files.values()]
             for contents in itertools.product(*choices):
-                state = tuple(sorted(zip(names, contents, strict=True)))
-                if state not in seen:
-                    seen.add(state)
-                    yield dict(state)
+                state = dict(zip(files, contents, strict=True))
+                if frozenset(state.items()) not in seen:
+                    seen.add(frozenset(state.items()))
+                    yield state
                 if len(seen) > MOST_STATES:
                     raise AssertionError("more states than can be tried: sync more often")
 
-    def _names(self, model: Model) -> Iterator[dict[str, int]]:
+    def _paths(self, names: dict[Name, int], folder: int, path: str) -> Iterator[tuple[str, int]]:
+        """What a folder holds, each folder before what is in it."""
+        for (where, name), file in sorted(names.items()):
+            if where == folder:
+                yield path + name, file
+                yield from self._paths(names, file, f"{path}{name}/")
+
+    def _names(self, model: Model) -> Iterator[dict[Name, int]]:
         if model == "journal":
             for count in range(len(self.pending) + 1):
                 yield _after(self.names, self.pending[:count])
@@ -93,14 +119,16 @@ class Disk:
         for kept in itertools.product(*options):
             yield _after(self.names, list(kept))
 
-    def _contents(self, file: int) -> list[bytes]:
+    def _contents(self, file: int) -> list[bytes] | list[None]:
         """What may be in a file: any of its versions, or zeros of the newest one's length."""
+        if file not in self.versions:
+            return [None]
         first, *later = self.versions[file]
         zeros = [bytes(len(content)) for content in later[-1:] if content]
         return list(dict.fromkeys([first, *later, *zeros]))
 
 
-def _after(names: dict[str, int], changes: list[tuple[Change, ...]]) -> dict[str, int]:
+def _after(names: dict[Name, int], changes: list[tuple[Change, ...]]) -> dict[Name, int]:
     result = dict(names)
     for change in itertools.chain.from_iterable(changes):
         if change.file is None:
@@ -142,7 +170,7 @@ class Recorder:
             synced = _path_of(arguments[0]) if name == "fsync" else None
             result = call(*arguments, **options)
             self._look()
-            if synced is not None:
+            if synced is not None and synced.is_relative_to(self.folder):
                 self._sync(synced)
             self._tell(f"{name} {arguments[0]}")
             return result
@@ -160,36 +188,46 @@ class Recorder:
         """Find what has changed in the folder."""
         self._busy = True
         try:
-            found = {path.name: path for path in self.folder.iterdir() if path.is_file()}
-            inodes = {name: path.stat().st_ino for name, path in found.items()}
-            contents = {name: path.read_bytes() for name, path in found.items()}
+            found = {path: path.lstat().st_ino for path in sorted(self.folder.rglob("*"))}
+            contents = {path: path.read_bytes() for path in found if path.is_file()}
         finally:
             self._busy = False
-        before = self.disk.now()
-        gone = set(self._numbers) - set(inodes.values())
-        for inode in gone:
+        for inode in set(self._numbers) - set(found.values()):
             del self._numbers[inode]
-        for name, inode in inodes.items():
+        for path, inode in found.items():
             if inode not in self._numbers:
                 self._numbers[inode] = next(self._count)
-                self.disk.versions[self._numbers[inode]] = [b""]
-            versions = self.disk.versions[self._numbers[inode]]
-            if versions[-1] != contents[name]:
-                versions.append(contents[name])
-        after = {name: self._numbers[inode] for name, inode in inodes.items()}
+                if path in contents:
+                    self.disk.versions[self._numbers[inode]] = [b""]
+            if path in contents:
+                versions = self.disk.versions[self._numbers[inode]]
+                if versions[-1] != contents[path]:
+                    versions.append(contents[path])
+        numbers = {path: self._numbers[inode] for path, inode in found.items()}
+        after = {
+            (numbers.get(path.parent, TOP), path.name): number for path, number in numbers.items()
+        }
+        before = self.disk.now()
         changed = [Change(name, file) for name, file in after.items() if before.get(name) != file]
         changed += [Change(name, None) for name in before if name not in after]
-        if changed:
-            self.disk.pending.append(tuple(changed))
+        for _, in_folder in itertools.groupby(sorted(changed, key=_folder), key=_folder):
+            self.disk.pending.append(tuple(in_folder))
 
     def _sync(self, path: Path) -> None:
-        if path == self.folder:
-            self.disk.names, self.disk.pending = self.disk.now(), []
-        elif path.parent == self.folder:
-            file = self.disk.now()[path.name]
-            self.disk.versions[file] = self.disk.versions[file][-1:]
-            if self.model == "journal":
-                self.disk.names, self.disk.pending = self.disk.now(), []
+        now = self.disk.now()
+        number = TOP
+        for name in path.relative_to(self.folder).parts:
+            number = now[number, name]
+        if number in self.disk.versions:
+            self.disk.versions[number] = self.disk.versions[number][-1:]
+        if self.model == "journal":
+            self.disk.settle_names()
+        elif number not in self.disk.versions:
+            self.disk.settle_names(number)
+
+
+def _folder(change: Change) -> int:
+    return change.name[0]
 
 
 def _path_of(handle: int) -> Path:
