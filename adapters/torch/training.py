@@ -21,12 +21,11 @@ from earlystop.rules import ELAPSED, Best
 
 from ..loop import LoopError
 from . import files
+from .contents import Contents
 from .folder import RunFolder
 from .metrics import numbers
-from .parts import check_names, checked_parts, load_states, states_of
 from .ranks import TorchRanks, read_on_first
-from .rng import check_random_states, random_state, set_random_state
-from .weights import BestInMemory, check_not_sharded, load_weights, unwrapped, weights_of
+from .weights import BestInMemory
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -112,13 +111,9 @@ class Training:
         if folder is None and resume:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
-        self.model = unwrapped(model)
-        check_not_sharded(self.model)
-        self._parts = checked_parts(parts)
-        self._rng = rng
+        self._contents = Contents(model, parts, rng)
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
-        self._verified = False
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
@@ -138,6 +133,11 @@ class Training:
     def epoch(self) -> int:
         """The epoch to train next, counted from 0."""
         return self.stopper.epoch
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The model itself, without the wrappers of torch.compile and data parallelism."""
+        return self._contents.model
 
     @property
     def checkpoints(self) -> Checkpoints | None:
@@ -191,10 +191,11 @@ class Training:
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if self._folder is None:
-            self._in_memory.take(weights_of(self.model))
+            self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
-        self._folder.save(self._writer(), decision.epoch, values, decision.save, state)
+        write = self._contents.writer(self._session)
+        self._folder.save(write, decision.epoch, values, decision.save, state)
 
     def _is_saved(self, epoch: int) -> bool:
         last = None if self._folder is None else self._folder.last()
@@ -211,13 +212,13 @@ class Training:
         if self._folder is None:
             if self._in_memory.weights is None:
                 return None
-            load_weights(self.model, self._in_memory.weights)
+            self._contents.load_weights(self._in_memory.weights)
             return best_epoch
         best = self._folder.best()
         if best_epoch != (None if best is None else best.epoch):
             raise CheckpointError(f"the best, epoch {best_epoch}, is no longer in the folder")
         if best is not None:
-            load_weights(self.model, self._folder.read(best, ("model",))["model"])
+            self._contents.load_weights(self._folder.read(best, ("model",))["model"])
         return best_epoch
 
     def close(self) -> None:
@@ -249,7 +250,8 @@ class Training:
 
         Raises CheckpointError if the disk refuses.
         """
-        write = self._writer(self._session.state_dict(), with_best=True)
+        state = self._session.state_dict()
+        write = self._contents.writer(self._session, state, self._best_weights)
         self._session.on_first(lambda: write_atomically(Path(path), write))
 
     def load(self, path: str | Path) -> None:
@@ -270,34 +272,9 @@ class Training:
         saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._resume_from(saved, saved["state"], f"in {str(path)!r}")
+        self._contents.resume(self._session, saved, saved["state"], f"in {str(path)!r}")
         self._in_memory.weights = saved["best"]
         self._session.stopwatch.start()
-
-    def _writer(
-        self, state: dict[str, Any] | None = None, with_best: bool = False
-    ) -> Callable[[Path], None]:
-        """A function that writes a file.
-
-        state: the session's state; None for a file in the folder, whose ledger holds it.
-        """
-        rng = self._session.ranks.gather(random_state()) if self._rng else None
-
-        def write(path: Path) -> None:
-            body = {
-                "epoch": self.stopper.epoch - 1,
-                "model": weights_of(self.model),
-                "parts": states_of(self._parts),
-                "rng": rng,
-                "state": state,
-                "best": self._best_weights() if with_best else None,
-            }
-            files.write(path, body)
-            if not self._verified:
-                files.verify(path)
-                self._verified = True
-
-        return write
 
     def _best_weights(self) -> dict[str, Any] | None:
         """The weights of the best epoch, wherever they are kept; called only on rank 0."""
@@ -310,26 +287,7 @@ class Training:
         last = folder.last()
         if last is not None:
             saved = folder.read(last, ("model", "parts", "rng"))
-            self._resume_from(saved, last.state, "in the folder")
-
-    def _resume_from(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
-        """Resume from the entries of a file and the session's state that was saved with them."""
-        if not isinstance(state, dict):
-            raise StateError(f"the run {where} was not saved by a Training")
-        ranks = self._session.ranks
-        check_names(self._parts, saved["parts"], where)
-        if self._rng:
-            check_random_states(saved["rng"], ranks.size, where)
-        before = self._session.snapshot()
-        try:
-            self._session.load_state_dict(state)
-            load_weights(self.model, saved["model"])
-        except StateError as error:
-            self._session.restore(before)
-            raise StateError(f"the run {where}: {error}") from None
-        load_states(self._parts, saved["parts"])
-        if self._rng:
-            set_random_state(saved["rng"][ranks.rank])
+            self._contents.resume(self._session, saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
         return f"Training({self.stopper!r}, {type(self.model).__name__})"
