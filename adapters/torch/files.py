@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import contextlib
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
@@ -18,23 +20,20 @@ _SAVED = SavedFormat("earlystop.Training", 1, "the file of a Training")
 
 def write(path: Path, body: Mapping[str, Any]) -> None:
     """Write the entries of `body` for `read`. Raises OSError if the disk refuses."""
-    with open(path, "wb", buffering=1 << 20) as file:
-        recorder = _ErrorRecorder(file)
-        try:
-            torch.save(_SAVED.wrap(body), recorder)  # type: ignore[arg-type]  # needs just these two
-        except RuntimeError:
-            if recorder.error is not None:
-                raise recorder.error from None
-            raise
+    with _first_cause(), open(path, "wb", buffering=1 << 20) as file:
+        torch.save(_SAVED.wrap(body), file)
 
 
 def verify(path: Path) -> None:
     """Read a file back as `read` will, to fail now rather than when it is needed.
 
-    Raises StateError if it holds objects that cannot be loaded safely.
+    Raises StateError if it holds objects that cannot be loaded safely, OSError if the disk refuses.
     """
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with _first_cause():
+            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
         raise StateError(
             "a state_dict of the model or of a part holds what cannot be loaded safely "
@@ -50,9 +49,12 @@ def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
     """
     name = f"the checkpoint {str(path)!r}"
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        with _first_cause():
+            saved = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{name} cannot be read: {error}") from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise StateError(f"{name} is damaged, or unsafe: {error}") from error
     if not _SAVED.matches(saved):
@@ -64,19 +66,23 @@ def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
     return {entry: body[entry] for entry in entries}
 
 
-class _ErrorRecorder:
-    """A file that remembers the OSError of a write, which torch.save replaces by another error."""
+@contextlib.contextmanager
+def _first_cause() -> Iterator[None]:
+    """Raise what the disk said, or what interrupted PyTorch, instead of what PyTorch made of it.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.error = error
+    After such an error PyTorch still tries to finish the archive, fails, and raises a RuntimeError
+    about that; the first error is then only in its context.
+    """
+    handled = sys.exc_info()[1]  # by the caller: it has nothing to do with this
+    try:
+        yield
+    except Exception as error:
+        first: BaseException = error
+        earlier = error.__context__
+        while earlier is not None and earlier is not handled:
+            if isinstance(earlier, OSError) or not isinstance(earlier, Exception):
+                first = earlier
+            earlier = earlier.__context__
+        if first is error:
             raise
-
-    def flush(self) -> None:
-        self._file.flush()
+        raise first from None
