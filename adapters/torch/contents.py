@@ -1,48 +1,64 @@
-"""What a file of a run holds: the model, its parts and the random states, saved and loaded."""
+"""What a file of a run holds: the models, their parts and the random states, saved and loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from earlystop.engine.ranks import Ranks
 from earlystop.engine.session import Session
-from earlystop.errors import StateError
+from earlystop.errors import RuleTypeError, StateError
+from earlystop.language.settings import validated
 
 from . import files
-from .parts import check_names, checked_parts, load_states, states_of
-from .rng import check_random_states, random_state, set_random_state
-from .weights import check_not_sharded, load_weights, unwrapped, weights_of
+from .parts import check_names, checked_parts, load_states, models_of, states_of
+from .rng import load_random_state, random_state
+from .weights import (
+    ModelWeights,
+    check_not_sharded,
+    check_weights,
+    load_weights,
+    unwrapped,
+    weights_of,
+)
 
-__all__ = ["Contents"]
+__all__ = ["Contents", "Models"]
+
+Models = torch.nn.Module | Mapping[str, torch.nn.Module]
 
 
 class Contents:
     """The objects of a training whose states a file holds.
 
-    model: the model itself, without wrappers.
+    model: the model itself, without wrappers; a dict of them if there are several.
     parts: the other objects, by name.
-    rng: whether the random states are saved and taken back, too.
+    rng: whether the random states are saved and loaded, too.
+    changed_parts: take files of other parts, and load those that the file and this have in common.
 
-    Raises RuleTypeError for a part without a state, RuleError for a sharded model.
+    Raises RuleTypeError for what is no model and for a part without a state, RuleError for a
+    sharded model.
     """
 
-    def __init__(self, model: torch.nn.Module, parts: Mapping[str, Any], rng: bool) -> None:
-        self.model = unwrapped(model)
-        check_not_sharded(self.model)
+    def __init__(
+        self, model: Models, parts: Mapping[str, Any], *, rng: bool, changed_parts: bool
+    ) -> None:
+        self.model: Any = _checked_models(model)
         self.parts = checked_parts(parts)
         self.rng = rng
+        self.changed_parts = validated(bool, changed_parts, "Training(changed_parts=...)")
         self._verified = False
 
-    def weights(self) -> dict[str, Any]:
-        """The weights of the model as they are now."""
-        return weights_of(self.model)
+    # Saving ----------------------------------------------------------------------------------
 
-    def load_weights(self, weights: dict[str, Any]) -> None:
-        """Load weights into the model. Raises StateError for those of another model."""
-        load_weights(self.model, weights)
+    def weights(self) -> dict[str, Any]:
+        """The weights as they are now; of several models, by the name of the model."""
+        if isinstance(self.model, dict):
+            return {name: weights_of(model) for name, model in self.model.items()}
+        return weights_of(self.model)
 
     def writer(
         self,
@@ -73,21 +89,96 @@ class Contents:
 
         return write
 
+    # Loading: all of it or nothing -----------------------------------------------------------
+
     def resume(self, session: Session, saved: Mapping[str, Any], state: Any, where: str) -> None:
-        """Resume from the entries of a file and the session's state that was saved with them."""
-        if not isinstance(state, dict):
-            raise StateError(f"the run {where} was not saved by a Training")
-        ranks = session.ranks
-        check_names(self.parts, saved["parts"], where)
-        if self.rng:
-            check_random_states(saved["rng"], ranks.size, where)
-        before = session.snapshot()
-        try:
+        """Resume from the entries of a file and the session's state that was saved with them.
+
+        Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
+        """
+
+        def load(undo: ExitStack) -> None:
+            if not isinstance(state, dict):
+                raise StateError("it was not saved by a Training")
+            if not self.changed_parts:
+                check_names(self.parts, saved["parts"])
+            if saved.get("best") is not None:
+                check_weights(self._models(saved["best"]))
+            undo.callback(session.restore, session.snapshot())
             session.load_state_dict(state)
-            self.load_weights(saved["model"])
+            if self.rng:
+                load_random_state(saved["rng"], session.ranks, undo)
+            self._load(saved["model"], self.parts, saved["parts"], undo)
+
+        _all_or_nothing(load, session.ranks, f"the run {where}")
+
+    def restore(
+        self,
+        ranks: Ranks,
+        weights: dict[str, Any],
+        parts: Mapping[str, Any],
+        states: Mapping[str, Any],
+        where: str,
+    ) -> None:
+        """Load weights, and the states of these parts.
+
+        Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
+        """
+
+        def load(undo: ExitStack) -> None:
+            lacking = [name for name in parts if name not in states]
+            if lacking:
+                raise StateError(f"it was saved without {', '.join(lacking)}")
+            self._load(weights, parts, states, undo)
+
+        _all_or_nothing(load, ranks, where)
+
+    def _load(
+        self, weights: Any, parts: Mapping[str, Any], states: Mapping[str, Any], undo: ExitStack
+    ) -> None:
+        load_states(parts, states, undo)
+        load_weights([*models_of(parts, states), *self._models(weights)], undo)
+
+    def _models(self, weights: Any) -> list[ModelWeights]:
+        """The models, each with its own of the weights that `weights` returned."""
+        if not isinstance(self.model, dict):
+            return [ModelWeights(self.model, weights)]
+        if set(weights) != set(self.model):
+            raise StateError(
+                f"it saved the weights of {', '.join(map(str, weights))}, the models of this "
+                f"Training are {', '.join(self.model)}"
+            )
+        return [ModelWeights(self.model[name], weights[name], f"{name!r}: ") for name in self.model]
+
+
+def _checked_models(model: Any) -> Any:
+    """The model without its wrappers, or the dict of models."""
+    if isinstance(model, torch.nn.Module):
+        inner = unwrapped(model)
+        check_not_sharded(inner)
+        return inner
+    named = isinstance(model, Mapping) and all(isinstance(name, str) for name in model)
+    if not named or not model or not all(isinstance(m, torch.nn.Module) for m in model.values()):
+        raise RuleTypeError(
+            "`Training(model)` must be a torch.nn.Module, or a dict of several by their names, got "
+            f"{model!r:.80}"
+        )
+    return {name: _checked_models(each) for name, each in model.items()}
+
+
+def _all_or_nothing(load: Callable[[ExitStack], None], ranks: Ranks, where: str) -> None:
+    """Load on all ranks, or, if it fails on one of them, take it back on all.
+
+    load: is given a stack, to which it adds what takes each of its changes back.
+    """
+    with ExitStack() as undo:
+        failed: StateError | None = None
+        try:
+            load(undo)
         except StateError as error:
-            session.restore(before)
-            raise StateError(f"the run {where}: {error}") from None
-        load_states(self.parts, saved["parts"])
-        if self.rng:
-            set_random_state(saved["rng"][ranks.rank])
+            failed = error
+        for rank, problem in enumerate(ranks.gather(None if failed is None else str(failed))):
+            if problem is not None:
+                of_rank = f" on rank {rank}" if ranks.size > 1 else ""
+                raise StateError(f"{where}{of_rank}: {problem}") from failed
+        undo.pop_all()

@@ -8,22 +8,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
-from earlystop.errors import CheckpointError, RuleError, RuleTypeError, StateError
+from earlystop.errors import CheckpointError, RuleError, StateError
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import ELAPSED, Best
 
 from ..loop import LoopError
 from . import files
-from .contents import Contents
+from .contents import Contents, Models
 from .folder import RunFolder
 from .metrics import numbers
+from .parts import WhichParts, named_parts
 from .ranks import TorchRanks, read_on_first
 from .weights import BestInMemory
 
@@ -84,7 +83,7 @@ class Training:
     def __init__(
         self,
         stopper: Stopper,
-        model: torch.nn.Module,
+        model: Models,
         *,
         folder: str | Path | None = None,
         resume: bool = False,
@@ -95,6 +94,7 @@ class Training:
         name: str = "{epoch:04d}.pt",
         best_on: BestOn = "cpu",
         ranks: MetricsOf = "first",
+        changed_parts: bool = False,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
     ) -> None:
@@ -106,12 +106,10 @@ class Training:
             average=validated(MetricsOf, ranks, "Training(ranks=...)") == "mean",
             stopwatch=Stopwatch(clock),
         )
-        if not isinstance(model, torch.nn.Module):
-            raise RuleTypeError(f"`Training(model)` must be a torch.nn.Module, got {model!r:.80}")
         if folder is None and resume:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
-        self._contents = Contents(model, parts, rng)
+        self._contents = Contents(model, parts, rng=rng, changed_parts=changed_parts)
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
         self._folder: RunFolder | None = None
@@ -135,8 +133,11 @@ class Training:
         return self.stopper.epoch
 
     @property
-    def model(self) -> torch.nn.Module:
-        """The model itself, without the wrappers of torch.compile and data parallelism."""
+    def model(self) -> Any:
+        """The model itself, without the wrappers of torch.compile and data parallelism.
+
+        If there are several, a dict of them by their names.
+        """
         return self._contents.model
 
     @property
@@ -201,24 +202,36 @@ class Training:
         last = None if self._folder is None else self._folder.last()
         return last is not None and last.epoch == epoch
 
-    def restore_best(self) -> int | None:
+    def restore_best(self, parts: WhichParts = False) -> int | None:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
-        The optimizer and other parts are unchanged.
+        parts: which of the other parts to bring back to that epoch, too: False for none, True for
+            all, or their names. This needs a folder, as in memory only the weights are kept.
 
-        Raises CheckpointError if the best epoch is missing from the folder.
+        Raises CheckpointError if the best epoch is missing from the folder, RuleError for parts
+        that there are not, StateError if one does not fit; then everything is unchanged.
         """
+        chosen = named_parts(self._contents.parts, parts, "restore_best")
         best_epoch = self.stopper.best_epoch
+        where = f"the best, epoch {best_epoch}"
         if self._folder is None:
-            if self._in_memory.weights is None:
+            if chosen:
+                raise RuleError(
+                    "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
+                    "weights of the best epoch are kept"
+                )
+            saved: dict[str, Any] = {"model": self._in_memory.weights, "parts": {}}
+        else:
+            best = self._folder.best()
+            if best_epoch != (None if best is None else best.epoch):
+                raise CheckpointError(f"{where}, is no longer in the folder")
+            if best is None:
                 return None
-            self._contents.load_weights(self._in_memory.weights)
-            return best_epoch
-        best = self._folder.best()
-        if best_epoch != (None if best is None else best.epoch):
-            raise CheckpointError(f"the best, epoch {best_epoch}, is no longer in the folder")
-        if best is not None:
-            self._contents.load_weights(self._folder.read(best, ("model",))["model"])
+            saved = self._folder.read(best, ("model", "parts"))
+        if saved["model"] is None:
+            return None
+        ranks = self._session.ranks
+        self._contents.restore(ranks, saved["model"], chosen, saved["parts"], where)
         return best_epoch
 
     def close(self) -> None:
@@ -290,4 +303,7 @@ class Training:
             self._contents.resume(self._session, saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
-        return f"Training({self.stopper!r}, {type(self.model).__name__})"
+        if not isinstance(self.model, dict):
+            return f"Training({self.stopper!r}, {type(self.model).__name__})"
+        models = (f"{name!r}: {type(model).__name__}" for name, model in self.model.items())
+        return f"Training({self.stopper!r}, {{{', '.join(models)}}})"

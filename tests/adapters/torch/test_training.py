@@ -155,7 +155,23 @@ def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
     ("arguments", "settings", "text"),
     [
         ((es.Patience("loss"), linear()), {}, "`Training\\(stopper\\)` must be a Stopper"),
-        ((stopper(), "model"), {}, "`Training\\(model\\)` must be a torch.nn.Module, got 'model'"),
+        (
+            (stopper(), "model"),
+            {},
+            "`Training\\(model\\)` must be a torch.nn.Module, .*got 'model'",
+        ),
+        ((stopper(), {}), {}, "must be a torch.nn.Module, or a dict of several"),
+        ((stopper(), {"a": 3}), {}, "must be a torch.nn.Module, or a dict of several"),
+        ((stopper(), {3: linear()}), {}, "must be a torch.nn.Module, or a dict of several"),
+        ((stopper(), linear()), {"changed_parts": "yes"}, "changed_parts=...\\)` must be"),
+        ((stopper(), linear()), {"part": linear}, "`Training\\(part=...\\)` must have `state_"),
+        ((stopper(), linear()), {"part": torch.optim.SGD}, "must have `state_"),
+        ((stopper(), linear()), {"parts": [linear(), 3]}, "`Training\\(parts.1=...\\)` must have"),
+        (
+            (stopper(), linear()),
+            {"parts": {"a.b": linear(), "a": {"b": linear()}}},
+            "two parts named 'parts.a.b'",
+        ),
         ((stopper(), linear()), {"best_on": "disk"}, "best_on=...\\)` must be one of"),
         ((stopper(), linear()), {"ranks": "all"}, "ranks=...\\)` must be one of"),
         (
