@@ -102,8 +102,8 @@ def check_names(parts: Mapping[str, Any], states: Mapping[str, Any]) -> None:
     """Raise StateError for saved states that are not of these parts."""
     if set(states) != set(parts):
         raise StateError(
-            f"it saved {_listed(states)} next to the model, this Training has {_listed(parts)}: pass "
-            "the same to resume, or changed_parts=True to go on with those that both have"
+            f"it saved {_listed(states)} next to the model, this Training has {_listed(parts)}: "
+            "pass the same to resume, or changed_parts=True to go on with those that both have"
         )
 
 
