@@ -37,6 +37,7 @@ class Contents:
     model: the model itself, without wrappers; a dict of them if there are several.
     parts: the other objects, by name.
     rng: whether the random states are saved and loaded, too.
+    changed_rules: take files of other numbers in the rules, as `Stopper.load_state_dict` does.
     changed_parts: take files of other parts, and load those that the file and this have in common.
 
     Raises RuleTypeError for what is no model and for a part without a state, RuleError for a
@@ -44,11 +45,20 @@ class Contents:
     """
 
     def __init__(
-        self, model: Models, parts: Mapping[str, Any], *, rng: bool, changed_parts: bool
+        self,
+        session: Session,
+        model: Models,
+        parts: Mapping[str, Any],
+        *,
+        rng: bool,
+        changed_rules: bool,
+        changed_parts: bool,
     ) -> None:
+        self._session = session
         self.model: Any = _checked_models(model)
         self.parts = checked_parts(parts)
         self.rng = rng
+        self.changed_rules = validated(bool, changed_rules, "Training(changed_rules=...)")
         self.changed_parts = validated(bool, changed_parts, "Training(changed_parts=...)")
         self._verified = False
 
@@ -62,7 +72,6 @@ class Contents:
 
     def writer(
         self,
-        session: Session,
         state: dict[str, Any] | None = None,
         best: Callable[[], dict[str, Any] | None] = lambda: None,
     ) -> Callable[[Path], None]:
@@ -71,11 +80,11 @@ class Contents:
         state: the session's state; None for a file in the folder, whose ledger holds it.
         best: returns the weights of the best epoch, where the file is to hold them.
         """
-        rng = session.ranks.gather(random_state()) if self.rng else None
+        rng = self._session.ranks.gather(random_state()) if self.rng else None
 
         def write(path: Path) -> None:
             body = {
-                "epoch": session.stopper.epoch - 1,
+                "epoch": self._session.stopper.epoch - 1,
                 "model": self.weights(),
                 "parts": states_of(self.parts),
                 "rng": rng,
@@ -91,11 +100,13 @@ class Contents:
 
     # Loading: all of it or nothing -----------------------------------------------------------
 
-    def resume(self, session: Session, saved: Mapping[str, Any], state: Any, where: str) -> None:
+    def resume(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
         """Resume from the entries of a file and the session's state that was saved with them.
 
         Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
         """
+
+        session = self._session
 
         def load(undo: ExitStack) -> None:
             if not isinstance(state, dict):
@@ -105,33 +116,26 @@ class Contents:
             if saved.get("best") is not None:
                 check_weights(self._models(saved["best"]))
             undo.callback(session.restore, session.snapshot())
-            session.load_state_dict(state)
+            session.load_state_dict(state, changed_rules=self.changed_rules)
             if self.rng:
                 load_random_state(saved["rng"], session.ranks, undo)
             self._load(saved["model"], self.parts, saved["parts"], undo)
 
         _all_or_nothing(load, session.ranks, f"the run {where}")
 
-    def restore(
-        self,
-        ranks: Ranks,
-        weights: dict[str, Any],
-        parts: Mapping[str, Any],
-        states: Mapping[str, Any],
-        where: str,
-    ) -> None:
-        """Load weights, and the states of these parts.
+    def restore(self, saved: Mapping[str, Any], parts: Mapping[str, Any], where: str) -> None:
+        """Load the weights in the entries of a file, and the states of these parts.
 
         Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
         """
 
         def load(undo: ExitStack) -> None:
-            lacking = [name for name in parts if name not in states]
+            lacking = [name for name in parts if name not in saved["parts"]]
             if lacking:
                 raise StateError(f"it was saved without {', '.join(lacking)}")
-            self._load(weights, parts, states, undo)
+            self._load(saved["model"], parts, saved["parts"], undo)
 
-        _all_or_nothing(load, ranks, where)
+        _all_or_nothing(load, self._session.ranks, where)
 
     def _load(
         self, weights: Any, parts: Mapping[str, Any], states: Mapping[str, Any], undo: ExitStack

@@ -13,14 +13,15 @@ from earlystop.engine.decision import Decision
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
-from earlystop.errors import CheckpointError, RuleError, StateError
+from earlystop.errors import RuleError, StateError
+from earlystop.language.direction import Mode
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED, Best
+from earlystop.rules import ELAPSED
 
 from ..loop import LoopError
 from . import files
 from .contents import Contents, Models
-from .folder import RunFolder
+from .folder import RunFolder, ranking
 from .metrics import numbers
 from .parts import WhichParts, named_parts
 from .ranks import TorchRanks, read_on_first
@@ -41,8 +42,9 @@ class Training:
     """A stopper and a model: one call per epoch decides and saves, and a run can be resumed.
 
     stopper: decides.
-    model: the model to save and restore. If it is wrapped by DistributedDataParallel or
-        torch.compile, the inner model is used, so that weights have the model's own names.
+    model: the model to save and restore, or a dict of several by their names, such as the two of a
+        GAN. If it is wrapped by DistributedDataParallel or torch.compile, the inner model is used,
+        so that weights have the model's own names.
     folder: where checkpoints are written, each with everything needed to resume from it. By
         default, the best weights are kept in memory.
     resume: continue the run in the folder, if it holds one; otherwise such a folder is refused.
@@ -51,18 +53,30 @@ class Training:
     keep_best, keep_last, keep_every: which checkpoints stay in the folder, as in `Checkpoints`.
         With keep_last=0, an epoch that is not among the best is not written at all; a resumed run
         then continues from the newest checkpoint that was.
+    monitor, mode: the metric by which `keep_best` ranks, and its direction; by default, those of
+        the `Best` in the save rule.
     name: a template for file names, as in `Checkpoints`.
     best_on: where the best weights are kept without a folder: "cpu", or "device" for that of the
         model.
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
         Training and call the same methods; all get the same decisions; only rank 0 writes.
+    changed_rules: resume a run that was saved under other numbers, such as less patience, and go on
+        with those of this stopper, as in `Stopper.load_state_dict`; it goes on after a stop, too,
+        unless they stop it at the same epoch.
+    changed_parts: resume a run that was saved with other parts: those that both have are loaded, a
+        new one begins as it is, one that is left out is passed over.
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
-        and `load_state_dict`, or a torch.Generator.
+        and `load_state_dict`, a torch.Generator, or a list or dict of these, whose parts are named
+        "optimizer.0" or "optimizer.generator". None is no part: scheduler=None.
 
     Files are read with weights_only=True: nothing in them is executed. Outside this library,
     `torch.load(path, weights_only=True)["model"]` gives the weights.
+
+    A run is resumed as a whole or, if anything of it does not fit, not at all: then the model, the
+    parts and the stopper are unchanged. A best that is missing from the folder, or damaged, is
+    warned of when the run is resumed.
 
     Raises RuleTypeError and RuleError for invalid arguments, CheckpointError for a folder that
     cannot be used, StateError for a saved run with other rules or parts.
@@ -91,9 +105,12 @@ class Training:
         keep_best: int = 1,
         keep_last: int = 1,
         keep_every: int | None = None,
+        monitor: str | None = None,
+        mode: Mode = "auto",
         name: str = "{epoch:04d}.pt",
         best_on: BestOn = "cpu",
         ranks: MetricsOf = "first",
+        changed_rules: bool = False,
         changed_parts: bool = False,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
@@ -109,17 +126,18 @@ class Training:
         if folder is None and resume:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
-        self._contents = Contents(model, parts, rng=rng, changed_parts=changed_parts)
+        changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
+        self._contents = Contents(self._session, model, parts, rng=rng, **changed)
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
-            best = stopper.save
-            by = {"monitor": best.monitor, "mode": best.mode} if isinstance(best, Best) else {}
+            by = ranking(stopper.save, monitor, mode, keep_best)
             self._folder = RunFolder(self._session.ranks, folder, name, resume=resume, **by, **keep)
             try:
                 self._resume(self._folder)
+                self._folder.warn_of_lost_best(stopper.best_epoch)
             except BaseException:
                 self.close()
                 raise
@@ -195,7 +213,7 @@ class Training:
             self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
-        write = self._contents.writer(self._session)
+        write = self._contents.writer()
         self._folder.save(write, decision.epoch, values, decision.save, state)
 
     def _is_saved(self, epoch: int) -> bool:
@@ -212,27 +230,20 @@ class Training:
         that there are not, StateError if one does not fit; then everything is unchanged.
         """
         chosen = named_parts(self._contents.parts, parts, "restore_best")
-        best_epoch = self.stopper.best_epoch
-        where = f"the best, epoch {best_epoch}"
-        if self._folder is None:
-            if chosen:
-                raise RuleError(
-                    "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
-                    "weights of the best epoch are kept"
-                )
-            saved: dict[str, Any] = {"model": self._in_memory.weights, "parts": {}}
+        epoch = self.stopper.best_epoch
+        if self._folder is not None:
+            saved = self._folder.read_best(epoch, ("model", "parts"))
+        elif chosen:
+            raise RuleError(
+                "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
+                "weights of the best epoch are kept"
+            )
         else:
-            best = self._folder.best()
-            if best_epoch != (None if best is None else best.epoch):
-                raise CheckpointError(f"{where}, is no longer in the folder")
-            if best is None:
-                return None
-            saved = self._folder.read(best, ("model", "parts"))
+            saved = {"model": self._in_memory.weights, "parts": {}}
         if saved["model"] is None:
             return None
-        ranks = self._session.ranks
-        self._contents.restore(ranks, saved["model"], chosen, saved["parts"], where)
-        return best_epoch
+        self._contents.restore(saved, chosen, f"the best, epoch {epoch}")
+        return epoch
 
     def close(self) -> None:
         """Release the lock on the folder; the end of the process does, too."""
@@ -264,7 +275,7 @@ class Training:
         Raises CheckpointError if the disk refuses.
         """
         state = self._session.state_dict()
-        write = self._contents.writer(self._session, state, self._best_weights)
+        write = self._contents.writer(state, self._best_weights)
         self._session.on_first(lambda: write_atomically(Path(path), write))
 
     def load(self, path: str | Path) -> None:
@@ -274,7 +285,7 @@ class Training:
 
         Raises LoopError if there is a folder, CheckpointError for a file that cannot be read,
         StateError for a file that is damaged, or of another model, other rules or other parts; then
-        the stopper is unchanged.
+        everything is unchanged.
         """
         if self._folder is not None:
             raise LoopError(
@@ -285,7 +296,7 @@ class Training:
         saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._contents.resume(self._session, saved, saved["state"], f"in {str(path)!r}")
+        self._contents.resume(saved, saved["state"], f"in {str(path)!r}")
         self._in_memory.weights = saved["best"]
         self._session.stopwatch.start()
 
@@ -300,7 +311,7 @@ class Training:
         last = folder.last()
         if last is not None:
             saved = folder.read(last, ("model", "parts", "rng"))
-            self._contents.resume(self._session, saved, last.state, "in the folder")
+            self._contents.resume(saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
         if not isinstance(self.model, dict):
