@@ -99,7 +99,7 @@ class RunFolder:
         warnings.warn(
             f"the best of this run, epoch {epoch}, {told}. Put the file back before you resume, or "
             "go on without: `restore_best` fails until an epoch is better",
-            stacklevel=4,  # the caller of Training(...)
+            stacklevel=3,  # the caller of Training(...)
         )
 
     def best_weights(self) -> dict[str, Any] | None:
