@@ -108,7 +108,7 @@ class Contents:
 
         session = self._session
 
-        def load(undo: ExitStack) -> None:
+        def load(undo: ExitStack) -> Callable[[], None]:
             if not isinstance(state, dict):
                 raise StateError("it was not saved by a Training")
             if not self.changed_parts:
@@ -119,7 +119,7 @@ class Contents:
             session.load_state_dict(state, changed_rules=self.changed_rules)
             if self.rng:
                 load_random_state(saved["rng"], session.ranks, undo)
-            self._load(saved["model"], self.parts, saved["parts"], undo)
+            return self._load(saved["model"], self.parts, saved["parts"], undo)
 
         _all_or_nothing(load, session.ranks, f"the run {where}")
 
@@ -129,19 +129,19 @@ class Contents:
         Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
         """
 
-        def load(undo: ExitStack) -> None:
+        def load(undo: ExitStack) -> Callable[[], None]:
             lacking = [name for name in parts if name not in saved["parts"]]
             if lacking:
                 raise StateError(f"it was saved without {', '.join(lacking)}")
-            self._load(saved["model"], parts, saved["parts"], undo)
+            return self._load(saved["model"], parts, saved["parts"], undo)
 
         _all_or_nothing(load, self._session.ranks, where)
 
     def _load(
         self, weights: Any, parts: Mapping[str, Any], states: Mapping[str, Any], undo: ExitStack
-    ) -> None:
+    ) -> Callable[[], None]:
         load_states(parts, states, undo)
-        load_weights([*models_of(parts, states), *self._models(weights)], undo)
+        return load_weights([*models_of(parts, states), *self._models(weights)], undo)
 
     def _models(self, weights: Any) -> list[ModelWeights]:
         """The models, each with its own of the weights that `weights` returned."""
@@ -170,19 +170,23 @@ def _checked_models(model: Any) -> Any:
     return {name: _checked_models(each) for name, each in model.items()}
 
 
-def _all_or_nothing(load: Callable[[ExitStack], None], ranks: Ranks, where: str) -> None:
+def _all_or_nothing(
+    load: Callable[[ExitStack], Callable[[], None]], ranks: Ranks, where: str
+) -> None:
     """Load on all ranks, or, if it fails on one of them, take it back on all.
 
-    load: is given a stack, to which it adds what takes each of its changes back.
+    load: is given a stack, to which it adds what takes each of its changes back; returns what to do
+        when all has gone well.
     """
     with ExitStack() as undo:
         failed: StateError | None = None
         try:
-            load(undo)
+            finish = load(undo)
         except StateError as error:
             failed = error
         for rank, problem in enumerate(ranks.gather(None if failed is None else str(failed))):
             if problem is not None:
                 of_rank = f" on rank {rank}" if ranks.size > 1 else ""
                 raise StateError(f"{where}{of_rank}: {problem}") from failed
+        finish()
         undo.pop_all()

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from earlystop.errors import StateError
 
-__all__ = ["load_optimizer", "scheduler_problem"]
+__all__ = ["load_optimizer", "scheduler_problem", "will_take_back"]
 
 # What PyTorch's optimizers keep for a parameter in the parameter's own shape.
 _OF_THE_SHAPE = ("momentum_buffer", "exp_avg", "square_avg", "sum")
@@ -36,7 +36,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Any, undo: ExitStack
         before = {"state": optimizer.state, "param_groups": groups}
         undo.callback(optimizer.__setstate__, before)
     else:
-        undo.callback(optimizer.load_state_dict, copy.deepcopy(optimizer.state_dict()))
+        will_take_back(optimizer, undo)
     optimizer.load_state_dict(state)
     for number, (before, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
         lacking = sorted(set(optimizer.defaults) - set(group))
@@ -47,6 +47,17 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Any, undo: ExitStack
             )
         for name, value in before.items():  # what a new scheduler has added, such as initial_lr
             group.setdefault(name, value)
+
+
+def will_take_back(part: Any, undo: ExitStack) -> None:
+    """Have a part of any kind go back to the state that it has now."""
+    try:
+        before = copy.deepcopy(part.state_dict())
+    except RuntimeError:
+        # ZeroRedundancyOptimizer has no state to tell before it has gathered it from all ranks, and
+        # so none to go back to.
+        return
+    undo.callback(part.load_state_dict, before)
 
 
 def _problem(optimizer: torch.optim.Optimizer, state: Any) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 
 from earlystop.errors import RuleError, RuleTypeError, StateError, name_advice
 
-from .optimizers import load_optimizer, scheduler_problem
+from .optimizers import load_optimizer, scheduler_problem, will_take_back
 from .weights import ModelWeights, unwrapped
 
 __all__ = [
@@ -23,7 +22,7 @@ __all__ = [
     "states_of",
 ]
 
-WhichParts = bool | str | list[str] | tuple[str, ...]
+WhichParts = bool | str | Collection[str]
 
 
 def checked_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,5 +158,5 @@ def _load(part: Any, state: Any, undo: ExitStack) -> None:
     problem = scheduler_problem(part, state)
     if problem:
         raise StateError(problem)
-    undo.callback(part.load_state_dict, copy.deepcopy(part.state_dict()))
+    will_take_back(part, undo)
     part.load_state_dict(state)

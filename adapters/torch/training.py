@@ -226,8 +226,8 @@ class Training:
         parts: which of the other parts to bring back to that epoch, too: False for none, True for
             all, or their names. This needs a folder, as in memory only the weights are kept.
 
-        Raises CheckpointError if the best epoch is missing from the folder, RuleError for parts
-        that there are not, StateError if one does not fit; then everything is unchanged.
+        Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for
+        parts that there are not, StateError if one does not fit; then everything is unchanged.
         """
         chosen = named_parts(self._contents.parts, parts, "restore_best")
         epoch = self.stopper.best_epoch
@@ -239,7 +239,7 @@ class Training:
                 "weights of the best epoch are kept"
             )
         else:
-            saved = {"model": self._in_memory.weights, "parts": {}}
+            saved = self._in_memory.read_best(epoch)
         if saved["model"] is None:
             return None
         self._contents.restore(saved, chosen, f"the best, epoch {epoch}")
@@ -298,6 +298,7 @@ class Training:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
         self._contents.resume(saved, saved["state"], f"in {str(path)!r}")
         self._in_memory.weights = saved["best"]
+        self._in_memory.warn_of_lost_best(self.stopper.best_epoch)
         self._session.stopwatch.start()
 
     def _best_weights(self) -> dict[str, Any] | None:

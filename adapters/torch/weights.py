@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import torch
 from torch.nn.parameter import is_lazy
 
-from earlystop.errors import RuleError, StateError
+from earlystop.errors import CheckpointError, RuleError, StateError
 
 __all__ = [
     "BestInMemory",
@@ -72,11 +73,13 @@ def weights_of(model: torch.nn.Module) -> dict[str, Any]:
     return weights
 
 
-def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> None:
-    """Load weights from `weights_of` into models, all of them or none.
+def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> Callable[[], None]:
+    """Check weights from `weights_of`, and load those into models whose loading may fail half-way.
 
-    undo: is given what takes back the models whose loading may fail half-way. Those that load as
-        PyTorch's own modules do are checked beforehand, and loaded last.
+    Returns what loads the others, which load as PyTorch's own modules do: that cannot fail, so no
+    copy of what they have is needed.
+
+    undo: is given what takes back the models that were loaded.
 
     Raises StateError for the weights of another model.
     """
@@ -86,8 +89,12 @@ def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> None:
         if not _loads_plainly(each.model):
             _will_take_back(each.model, undo)
             _load(each)
-    for each in plain:
-        _load(each)
+
+    def load_plain() -> None:
+        for each in plain:
+            _load(each)
+
+    return load_plain
 
 
 def _load(each: ModelWeights) -> None:
@@ -189,6 +196,29 @@ class BestInMemory:
         if self._to_cpu:  # memory on a device is freed instead
             self._spare = self.weights
         self.weights = spare
+
+    def read_best(self, epoch: int | None) -> dict[str, Any]:
+        """The weights as the entry "model" of a file; None without a best.
+
+        epoch: the best epoch as the stopper knows it.
+
+        Raises CheckpointError if that is of a time before these weights were kept.
+        """
+        if self.weights is None and epoch is not None:
+            raise CheckpointError(
+                f"the best, epoch {epoch}, is not in memory: this Training has not seen it, and it "
+                "was in no file that was loaded"
+            )
+        return {"model": self.weights, "parts": {}}
+
+    def warn_of_lost_best(self, epoch: int | None) -> None:
+        """Warn now if the best epoch could not be restored after the last epoch."""
+        if self.weights is None and epoch is not None:
+            warnings.warn(
+                f"the best of this run, epoch {epoch}, is not in the file: it was lost before the "
+                "file was saved. `restore_best` fails until an epoch is better",
+                stacklevel=3,  # the caller of Training.load
+            )
 
 
 def copied(value: Any, spare: Any = None, to_cpu: bool = False) -> Any:

@@ -283,3 +283,51 @@ def test_a_lazy_model_takes_the_shapes_that_were_saved(tmp_path: Path) -> None:
     lazy = torch.nn.LazyLinear(2)
     Training(stopper(), lazy).load(tmp_path / "run.pt")
     assert tuple(lazy.weight.shape) == (2, 3)
+
+
+class Two:
+    """Two ranks, of which the other one has met a problem."""
+
+    size, rank = 2, 0
+
+    def share(self, value: Any) -> Any:
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        problem = "the part 'optimizer' does not fit" if value is None else None
+        return [value, problem if value is None else value]
+
+
+def test_what_does_not_fit_on_one_rank_is_refused_on_all(
+    saved: Path, run: Everything, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_rng = torch.load(saved, weights_only=True)["rng"]
+    change(saved, "rng", to=saved_rng * 2)
+    before = run.state()
+    monkeypatch.setattr(run.training._session, "ranks", Two())
+    monkeypatch.setattr("earlystop.adapters.torch.training.read_on_first", lambda _, read: read())
+    with pytest.raises(es.StateError, match="on rank 1: the part 'optimizer' does not fit"):
+        run.training.load(saved)
+    assert same(run.state(), before)
+
+
+def test_an_optimizer_that_cannot_tell_its_state_yet_is_loaded_all_the_same(saved: Path) -> None:
+    class Gathered(torch.optim.Adam):
+        def state_dict(self) -> Any:
+            raise RuntimeError("Optimizer state has not been consolidated on this rank.")
+
+        def load_state_dict(self, state: Any) -> None:
+            super().load_state_dict(state)
+
+    made: list[Any] = []
+
+    def gathered(_: Any) -> Any:
+        made.append(Gathered([p for layer in network() for p in layer.parameters()], 0.7))
+        return made[0]
+
+    run = Everything(
+        optimizer=gathered,
+        scheduler=lambda run: torch.optim.lr_scheduler.StepLR(run["optimizer"], 2),
+    )
+    run.training.load(saved)
+    assert made[0].param_groups[0]["lr"] == pytest.approx(0.01)

@@ -221,7 +221,28 @@ def test_a_damaged_best_is_told_when_the_run_is_resumed(content: Any, tmp_path: 
     with pytest.warns(UserWarning, match=told) as warned:
         training = Training(stopper(9), model, folder=tmp_path, resume=True)
     assert training.epoch == 3
-    assert [Path(each.filename).name for each in warned] == ["test_training.py"]
+    of_training = [each for each in warned if "the best of this run" in str(each.message)]
+    assert [Path(each.filename).name for each in of_training] == ["test_training.py"]
+
+
+def test_a_best_that_was_lost_before_a_file_was_saved_is_told_when_it_is_loaded(
+    tmp_path: Path,
+) -> None:
+    training = Training(stopper(9), linear(), folder=tmp_path / "run")
+    train(training, linear(), LOSSES[:3])
+    training.close()
+    (tmp_path / "run" / "0001.pt").unlink()
+    with pytest.warns(UserWarning, match="the best of this run, epoch 1"):
+        training = Training(stopper(9), linear(), folder=tmp_path / "run", resume=True)
+    training.save(tmp_path / "run.pt")
+    loaded = Training(stopper(9), linear())
+    with pytest.warns(UserWarning, match="epoch 1, is not in the file") as warned:
+        loaded.load(tmp_path / "run.pt")
+    assert Path(warned[0].filename).name == "test_training.py"
+    with pytest.raises(es.CheckpointError, match="the best, epoch 1, is not in memory"):
+        loaded.restore_best()
+    loaded.step(loss=0.5)
+    assert loaded.restore_best() == 3
 
 
 @pytest.mark.parametrize(
