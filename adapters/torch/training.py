@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
+from earlystop.engine.reported import EPOCH, Reported
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
@@ -112,12 +113,14 @@ class Training:
         self._contents = Contents(model, parts, rng=rng, changed_parts=changed_parts)
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
+        self._reported = Reported()
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
             best = stopper.save
             by = {"monitor": best.monitor, "mode": best.mode} if isinstance(best, Best) else {}
             self._folder = RunFolder(self._session.ranks, folder, name, resume=resume, **by, **keep)
+            self._reported = Reported(self._folder.checks)
             try:
                 self._resume(self._folder)
             except BaseException:
@@ -150,6 +153,17 @@ class Training:
         """The time since the run began, in seconds, including its parts before it was resumed."""
         return self._session.elapsed_seconds
 
+    @property
+    def history(self) -> dict[str, list[float | None]]:
+        """What was reported in every epoch of the run, by metric; None where an epoch lacked one.
+
+        It includes "elapsed_seconds", and what the run reported before it was resumed. With a
+        folder it is in its file `metrics.jsonl`, too, a line for each epoch, which
+        `earlystop.read_history(folder)` and `earlystop metrics FOLDER` read. To replay it, call
+        `earlystop.History.from_runs([training.history])`.
+        """
+        return self._reported.columns()
+
     def epochs(self, max_epochs: int) -> Iterator[int]:
         """The epochs left to train, until the stopper stops or `max_epochs` have been trained.
 
@@ -178,8 +192,6 @@ class Training:
         values = session.collect(metrics, more)
         before = self.stopper.snapshot()
         decision = session.step(values)
-        if self._folder is None and not decision.save:
-            return decision
         try:
             self._save(decision, values)
         except BaseException as error:
@@ -188,11 +200,14 @@ class Training:
             if together and not self._is_saved(decision.epoch):
                 self.stopper.restore(before)
             raise
+        reported = {name: value for name, value in values.items() if name != EPOCH}
+        self._reported.add(reported, decision.epoch)
         return decision
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if self._folder is None:
-            self._in_memory.take(self._contents.weights())
+            if decision.save:
+                self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
         write = self._contents.writer(self._session)
@@ -263,7 +278,7 @@ class Training:
 
         Raises CheckpointError if the disk refuses.
         """
-        state = self._session.state_dict()
+        state = {**self._session.state_dict(), "reported": self._reported.state()}
         write = self._contents.writer(self._session, state, self._best_weights)
         self._session.on_first(lambda: write_atomically(Path(path), write))
 
@@ -285,8 +300,11 @@ class Training:
         saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._contents.resume(self._session, saved, saved["state"], f"in {str(path)!r}")
+        where = f"in {str(path)!r}"
+        reported = _reported_before(saved["state"], where)
+        self._contents.resume(self._session, saved, saved["state"], where)
         self._in_memory.weights = saved["best"]
+        self._reported = reported
         self._session.stopwatch.start()
 
     def _best_weights(self) -> dict[str, Any] | None:
@@ -307,3 +325,9 @@ class Training:
             return f"Training({self.stopper!r}, {type(self.model).__name__})"
         models = (f"{name!r}: {type(model).__name__}" for name, model in self.model.items())
         return f"Training({self.stopper!r}, {{{', '.join(models)}}})"
+
+
+def _reported_before(state: object, where: str) -> Reported:
+    """What a run reported before it was saved; files of version 0.1.0 do not have it."""
+    saved = state.get("reported", []) if isinstance(state, dict) else []
+    return Reported.from_state(saved, where)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._files.names import LEDGER, LOCK, METRICS
 from ..errors import MissingMetricError, RuleError, name_advice
 from ..language.settings import validated
 
@@ -26,8 +27,6 @@ __all__ = [
     "unlisted_temporary_name",
 ]
 
-LEDGER = "checkpoints.json"
-LOCK = ".checkpoints.lock"
 _NEW = ".new-"
 _HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
 UNLISTED = f".placing-{_HOST}-"  # followed by the process and the name
@@ -97,12 +96,12 @@ def checked_name(name: str, template: str) -> str:
 
     template: for errors.
     """
-    reserved = name == LEDGER or name.startswith(".")
+    reserved = name.casefold() in (LEDGER, METRICS) or name.startswith(".")
     # Path(...).name drops separators and drives of this system.
     if reserved or re.search(r"[/\\\x00-\x1f]", name) or name != Path(name).name:
         raise RuleError(
             f"the file name {template!r} gives {name!r}: it must be one plain name in the folder, "
-            f"not begin with a dot, and not be {LEDGER}"
+            f"not begin with a dot, and not be {LEDGER} or {METRICS}"
         )
     if len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS))) > _LONGEST:
         raise RuleError(f"the file name {template!r} gives one that is too long: {name!r}")
