@@ -15,6 +15,7 @@ from earlystop.errors import RuleTypeError, StateError
 from earlystop.language.settings import validated
 
 from . import files
+from .averaged import averages_of, weights_in_training
 from .parts import check_names, checked_parts, load_states, models_of, states_of
 from .rng import load_random_state, random_state
 from .weights import (
@@ -38,16 +39,25 @@ class Contents:
     parts: the other objects, by name.
     rng: whether the random states are saved and loaded, too.
     changed_parts: take files of other parts, and load those that the file and this have in common.
+    averaged: an average of the model's weights, kept in place of them; the weights in training are
+        then a part, "averaged". Of several models, a dict of averages.
 
     Raises RuleTypeError for what is no model and for a part without a state, RuleError for a
     sharded model.
     """
 
     def __init__(
-        self, model: Models, parts: Mapping[str, Any], *, rng: bool, changed_parts: bool
+        self,
+        model: Models,
+        parts: Mapping[str, Any],
+        *,
+        rng: bool,
+        changed_parts: bool,
+        averaged: Any = None,
     ) -> None:
         self.model: Any = _checked_models(model)
-        self.parts = checked_parts(parts)
+        self._averages = averages_of(averaged, self.model)
+        self.parts: dict[str, Any] = {**checked_parts(parts), **self._averages}
         self.rng = rng
         self.changed_parts = validated(bool, changed_parts, "Training(changed_parts=...)")
         self._verified = False
@@ -55,10 +65,15 @@ class Contents:
     # Saving ----------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Any]:
-        """The weights as they are now; of several models, by the name of the model."""
+        """The weights as they are now, of a model or its average; of several models, by name."""
         if isinstance(self.model, dict):
-            return {name: weights_of(model) for name, model in self.model.items()}
-        return weights_of(self.model)
+            return {name: self._weights(model) for name, model in self.model.items()}
+        return self._weights(self.model)
+
+    def _weights(self, model: torch.nn.Module) -> dict[str, Any]:
+        averages = (average for average in self._averages.values() if average.model is model)
+        average = next(averages, None)
+        return weights_of(model) if average is None else average.weights()
 
     def writer(
         self,
@@ -136,8 +151,16 @@ class Contents:
     def _load(
         self, weights: Any, parts: Mapping[str, Any], states: Mapping[str, Any], undo: ExitStack
     ) -> None:
+        parts, states, models = dict(parts), dict(states), self._models(weights)
+        for name, average in self._averages.items():
+            saved = states.get(name) if name in parts else None
+            at = next(i for i, each in enumerate(models) if each.model is average.model)
+            averaged = models[at].weights
+            if saved is not None:  # the model goes on in training
+                models[at] = models[at]._replace(weights=weights_in_training(saved))
+            parts[name], states[name] = average.average, average.state_with(averaged, saved)
         load_states(parts, states, undo)
-        load_weights([*models_of(parts, states), *self._models(weights)], undo)
+        load_weights([*models_of(parts, states), *models], undo)
 
     def _models(self, weights: Any) -> list[ModelWeights]:
         """The models, each with its own of the weights that `weights` returned."""

@@ -44,6 +44,13 @@ class Training:
     stopper: decides.
     model: the model to save and restore. If it is wrapped by DistributedDataParallel or
         torch.compile, the inner model is used, so that weights have the model's own names.
+    averaged: an average of the model's weights that you validate in place of the model, such as
+        `torch.optim.swa_utils.AveragedModel(model)`, or another module with a copy of the model; of
+        several models, a dict of averages. The best weights are then those of the average, under
+        the model's own names, and `restore_best` loads them into both. A resumed run goes on with
+        both as they were. If the model has BatchNorm layers, call
+        `torch.optim.swa_utils.update_bn(loader, averaged)` before you validate and `step`: what is
+        kept is what the average holds then.
     folder: where checkpoints are written, each with everything needed to resume from it. By
         default, the best weights are kept in memory.
     resume: continue the run in the folder, if it holds one; otherwise such a folder is refused.
@@ -86,6 +93,7 @@ class Training:
         stopper: Stopper,
         model: Models,
         *,
+        averaged: Any = None,
         folder: str | Path | None = None,
         resume: bool = False,
         rng: bool = False,
@@ -110,7 +118,9 @@ class Training:
         if folder is None and resume:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
-        self._contents = Contents(model, parts, rng=rng, changed_parts=changed_parts)
+        self._contents = Contents(
+            model, parts, rng=rng, changed_parts=changed_parts, averaged=averaged
+        )
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
         self._reported = Reported()
@@ -221,7 +231,8 @@ class Training:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
         parts: which of the other parts to bring back to that epoch, too: False for none, True for
-            all, or their names. This needs a folder, as in memory only the weights are kept.
+            all, or their names. This needs a folder, as in memory only the weights are kept. With
+            the part "averaged", the model gets its weights in training, not their average.
 
         Raises CheckpointError if the best epoch is missing from the folder, RuleError for parts
         that there are not, StateError if one does not fit; then everything is unchanged.

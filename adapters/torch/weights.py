@@ -18,6 +18,7 @@ __all__ = [
     "check_not_sharded",
     "check_weights",
     "load_weights",
+    "own_name",
     "unwrapped",
     "weights_of",
 ]
@@ -68,8 +69,13 @@ def weights_of(model: torch.nn.Module) -> dict[str, Any]:
     weights: dict[str, Any] = model.state_dict()
     if any(_COMPILED in name for name in weights):
         for name in list(weights):  # all of them, to keep their order
-            weights[name.replace(_COMPILED, "")] = weights.pop(name)
+            weights[own_name(name)] = weights.pop(name)
     return weights
+
+
+def own_name(name: str) -> str:
+    """The name of a weight without the prefixes of torch.compile."""
+    return name.replace(_COMPILED, "")
 
 
 def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> None:
@@ -92,7 +98,7 @@ def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> None:
 
 def _load(each: ModelWeights) -> None:
     weights = each.weights
-    own = {name.replace(_COMPILED, ""): name for name in each.model.state_dict()}
+    own = {own_name(name): name for name in each.model.state_dict()}
     if any(name != of_compiled for name, of_compiled in own.items()):
         weights = {own.get(name, name): value for name, value in weights.items()}
     try:
