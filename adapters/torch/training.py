@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from earlystop._files.paths import expanded, local_path
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
 from earlystop.engine.reported import EPOCH, Reported
@@ -289,9 +290,10 @@ class Training:
 
         Raises CheckpointError if the disk refuses.
         """
+        target = local_path(path, "`Training.save(path)`")
         state = {**self._session.state_dict(), "reported": self._reported.state()}
         write = self._contents.writer(self._session, state, self._best_weights)
-        self._session.on_first(lambda: write_atomically(Path(path), write))
+        self._session.on_first(lambda: write_atomically(target, write))
 
     def load(self, path: str | Path) -> None:
         """Resume from a file that `save` wrote: decisions are those of a run never interrupted.
@@ -308,7 +310,8 @@ class Training:
                 "Training without a folder, or resume the run in the folder by resume=True"
             )
         entries = ("model", "parts", "rng", "state", "best")
-        saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
+        source = Path(expanded(path, "`Training.load(path)`"))
+        saved = read_on_first(self._session.ranks, lambda: files.read(source, entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
         where = f"in {str(path)!r}"

@@ -6,7 +6,6 @@ import builtins
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 import earlystop as es
 from earlystop import Checkpoints
-from earlystop._files.atomic import write_whole
+from earlystop._files.atomic import replace_whole
 from earlystop.checkpoints import read_ledger, transaction
 from earlystop.checkpoints.names import LEDGER
 
@@ -28,12 +27,15 @@ class Crash(BaseException):
 
 SYSTEM_CALLS = [
     (os, name)
-    for name in ("open", "replace", "fsync", "unlink", "chmod", "write", "ftruncate", "listdir")
-] + [(tempfile, "mkstemp"), (builtins, "open")]
+    for name in (
+        *("open", "replace", "fsync", "unlink", "chmod", "write", "ftruncate", "listdir"),
+        *("lstat", "fstat", "stat", "urandom", "walk"),
+    )
+] + [(builtins, "open")]
 
 # Requests that these modules make, and that are not made to fail: they hold no data of a save.
-LEFT_ALONE = {"close", "fdopen", "fsencode", "getpid", "kill", "lseek", "read", "umask"}
-LEFT_ALONE |= {"register_at_fork"}
+LEFT_ALONE = {"close", "fsdecode", "fsencode", "getpid", "kill", "lseek", "read"}
+LEFT_ALONE |= {"chown", "readlink", "register_at_fork"}
 
 
 def test_every_system_call_of_a_save_is_made_to_fail() -> None:
@@ -216,11 +218,11 @@ def test_a_save_of_state_alone_waits_for_the_space_it_may_need(
     events: list[str] = []
     monkeypatch.setattr(transaction, "wait_for_space", lambda: events.append("waited"))
 
-    def write(path: str | os.PathLike[str], data: bytes) -> Path:
+    def write(path: Path, data: bytes) -> None:
         events.append("ledger")
-        return write_whole(path, data)
+        replace_whole(path, data)
 
-    monkeypatch.setattr(transaction, "write_whole", write)
+    monkeypatch.setattr(transaction, "replace_whole", write)
     with Checkpoints(tmp_path) as kept:
         for epoch in range(2):
             kept.save(None, epoch=epoch)
@@ -250,7 +252,7 @@ def test_a_file_that_a_save_could_neither_list_nor_delete_is_written_anew(
 
     with begun(tmp_path) as checkpoints:
         with monkeypatch.context() as patch:
-            patch.setattr(transaction, "write_whole", refused)
+            patch.setattr(transaction, "replace_whole", refused)
             patch.setattr(os, "unlink", refused)
             with pytest.raises(es.CheckpointError, match=r"ledger .* cannot be written: No space"):
                 next_save(checkpoints)
