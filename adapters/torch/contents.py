@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,18 +18,29 @@ from . import files
 from .averaged import averages_of, weights_in_training
 from .parts import check_names, checked_parts, load_states, models_of, states_of
 from .rng import load_random_state, random_state
+from .sharded import CONTENTS, has_shards, like_optimizer, split, write_shards
 from .weights import (
     ModelWeights,
-    check_not_sharded,
     check_weights,
     load_weights,
     unwrapped,
     weights_of,
 )
 
-__all__ = ["Contents", "Models"]
+__all__ = ["Contents", "Models", "Writer"]
 
 Models = torch.nn.Module | Mapping[str, torch.nn.Module]
+
+
+class Writer(NamedTuple):
+    """Functions that write a checkpoint at a path.
+
+    first: writes it on rank 0; of a sharded model, all but the shards.
+    shards: writes the shards, on all ranks together; None if the model is not sharded.
+    """
+
+    first: Callable[[Path], None]
+    shards: Callable[[Path], None] | None = None
 
 
 class Contents:
@@ -42,8 +53,10 @@ class Contents:
     averaged: an average of the model's weights, kept in place of them; the weights in training are
         then a part, "averaged". Of several models, a dict of averages.
 
-    Raises RuleTypeError for what is no model and for a part without a state, RuleError for a
-    sharded model.
+    sharded: whether the weights are shared out over the ranks.
+
+    Raises RuleTypeError for what is no model and for a part without a state, RuleError for a model
+    in FSDP1.
     """
 
     def __init__(
@@ -61,6 +74,9 @@ class Contents:
         self.rng = rng
         self.changed_parts = validated(bool, changed_parts, "Training(changed_parts=...)")
         self._verified = False
+        models = list(self.model.values()) if isinstance(self.model, dict) else [self.model]
+        models += [part for part in self.parts.values() if isinstance(part, torch.nn.Module)]
+        self.sharded = any(list(map(has_shards, models)))
 
     # Saving ----------------------------------------------------------------------------------
 
@@ -80,29 +96,45 @@ class Contents:
         session: Session,
         state: dict[str, Any] | None = None,
         best: Callable[[], dict[str, Any] | None] = lambda: None,
-    ) -> Callable[[Path], None]:
-        """A function that writes a file. All ranks ask for it, rank 0 calls it.
+    ) -> Writer:
+        """What writes a file, or the folder of a sharded model. All ranks ask for it.
 
         state: the session's state; None for a file in the folder, whose ledger holds it.
         best: returns the weights of the best epoch, where the file is to hold them.
         """
         rng = session.ranks.gather(random_state()) if self.rng else None
 
+        def body(shards: dict[str, torch.Tensor]) -> dict[str, Any]:
+            saved = {"model": self.weights(), "parts": states_of(self.parts)}
+            if self.sharded:
+                saved = {name: split(tree, name, shards) for name, tree in saved.items()}
+            return saved
+
         def write(path: Path) -> None:
-            body = {
-                "epoch": session.stopper.epoch - 1,
-                "model": self.weights(),
-                "parts": states_of(self.parts),
-                "rng": rng,
-                "state": state,
-                "best": best(),
-            }
-            files.write(path, body)
+            if self.sharded:
+                path.mkdir()
+                path = path / CONTENTS
+            rest = {"rng": rng, "state": state, "best": best()}
+            files.write(path, {"epoch": session.stopper.epoch - 1, **body({}), **rest})
             if not self._verified:
                 files.verify(path)
                 self._verified = True
 
-        return write
+        def write_all_shards(path: Path) -> None:
+            shards: dict[str, torch.Tensor] = {}
+            body(shards)
+            write_shards(shards, path)
+
+        return Writer(write, write_all_shards if self.sharded else None)
+
+    def like(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """States like saved ones, whose tensors are sharded as those of this training are."""
+        parts = states_of(self.parts)
+        of_parts = saved.get("parts", {})
+        for name, part in self.parts.items():
+            if isinstance(part, torch.optim.Optimizer):
+                parts[name] = like_optimizer(part, of_parts.get(name))
+        return {"model": self.weights(), "parts": parts}
 
     # Loading: all of it or nothing -----------------------------------------------------------
 
@@ -177,9 +209,7 @@ class Contents:
 def _checked_models(model: Any) -> Any:
     """The model without its wrappers, or the dict of models."""
     if isinstance(model, torch.nn.Module):
-        inner = unwrapped(model)
-        check_not_sharded(inner)
-        return inner
+        return unwrapped(model)
     named = isinstance(model, Mapping) and all(isinstance(name, str) for name in model)
     if not named or not model or not all(isinstance(m, torch.nn.Module) for m in model.values()):
         raise RuleTypeError(

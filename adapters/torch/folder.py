@@ -11,7 +11,9 @@ from earlystop.engine.ranks import Ranks, on_first
 from earlystop.errors import CheckpointError
 
 from . import files
-from .ranks import read_on_first
+from .contents import Writer
+from .ranks import read_on_first, write_together
+from .sharded import CONTENTS, check_metadata, filled
 
 __all__ = ["RunFolder"]
 
@@ -43,7 +45,7 @@ class RunFolder:
 
     def save(
         self,
-        write: Callable[[Path], None],
+        writer: Writer,
         epoch: int,
         metrics: dict[str, float],
         best: bool,
@@ -51,7 +53,7 @@ class RunFolder:
     ) -> None:
         """See `Checkpoints.save`; the metrics of every epoch are written, saved or not."""
 
-        def save() -> None:
+        def save(write: Callable[[Path], None]) -> None:
             checkpoints, metrics_file = self._opened()
             if checkpoints.is_open:
                 metrics_file.append(epoch, metrics)
@@ -63,7 +65,11 @@ class RunFolder:
                     metrics_file.cut_after(epoch - 1)
                 raise
 
-        on_first(self._ranks, save)
+        if writer.shards is None:
+            on_first(self._ranks, lambda: save(writer.first))
+        else:
+            state = {**state, "shards": self._ranks.size}
+            write_together(self._ranks, save, writer.shards, writer.first)
 
     def last(self) -> Checkpoint | None:
         """The newest checkpoint; None before the first."""
@@ -73,8 +79,15 @@ class RunFolder:
         """The best checkpoint; None before the first."""
         return on_first(self._ranks, lambda: self._opened()[0].best)
 
-    def read(self, checkpoint: Checkpoint, entries: tuple[str, ...]) -> dict[str, Any]:
-        """These entries of the file of a checkpoint.
+    def read(
+        self,
+        checkpoint: Checkpoint,
+        entries: tuple[str, ...],
+        like: Callable[[Mapping[str, Any]], Any],
+    ) -> dict[str, Any]:
+        """These entries of the file of a checkpoint, or of its folder if the model was sharded.
+
+        like: is given the entries, and returns states whose tensors are sharded as these shall be.
 
         Raises CheckpointError for a checkpoint without a file, and what `files.read` raises.
         """
@@ -83,15 +96,24 @@ class RunFolder:
             path = self._opened()[0].path(checkpoint)
             if path is None:
                 raise CheckpointError(f"epoch {checkpoint.epoch} has no file")
+            if path.is_dir():
+                check_metadata(path)
+                return {"shards": str(path), **files.read(path / CONTENTS, entries)}
             return files.read(path, entries)
 
-        return read_on_first(self._ranks, read)
+        saved = read_on_first(self._ranks, read)
+        shards = saved.pop("shards", None)
+        result: dict[str, Any]
+        result = saved if shards is None else filled(saved, like(saved), Path(shards))
+        return result
 
     def best_weights(self) -> dict[str, Any] | None:
         """The weights of the best checkpoint; None before the first. Call it only on rank 0."""
         path = self._opened()[0].best_path
         if path is None:
             return None
+        if path.is_dir():
+            raise CheckpointError(f"the best weights are sharded, in the folder {str(path)!r}")
         weights: dict[str, Any] = files.read(path, ("model",))["model"]
         return weights
 

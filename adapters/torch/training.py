@@ -65,7 +65,8 @@ class Training:
         model.
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
-        Training and call the same methods; all get the same decisions; only rank 0 writes.
+        Training and call the same methods; all get the same decisions; only rank 0 writes, but for
+        the shards of a sharded model (`fully_shard`, DTensors): then a checkpoint is a folder.
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
         and `load_state_dict`, or a torch.Generator.
@@ -254,7 +255,7 @@ class Training:
                 raise CheckpointError(f"{where}, is no longer in the folder")
             if best is None:
                 return None
-            saved = self._folder.read(best, ("model", "parts"))
+            saved = self._folder.read(best, ("model", "parts"), self._contents.like)
         if saved["model"] is None:
             return None
         ranks = self._session.ranks
@@ -291,9 +292,14 @@ class Training:
         Raises CheckpointError if the disk refuses.
         """
         target = local_path(path, "`Training.save(path)`")
-        state = {**self._session.state_dict(), "reported": self._reported.state()}
+        state = {**self._session.state_dict(), **self._reported.state_dict()}
         write = self._contents.writer(self._session, state, self._best_weights)
-        self._session.on_first(lambda: write_atomically(target, write))
+        if write.shards is not None:
+            raise LoopError(
+                "`Training.save` writes one file, each rank has only a part of this model: give "
+                "the Training a folder, to which every `step` saves all of it"
+            )
+        self._session.on_first(lambda: write_atomically(target, write.first))
 
     def load(self, path: str | Path) -> None:
         """Resume from a file that `save` wrote: decisions are those of a run never interrupted.
@@ -315,7 +321,7 @@ class Training:
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
         where = f"in {str(path)!r}"
-        reported = _reported_before(saved["state"], where)
+        reported = Reported.from_state(saved["state"], where)
         self._contents.resume(self._session, saved, saved["state"], where)
         self._in_memory.weights = saved["best"]
         self._reported = reported
@@ -331,7 +337,7 @@ class Training:
         """Resume from the newest checkpoint in the folder, if it has one."""
         last = folder.last()
         if last is not None:
-            saved = folder.read(last, ("model", "parts", "rng"))
+            saved = folder.read(last, ("model", "parts", "rng"), self._contents.like)
             self._contents.resume(self._session, saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
@@ -339,9 +345,3 @@ class Training:
             return f"Training({self.stopper!r}, {type(self.model).__name__})"
         models = (f"{name!r}: {type(model).__name__}" for name, model in self.model.items())
         return f"Training({self.stopper!r}, {{{', '.join(models)}}})"
-
-
-def _reported_before(state: object, where: str) -> Reported:
-    """What a run reported before it was saved; files of version 0.1.0 do not have it."""
-    saved = state.get("reported", []) if isinstance(state, dict) else []
-    return Reported.from_state(saved, where)

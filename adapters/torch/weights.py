@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
-from earlystop.errors import RuleError, StateError
+from earlystop.errors import StateError
 
 __all__ = [
     "BestInMemory",
     "ModelWeights",
-    "check_not_sharded",
     "check_weights",
     "load_weights",
     "own_name",
@@ -51,17 +50,6 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
         if not isinstance(inner, torch.nn.Module):
             return model
         model = inner
-
-
-def check_not_sharded(model: torch.nn.Module) -> None:
-    """Raise RuleError for a model of which this process holds only a part."""
-    flat = any(hasattr(module, "_fsdp_wrapped_module") for module in model.modules())
-    for name, parameter in model.named_parameters():
-        if flat or hasattr(parameter, "full_tensor"):
-            raise RuleError(
-                f"`Training(model)`: {name} is sharded over the ranks; rank 0, which writes, has "
-                "only a part of it"
-            )
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, Any]:

@@ -16,6 +16,7 @@ else:
 __all__ = ["EPOCH", "Reported", "from_record", "to_record"]
 
 EPOCH = "epoch"
+_ENTRY = "reported"
 
 
 class Reported:
@@ -60,22 +61,28 @@ class Reported:
                 columns[name][number] = value
         return columns
 
-    def state(self) -> list[dict[str, Any]]:
-        """The checks as plain JSON data, for `from_state`."""
-        return [
-            to_record(
-                number, {n: v for n, v in zip(self._columns, values, strict=True) if v is not None}
-            )
-            for number, *values in zip(self._numbers, *self._columns.values(), strict=True)
-        ]
+    def state_dict(self) -> dict[str, Any]:
+        """The checks as plain JSON data, an entry to add to the state of a session."""
+        rows = zip(self._numbers, *self._columns.values(), strict=True)
+        named = ((number, zip(self._columns, values, strict=True)) for number, *values in rows)
+        return {
+            _ENTRY: [
+                to_record(number, {name: value for name, value in row if value is not None})
+                for number, row in named
+            ]
+        }
 
     @classmethod
     def from_state(cls, state: object, where: str) -> Self:
-        """The checks of a `state()`. Raises StateError, naming `where`, for other data."""
-        if not isinstance(state, list):
+        """The checks in the state of a session; none if it has no entry for them.
+
+        Raises StateError, naming `where`, for other data than `state_dict` gives.
+        """
+        records = state.get(_ENTRY, []) if isinstance(state, Mapping) else []
+        if not isinstance(records, list):
             raise StateError(f"the checks {where} are damaged: expected a list")
         return cls(
-            from_record(record, f"check {index} {where}") for index, record in enumerate(state)
+            from_record(record, f"check {index} {where}") for index, record in enumerate(records)
         )
 
 

@@ -38,7 +38,7 @@ def test_checks_come_back_from_json_with_their_numbers(checks: list[tuple[int, A
         number += gap
         numbered.append((number, metrics))
     reported = Reported(numbered)
-    state = json.loads(json.dumps(reported.state(), allow_nan=False))
+    state = json.loads(json.dumps(reported.state_dict(), allow_nan=False))
     again = Reported.from_state(state, "in a test")
     assert repr(again.columns()) == repr(reported.columns())
     for column in again.columns().values():
@@ -67,6 +67,7 @@ def test_what_is_no_check_is_refused_with_its_place(record: Any, text: str) -> N
     with pytest.raises(es.StateError, match=f"check 3.*{text}"):
         from_record(record, "check 3")
     with pytest.raises(es.StateError, match=f"check 1 in a file.*{text}"):
-        Reported.from_state([to_record(0, {"loss": math.nan}), record], "in a file")
+        Reported.from_state({"reported": [to_record(0, {"loss": math.nan}), record]}, "in a file")
     with pytest.raises(es.StateError, match="the checks in a file are damaged"):
-        Reported.from_state({}, "in a file")
+        Reported.from_state({"reported": {}}, "in a file")
+    assert Reported.from_state({}, "of an older version").columns() == {}
