@@ -14,6 +14,7 @@ from earlystop.engine.session import Session
 from earlystop.errors import RuleTypeError, StateError
 from earlystop.language.settings import validated
 
+from ..loop import LoopError
 from . import files
 from .averaged import averages_of, weights_in_training
 from .parts import check_names, checked_parts, load_states, models_of, states_of
@@ -49,6 +50,7 @@ class Contents:
     model: the model itself, without wrappers; a dict of them if there are several.
     parts: the other objects, by name.
     rng: whether the random states are saved and loaded, too.
+    changed_rules: take files of other numbers in the rules, as `Stopper.load_state_dict` does.
     changed_parts: take files of other parts, and load those that the file and this have in common.
     averaged: an average of the model's weights, kept in place of them; the weights in training are
         then a part, "averaged". Of several models, a dict of averages.
@@ -61,17 +63,21 @@ class Contents:
 
     def __init__(
         self,
+        session: Session,
         model: Models,
         parts: Mapping[str, Any],
         *,
         rng: bool,
+        changed_rules: bool,
         changed_parts: bool,
         averaged: Any = None,
     ) -> None:
+        self._session = session
         self.model: Any = _checked_models(model)
         self._averages = averages_of(averaged, self.model)
         self.parts: dict[str, Any] = {**checked_parts(parts), **self._averages}
         self.rng = rng
+        self.changed_rules = validated(bool, changed_rules, "Training(changed_rules=...)")
         self.changed_parts = validated(bool, changed_parts, "Training(changed_parts=...)")
         self._verified = False
         models = list(self.model.values()) if isinstance(self.model, dict) else [self.model]
@@ -93,7 +99,6 @@ class Contents:
 
     def writer(
         self,
-        session: Session,
         state: dict[str, Any] | None = None,
         best: Callable[[], dict[str, Any] | None] = lambda: None,
     ) -> Writer:
@@ -101,8 +106,15 @@ class Contents:
 
         state: the session's state; None for a file in the folder, whose ledger holds it.
         best: returns the weights of the best epoch, where the file is to hold them.
+
+        Raises LoopError for a sharded model that is to be written to a file of its own.
         """
-        rng = session.ranks.gather(random_state()) if self.rng else None
+        if self.sharded and state is not None:
+            raise LoopError(
+                "`Training.save` writes one file, each rank has only a part of this model: give "
+                "the Training a folder, to which every `step` saves all of it"
+            )
+        rng = self._session.ranks.gather(random_state()) if self.rng else None
 
         def body(shards: dict[str, torch.Tensor]) -> dict[str, Any]:
             saved = {"model": self.weights(), "parts": states_of(self.parts)}
@@ -115,7 +127,7 @@ class Contents:
                 path.mkdir()
                 path = path / CONTENTS
             rest = {"rng": rng, "state": state, "best": best()}
-            files.write(path, {"epoch": session.stopper.epoch - 1, **body({}), **rest})
+            files.write(path, {"epoch": self._session.stopper.epoch - 1, **body({}), **rest})
             if not self._verified:
                 files.verify(path)
                 self._verified = True
@@ -138,11 +150,13 @@ class Contents:
 
     # Loading: all of it or nothing -----------------------------------------------------------
 
-    def resume(self, session: Session, saved: Mapping[str, Any], state: Any, where: str) -> None:
+    def resume(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
         """Resume from the entries of a file and the session's state that was saved with them.
 
         Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
         """
+
+        session = self._session
 
         def load(undo: ExitStack) -> None:
             if not isinstance(state, dict):
@@ -152,33 +166,26 @@ class Contents:
             if saved.get("best") is not None:
                 check_weights(self._models(saved["best"]))
             undo.callback(session.restore, session.snapshot())
-            session.load_state_dict(state)
+            session.load_state_dict(state, changed_rules=self.changed_rules)
             if self.rng:
                 load_random_state(saved["rng"], session.ranks, undo)
             self._load(saved["model"], self.parts, saved["parts"], undo)
 
         _all_or_nothing(load, session.ranks, f"the run {where}")
 
-    def restore(
-        self,
-        ranks: Ranks,
-        weights: dict[str, Any],
-        parts: Mapping[str, Any],
-        states: Mapping[str, Any],
-        where: str,
-    ) -> None:
-        """Load weights, and the states of these parts.
+    def restore(self, saved: Mapping[str, Any], parts: Mapping[str, Any], where: str) -> None:
+        """Load the weights in the entries of a file, and the states of these parts.
 
         Raises StateError, on all ranks, if anything does not fit; then everything is as it was.
         """
 
         def load(undo: ExitStack) -> None:
-            lacking = [name for name in parts if name not in states]
+            lacking = [name for name in parts if name not in saved["parts"]]
             if lacking:
                 raise StateError(f"it was saved without {', '.join(lacking)}")
-            self._load(weights, parts, states, undo)
+            self._load(saved["model"], parts, saved["parts"], undo)
 
-        _all_or_nothing(load, ranks, where)
+        _all_or_nothing(load, self._session.ranks, where)
 
     def _load(
         self, weights: Any, parts: Mapping[str, Any], states: Mapping[str, Any], undo: ExitStack

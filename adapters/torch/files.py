@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,21 @@ from typing import Any
 import torch
 
 from earlystop.engine.saved_state import SavedFormat
-from earlystop.errors import CheckpointError, StateError
+from earlystop.errors import CheckpointError, StateError, shortened
 
-__all__ = ["read", "verify", "write"]
+__all__ = ["problem", "read", "verify", "write"]
 
 _SAVED = SavedFormat("earlystop.Training", 1, "the file of a Training")
+
+
+# What the entries of a file are.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "model": (dict,),
+    "parts": (dict,),
+    "rng": (list, type(None)),
+    "state": (dict, type(None)),
+    "best": (dict, type(None)),
+}
 
 
 def write(path: Path, body: Mapping[str, Any]) -> None:
@@ -63,7 +74,29 @@ def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
     missing = sorted(set(entries) - set(body))
     if missing:
         raise StateError(f"{name} is damaged: it lacks {', '.join(missing)}")
+    for entry in entries:
+        if not isinstance(body[entry], _KINDS[entry]):
+            raise StateError(
+                f"{name} is damaged: {entry!r} should be {_names(_KINDS[entry])}, got "
+                f"{shortened(body[entry])}"
+            )
     return {entry: body[entry] for entry in entries}
+
+
+def problem(path: Path) -> str:
+    """Why a file cannot be read, found without reading all of it; "" if it seems whole."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            whole = any(name.endswith("/data.pkl") for name in archive.namelist())
+    except OSError as error:
+        return f"it cannot be opened: {error.strerror or error}"
+    except Exception as error:  # of a damaged archive
+        return f"it is damaged: {error}"
+    return "" if whole else "it is damaged: it holds no checkpoint"
+
+
+def _names(kinds: tuple[type, ...]) -> str:
+    return " or ".join("None" if kind is type(None) else f"a {kind.__name__}" for kind in kinds)
 
 
 @contextlib.contextmanager

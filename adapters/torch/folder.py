@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile
 from earlystop.engine.ranks import Ranks, on_first
-from earlystop.errors import CheckpointError
+from earlystop.errors import CheckpointError, RuleError
+from earlystop.language.direction import Mode
+from earlystop.language.rule import Rule
+from earlystop.rules.best import bests_within
 
 from . import files
 from .contents import Writer
 from .ranks import read_on_first, write_together
 from .sharded import CONTENTS, check_metadata, filled
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "ranking"]
+
+
+Like = Callable[[Mapping[str, Any]], Any]
 
 
 class RunFolder:
@@ -23,13 +30,17 @@ class RunFolder:
 
     All ranks call the same methods and get the same answers, and the same errors.
 
+    like: is given entries that were read, and returns states whose tensors are sharded as those in
+        the entries shall be.
     checkpoints: the checkpoints on rank 0; None on the other ranks.
     checks: the checks of the run that goes on in the folder, as (epoch, metrics).
     """
 
-    def __init__(self, ranks: Ranks, folder: str | Path, name: str, **settings: Any) -> None:
+    def __init__(
+        self, ranks: Ranks, folder: str | Path, name: str, like: Like, **settings: Any
+    ) -> None:
         self.checkpoints: Checkpoints | None = None
-        self._ranks = ranks
+        self._ranks, self._like = ranks, like
         self._metrics_file: MetricsFile | None = None
 
         def open_folder() -> list[tuple[int, dict[str, float]]]:
@@ -75,19 +86,20 @@ class RunFolder:
         """The newest checkpoint; None before the first."""
         return on_first(self._ranks, lambda: self._opened()[0].last)
 
-    def best(self) -> Checkpoint | None:
-        """The best checkpoint; None before the first."""
-        return on_first(self._ranks, lambda: self._opened()[0].best)
+    def read_best(self, epoch: int | None, entries: tuple[str, ...]) -> dict[str, Any]:
+        """These entries of the file of the best epoch; without a best, each is None.
 
-    def read(
-        self,
-        checkpoint: Checkpoint,
-        entries: tuple[str, ...],
-        like: Callable[[Mapping[str, Any]], Any],
-    ) -> dict[str, Any]:
+        epoch: the best epoch as the stopper knows it.
+
+        Raises CheckpointError if that epoch is not in the folder, and what `read` raises.
+        """
+        best = on_first(self._ranks, lambda: self._opened()[0].best)
+        if epoch != (None if best is None else best.epoch):
+            raise CheckpointError(f"the best, epoch {epoch}, is no longer in the folder")
+        return dict.fromkeys(entries) if best is None else self.read(best, entries)
+
+    def read(self, checkpoint: Checkpoint, entries: tuple[str, ...]) -> dict[str, Any]:
         """These entries of the file of a checkpoint, or of its folder if the model was sharded.
-
-        like: is given the entries, and returns states whose tensors are sharded as these shall be.
 
         Raises CheckpointError for a checkpoint without a file, and what `files.read` raises.
         """
@@ -104,8 +116,28 @@ class RunFolder:
         saved = read_on_first(self._ranks, read)
         shards = saved.pop("shards", None)
         result: dict[str, Any]
-        result = saved if shards is None else filled(saved, like(saved), Path(shards))
+        result = saved if shards is None else filled(saved, self._like(saved), Path(shards))
         return result
+
+    def warn_of_lost_best(self, epoch: int | None) -> None:
+        """Warn now, on rank 0, if the best epoch could not be restored after the last epoch.
+
+        epoch: the best epoch as the stopper knows it.
+        """
+        if self.checkpoints is None or epoch is None:
+            return
+        best, path = self.checkpoints.best, self.checkpoints.best_path
+        if best is None or best.epoch != epoch or path is None:
+            told = f"is no longer in the folder {str(self.checkpoints.folder)!r}"
+        elif problem := files.problem(path / CONTENTS if path.is_dir() else path):
+            told = f"cannot be restored from {str(path)!r}: {problem}"
+        else:
+            return
+        warnings.warn(
+            f"the best of this run, epoch {epoch}, {told}. Put the file back before you resume, or "
+            "go on without: `restore_best` fails until an epoch is better",
+            stacklevel=3,  # the caller of Training(...)
+        )
 
     def best_weights(self) -> dict[str, Any] | None:
         """The weights of the best checkpoint; None before the first. Call it only on rank 0."""
@@ -141,3 +173,18 @@ def _checks_before(
         metrics_file.refuse_earlier_run()
     last = -1 if checkpoints.last is None else checkpoints.last.epoch
     return metrics_file.go_on_after(last, [(e.epoch, e.metrics) for e in checkpoints.entries])
+
+
+def ranking(save: Rule, monitor: str | None, mode: Mode, keep_best: int) -> dict[str, Any]:
+    """What `Checkpoints` ranks by: the metric that was asked for, or that of the save rule."""
+    if monitor is not None:
+        return {"monitor": monitor, "mode": mode}
+    by = {(best.monitor, best.mode) for best in bests_within(save)}
+    if len(by) == 1:
+        return dict(zip(("monitor", "mode"), by.pop(), strict=True))
+    if keep_best != 1:
+        raise RuleError(
+            f"`Training(keep_best={keep_best})` needs one metric to rank epochs by, and the save "
+            f"rule {save!r} has {len(by) or 'none'}: pass `Training(monitor=..., mode=...)`"
+        )
+    return {}

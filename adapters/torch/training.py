@@ -15,14 +15,15 @@ from earlystop.engine.reported import EPOCH, Reported
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
-from earlystop.errors import CheckpointError, RuleError, StateError
+from earlystop.errors import RuleError, StateError
+from earlystop.language.direction import Mode
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED, Best
+from earlystop.rules import ELAPSED
 
 from ..loop import LoopError
 from . import files
 from .contents import Contents, Models
-from .folder import RunFolder
+from .folder import RunFolder, ranking
 from .metrics import numbers
 from .parts import WhichParts, named_parts
 from .ranks import TorchRanks, read_on_first
@@ -43,15 +44,14 @@ class Training:
     """A stopper and a model: one call per epoch decides and saves, and a run can be resumed.
 
     stopper: decides.
-    model: the model to save and restore. If it is wrapped by DistributedDataParallel or
-        torch.compile, the inner model is used, so that weights have the model's own names.
+    model: the model to save and restore, or a dict of several by their names, such as the two of a
+        GAN. If it is wrapped by DistributedDataParallel or torch.compile, the inner model is used,
+        so that weights have the model's own names.
     averaged: an average of the model's weights that you validate in place of the model, such as
-        `torch.optim.swa_utils.AveragedModel(model)`, or another module with a copy of the model; of
-        several models, a dict of averages. The best weights are then those of the average, under
-        the model's own names, and `restore_best` loads them into both. A resumed run goes on with
-        both as they were. If the model has BatchNorm layers, call
-        `torch.optim.swa_utils.update_bn(loader, averaged)` before you validate and `step`: what is
-        kept is what the average holds then.
+        `torch.optim.swa_utils.AveragedModel(model)`; of several models, a dict of averages. Its
+        weights are then what is kept as the best, under the model's own names, and restored into
+        both; a resumed run goes on with both as they were. Where there are BatchNorm layers, call
+        `torch.optim.swa_utils.update_bn(loader, averaged)` before you validate and `step`.
     folder: where checkpoints are written, each with everything needed to resume from it. By
         default, the best weights are kept in memory.
     resume: continue the run in the folder, if it holds one; otherwise such a folder is refused.
@@ -60,6 +60,8 @@ class Training:
     keep_best, keep_last, keep_every: which checkpoints stay in the folder, as in `Checkpoints`.
         With keep_last=0, an epoch that is not among the best is not written at all; a resumed run
         then continues from the newest checkpoint that was.
+    monitor, mode: the metric by which `keep_best` ranks, and its direction; by default, those of
+        the `Best` in the save rule.
     name: a template for file names, as in `Checkpoints`.
     best_on: where the best weights are kept without a folder: "cpu", or "device" for that of the
         model.
@@ -67,12 +69,22 @@ class Training:
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
         Training and call the same methods; all get the same decisions; only rank 0 writes, but for
         the shards of a sharded model (`fully_shard`, DTensors): then a checkpoint is a folder.
+    changed_rules: resume a run that was saved under other numbers, such as less patience, and go on
+        with those of this stopper, as in `Stopper.load_state_dict`; it goes on after a stop, too,
+        unless they stop it at the same epoch.
+    changed_parts: resume a run that was saved with other parts: those that both have are loaded, a
+        new one begins as it is, one that is left out is passed over.
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
-        and `load_state_dict`, or a torch.Generator.
+        and `load_state_dict`, a torch.Generator, or a list or dict of these, whose parts are named
+        "optimizer.0" or "optimizer.generator". None is no part: scheduler=None.
 
     Files are read with weights_only=True: nothing in them is executed. Outside this library,
     `torch.load(path, weights_only=True)["model"]` gives the weights.
+
+    A run is resumed as a whole or, if anything of it does not fit, not at all: then the model, the
+    parts and the stopper are unchanged. A best that is missing from the folder, or damaged, is
+    warned of when the run is resumed.
 
     Raises RuleTypeError and RuleError for invalid arguments, CheckpointError for a folder that
     cannot be used, StateError for a saved run with other rules or parts.
@@ -102,9 +114,12 @@ class Training:
         keep_best: int = 1,
         keep_last: int = 1,
         keep_every: int | None = None,
+        monitor: str | None = None,
+        mode: Mode = "auto",
         name: str = "{epoch:04d}.pt",
         best_on: BestOn = "cpu",
         ranks: MetricsOf = "first",
+        changed_rules: bool = False,
         changed_parts: bool = False,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
@@ -120,8 +135,9 @@ class Training:
         if folder is None and resume:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
+        changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
         self._contents = Contents(
-            model, parts, rng=rng, changed_parts=changed_parts, averaged=averaged
+            self._session, model, parts, rng=rng, averaged=averaged, **changed
         )
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
@@ -129,12 +145,13 @@ class Training:
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
-            best = stopper.save
-            by = {"monitor": best.monitor, "mode": best.mode} if isinstance(best, Best) else {}
-            self._folder = RunFolder(self._session.ranks, folder, name, resume=resume, **by, **keep)
+            by = {"resume": resume, **ranking(stopper.save, monitor, mode, keep_best)}
+            like = self._contents.like
+            self._folder = RunFolder(self._session.ranks, folder, name, like, **by, **keep)
             self._reported = Reported(self._folder.checks)
             try:
                 self._resume(self._folder)
+                self._folder.warn_of_lost_best(stopper.best_epoch)
             except BaseException:
                 self.close()
                 raise
@@ -169,10 +186,9 @@ class Training:
     def history(self) -> dict[str, list[float | None]]:
         """What was reported in every epoch of the run, by metric; None where an epoch lacked one.
 
-        It includes "elapsed_seconds", and what the run reported before it was resumed. With a
-        folder it is in its file `metrics.jsonl`, too, a line for each epoch, which
-        `earlystop.read_history(folder)` and `earlystop metrics FOLDER` read. To replay it, call
-        `earlystop.History.from_runs([training.history])`.
+        It includes "elapsed_seconds", and what was reported before the run was resumed. In a folder,
+        `metrics.jsonl` holds it, too, which `earlystop.read_history(folder)` and `earlystop metrics
+        FOLDER` read. To replay it: `earlystop.History.from_runs([training.history])`.
         """
         return self._reported.columns()
 
@@ -222,7 +238,7 @@ class Training:
                 self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
-        write = self._contents.writer(self._session)
+        write = self._contents.writer()
         self._folder.save(write, decision.epoch, values, decision.save, state)
 
     def _is_saved(self, epoch: int) -> bool:
@@ -240,27 +256,20 @@ class Training:
         that there are not, StateError if one does not fit; then everything is unchanged.
         """
         chosen = named_parts(self._contents.parts, parts, "restore_best")
-        best_epoch = self.stopper.best_epoch
-        where = f"the best, epoch {best_epoch}"
-        if self._folder is None:
-            if chosen:
-                raise RuleError(
-                    "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
-                    "weights of the best epoch are kept"
-                )
-            saved: dict[str, Any] = {"model": self._in_memory.weights, "parts": {}}
+        epoch = self.stopper.best_epoch
+        if self._folder is not None:
+            saved = self._folder.read_best(epoch, ("model", "parts"))
+        elif chosen:
+            raise RuleError(
+                "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
+                "weights of the best epoch are kept"
+            )
         else:
-            best = self._folder.best()
-            if best_epoch != (None if best is None else best.epoch):
-                raise CheckpointError(f"{where}, is no longer in the folder")
-            if best is None:
-                return None
-            saved = self._folder.read(best, ("model", "parts"), self._contents.like)
+            saved = {"model": self._in_memory.weights, "parts": {}}
         if saved["model"] is None:
             return None
-        ranks = self._session.ranks
-        self._contents.restore(ranks, saved["model"], chosen, saved["parts"], where)
-        return best_epoch
+        self._contents.restore(saved, chosen, f"the best, epoch {epoch}")
+        return epoch
 
     def close(self) -> None:
         """Release the lock on the folder; the end of the process does, too."""
@@ -293,13 +302,8 @@ class Training:
         """
         target = local_path(path, "`Training.save(path)`")
         state = {**self._session.state_dict(), **self._reported.state_dict()}
-        write = self._contents.writer(self._session, state, self._best_weights)
-        if write.shards is not None:
-            raise LoopError(
-                "`Training.save` writes one file, each rank has only a part of this model: give "
-                "the Training a folder, to which every `step` saves all of it"
-            )
-        self._session.on_first(lambda: write_atomically(target, write.first))
+        write = self._contents.writer(state, self._best_weights).first
+        self._session.on_first(lambda: write_atomically(target, write))
 
     def load(self, path: str | Path) -> None:
         """Resume from a file that `save` wrote: decisions are those of a run never interrupted.
@@ -308,7 +312,7 @@ class Training:
 
         Raises LoopError if there is a folder, CheckpointError for a file that cannot be read,
         StateError for a file that is damaged, or of another model, other rules or other parts; then
-        the stopper is unchanged.
+        everything is unchanged.
         """
         if self._folder is not None:
             raise LoopError(
@@ -322,7 +326,7 @@ class Training:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
         where = f"in {str(path)!r}"
         reported = Reported.from_state(saved["state"], where)
-        self._contents.resume(self._session, saved, saved["state"], where)
+        self._contents.resume(saved, saved["state"], where)
         self._in_memory.weights = saved["best"]
         self._reported = reported
         self._session.stopwatch.start()
@@ -337,8 +341,8 @@ class Training:
         """Resume from the newest checkpoint in the folder, if it has one."""
         last = folder.last()
         if last is not None:
-            saved = folder.read(last, ("model", "parts", "rng"), self._contents.like)
-            self._contents.resume(self._session, saved, last.state, "in the folder")
+            saved = folder.read(last, ("model", "parts", "rng"))
+            self._contents.resume(saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
         if not isinstance(self.model, dict):

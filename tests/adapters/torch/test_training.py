@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,45 @@ def test_the_best_few_are_kept_by_the_metric_of_the_save_rule(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("save", "settings"),
+    [
+        (es.Warmup(es.Best("loss"), 1), {}),
+        (es.Best("loss") & es.Every(1), {}),
+        (es.Smoothed(es.Best("loss"), "loss", window=1), {}),
+        (es.Best("loss") | es.Best("loss", min_delta=1.0), {}),
+        (es.Best("accuracy") | es.Best("loss"), {"monitor": "loss"}),
+        (es.Always(), {"monitor": "loss", "mode": "min"}),
+    ],
+)
+def test_what_ranks_epochs_stands_within_the_save_rule_or_is_said(
+    save: Any, settings: Any, tmp_path: Path
+) -> None:
+    rule = es.Stopper(es.Never(), save=save)
+    training = Training(
+        rule,
+        linear(),
+        folder=tmp_path,
+        keep_best=2,
+        keep_last=0,
+        name="{epoch}-{loss:.1f}.pt",
+        **settings,
+    )
+    for loss in [5.0, 3.0, 4.0, 4.5]:
+        training.step(loss=loss, accuracy=1.0)
+    assert {path.name for path in tmp_path.glob("*.pt")} >= {"1-3.0.pt", "2-4.0.pt"}
+
+
+@pytest.mark.parametrize("save", [es.Always(), es.Best("loss") | es.Best("accuracy"), None])
+def test_without_one_metric_to_rank_by_the_error_tells_how_to_name_it(
+    save: Any, tmp_path: Path
+) -> None:
+    rule = es.Stopper(es.Never(), save=save)
+    with pytest.raises(es.RuleError, match=r"pass `Training\(monitor=..., mode=...\)`"):
+        Training(rule, linear(), folder=tmp_path, keep_best=2)
+    Training(rule, linear(), folder=tmp_path).close()
+
+
 class Full:
     """A file on a disk that has no room left."""
 
@@ -146,9 +186,42 @@ def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
     train(training, model, LOSSES[:3])
     training.close()
     (tmp_path / "0001.pt").unlink()
-    training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    with pytest.warns(UserWarning, match="the best of this run, epoch 1, is no longer in the f"):
+        training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    assert training.epoch == 3
     with pytest.raises(es.CheckpointError, match="the best, epoch 1, is no longer in the folder"):
         training.restore_best()
+    training.step(loss=9.0)
+    training.close()
+    with pytest.warns(UserWarning, match="the best of this run, epoch 1, is no longer in the f"):
+        training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    training.step(loss=0.5)
+    training.close()
+    Training(stopper(9), model, folder=tmp_path, resume=True)  # there is a best again
+
+
+@pytest.mark.parametrize("content", [b"", b"PK" + bytes(100), "half", "folder", "other archive"])
+def test_a_damaged_best_is_told_when_the_run_is_resumed(content: Any, tmp_path: Path) -> None:
+    model = linear()
+    training = Training(stopper(9), model, folder=tmp_path)
+    train(training, model, LOSSES[:3])
+    training.close()
+    path = tmp_path / "0001.pt"
+    if content == "half":
+        content = path.read_bytes()[: path.stat().st_size // 2]
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("README", "nothing of a checkpoint")
+    told = "epoch 1, (cannot be restored from .*0001.pt|is no longer in the folder)"
+    with pytest.warns(UserWarning, match=told) as warned:
+        training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    assert training.epoch == 3
+    assert [Path(each.filename).name for each in warned] == ["test_training.py"]
 
 
 @pytest.mark.parametrize(
