@@ -69,8 +69,9 @@ def _replace(target: Target, data: bytes) -> None:
 
 def _write_new(path: Path, data: bytes, target: Target) -> None:
     """Write and sync a new file that is to take a place."""
-    handle = Handle(path, _NEW, target.mode)
+    handle = Handle()
     try:
+        handle.open(path, _NEW, target.mode)
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(handle.number, rest) :]
@@ -93,8 +94,9 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 def _sync(path: str | os.PathLike[str], flags: int) -> None:
-    handle = Handle(path, flags)
+    handle = Handle()
     try:
+        handle.open(path, flags)
         os.fsync(handle.number)
     finally:
         handle.close()

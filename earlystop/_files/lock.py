@@ -94,20 +94,18 @@ class Lock:
     """
 
     process = 0  # these also hold where the constructor was interrupted
-    _handle: Handle | None = None
     _stat: os.stat_result | None = None
     _kind: _Kind | None = None
     _is_released = False
 
     def __init__(self, path: Path) -> None:
         self.process = os.getpid()
-        self._path = path
+        self._path, self._handle = path, Handle()
         try:
             self.place = os.path.join(os.path.realpath(path.parent), path.name)
             _of_this_process.add(self)
-            self._handle = handle = _opened(path)
-            self._stat = os.fstat(handle.number)
-            self._take(handle.number)
+            self._open()
+            self._take(self._handle.number)
             self.found = self._notes()
             self.note({})
         except BaseException:
@@ -139,11 +137,10 @@ class Lock:
         if self.is_inherited:
             return
         self._is_released = True
-        handle = self._handle
-        if handle is not None and handle.is_open:
+        if self._handle.is_open:
             if self._kind is not None:  # so that no copy of the handle, wherever, keeps the lock
-                self._kind.release(handle.number)
-            handle.close()
+                self._kind.release(self._handle.number)
+            self._handle.close()
 
     __del__ = release
 
@@ -151,21 +148,22 @@ class Lock:
         """Replace the notes by these and the process and host of the holder."""
         holder = {"process": os.getpid(), "host": socket.gethostname()}
         line = json.dumps({**holder, **notes}).encode() + b"\n"
-        number = self._opened_handle.number
+        number = self._handle.number
         os.lseek(number, 0, os.SEEK_SET)
         os.write(number, line)
         os.ftruncate(number, len(line))
 
     def leave_to_parent(self) -> None:
         """In a fork: close the copy of the handle, with which the fork would keep the lock."""
-        if self._handle is not None:
-            self._handle.close()
+        self._handle.close()
 
-    @property
-    def _opened_handle(self) -> Handle:
-        if self._handle is None:
-            raise ValueError("the lock has not been opened")
-        return self._handle
+    def _open(self) -> None:
+        """Open the file; nothing is written to it yet."""
+        with contextlib.suppress(FileNotFoundError):  # to open a device may already do something
+            _refuse_all_but_files(self._path, os.lstat(self._path))
+        self._handle.open(self._path, _FLAGS)
+        self._stat = os.fstat(self._handle.number)
+        _refuse_all_but_files(self._path, self._stat)
 
     def _take(self, number: int) -> None:
         for kind in _KINDS:
@@ -187,7 +185,7 @@ class Lock:
         raise refusal
 
     def _notes(self) -> dict[str, Any]:
-        number = self._opened_handle.number
+        number = self._handle.number
         os.lseek(number, 0, os.SEEK_SET)
         line = os.read(number, 1 << 16).partition(b"\n")[0]
         try:
@@ -195,15 +193,6 @@ class Lock:
         except (ValueError, RecursionError):  # a new file, or one damaged by a power loss
             return {}
         return notes if isinstance(notes, dict) else {}
-
-
-def _opened(path: Path) -> Handle:
-    """The file of a lock, which nothing has been written to yet."""
-    with contextlib.suppress(FileNotFoundError):  # to open a device may already do something
-        _refuse_all_but_files(path, os.lstat(path))
-    handle = Handle(path, _FLAGS)
-    _refuse_all_but_files(path, os.fstat(handle.number))
-    return handle
 
 
 def _refuse_all_but_files(path: Path, found: os.stat_result) -> None:

@@ -216,14 +216,15 @@ class LockedFolder:
         listed = {entry.file for entry in self.ledger.entries}
         for name in self.ledger.unwanted:
             if name not in listed and name not in self._deleted:
-                with contextlib.suppress(FileNotFoundError):
-                    self._remove(name)
+                self._remove(name)
                 self._deleted.add(name)
 
     def _remove(self, name: str) -> None:
         path, away = self.path / name, self.path / removal_name(name)
         try:
             remove(path)
+        except FileNotFoundError:
+            discard(away)  # if an earlier attempt failed half-way
         except (IsADirectoryError, PermissionError):  # systems differ in what they say of a folder
             if path.is_symlink() or not path.is_dir():
                 raise

@@ -11,6 +11,7 @@ import pytest
 
 import earlystop as es
 from earlystop import Checkpoints
+from tests.support.interrupts import interrupted_everywhere
 
 from .runs import begun, check_whole, names, next_save
 
@@ -117,19 +118,26 @@ def test_the_error_that_ends_a_run_is_not_hidden_by_a_lost_folder(tmp_path: Path
     Checkpoints(folder).close()
 
 
-def test_an_interrupted_close_can_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    close = os.close
+def test_a_close_that_is_interrupted_at_any_moment_can_be_repeated(tmp_path: Path) -> None:
+    count = 0
+    for checkpoints in interrupted_everywhere(
+        lambda: Checkpoints(tmp_path), Checkpoints.close, str(Path(es.__file__).parent)
+    ):
+        checkpoints.close()
+        Checkpoints(tmp_path).close()
+        count += 1
+    assert count > 10
 
-    def interrupted(handle: int) -> None:
-        close(handle)
-        raise KeyboardInterrupt
 
-    checkpoints = begun(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "close", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            checkpoints.close()
-    checkpoints.close()
-    Checkpoints(tmp_path, resume=True).close()
+def test_an_interrupt_at_any_moment_of_opening_leaves_the_folder_free(tmp_path: Path) -> None:
+    kept: list[Checkpoints] = []
+    count = 0
+    for _ in interrupted_everywhere(
+        lambda: tmp_path,
+        lambda folder: kept.append(Checkpoints(folder)),
+        str(Path(es.__file__).parent),
+    ):
+        Checkpoints(tmp_path).close()
+        count += 1
+    assert count > 100
+    kept.pop().close()

@@ -1,7 +1,8 @@
-"""Interrupts at every moment: between any two instructions that Python carries out."""
+"""Interrupts wherever Python looks for them: on entering a function, and after each call."""
 
 from __future__ import annotations
 
+import dis
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ def interrupted_everywhere(
     act: Callable[[Any], object],
     folder: str,
 ) -> Iterator[Any]:
-    """Act again and again, interrupted one instruction later each time, until it ends by itself.
+    """Act again and again, interrupted one moment later each time, until it ends by itself.
 
     prepare: gives what `act` is called with; not interrupted.
     folder: only code of files below it is interrupted.
@@ -31,15 +32,18 @@ def interrupted_everywhere(
 
 
 def _interrupted(n: int, act: Callable[[], object], folder: str) -> bool:
-    """Whether the action had an n-th instruction, at which it was interrupted."""
+    """Whether the action had an n-th moment, at which it was interrupted."""
     count, came = itertools.count(), False
+    last: dict[int, str] = {}  # the instruction that each frame has carried out
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal came
         if not frame.f_code.co_filename.startswith(folder):
             return None
         frame.f_trace_opcodes = True
-        if event == "opcode" and next(count) == n:
+        before = "CALL" if event == "call" else last.get(id(frame), "")
+        last[id(frame)] = "" if event == "call" else dis.opname[frame.f_code.co_code[frame.f_lasti]]
+        if event in ("call", "opcode") and before.startswith("CALL") and next(count) == n:
             sys.settrace(None)
             came = True
             raise KeyboardInterrupt
