@@ -186,9 +186,9 @@ class Training:
     def history(self) -> dict[str, list[float | None]]:
         """What was reported in every epoch of the run, by metric; None where an epoch lacked one.
 
-        It includes "elapsed_seconds", and what was reported before the run was resumed. In a folder,
-        `metrics.jsonl` holds it, too, which `earlystop.read_history(folder)` and `earlystop metrics
-        FOLDER` read. To replay it: `earlystop.History.from_runs([training.history])`.
+        It includes "elapsed_seconds", and what was reported before the run was resumed. The folder
+        has it, too (`metrics.jsonl`): `earlystop.read_history(folder)` reads it. To replay it, call
+        `earlystop.History.from_runs([training.history])`.
         """
         return self._reported.columns()
 
@@ -228,8 +228,7 @@ class Training:
             if together and not self._is_saved(decision.epoch):
                 self.stopper.restore(before)
             raise
-        reported = {name: value for name, value in values.items() if name != EPOCH}
-        self._reported.add(reported, decision.epoch)
+        self._reported.add({n: v for n, v in values.items() if n != EPOCH}, decision.epoch)
         return decision
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
@@ -238,8 +237,8 @@ class Training:
                 self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
-        write = self._contents.writer()
-        self._folder.save(write, decision.epoch, values, decision.save, state)
+        writer = self._contents.writer()
+        self._folder.save(writer, decision.epoch, values, decision.save, state)
 
     def _is_saved(self, epoch: int) -> bool:
         last = None if self._folder is None else self._folder.last()
