@@ -27,6 +27,7 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 from ._files.atomic import write_whole
+from ._files.paths import local_path
 from .adapters.loop import EpochLoop
 from .engine.early_stopping import EarlyStopping
 from .engine.stopper import Stopper
@@ -63,6 +64,7 @@ def run_demo(folder: Path, *, epochs: int = 600, seed: int = 11, progress: bool 
     Returns whether the replayed decisions are the live ones. Raises OSError if the folder cannot be
     written.
     """
+    folder = local_path(folder, "the folder of the demonstration")
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
     training, validation, test = _samples(seed)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from earlystop._files.atomic import write_whole
+from earlystop._files.atomic import replace_whole
 from earlystop.checkpoints import Checkpoint, Checkpoints
 from earlystop.engine.saved_state import SavedFormat
 from earlystop.errors import CheckpointError, StateError
@@ -163,7 +163,7 @@ class Backup:
         """
         folder, name = self.checkpoints.folder, self.checkpoints.name
         note = _SAVED_NOTE.wrap({"process": _process()})
-        write_whole(folder / _NOTE, json.dumps(note).encode())
+        replace_whole(folder / _NOTE, json.dumps(note).encode())
         weakref.finalize(owner, _delete, folder, name)
         self.close()
 

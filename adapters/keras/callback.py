@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from earlystop._files.paths import local_path
 from earlystop.engine.decision import Decision
 from earlystop.engine.missing import OnMissingMetric
 from earlystop.engine.session import Session, forget_decision
@@ -48,7 +49,9 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
                 f'`{type(self).__name__}(on_missing=...)` must be "auto", "raise" or "skip", '
                 f"got {on_missing!r}"
             )
-        self._on_missing, self._backup_dir = on_missing, backup_dir
+        self._on_missing = on_missing
+        what = f"`{type(self).__name__}(backup_dir=...)`"
+        self._backup_dir = None if backup_dir is None else local_path(backup_dir, what)
         self._given, self._template = given, template
         self._backup: Backup | None = None
         self._stopper: Stopper | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 from earlystop.engine.missing import OnMissingMetric
@@ -165,7 +164,7 @@ class EarlyStopping(RuleCallback):
             self._given.reset()
         if self._backup_dir is not None:
             self.close()
-            self._backup = Backup(Path(self._backup_dir) / "early_stopping", "best-{epoch:04d}.npz")
+            self._backup = Backup(self._backup_dir / "early_stopping", "best-{epoch:04d}.npz")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if self._backup is not None and self._session is None and self._backup.was_stopped(epoch):

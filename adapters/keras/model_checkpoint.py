@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from earlystop._files.deferred_close import wait_for_space
+from earlystop._files.paths import expanded
 from earlystop.checkpoints import write_atomically
 from earlystop.engine.decision import Decision
 from earlystop.engine.missing import OnMissingMetric
@@ -91,7 +92,8 @@ class ModelCheckpoint(RuleCallback):
         on_missing: OnMissingMetric = "auto",
         backup_dir: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.filepath = os.fspath(filepath)
+        self.filepath = expanded(filepath, "`ModelCheckpoint(filepath=...)`")
+        self._here = Path.cwd()  # the program may change it
         given = save if isinstance(save, Stopper) else None
         super().__init__(on_missing, backup_dir, given, template=self.filepath)
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
@@ -141,10 +143,6 @@ class ModelCheckpoint(RuleCallback):
                 f"`ModelCheckpoint(filepath=...)` must end in {' or '.join(endings)} with "
                 f"save_weights_only={self.save_weights_only}, got {self.filepath!r}"
             )
-        if "://" in self.filepath:
-            raise RuleError(
-                f"`ModelCheckpoint(filepath=...)` must be of a local file, got {self.filepath!r}"
-            )
 
     # The stopper -----------------------------------------------------------------------------
 
@@ -175,7 +173,7 @@ class ModelCheckpoint(RuleCallback):
         self._begin_run()
         if self.save_top_k is None and self._backup_dir is not None:
             self.close()
-            self._backup = Backup(Path(self._backup_dir) / "model_checkpoint", "{epoch}")
+            self._backup = Backup(self._backup_dir / "model_checkpoint", "{epoch}")
 
     def _begin_session(self, epoch: int) -> Session:
         if self.save_top_k is not None:
@@ -191,12 +189,12 @@ class ModelCheckpoint(RuleCallback):
         mode = metric_direction(self.model, self.monitor, self.mode, "ModelCheckpoint")
         self.close()
         settings = {"monitor": self.monitor, "mode": mode, "keep_best": keep_best}
-        return Backup(folder or ".", name, count_from=1, resume=self._resume, **settings)
+        return Backup(self._here / folder, name, count_from=1, resume=self._resume, **settings)
 
     def _warn_of_unknown_best(self, epoch: int) -> None:
         """Warn if a fit that does not begin with the first epoch may overwrite an earlier best."""
         is_known = self._backup is not None or self.best is not None
-        if not is_known and "{" not in self.filepath and os.path.exists(self.filepath):
+        if not is_known and "{" not in self.filepath and (self._here / self.filepath).exists():
             warnings.warn(
                 f"ModelCheckpoint: this fit begins with epoch {epoch + 1}, and the score of the "
                 f"model in {self.filepath!r} is unknown: a worse one may replace it. Pass "
@@ -266,7 +264,7 @@ class ModelCheckpoint(RuleCallback):
         self, epoch: int, batch: int, values: Mapping[str, float], monitor: str
     ) -> None:
         names = {"batch": batch + 1, **values, "epoch": epoch + 1}
-        path = formatted_path(self.filepath, names)
+        path = self._here / formatted_path(self.filepath, names)
         value, what = values.get(monitor), ""
         if value is not None:
             before, now = distinct_texts(self.best, value)

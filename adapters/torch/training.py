@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from earlystop._files.paths import expanded, local_path
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
+from earlystop.engine.reported import EPOCH, Reported
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
@@ -45,6 +47,11 @@ class Training:
     model: the model to save and restore, or a dict of several by their names, such as the two of a
         GAN. If it is wrapped by DistributedDataParallel or torch.compile, the inner model is used,
         so that weights have the model's own names.
+    averaged: an average of the model's weights that you validate in place of the model, such as
+        `torch.optim.swa_utils.AveragedModel(model)`; of several models, a dict of averages. Its
+        weights are then what is kept as the best, under the model's own names, and restored into
+        both; a resumed run goes on with both as they were. Where there are BatchNorm layers, call
+        `torch.optim.swa_utils.update_bn(loader, averaged)` before you validate and `step`.
     folder: where checkpoints are written, each with everything needed to resume from it. By
         default, the best weights are kept in memory.
     resume: continue the run in the folder, if it holds one; otherwise such a folder is refused.
@@ -60,7 +67,8 @@ class Training:
         model.
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
-        Training and call the same methods; all get the same decisions; only rank 0 writes.
+        Training and call the same methods; all get the same decisions; only rank 0 writes, but for
+        the shards of a sharded model (`fully_shard`, DTensors): then a checkpoint is a folder.
     changed_rules: resume a run that was saved under other numbers, such as less patience, and go on
         with those of this stopper, as in `Stopper.load_state_dict`; it goes on after a stop, too,
         unless they stop it at the same epoch.
@@ -99,6 +107,7 @@ class Training:
         stopper: Stopper,
         model: Models,
         *,
+        averaged: Any = None,
         folder: str | Path | None = None,
         resume: bool = False,
         rng: bool = False,
@@ -127,14 +136,19 @@ class Training:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
         changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
-        self._contents = Contents(self._session, model, parts, rng=rng, **changed)
+        self._contents = Contents(
+            self._session, model, parts, rng=rng, averaged=averaged, **changed
+        )
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
+        self._reported = Reported()
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
-            by = ranking(stopper.save, monitor, mode, keep_best)
-            self._folder = RunFolder(self._session.ranks, folder, name, resume=resume, **by, **keep)
+            by = {"resume": resume, **ranking(stopper.save, monitor, mode, keep_best)}
+            like = self._contents.like
+            self._folder = RunFolder(self._session.ranks, folder, name, like, **by, **keep)
+            self._reported = Reported(self._folder.checks)
             try:
                 self._resume(self._folder)
                 self._folder.warn_of_lost_best(stopper.best_epoch)
@@ -168,6 +182,16 @@ class Training:
         """The time since the run began, in seconds, including its parts before it was resumed."""
         return self._session.elapsed_seconds
 
+    @property
+    def history(self) -> dict[str, list[float | None]]:
+        """What was reported in every epoch of the run, by metric; None where an epoch lacked one.
+
+        It includes "elapsed_seconds", and what was reported before the run was resumed. The folder
+        has it, too (`metrics.jsonl`): `earlystop.read_history(folder)` reads it. To replay it, call
+        `earlystop.History.from_runs([training.history])`.
+        """
+        return self._reported.columns()
+
     def epochs(self, max_epochs: int) -> Iterator[int]:
         """The epochs left to train, until the stopper stops or `max_epochs` have been trained.
 
@@ -196,8 +220,6 @@ class Training:
         values = session.collect(metrics, more)
         before = self.stopper.snapshot()
         decision = session.step(values)
-        if self._folder is None and not decision.save:
-            return decision
         try:
             self._save(decision, values)
         except BaseException as error:
@@ -206,15 +228,17 @@ class Training:
             if together and not self._is_saved(decision.epoch):
                 self.stopper.restore(before)
             raise
+        self._reported.add({n: v for n, v in values.items() if n != EPOCH}, decision.epoch)
         return decision
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if self._folder is None:
-            self._in_memory.take(self._contents.weights())
+            if decision.save:
+                self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
-        write = self._contents.writer()
-        self._folder.save(write, decision.epoch, values, decision.save, state)
+        writer = self._contents.writer()
+        self._folder.save(writer, decision.epoch, values, decision.save, state)
 
     def _is_saved(self, epoch: int) -> bool:
         last = None if self._folder is None else self._folder.last()
@@ -224,7 +248,8 @@ class Training:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
         parts: which of the other parts to bring back to that epoch, too: False for none, True for
-            all, or their names. This needs a folder, as in memory only the weights are kept.
+            all, or their names. This needs a folder, as in memory only the weights are kept. With
+            the part "averaged", the model gets its weights in training, not their average.
 
         Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for
         parts that there are not, StateError if one does not fit; then everything is unchanged.
@@ -274,9 +299,10 @@ class Training:
 
         Raises CheckpointError if the disk refuses.
         """
-        state = self._session.state_dict()
-        write = self._contents.writer(state, self._best_weights)
-        self._session.on_first(lambda: write_atomically(Path(path), write))
+        target = local_path(path, "`Training.save(path)`")
+        state = {**self._session.state_dict(), **self._reported.state_dict()}
+        write = self._contents.writer(state, self._best_weights).first
+        self._session.on_first(lambda: write_atomically(target, write))
 
     def load(self, path: str | Path) -> None:
         """Resume from a file that `save` wrote: decisions are those of a run never interrupted.
@@ -293,12 +319,15 @@ class Training:
                 "Training without a folder, or resume the run in the folder by resume=True"
             )
         entries = ("model", "parts", "rng", "state", "best")
-        saved = read_on_first(self._session.ranks, lambda: files.read(Path(path), entries))
+        source = Path(expanded(path, "`Training.load(path)`"))
+        saved = read_on_first(self._session.ranks, lambda: files.read(source, entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._contents.resume(saved, saved["state"], f"in {str(path)!r}")
-        self._in_memory.weights = saved["best"]
-        self._in_memory.warn_of_lost_best(self.stopper.best_epoch)
+        where = f"in {str(path)!r}"
+        reported = Reported.from_state(saved["state"], where)
+        self._contents.resume(saved, saved["state"], where)
+        self._in_memory.resume(saved["best"], self.stopper.best_epoch)
+        self._reported = reported
         self._session.stopwatch.start()
 
     def _best_weights(self) -> dict[str, Any] | None:

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
-from earlystop.errors import CheckpointError, RuleError, StateError
+from earlystop.errors import CheckpointError, StateError
 
 __all__ = [
     "BestInMemory",
     "ModelWeights",
-    "check_not_sharded",
     "check_weights",
     "load_weights",
+    "own_name",
     "unwrapped",
     "weights_of",
 ]
@@ -53,24 +53,18 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
         model = inner
 
 
-def check_not_sharded(model: torch.nn.Module) -> None:
-    """Raise RuleError for a model of which this process holds only a part."""
-    flat = any(hasattr(module, "_fsdp_wrapped_module") for module in model.modules())
-    for name, parameter in model.named_parameters():
-        if flat or hasattr(parameter, "full_tensor"):
-            raise RuleError(
-                f"`Training(model)`: {name} is sharded over the ranks; rank 0, which writes, has "
-                "only a part of it"
-            )
-
-
 def weights_of(model: torch.nn.Module) -> dict[str, Any]:
     """The state of a model, under names without the prefixes of torch.compile."""
     weights: dict[str, Any] = model.state_dict()
     if any(_COMPILED in name for name in weights):
         for name in list(weights):  # all of them, to keep their order
-            weights[name.replace(_COMPILED, "")] = weights.pop(name)
+            weights[own_name(name)] = weights.pop(name)
     return weights
+
+
+def own_name(name: str) -> str:
+    """The name of a weight without the prefixes of torch.compile."""
+    return name.replace(_COMPILED, "")
 
 
 def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> Callable[[], None]:
@@ -99,7 +93,7 @@ def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> Callable[[]
 
 def _load(each: ModelWeights) -> None:
     weights = each.weights
-    own = {name.replace(_COMPILED, ""): name for name in each.model.state_dict()}
+    own = {own_name(name): name for name in each.model.state_dict()}
     if any(name != of_compiled for name, of_compiled in own.items()):
         weights = {own.get(name, name): value for name, value in weights.items()}
     try:
@@ -211,8 +205,12 @@ class BestInMemory:
             )
         return {"model": self.weights, "parts": {}}
 
-    def warn_of_lost_best(self, epoch: int | None) -> None:
-        """Warn now if the best epoch could not be restored after the last epoch."""
+    def resume(self, weights: dict[str, Any] | None, epoch: int | None) -> None:
+        """Go on with the best weights of a file; warn now if it does not have them.
+
+        epoch: the best epoch as the stopper knows it.
+        """
+        self.weights = weights
         if self.weights is None and epoch is not None:
             warnings.warn(
                 f"the best of this run, epoch {epoch}, is not in the file: it was lost before the "

@@ -7,15 +7,17 @@ its name is removed, and a thread closes the handle. The thread ends when no han
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 
-__all__ = ["KEEP_OPEN", "THREAD_NAME", "keep_open", "wait_for_space"]
+from .handles import Handle
 
-THREAD_NAME = "earlystop._files.deferred_close"
+__all__ = ["KEEP_OPEN", "keep_open", "wait_for_space"]
 
 # O_PATH, where it exists, gives a handle that can neither be read nor locked. O_NONBLOCK keeps the
 # call from blocking if the path is a pipe.
@@ -38,15 +40,15 @@ def keep_open(path: str | os.PathLike[str], flags: int = KEEP_OPEN) -> Iterator[
     ...         path.unlink()
     ...     wait_for_space()
     """
-    handle = None
-    if os.name != "nt":  # Windows keeps the name of an open file
-        with contextlib.suppress(OSError):  # no file, or one that cannot be opened
-            handle = os.open(path, flags | _NO_FOLLOW)
+    handle = Handle()
     try:
+        if os.name != "nt":  # Windows keeps the name of an open file
+            with contextlib.suppress(OSError):  # no file, or one that cannot be opened
+                handle.open(path, flags | _NO_FOLLOW)
         yield
     finally:
-        if handle is not None:
-            _closer.add(handle)
+        _closer.handles.append(handle)  # before anything of Python can be interrupted
+        _closer.close_soon(handle)
 
 
 def wait_for_space() -> None:
@@ -59,74 +61,75 @@ class _Closer:
 
     A signal handler or a finalizer may interrupt any of this code and save, too. It must not wait
     for the code it has interrupted, so it closes its own handle immediately and does not wait.
+
+    KeyboardInterrupt, too, may come anywhere. The start of a `threading.Thread` waits for a sign of
+    the thread, and one that is interrupted there can leave a thread that waits for ever and that
+    the process waits for when it ends. So the thread is a bare one, about which nothing is noted:
+    whether it exists is told by a lock that it holds itself. Handles that nobody closes wait for
+    the next file, for `wait`, or for the end of the process.
     """
 
     def __init__(self) -> None:
-        self._handles: list[int] = []
+        self.handles: deque[Handle] = deque()  # to be closed
         self.start_afresh()
 
     def start_afresh(self) -> None:
         """Reset; a forked process inherits the handles but not the thread."""
-        inherited, self._handles = self._handles, []
-        self._lock = threading.RLock()
-        self._thread: threading.Thread | None = None
+        inherited, self.handles = self.handles, deque()
+        self._closing = threading.Lock()  # of the thread, or of the one that waits
         self._inside: set[int] = set()
         for handle in inherited:
-            _close(handle)
+            self._close(handle)
 
-    def add(self, handle: int) -> None:
-        if len(self._handles) >= _MAX_OPEN or not self._enter(self._defer, handle):
-            _close(handle)
+    def close_soon(self, handle: Handle) -> None:
+        """Have this one closed, which is among `handles` already."""
+        if len(self.handles) > _MAX_OPEN or not (handle.is_open and self._enter(self._start)):
+            self._close(handle)
 
     def wait(self) -> None:
         self._enter(self._finish)
 
-    def _enter(self, action: Callable[..., None], *arguments: int) -> bool:
+    def _enter(self, action: Callable[[], None]) -> bool:
         """Run the action; return False if this thread is in one or the interpreter shuts down."""
         this_thread = threading.get_ident()
         if this_thread in self._inside or sys.is_finalizing():
             return False
         try:
             self._inside.add(this_thread)
-            action(*arguments)
+            action()
         finally:
             self._inside.discard(this_thread)
         return True
 
-    def _defer(self, handle: int) -> None:
-        with self._lock:
-            self._handles.append(handle)
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(
-                    target=self._enter, args=(self._close_all,), name=THREAD_NAME
-                )
-                try:
-                    thread.start()
-                except RuntimeError:  # no thread can be started, for example at exit
-                    self._close_all()
-                else:
-                    self._thread = thread
+    def _start(self) -> None:
+        if not self._closing.locked():
+            try:
+                _thread.start_new_thread(self._enter, (self._work,))
+            except RuntimeError:  # no thread can be started, for example at exit
+                self._close_all()
+
+    def _work(self) -> None:
+        # A handle that is added before the lock is free again starts no other thread: look again.
+        while self.handles and self._closing.acquire(blocking=False):
+            try:
+                self._close_all()
+            finally:
+                self._closing.release()
 
     def _finish(self) -> None:
-        thread = self._thread
-        if thread is not None:
-            thread.join()
-        self._close_all()  # handles may remain if the start of the thread was interrupted
+        with self._closing:
+            self._close_all()
 
     def _close_all(self) -> None:
-        while True:
-            with self._lock:
-                if not self._handles:
-                    if self._thread is threading.current_thread():
-                        self._thread = None
-                    return
-                handle = self._handles.pop()
-            _close(handle)
+        while self.handles:
+            with contextlib.suppress(IndexError):  # another thread has just closed the last one
+                self._close(self.handles[0])
 
-
-def _close(handle: int) -> None:
-    with contextlib.suppress(OSError):  # nothing was written through this handle
-        os.close(handle)
+    def _close(self, handle: Handle) -> None:
+        with contextlib.suppress(OSError):  # nothing was written through this handle
+            handle.close()
+        with contextlib.suppress(ValueError):  # another thread was faster
+            self.handles.remove(handle)
 
 
 _closer = _Closer()

@@ -8,5 +8,6 @@ from .checkpoints import Checkpoints as Checkpoints
 from .ledger import Checkpoint as Checkpoint
 from .ledger import checkpoint_path as checkpoint_path
 from .ledger import read_ledger as read_ledger
+from .metrics_file import MetricsFile as MetricsFile
 from .names import format_name as format_name
 from .write import write_atomically as write_atomically

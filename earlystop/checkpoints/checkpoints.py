@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from .._files.paths import local_path
 from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError
 from ..language.direction import Mode, direction
@@ -33,7 +34,8 @@ _AFTER_ALL = 1 << 62  # an epoch after all others
 class Checkpoints:
     """The checkpoints of one run: the best, the last and more, and never less than the ledger says.
 
-    folder: the folder of the checkpoints; created if it does not exist.
+    folder: the folder of the checkpoints, on this machine; created if it does not exist. `~` is the
+        home folder, and a relative path is that of the working directory now.
     name: a template for file names, with fields for the epoch and the metrics.
     monitor: the metric that ranks checkpoints, for `keep_best` above 1; an epoch that lacks it, or
         for which it is NaN, is not among the best.
@@ -80,7 +82,7 @@ class Checkpoints:
         count_from: int = 0,
         resume: bool = False,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = local_path(folder, "`Checkpoints(folder=...)`")
         self.name = checked_template(name)
         self.keep_best = validated(Positive, keep_best, "Checkpoints(keep_best=...)")
         self.keep_last = validated(Count, keep_last, "Checkpoints(keep_last=...)")
@@ -95,12 +97,13 @@ class Checkpoints:
         self.mode = None if monitor is None else direction(monitor, mode, "Checkpoints")
         self._disk = LockedFolder(self.folder)
         try:
+            self._disk.open()
             ledger = Ledger.read(self.folder)
             if ledger.entries and not resume:
                 raise self._holds_earlier_run(ledger)
             self._disk.recover(ledger)
         except BaseException:
-            self.close()
+            self._disk.release()
             raise
 
     # The saved checkpoints -------------------------------------------------------------------
@@ -132,7 +135,7 @@ class Checkpoints:
         return self.path(with_file[-1]) if with_file else None
 
     def path(self, entry: Checkpoint | None) -> Path | None:
-        """The path of an entry's file; None if it has no file."""
+        """The path of an entry's file, or folder; None if it has none."""
         return None if entry is None or entry.file is None else self.folder / entry.file
 
     # Saving and forgetting -------------------------------------------------------------------
@@ -155,7 +158,8 @@ class Checkpoints:
     ) -> Path | None:
         """Save an epoch if it should be kept, and delete the checkpoints that it replaces.
 
-        write: a function that writes the file at the path it is given. With None, only the state is
+        write: a function that writes a file at the path it is given, or makes a folder there (as
+            `save_pretrained` does), and is done when it returns. With None, only the state is
             saved, as one of the last.
         epoch: the number of the epoch, counted from 0; must be after all saved epochs.
         metrics: the metrics of the epoch.
@@ -201,8 +205,18 @@ class Checkpoints:
         entry = Checkpoint(_AFTER_ALL, "", False, as_floats(metrics))
         return entry in self._retention().ranked((*self.entries, entry))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the folder is still open for saving."""
+        return self._disk.is_open
+
     def close(self) -> None:
-        """Release the lock on the folder; the end of the process does, too."""
+        """Release the lock on the folder; the end of the process does, too.
+
+        Does nothing in a forked process, which does not hold it.
+
+        Raises CheckpointError if the folder was deleted or replaced; the lock is released then.
+        """
         self._disk.close()
 
     def __enter__(self) -> Self:
@@ -214,7 +228,10 @@ class Checkpoints:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:  # which is the one to raise
+            self._disk.release()
 
     def __repr__(self) -> str:
         return f"Checkpoints({str(self.folder)!r}, {self.name!r})"
@@ -230,8 +247,7 @@ class Checkpoints:
     # Refusals --------------------------------------------------------------------------------
 
     def _checked_epoch(self, epoch: int) -> int:
-        if not self._disk.is_open:
-            raise CheckpointError(f"the checkpoints in {str(self.folder)!r} are closed")
+        self._disk.check_usable()
         epoch = validated(Count, epoch, "Checkpoints.save(epoch=...)")
         entries = self.entries
         if entries and epoch <= entries[-1].epoch:

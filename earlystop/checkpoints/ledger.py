@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .._files.paths import expanded
 from ..engine.saved_state import SavedFormat
 from ..errors import RuleError, StateError
 from ..language.settings import validated
@@ -144,7 +145,7 @@ def read_ledger(folder: str | os.PathLike[str]) -> tuple[Checkpoint, ...]:
     >>> read_ledger("there/is/no/such/folder")
     ()
     """
-    return Ledger.read(Path(folder)).entries
+    return Ledger.read(Path(expanded(folder, "`read_ledger(folder)`"))).entries
 
 
 def checkpoint_path(folder: str | os.PathLike[str], entry: Checkpoint) -> Path | None:
@@ -158,7 +159,8 @@ def checkpoint_path(folder: str | os.PathLike[str], entry: Checkpoint) -> Path |
     """
     if entry.file is None:
         return None
-    path, temporary = Path(folder, entry.file), Path(folder, temporary_name(entry.file))
+    here = Path(expanded(folder, "`checkpoint_path(folder)`"))
+    path, temporary = here / entry.file, here / temporary_name(entry.file)
     return temporary if temporary.exists() and not path.exists() else path
 
 

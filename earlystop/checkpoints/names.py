@@ -11,27 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._files.names import LEDGER, LOCK, METRICS
 from ..errors import MissingMetricError, RuleError, name_advice
 from ..language.settings import validated
 
 __all__ = [
     "LEDGER",
     "LOCK",
+    "LONGEST",
     "UNLISTED",
     "checked_name",
     "checked_template",
     "format_name",
     "is_temporary",
+    "removal_name",
     "temporary_name",
     "unlisted_temporary_name",
 ]
 
-LEDGER = "checkpoints.json"
-LOCK = ".checkpoints.lock"
-_NEW = ".new-"
+_NEW, _OLD = ".new-", ".old-"
 _HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
 UNLISTED = f".placing-{_HOST}-"  # followed by the process and the name
-_LONGEST = 255  # the bytes that file systems allow in a name
+LONGEST = 255  # the bytes that file systems allow in a name
 _LARGEST_PROCESS = 1 << 22
 
 
@@ -40,14 +41,19 @@ def temporary_name(name: str) -> str:
     return _NEW + name
 
 
+def removal_name(name: str) -> str:
+    """The name of a folder that is no longer listed, while it is being removed."""
+    return _OLD + name
+
+
 def unlisted_temporary_name(name: str, process: int) -> str:
     """The temporary name of a file that no ledger lists, written by this process."""
     return f"{UNLISTED}{process}-{name}"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether this is the name of an unfinished checkpoint or ledger."""
-    return name.startswith((_NEW, f".{LEDGER}."))
+    """Whether this is the name of an unfinished checkpoint or ledger, or of a removed folder."""
+    return name.startswith((_NEW, _OLD, f".{LEDGER}."))
 
 
 def format_name(template: str, values: Mapping[str, Any]) -> str:
@@ -97,14 +103,14 @@ def checked_name(name: str, template: str) -> str:
 
     template: for errors.
     """
-    reserved = name == LEDGER or name.startswith(".")
+    reserved = name.casefold() in (LEDGER, METRICS) or name.startswith(".")
     # Path(...).name drops separators and drives of this system.
     if reserved or re.search(r"[/\\\x00-\x1f]", name) or name != Path(name).name:
         raise RuleError(
             f"the file name {template!r} gives {name!r}: it must be one plain name in the folder, "
-            f"not begin with a dot, and not be {LEDGER}"
+            f"not begin with a dot, and not be {LEDGER} or {METRICS}"
         )
-    if len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS))) > _LONGEST:
+    if len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS))) > LONGEST:
         raise RuleError(f"the file name {template!r} gives one that is too long: {name!r}")
     return name
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._files.paths import expanded
 from ..errors import LogError
 from .folders import Claim, Folder, is_regular
 from .formats import frames, npy
@@ -137,9 +138,9 @@ def _of_file(file: Any, options: Options) -> Discovered:
 def _of_path(text: str, options: Options) -> Iterator[Discovered]:
     if isinstance(text, bytes):
         text = os.fsdecode(text)
-    text = os.path.expanduser(text)
     if "\0" in text:
         raise LogError(f"no path has a NUL in it, got {text!r:.80}")
+    text = expanded(text, "the log")
     if os.path.isdir(text):
         yield from _of_folder(Path(text), options)
     elif os.path.exists(text):

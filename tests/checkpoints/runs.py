@@ -23,6 +23,33 @@ def writer(epoch: int) -> Callable[[Path], object]:
     return write
 
 
+def folder_writer(epoch: int) -> Callable[[Path], object]:
+    """Makes a folder of files, one of them in a folder of its own, each as `writer` does."""
+
+    def write(path: Path) -> None:
+        (path / "tokens").mkdir(parents=True)
+        for name in PARTS:
+            writer(epoch)(path / name)
+
+    return write
+
+
+PARTS = ("weights", "tokens/words")
+WRITERS: dict[str, Callable[[int], Callable[[Path], object]]] = {
+    "a file": writer,
+    "a folder": folder_writer,
+}
+
+
+def text_of(path: Path) -> str:
+    """What a checkpoint holds: the text of its file, or that of all files of its folder."""
+    if not path.is_dir():
+        return path.read_text()
+    texts = {str(p.relative_to(path)): p.read_text() for p in path.rglob("*") if p.is_file()}
+    (text, *others) = set(texts.values())
+    return text if set(texts) == set(PARTS) and not others else repr(texts)
+
+
 def content(epoch: int) -> str:
     return f"weights of epoch {epoch}, whole"
 
@@ -33,7 +60,11 @@ def names(folder: Path) -> set[str]:
 
 
 def save_all(
-    checkpoints: Checkpoints, losses: list[float], start: int = 0, best: bool = True
+    checkpoints: Checkpoints,
+    losses: list[float],
+    start: int = 0,
+    best: bool = True,
+    what: str = "a file",
 ) -> list[Path | None]:
     lowest = math.inf
     paths = []
@@ -41,7 +72,9 @@ def save_all(
         is_best = best and loss < lowest
         lowest = min(loss, lowest) if loss == loss else lowest
         paths.append(
-            checkpoints.save(writer(epoch), epoch=epoch, metrics={"loss": loss}, best=is_best)
+            checkpoints.save(
+                WRITERS[what](epoch), epoch=epoch, metrics={"loss": loss}, best=is_best
+            )
         )
     return paths
 
@@ -52,15 +85,15 @@ def check_whole(folder: Path, bests: set[int]) -> None:
     for entry in entries:
         path = checkpoint_path(folder, entry)
         if path is not None:
-            assert path.read_text() == content(entry.epoch)
+            assert text_of(path) == content(entry.epoch)
     assert [entry.epoch for entry in entries if entry.best][-1] in bests
 
 
-def begun(folder: Path) -> Checkpoints:
+def begun(folder: Path, what: str = "a file") -> Checkpoints:
     checkpoints = Checkpoints(folder, "{epoch}.txt", keep_last=1)
-    save_all(checkpoints, [3.0, 2.0, 4.0])
+    save_all(checkpoints, [3.0, 2.0, 4.0], what=what)
     return checkpoints
 
 
-def next_save(checkpoints: Checkpoints) -> Path | None:
-    return checkpoints.save(writer(3), epoch=3, metrics={"loss": 1.0}, best=True)
+def next_save(checkpoints: Checkpoints, what: str = "a file") -> Path | None:
+    return checkpoints.save(WRITERS[what](3), epoch=3, metrics={"loss": 1.0}, best=True)

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from earlystop._files.atomic import remove, replace, write_whole
-from earlystop._files.deferred_close import KEEP_OPEN, THREAD_NAME, keep_open, wait_for_space
+from earlystop._files.deferred_close import KEEP_OPEN, keep_open, wait_for_space
 
 
 def handles() -> set[str]:
     return set(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+
+
+def in_closing_thread() -> bool:
+    """Whether this is a thread that `threading` does not know, as the one that closes files."""
+    return threading.get_ident() not in {thread.ident for thread in threading.enumerate()}
+
+
+def comes(is_true: Callable[[], bool]) -> bool:
+    """Whether this is true, at the latest in a while."""
+    end = time.monotonic() + 20
+    while not is_true() and time.monotonic() < end:
+        time.sleep(0.001)
+    return is_true()
+
+
+def no_thread_is_left(before: int) -> bool:
+    return comes(lambda: _thread._count() == before)
 
 
 @pytest.fixture
@@ -27,7 +46,7 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     event, close = threading.Event(), os.close
 
     def slow(handle: int) -> None:
-        if threading.current_thread().name == THREAD_NAME:
+        if in_closing_thread():
             event.wait()
         close(handle)
 
@@ -41,28 +60,28 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def test_replacing_or_removing_a_file_does_not_wait_for_its_space(
     tmp_path: Path, held_back: threading.Event
 ) -> None:
-    before = handles()
+    before, threads = handles(), _thread._count()
     for n in range(3):
         write_whole(tmp_path / "a", str(n).encode())
     remove(tmp_path / "a")
     assert os.listdir(tmp_path) == []
     assert len(handles() - before) == 3
-    assert sum(thread.name == THREAD_NAME for thread in threading.enumerate()) == 1
+    assert comes(lambda: _thread._count() == threads + 1)
     held_back.set()
     wait_for_space()
     assert handles() == before
-    assert all(thread.name != THREAD_NAME for thread in threading.enumerate())
+    assert no_thread_is_left(threads)
 
 
 def test_space_is_freed_at_once_where_no_thread_can_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none_left(_: threading.Thread) -> None:
+    def none_left(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     wait_for_space()
     before = handles()
-    monkeypatch.setattr(threading.Thread, "start", none_left)
+    monkeypatch.setattr(_thread, "start_new_thread", none_left)
     for text in (b"old", b"new"):
         write_whole(tmp_path / "a", text)
     assert handles() == before
@@ -99,10 +118,6 @@ def test_an_error_of_the_system_is_raised_and_no_handle_is_left(tmp_path: Path) 
     wait_for_space()
     assert handles() == before
     assert sorted(os.listdir(tmp_path)) == ["a", "folder"]
-
-
-def closing() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
 def save_and_wait(path: Path) -> None:
@@ -153,7 +168,7 @@ def test_a_finalizer_may_save_in_the_middle_of_a_save(
 ) -> None:
     wait_for_space()
     before = handles()
-    start, close = threading.Thread.start, os.close
+    start, close = _thread.start_new_thread, os.close
     begun: list[str] = []
     ended: list[str] = []
 
@@ -167,20 +182,21 @@ def test_a_finalizer_may_save_in_the_middle_of_a_save(
             begun.append(where)
             Owner()
 
-    def collecting_start(thread: threading.Thread) -> None:
-        start(thread)
+    def collecting_start(*arguments: Any) -> int:
+        started = start(*arguments)
         collect("start")
+        return started
 
     def collecting_close(handle: int) -> None:
         close(handle)
-        if threading.current_thread().name == THREAD_NAME and ended:
+        if in_closing_thread() and ended:
             collect("close")
 
-    monkeypatch.setattr(threading.Thread, "start", collecting_start)
+    monkeypatch.setattr(_thread, "start_new_thread", collecting_start)
     monkeypatch.setattr(os, "close", collecting_close)
     # Should they wait for each other, it is not the tests that do.
     saving = threading.Thread(target=save_and_wait, args=(tmp_path / "a",), daemon=True)
-    start(saving)
+    saving.start()
     saving.join(20)
     assert not saving.is_alive()
     wait_for_space()
@@ -222,14 +238,14 @@ def test_space_is_freed_at_once_when_the_interpreter_shuts_down(tmp_path: Path) 
 def test_space_is_freed_where_the_start_of_the_thread_was_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: threading.Thread) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     wait_for_space()
     before = handles()
     (tmp_path / "a").touch()
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", interrupted)
+        patch.setattr(_thread, "start_new_thread", interrupted)
         with pytest.raises(KeyboardInterrupt):
             remove(tmp_path / "a")
     wait_for_space()
@@ -239,26 +255,25 @@ def test_space_is_freed_where_the_start_of_the_thread_was_interrupted(
 def test_a_thread_that_died_is_followed_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    close, errors = os.close, []
+    close, errors = os.close, list[Any]()
 
     def failing(handle: int) -> None:
         close(handle)
-        if threading.current_thread().name == THREAD_NAME:
+        if in_closing_thread():
             raise MemoryError
 
     wait_for_space()
-    before = handles()
+    before, threads = handles(), _thread._count()
     (tmp_path / "a").touch()
     with monkeypatch.context() as patch:
-        patch.setattr(threading, "excepthook", errors.append)
+        patch.setattr(sys, "unraisablehook", lambda raised: errors.append(raised.exc_type))
         patch.setattr(os, "close", failing)
         remove(tmp_path / "a")
-        wait_for_space()
-    assert [error.exc_type for error in errors] == [MemoryError]
+        assert comes(lambda: errors == [MemoryError])
     save_and_wait(tmp_path / "a")
     wait_for_space()
     assert handles() == before
-    assert closing() == []
+    assert no_thread_is_left(threads)
 
 
 def test_many_files_waiting_to_be_closed_take_few_handles(
@@ -278,7 +293,7 @@ def test_many_files_waiting_to_be_closed_take_few_handles(
 
 def test_threads_that_save_at_once_leave_no_handle_and_no_thread(tmp_path: Path) -> None:
     wait_for_space()
-    before = handles()
+    before, running = handles(), _thread._count()
 
     def save(name: str) -> None:
         end = time.monotonic() + 0.3
@@ -292,7 +307,7 @@ def test_threads_that_save_at_once_leave_no_handle_and_no_thread(tmp_path: Path)
         thread.join()
     wait_for_space()
     assert handles() == before
-    assert closing() == []
+    assert no_thread_is_left(running)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -300,16 +315,16 @@ def test_a_process_forked_by_a_signal_handler_keeps_no_file_open(
     tmp_path: Path, held_back: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").touch()
-    start, children = threading.Thread.start, []
+    start, children = _thread.start_new_thread, list[int]()
 
-    def forking(_: threading.Thread) -> None:  # the middle of a save, before there is a thread
+    def forking(*arguments: Any) -> int:  # the middle of a save, before there is a thread
         children.append(os.fork())
         if not children[-1]:
             links = [os.path.realpath(f"/dev/fd/{handle}") for handle in handles()]
             os._exit(any(str(tmp_path) in link for link in links))
-        start(_)
+        return start(*arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", forking)
+    monkeypatch.setattr(_thread, "start_new_thread", forking)
     remove(tmp_path / "a")
     assert [os.waitpid(child, 0)[1] for child in children] == [0]
 

@@ -81,7 +81,7 @@ def test_differs_unknown_modes_and_invalid_numbers_are_errors(tmp_path: Path) ->
         (lambda: ModelCheckpoint("m.keras", initial_value_threshold=nan), "must be a finite numbe"),
         (lambda: ModelCheckpoint("m.h5", save_weights_only=True), r"must end in \.weights\.h5"),
         (lambda: ModelCheckpoint("m.pt"), r"must end in \.keras or \.h5 or \.hdf5"),
-        (lambda: ModelCheckpoint("gs://b/m.keras"), "of a local file"),
+        (lambda: ModelCheckpoint("gs://b/m.keras"), "path of this machine"),
         (lambda: ModelCheckpoint("m.keras", save_freq="batch"), r"save_freq=...\)` must be a whol"),
         (lambda: ModelCheckpoint("m.keras", save_freq=0), r"save_freq=...\)` must be a whole"),
         (lambda: ModelCheckpoint("m.keras", save=es.Every(2), save_best_only=True), "one of them"),

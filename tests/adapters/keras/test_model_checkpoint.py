@@ -153,3 +153,25 @@ def test_a_failed_save_leaves_the_previous_file(tmp_path: Path) -> None:
     (tmp_path / "folder.keras").mkdir()
     with pytest.raises(es.CheckpointError, match="cannot be written: Is a directory"):
         drive(ModelCheckpoint(tmp_path / "folder.keras"), [1.0])
+
+
+def test_files_are_where_the_path_led_when_the_callback_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = ModelCheckpoint("plain/{epoch}.keras", "m", verbose=0)
+    ranked = ModelCheckpoint("ranked/{epoch}.keras", "m", mode="min", save_top_k=1)
+    backed = ModelCheckpoint("backed/{epoch}.keras", "m", mode="min", backup_dir="backup")
+    home = ModelCheckpoint("~/in-home.keras", "m")
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    for callback in (plain, ranked, backed):
+        drive(callback, [1.0])
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.keras")) == [
+        "backed/1.keras",
+        "plain/1.keras",
+        "ranked/1.keras",
+    ]
+    assert os.listdir(tmp_path / "other") == []
+    assert home.filepath == os.path.expanduser(home.filepath) != "~/in-home.keras"

@@ -281,13 +281,6 @@ def test_arguments_that_do_not_fit_are_refused(arguments: Any, settings: Any, te
         Training(*arguments, **settings)
 
 
-def test_a_sharded_model_is_refused() -> None:
-    model = linear()
-    model.weight.full_tensor = lambda: None
-    with pytest.raises(es.RuleError, match="weight is sharded over the ranks"):
-        Training(stopper(), model)
-
-
 def test_a_best_deleted_during_the_run_is_an_error(tmp_path: Path) -> None:
     model = linear()
     with Training(stopper(9), model, folder=tmp_path) as training:
