@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 from earlystop._parallel import progress_bar
 from earlystop.engine.decision import Decision
+from earlystop.engine.reported import Reported
 from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
@@ -106,8 +107,7 @@ class EpochLoop:
         self.interrupted = False
         self.decision: Decision | None = None
         self._save, self._restore, self._kept = save, restore, kept
-        self._columns: dict[str, list[float | None]] = {}
-        self._recorded = 0
+        self._reported = Reported()
         self._epoch = stopper.epoch  # the current one
         self._has_begun = False
         self._awaits_report = False
@@ -166,7 +166,7 @@ class EpochLoop:
         decision = self._session.step(values)
         self._awaits_report = False
         self.decision = decision
-        self._record(values)
+        self._reported.add(values)
         if decision.save and self._save:
             self._kept = self._save(decision.epoch, dict(values))
         if self._bar is not None:
@@ -190,7 +190,7 @@ class EpochLoop:
         To replay it, call `earlystop.History.from_runs([loop.history])`. The loop of a resumed run
         holds only its own part; join the parts first.
         """
-        return {name: list(column) for name, column in self._columns.items()}
+        return self._reported.columns()
 
     @property
     def reason(self) -> str:
@@ -255,14 +255,6 @@ class EpochLoop:
 
     def _is_full(self) -> bool:
         return self.max_epochs is not None and self.stopper.epoch >= self.max_epochs
-
-    def _record(self, values: Mapping[str, float]) -> None:
-        for name in values:
-            if name not in self._columns:
-                self._columns[name] = [None] * self._recorded
-        for name, column in self._columns.items():
-            column.append(values.get(name))
-        self._recorded += 1
 
     def _show(self, values: Mapping[str, float]) -> None:
         postfix = {name: f"{values[name]:.4g}" for name in self._session.needed if name in values}

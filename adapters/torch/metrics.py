@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from earlystop.engine.metrics import as_floats
+from earlystop.errors import MetricError
 
 __all__ = ["numbers"]
 
@@ -21,6 +23,22 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     {'loss': 0.5, 'accuracy': 1.0, 'lr': 0.25}
     """
     values: dict[str, Any] = dict(metrics)
+    try:
+        return _floats(values)
+    except MetricError:
+        raise
+    except Exception as error:
+        for name, value in metrics.items():
+            problem = _problem(value)
+            if problem:
+                raise MetricError(
+                    f"the metric {name!r} must be one real number, got {problem}"
+                ) from error
+        raise
+
+
+def _floats(values: dict[str, Any]) -> dict[str, float]:
+    """These values, which are overwritten, as floats; PyTorch's own errors come out as they are."""
     on_device: dict[torch.device, list[str]] = {}
     is_plain = True
     for name, value in values.items():
@@ -41,3 +59,24 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
         together = torch.stack([values[name].detach().to(wide) for name in names])
         values.update(zip(names, together.tolist(), strict=True))
     return values if is_plain else as_floats(values)
+
+
+def _problem(value: Any) -> str:
+    """Why a tensor has no value to take; "" for any other value.
+
+    A tensor on a real device may fail for another reason, such as a kernel that failed before.
+    """
+    if is_lazy(value):
+        return "a parameter that is not initialized yet, of a lazy module"
+    if not isinstance(value, torch.Tensor):
+        return ""
+    if value.is_meta:
+        return "a tensor on the meta device, which has a shape but no value"
+    if value.is_nested:
+        return "a nested tensor: reduce it to one number first"
+    if value.is_cpu or hasattr(value, "fake_device"):  # a FakeTensor's
+        try:
+            value.item()
+        except RuntimeError as error:
+            return f"a {type(value).__name__} that has no value ({error})"
+    return ""

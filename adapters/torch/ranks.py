@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
 from earlystop.engine.ranks import Ranks, on_first
+from earlystop.errors import CheckpointError
 
-__all__ = ["TorchRanks", "read_on_first"]
+__all__ = ["TorchRanks", "read_on_first", "write_together"]
+
+Writes = Callable[[Path], None]
 
 _has_group = dist.is_initialized if dist.is_available() else bool  # bool() is False
 
@@ -38,6 +42,43 @@ class TorchRanks:
         if self.size > 1:
             dist.all_gather_object(values, value)
         return values
+
+
+def write_together(
+    ranks: Ranks, action: Callable[[Callable[[Path], None]], object], write: Writes, first: Writes
+) -> None:
+    """Run `action(writing)` on rank 0. Where it calls `writing(path)`, all ranks write there.
+
+    first: writes on rank 0, before all do.
+    write: writes on all ranks together; if it raises, it does so on all.
+
+    Raises what rank 0 raises; on the other ranks, a CheckpointError with its message.
+    """
+    if ranks.rank > 0:
+        failed: Exception | None = None
+        while (path := ranks.share(None)) is not None:
+            try:
+                write(path)
+            except Exception as error:
+                failed = error
+        try:
+            on_first(ranks, lambda: None)
+        except CheckpointError as error:
+            raise error from failed
+        return
+
+    def writing(path: Path) -> None:
+        first(path)
+        ranks.share(path)
+        write(path)
+
+    def act() -> None:
+        try:
+            action(writing)
+        finally:
+            ranks.share(None)
+
+    on_first(ranks, act)
 
 
 def read_on_first(ranks: Ranks, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 
+from earlystop.engine.ranks import Ranks
 from earlystop.errors import StateError
 
-__all__ = ["check_random_states", "random_state", "set_random_state"]
+__all__ = ["load_random_state", "random_state", "set_random_state"]
 
 
 def random_state() -> dict[str, Any]:
@@ -27,14 +29,24 @@ def random_state() -> dict[str, Any]:
     return state
 
 
-def check_random_states(states: list[Any] | None, ranks: int, where: str) -> None:
-    """Raise StateError unless a random state was saved for every rank."""
-    if states is None or len(states) != ranks:
+def load_random_state(states: Any, ranks: Ranks, undo: ExitStack) -> None:
+    """Restore the state of this rank from those of all ranks.
+
+    undo: is given what takes the generators back to where they were.
+
+    Raises StateError unless a state was saved for every rank, and for one that is damaged.
+    """
+    if states is None or len(states) != ranks.size:
         saved = "no" if states is None else f"{len(states)} ranks'"
         raise StateError(
-            f"`Training(rng=True)`: the run {where} saved {saved} random state, and this is one of "
-            f"{ranks}; pass rng=False to resume without it"
+            f"`Training(rng=True)`: the run saved {saved} random state, and this is one of "
+            f"{ranks.size}; pass rng=False to resume without it"
         )
+    undo.callback(set_random_state, random_state())
+    try:
+        set_random_state(states[ranks.rank])
+    except Exception as error:
+        raise StateError(f"its random state is damaged: {type(error).__name__}: {error}") from error
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
@@ -43,7 +55,7 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     random.setstate((version, tuple(keys), gauss))
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+        torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
     if "mps" in state and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])
     if "numpy" in state:

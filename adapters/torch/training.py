@@ -8,26 +8,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from earlystop._files.paths import expanded, local_path
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.engine.decision import Decision
+from earlystop.engine.reported import EPOCH, Reported
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
-from earlystop.errors import CheckpointError, RuleError, RuleTypeError, StateError
+from earlystop.errors import RuleError, StateError
+from earlystop.language.direction import Mode
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED, Best
+from earlystop.rules import ELAPSED
 
 from ..loop import LoopError
 from . import files
-from .folder import RunFolder
+from .contents import Contents, Models
+from .folder import RunFolder, ranking
 from .metrics import numbers
-from .parts import check_names, checked_parts, load_states, states_of
+from .parts import WhichParts, named_parts
 from .ranks import TorchRanks, read_on_first
-from .rng import check_random_states, random_state, set_random_state
-from .weights import BestInMemory, check_not_sharded, load_weights, unwrapped, weights_of
+from .weights import BestInMemory
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,8 +44,14 @@ class Training:
     """A stopper and a model: one call per epoch decides and saves, and a run can be resumed.
 
     stopper: decides.
-    model: the model to save and restore. If it is wrapped by DistributedDataParallel or
-        torch.compile, the inner model is used, so that weights have the model's own names.
+    model: the model to save and restore, or a dict of several by their names, such as the two of a
+        GAN. If it is wrapped by DistributedDataParallel or torch.compile, the inner model is used,
+        so that weights have the model's own names.
+    averaged: an average of the model's weights that you validate in place of the model, such as
+        `torch.optim.swa_utils.AveragedModel(model)`; of several models, a dict of averages. Its
+        weights are then what is kept as the best, under the model's own names, and restored into
+        both; a resumed run goes on with both as they were. Where there are BatchNorm layers, call
+        `torch.optim.swa_utils.update_bn(loader, averaged)` before you validate and `step`.
     folder: where checkpoints are written, each with everything needed to resume from it. By
         default, the best weights are kept in memory.
     resume: continue the run in the folder, if it holds one; otherwise such a folder is refused.
@@ -54,18 +60,31 @@ class Training:
     keep_best, keep_last, keep_every: which checkpoints stay in the folder, as in `Checkpoints`.
         With keep_last=0, an epoch that is not among the best is not written at all; a resumed run
         then continues from the newest checkpoint that was.
+    monitor, mode: the metric by which `keep_best` ranks, and its direction; by default, those of
+        the `Best` in the save rule.
     name: a template for file names, as in `Checkpoints`.
     best_on: where the best weights are kept without a folder: "cpu", or "device" for that of the
         model.
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
-        Training and call the same methods; all get the same decisions; only rank 0 writes.
+        Training and call the same methods; all get the same decisions; only rank 0 writes, but for
+        the shards of a sharded model (`fully_shard`, DTensors): then a checkpoint is a folder.
+    changed_rules: resume a run that was saved under other numbers, such as less patience, and go on
+        with those of this stopper, as in `Stopper.load_state_dict`; it goes on after a stop, too,
+        unless they stop it at the same epoch.
+    changed_parts: resume a run that was saved with other parts: those that both have are loaded, a
+        new one begins as it is, one that is left out is passed over.
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
-        and `load_state_dict`, or a torch.Generator.
+        and `load_state_dict`, a torch.Generator, or a list or dict of these, whose parts are named
+        "optimizer.0" or "optimizer.generator". None is no part: scheduler=None.
 
     Files are read with weights_only=True: nothing in them is executed. Outside this library,
     `torch.load(path, weights_only=True)["model"]` gives the weights.
+
+    A run is resumed as a whole or, if anything of it does not fit, not at all: then the model, the
+    parts and the stopper are unchanged. A best that is missing from the folder, or damaged, is
+    warned of when the run is resumed.
 
     Raises RuleTypeError and RuleError for invalid arguments, CheckpointError for a folder that
     cannot be used, StateError for a saved run with other rules or parts.
@@ -86,17 +105,22 @@ class Training:
     def __init__(
         self,
         stopper: Stopper,
-        model: torch.nn.Module,
+        model: Models,
         *,
+        averaged: Any = None,
         folder: str | Path | None = None,
         resume: bool = False,
         rng: bool = False,
         keep_best: int = 1,
         keep_last: int = 1,
         keep_every: int | None = None,
+        monitor: str | None = None,
+        mode: Mode = "auto",
         name: str = "{epoch:04d}.pt",
         best_on: BestOn = "cpu",
         ranks: MetricsOf = "first",
+        changed_rules: bool = False,
+        changed_parts: bool = False,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
     ) -> None:
@@ -108,26 +132,26 @@ class Training:
             average=validated(MetricsOf, ranks, "Training(ranks=...)") == "mean",
             stopwatch=Stopwatch(clock),
         )
-        if not isinstance(model, torch.nn.Module):
-            raise RuleTypeError(f"`Training(model)` must be a torch.nn.Module, got {model!r:.80}")
         if folder is None and resume:
             raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
         self.stopper = stopper
-        self.model = unwrapped(model)
-        check_not_sharded(self.model)
-        self._parts = checked_parts(parts)
-        self._rng = rng
+        changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
+        self._contents = Contents(
+            self._session, model, parts, rng=rng, averaged=averaged, **changed
+        )
         best_on = validated(BestOn, best_on, "Training(best_on=...)")
         self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
-        self._verified = False
+        self._reported = Reported()
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
-            best = stopper.save
-            by = {"monitor": best.monitor, "mode": best.mode} if isinstance(best, Best) else {}
-            self._folder = RunFolder(self._session.ranks, folder, name, resume=resume, **by, **keep)
+            by = {"resume": resume, **ranking(stopper.save, monitor, mode, keep_best)}
+            like = self._contents.like
+            self._folder = RunFolder(self._session.ranks, folder, name, like, **by, **keep)
+            self._reported = Reported(self._folder.checks)
             try:
                 self._resume(self._folder)
+                self._folder.warn_of_lost_best(stopper.best_epoch)
             except BaseException:
                 self.close()
                 raise
@@ -141,6 +165,14 @@ class Training:
         return self.stopper.epoch
 
     @property
+    def model(self) -> Any:
+        """The model itself, without the wrappers of torch.compile and data parallelism.
+
+        If there are several, a dict of them by their names.
+        """
+        return self._contents.model
+
+    @property
     def checkpoints(self) -> Checkpoints | None:
         """The checkpoints in the folder; None without a folder, and on all ranks but rank 0."""
         return None if self._folder is None else self._folder.checkpoints
@@ -149,6 +181,16 @@ class Training:
     def elapsed_seconds(self) -> float:
         """The time since the run began, in seconds, including its parts before it was resumed."""
         return self._session.elapsed_seconds
+
+    @property
+    def history(self) -> dict[str, list[float | None]]:
+        """What was reported in every epoch of the run, by metric; None where an epoch lacked one.
+
+        It includes "elapsed_seconds", and what was reported before the run was resumed. The folder
+        has it, too (`metrics.jsonl`): `earlystop.read_history(folder)` reads it. To replay it, call
+        `earlystop.History.from_runs([training.history])`.
+        """
+        return self._reported.columns()
 
     def epochs(self, max_epochs: int) -> Iterator[int]:
         """The epochs left to train, until the stopper stops or `max_epochs` have been trained.
@@ -178,8 +220,6 @@ class Training:
         values = session.collect(metrics, more)
         before = self.stopper.snapshot()
         decision = session.step(values)
-        if self._folder is None and not decision.save:
-            return decision
         try:
             self._save(decision, values)
         except BaseException as error:
@@ -188,38 +228,47 @@ class Training:
             if together and not self._is_saved(decision.epoch):
                 self.stopper.restore(before)
             raise
+        self._reported.add({n: v for n, v in values.items() if n != EPOCH}, decision.epoch)
         return decision
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if self._folder is None:
-            self._in_memory.take(weights_of(self.model))
+            if decision.save:
+                self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
-        self._folder.save(self._writer(), decision.epoch, values, decision.save, state)
+        writer = self._contents.writer()
+        self._folder.save(writer, decision.epoch, values, decision.save, state)
 
     def _is_saved(self, epoch: int) -> bool:
         last = None if self._folder is None else self._folder.last()
         return last is not None and last.epoch == epoch
 
-    def restore_best(self) -> int | None:
+    def restore_best(self, parts: WhichParts = False) -> int | None:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
-        The optimizer and other parts are unchanged.
+        parts: which of the other parts to bring back to that epoch, too: False for none, True for
+            all, or their names. This needs a folder, as in memory only the weights are kept. With
+            the part "averaged", the model gets its weights in training, not their average.
 
-        Raises CheckpointError if the best epoch is missing from the folder.
+        Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for
+        parts that there are not, StateError if one does not fit; then everything is unchanged.
         """
-        best_epoch = self.stopper.best_epoch
-        if self._folder is None:
-            if self._in_memory.weights is None:
-                return None
-            load_weights(self.model, self._in_memory.weights)
-            return best_epoch
-        best = self._folder.best()
-        if best_epoch != (None if best is None else best.epoch):
-            raise CheckpointError(f"the best, epoch {best_epoch}, is no longer in the folder")
-        if best is not None:
-            load_weights(self.model, self._folder.read(best, ("model",))["model"])
-        return best_epoch
+        chosen = named_parts(self._contents.parts, parts, "restore_best")
+        epoch = self.stopper.best_epoch
+        if self._folder is not None:
+            saved = self._folder.read_best(epoch, ("model", "parts"))
+        elif chosen:
+            raise RuleError(
+                "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
+                "weights of the best epoch are kept"
+            )
+        else:
+            saved = self._in_memory.read_best(epoch)
+        if saved["model"] is None:
+            return None
+        self._contents.restore(saved, chosen, f"the best, epoch {epoch}")
+        return epoch
 
     def close(self) -> None:
         """Release the lock on the folder; the end of the process does, too."""
@@ -251,7 +300,8 @@ class Training:
         Raises CheckpointError if the disk refuses.
         """
         target = local_path(path, "`Training.save(path)`")
-        write = self._writer(self._session.state_dict(), with_best=True)
+        state = {**self._session.state_dict(), **self._reported.state_dict()}
+        write = self._contents.writer(state, self._best_weights).first
         self._session.on_first(lambda: write_atomically(target, write))
 
     def load(self, path: str | Path) -> None:
@@ -261,7 +311,7 @@ class Training:
 
         Raises LoopError if there is a folder, CheckpointError for a file that cannot be read,
         StateError for a file that is damaged, or of another model, other rules or other parts; then
-        the stopper is unchanged.
+        everything is unchanged.
         """
         if self._folder is not None:
             raise LoopError(
@@ -273,34 +323,12 @@ class Training:
         saved = read_on_first(self._session.ranks, lambda: files.read(source, entries))
         if saved["state"] is None:
             raise StateError(f"{str(path)!r} was not written by `Training.save`")
-        self._resume_from(saved, saved["state"], f"in {str(path)!r}")
-        self._in_memory.weights = saved["best"]
+        where = f"in {str(path)!r}"
+        reported = Reported.from_state(saved["state"], where)
+        self._contents.resume(saved, saved["state"], where)
+        self._in_memory.resume(saved["best"], self.stopper.best_epoch)
+        self._reported = reported
         self._session.stopwatch.start()
-
-    def _writer(
-        self, state: dict[str, Any] | None = None, with_best: bool = False
-    ) -> Callable[[Path], None]:
-        """A function that writes a file.
-
-        state: the session's state; None for a file in the folder, whose ledger holds it.
-        """
-        rng = self._session.ranks.gather(random_state()) if self._rng else None
-
-        def write(path: Path) -> None:
-            body = {
-                "epoch": self.stopper.epoch - 1,
-                "model": weights_of(self.model),
-                "parts": states_of(self._parts),
-                "rng": rng,
-                "state": state,
-                "best": self._best_weights() if with_best else None,
-            }
-            files.write(path, body)
-            if not self._verified:
-                files.verify(path)
-                self._verified = True
-
-        return write
 
     def _best_weights(self) -> dict[str, Any] | None:
         """The weights of the best epoch, wherever they are kept; called only on rank 0."""
@@ -313,26 +341,10 @@ class Training:
         last = folder.last()
         if last is not None:
             saved = folder.read(last, ("model", "parts", "rng"))
-            self._resume_from(saved, last.state, "in the folder")
-
-    def _resume_from(self, saved: Mapping[str, Any], state: Any, where: str) -> None:
-        """Resume from the entries of a file and the session's state that was saved with them."""
-        if not isinstance(state, dict):
-            raise StateError(f"the run {where} was not saved by a Training")
-        ranks = self._session.ranks
-        check_names(self._parts, saved["parts"], where)
-        if self._rng:
-            check_random_states(saved["rng"], ranks.size, where)
-        before = self._session.snapshot()
-        try:
-            self._session.load_state_dict(state)
-            load_weights(self.model, saved["model"])
-        except StateError as error:
-            self._session.restore(before)
-            raise StateError(f"the run {where}: {error}") from None
-        load_states(self._parts, saved["parts"])
-        if self._rng:
-            set_random_state(saved["rng"][ranks.rank])
+            self._contents.resume(saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
-        return f"Training({self.stopper!r}, {type(self.model).__name__})"
+        if not isinstance(self.model, dict):
+            return f"Training({self.stopper!r}, {type(self.model).__name__})"
+        models = (f"{name!r}: {type(model).__name__}" for name, model in self.model.items())
+        return f"Training({self.stopper!r}, {{{', '.join(models)}}})"

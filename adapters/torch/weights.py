@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
 import torch
+from torch.nn.parameter import is_lazy
 
-from earlystop.errors import RuleError, StateError
+from earlystop.errors import CheckpointError, StateError
 
-__all__ = ["BestInMemory", "check_not_sharded", "load_weights", "unwrapped", "weights_of"]
+__all__ = [
+    "BestInMemory",
+    "ModelWeights",
+    "check_weights",
+    "load_weights",
+    "own_name",
+    "unwrapped",
+    "weights_of",
+]
 
 _COMPILED = "_orig_mod."  # the prefix that torch.compile adds to names
+
+
+class ModelWeights(NamedTuple):
+    """A model, and the weights to load into it.
+
+    label: says which one it is, at the beginning of an error.
+    """
+
+    model: torch.nn.Module
+    weights: Any
+    label: str = ""
 
 
 def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
@@ -30,35 +53,119 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
         model = inner
 
 
-def check_not_sharded(model: torch.nn.Module) -> None:
-    """Raise RuleError for a model of which this process holds only a part."""
-    flat = any(hasattr(module, "_fsdp_wrapped_module") for module in model.modules())
-    for name, parameter in model.named_parameters():
-        if flat or hasattr(parameter, "full_tensor"):
-            raise RuleError(
-                f"`Training(model)`: {name} is sharded over the ranks; rank 0, which writes, has "
-                "only a part of it"
-            )
-
-
 def weights_of(model: torch.nn.Module) -> dict[str, Any]:
     """The state of a model, under names without the prefixes of torch.compile."""
     weights: dict[str, Any] = model.state_dict()
     if any(_COMPILED in name for name in weights):
         for name in list(weights):  # all of them, to keep their order
-            weights[name.replace(_COMPILED, "")] = weights.pop(name)
+            weights[own_name(name)] = weights.pop(name)
     return weights
 
 
-def load_weights(model: torch.nn.Module, weights: dict[str, Any]) -> None:
-    """Load weights from `weights_of` into a model. Raises StateError for those of another model."""
-    own = {name.replace(_COMPILED, ""): name for name in model.state_dict() if _COMPILED in name}
-    if own:
+def own_name(name: str) -> str:
+    """The name of a weight without the prefixes of torch.compile."""
+    return name.replace(_COMPILED, "")
+
+
+def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> Callable[[], None]:
+    """Check weights from `weights_of`, and load those into models whose loading may fail half-way.
+
+    Returns what loads the others, which load as PyTorch's own modules do: that cannot fail, so no
+    copy of what they have is needed.
+
+    undo: is given what takes back the models that were loaded.
+
+    Raises StateError for the weights of another model.
+    """
+    check_weights(models)
+    plain = [each for each in models if _loads_plainly(each.model)]
+    for each in models:
+        if not _loads_plainly(each.model):
+            _will_take_back(each.model, undo)
+            _load(each)
+
+    def load_plain() -> None:
+        for each in plain:
+            _load(each)
+
+    return load_plain
+
+
+def _load(each: ModelWeights) -> None:
+    weights = each.weights
+    own = {own_name(name): name for name in each.model.state_dict()}
+    if any(name != of_compiled for name, of_compiled in own.items()):
         weights = {own.get(name, name): value for name, value in weights.items()}
     try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise StateError(f"its weights are not of this model: {error}") from None
+        each.model.load_state_dict(weights)
+    except Exception as error:
+        raise StateError(f"{each.label}its weights are not of this model: {error}") from error
+
+
+def check_weights(models: Sequence[ModelWeights]) -> None:
+    """Raise StateError for the weights of another model, as far as that can be known beforehand."""
+    for each in models:
+        problem = _misfit(each.model, each.weights) if _loads_plainly(each.model) else ""
+        if problem:
+            raise StateError(f"{each.label}its weights are not of this model: {problem}")
+
+
+def _loads_plainly(model: torch.nn.Module) -> bool:
+    return all(_is_plain(module) for module in model.modules())
+
+
+def _will_take_back(model: torch.nn.Module, undo: ExitStack) -> None:
+    state: Any = model.state_dict()
+    known = [name for name, value in state.items() if not is_lazy(value)]
+    if len(known) == len(state):
+        undo.callback(model.load_state_dict, copied(state))
+    else:  # what has no value yet cannot lose one
+        before = {name: copied(state[name]) for name in known}
+        undo.callback(model.load_state_dict, before, strict=False)
+
+
+def _misfit(model: torch.nn.Module, weights: Any) -> str:
+    """Why weights are not of this model: other names, shapes or types; "" if they are."""
+    own = weights_of(model)
+    if not isinstance(weights, dict):
+        return f"they should be a dict of tensors, got {weights!r:.80}"
+    lacking = [name for name in own if name not in weights]
+    if lacking:
+        return f"{_some(lacking)} of the model was not saved"
+    foreign = [name for name in weights if name not in own]
+    if foreign:
+        return f"the model has no {_some(foreign)}, which was saved"
+    problems = ((name, _difference(own[name], weights[name])) for name in own)
+    return next((f"{name} {problem}" for name, problem in problems if problem), "")
+
+
+def _difference(own: Any, saved: Any) -> str:
+    if not isinstance(own, torch.Tensor) or is_lazy(own):  # the extra state of a module
+        return ""
+    if not isinstance(saved, torch.Tensor):
+        return f"should be a tensor, saved was {saved!r:.80}"
+    if own.is_nested or saved.is_nested:  # have no shape
+        return ""
+    if own.shape != saved.shape:
+        return f"has shape {tuple(own.shape)}, saved was {tuple(saved.shape)}"
+    if own.dtype is not saved.dtype:
+        kind, of_saved = (str(each.dtype).removeprefix("torch.") for each in (own, saved))
+        return f"has type {kind}, saved was {of_saved}: convert the model by `model.to(...)`"
+    return ""
+
+
+def _some(names: list[Any]) -> str:
+    return ", ".join(map(str, names[:3])) + (f" and {len(names) - 3} more" if names[3:] else "")
+
+
+def _is_plain(module: torch.nn.Module) -> bool:
+    """Whether a module loads its state as PyTorch does, so that what fits is known before."""
+    hooks = ("_state_dict_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+    if any(getattr(module, name, None) for name in hooks):
+        return False
+    methods = ("state_dict", "load_state_dict", "_load_from_state_dict", "set_extra_state")
+    homes = (getattr(type(module), name).__module__ for name in methods)
+    return all(home.startswith(("torch.nn.modules.", "torch.nn.parallel.")) for home in homes)
 
 
 class BestInMemory:
@@ -79,30 +186,55 @@ class BestInMemory:
     def take(self, weights: dict[str, Any]) -> None:
         """Copy these weights as the best."""
         spare, self._spare = self._spare, None
-        if spare is None or type(spare) is not type(weights) or list(spare) != list(weights):
-            spare = copy.copy(weights)  # with the attributes of a state_dict, such as _metadata
-            for name, value in weights.items():
-                spare[name] = self._copy(value)
-        else:
-            self._overwrite(spare, weights)
+        spare = copied(weights, spare, self._to_cpu)
         if self._to_cpu:  # memory on a device is freed instead
             self._spare = self.weights
         self.weights = spare
 
-    def _overwrite(self, spare: dict[str, Any], weights: dict[str, Any]) -> None:
-        if hasattr(weights, "__dict__"):
-            spare.__dict__.clear()
-            spare.__dict__.update(weights.__dict__)
-        for name, value in weights.items():
-            if _fits(spare[name], value):
-                spare[name].copy_(value.detach() if value.requires_grad else value)
-            else:
-                spare[name] = self._copy(value)
+    def read_best(self, epoch: int | None) -> dict[str, Any]:
+        """The weights as the entry "model" of a file; None without a best.
 
-    def _copy(self, value: Any) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return copy.deepcopy(value)
-        return value.detach().to("cpu" if self._to_cpu else None, copy=True)
+        epoch: the best epoch as the stopper knows it.
+
+        Raises CheckpointError if that is of a time before these weights were kept.
+        """
+        if self.weights is None and epoch is not None:
+            raise CheckpointError(
+                f"the best, epoch {epoch}, is not in memory: this Training has not seen it, and it "
+                "was in no file that was loaded"
+            )
+        return {"model": self.weights, "parts": {}}
+
+    def resume(self, weights: dict[str, Any] | None, epoch: int | None) -> None:
+        """Go on with the best weights of a file; warn now if it does not have them.
+
+        epoch: the best epoch as the stopper knows it.
+        """
+        self.weights = weights
+        if self.weights is None and epoch is not None:
+            warnings.warn(
+                f"the best of this run, epoch {epoch}, is not in the file: it was lost before the "
+                "file was saved. `restore_best` fails until an epoch is better",
+                stacklevel=3,  # the caller of Training.load
+            )
+
+
+def copied(value: Any, spare: Any = None, to_cpu: bool = False) -> Any:
+    """A copy of a state, dicts in dicts and all, in the memory of another one where it fits."""
+    if isinstance(value, torch.Tensor):
+        if _fits(spare, value):
+            return spare.copy_(value.detach() if value.requires_grad else value)
+        return value.detach().to("cpu" if to_cpu else None, copy=True)
+    if not isinstance(value, dict):
+        return copy.deepcopy(value)
+    same = type(spare) is type(value) and list(spare) == list(value)
+    copies = spare if same else copy.copy(value)  # with the attributes, such as _metadata
+    if same and hasattr(value, "__dict__"):
+        copies.__dict__.clear()
+        copies.__dict__.update(value.__dict__)
+    for name, each in value.items():
+        copies[name] = copied(each, spare[name] if same else None, to_cpu)
+    return copies
 
 
 def _fits(spare: Any, value: Any) -> bool:

@@ -8,6 +8,7 @@ from .checkpoints import Checkpoints as Checkpoints
 from .ledger import Checkpoint as Checkpoint
 from .ledger import checkpoint_path as checkpoint_path
 from .ledger import read_ledger as read_ledger
+from .metrics_file import MetricsFile as MetricsFile
 from .ranking import ranking_settings as ranking_settings
 from .templates import format_name as format_name
 from .templates import template_fields as template_fields

@@ -255,6 +255,11 @@ class Checkpoints:
         entry = Checkpoint(_AFTER_ALL, "", False, as_floats(metrics))
         return any(entry in ranking.top((*self.entries, entry)) for ranking in self._rankings)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the folder is still open for saving."""
+        return self._disk.is_open
+
     def close(self) -> None:
         """Release the lock on the folder; the end of the process does, too.
 

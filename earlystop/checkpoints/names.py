@@ -7,6 +7,7 @@ import re
 import socket
 from pathlib import Path
 
+from .._files.names import LEDGER, LOCK, METRICS
 from ..errors import RuleError, shortened
 
 __all__ = [
@@ -22,8 +23,6 @@ __all__ = [
     "unlisted_temporary_name",
 ]
 
-LEDGER = "checkpoints.json"
-LOCK = ".checkpoints.lock"
 _NEW, _OLD = ".new-", ".old-"
 _HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64]
 UNLISTED = f".placing-{_HOST}-"  # followed by the process and the name
@@ -60,12 +59,12 @@ def checked_name(name: str, template: str) -> str:
 
     template: for errors.
     """
-    reserved = name in ("", LEDGER) or name.startswith(".")
+    reserved = name.casefold() in ("", LEDGER, METRICS) or name.startswith(".")
     # Path(...).name drops separators and drives of this system.
     if reserved or re.search(r"[/\\\x00-\x1f\ud800-\udfff]", name) or name != Path(name).name:
         raise RuleError(
             f"the file name {shortened(template)} gives {shortened(name)}: it must be one plain "
-            f"name in the folder, not begin with a dot, and not be {LEDGER}"
+            f"name in the folder, not begin with a dot, and not be {LEDGER} or {METRICS}"
         )
     try:
         size = len(os.fsencode(unlisted_temporary_name(name, _LARGEST_PROCESS)))

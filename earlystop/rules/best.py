@@ -50,3 +50,15 @@ class Best(Rule):
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         return f"{self.monitor} reached a new best, {state.best:.6g}"
+
+
+def bests_within(rule: Rule) -> tuple[Best, ...]:
+    """The `Best` rules that a rule is, wraps or combines, without repetition.
+
+    >>> from earlystop import Best, Every, Warmup
+    >>> bests_within(Warmup(Best("val_loss"), 2) & Every(5))
+    (Best('val_loss', mode='min'),)
+    """
+    if isinstance(rule, Best):
+        return (rule,)
+    return tuple(dict.fromkeys(best for child in rule.children for best in bests_within(child)))

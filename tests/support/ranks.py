@@ -78,7 +78,7 @@ def errors_reach_all() -> Any:
         texts.append(str(error))
     training = Training(es.EarlyStopping("loss"), wrapped(), folder=FOLDER / "gone")
     if RANK == 0:
-        (FOLDER / "gone" / ".new-0000.pt").mkdir()  # where the file is to be written
+        (FOLDER / "gone" / "metrics.jsonl").mkdir()  # where a file is to be written
     try:
         training.step(loss=1.0)
     except es.CheckpointError as error:

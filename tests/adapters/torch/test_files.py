@@ -97,7 +97,8 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
-    saved = {"format": "earlystop.Training", "version": 1, "model": 0, "parts": 0, "rng": 0}
+    saved = {"format": "earlystop.Training", "version": 1, "model": {}, "parts": {}}
+    saved["rng"] = None
     with es.Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(lambda path: torch.save(saved, path), epoch=0)
     with pytest.raises(es.StateError, match="was not saved by a Training"):

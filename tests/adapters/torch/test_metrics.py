@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from earlystop.adapters.torch import Training, numbers
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import earlystop as es
@@ -73,3 +74,64 @@ def test_what_is_not_one_real_number_is_refused(bad: Any) -> None:
 def test_a_name_that_is_not_a_string_is_refused() -> None:
     with pytest.raises(es.MetricError, match="names of metrics must be strings, got 3"):
         Training(stopper(), linear()).step({3: 1.0, "loss": 1.0})
+
+
+def on_meta() -> Any:
+    return torch.tensor(0.5, device="meta")
+
+
+def fake() -> Any:
+    with FakeTensorMode():
+        return torch.ones(())
+
+
+def fake_elsewhere() -> Any:
+    with FakeTensorMode():
+        return torch.ones((), device="cuda")
+
+
+def nested() -> Any:
+    return torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+
+
+def jagged() -> Any:
+    return torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
+
+
+VALUELESS = [on_meta, fake, fake_elsewhere, nested, jagged, torch.nn.UninitializedParameter]
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("make", VALUELESS)
+def test_a_tensor_without_a_value_is_refused_by_the_name_of_its_metric(make: Any) -> None:
+    far = torch.tensor(0.5).as_subclass(Far)
+    training = Training(stopper(), linear())
+    with pytest.raises(
+        es.MetricError, match="the metric 'val_loss' must be one real number, got a"
+    ):
+        training.step({"loss": 0.5, "far": far, "val_loss": make(), "farther": far})
+    assert training.epoch == 0
+
+
+def test_a_tensor_inside_vmap_is_refused_by_the_name_of_its_metric() -> None:
+    def loss(x: Any) -> Any:
+        return torch.tensor(numbers({"val_loss": x.sum()})["val_loss"])
+
+    with pytest.raises(es.MetricError, match=r"the metric 'val_loss' .* \(vmap"):
+        torch.vmap(loss)(torch.ones(3, 2))
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_a_sparse_and_a_quantized_number_are_numbers() -> None:
+    quantized = torch.quantize_per_tensor(torch.tensor(0.5), 0.25, 0, torch.quint8)
+    assert numbers({"a": torch.tensor(0.5).to_sparse(), "b": quantized}) == {"a": 0.5, "b": 0.5}
+
+
+def test_an_error_of_a_device_is_not_blamed_on_a_metric() -> None:
+    class Broken(Far):
+        def detach(self) -> Any:
+            raise RuntimeError("device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="device-side assert") as raised:
+        numbers({"loss": torch.tensor(0.5).as_subclass(Broken)})
+    assert not isinstance(raised.value, es.EarlystopError)

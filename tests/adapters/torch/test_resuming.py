@@ -208,6 +208,32 @@ def test_a_run_with_a_folder_can_be_taken_elsewhere_with_its_best(tmp_path: Path
     assert other.weight.item() == 1.0
 
 
+@pytest.mark.parametrize("in_folder", [True, False])
+def test_a_run_that_has_stopped_goes_on_with_more_patience(in_folder: bool, tmp_path: Path) -> None:
+    losses = [3.0, 4.0, 4.0, 2.0, 4.0]
+    settings: Any = {"folder": tmp_path / "run"} if in_folder else {}
+    first = Training(stopper(2), linear(), **settings)
+    assert train(first, linear(), losses)[-1].epoch == 2
+    first.save(tmp_path / "run.pt")
+    first.close()
+
+    def resumed(n: int, **changed: Any) -> Training:
+        if in_folder:
+            return Training(stopper(n), linear(), resume=True, **settings, **changed)
+        training = Training(stopper(n), linear(), **changed)
+        training.load(tmp_path / "run.pt")
+        return training
+
+    with pytest.raises(es.StateError, match=r"was saved by other rules.*changed_rules=True"):
+        resumed(9)
+    again = resumed(2, changed_rules=True)
+    assert list(again.epochs(9)) == []
+    again.close()
+    again = resumed(9, changed_rules=True)
+    assert [decision.epoch for decision in train(again, linear(), losses)] == [3, 4]
+    assert again.stopper.best_epoch == 3
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_run_killed_again_and_again_ends_as_if_left_alone() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,45 @@ def test_the_best_few_are_kept_by_the_metric_of_the_save_rule(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("save", "settings"),
+    [
+        (es.Warmup(es.Best("loss"), 1), {}),
+        (es.Best("loss") & es.Every(1), {}),
+        (es.Smoothed(es.Best("loss"), "loss", window=1), {}),
+        (es.Best("loss") | es.Best("loss", min_delta=1.0), {}),
+        (es.Best("accuracy") | es.Best("loss"), {"monitor": "loss"}),
+        (es.Always(), {"monitor": "loss", "mode": "min"}),
+    ],
+)
+def test_what_ranks_epochs_stands_within_the_save_rule_or_is_said(
+    save: Any, settings: Any, tmp_path: Path
+) -> None:
+    rule = es.Stopper(es.Never(), save=save)
+    training = Training(
+        rule,
+        linear(),
+        folder=tmp_path,
+        keep_best=2,
+        keep_last=0,
+        name="{epoch}-{loss:.1f}.pt",
+        **settings,
+    )
+    for loss in [5.0, 3.0, 4.0, 4.5]:
+        training.step(loss=loss, accuracy=1.0)
+    assert {path.name for path in tmp_path.glob("*.pt")} >= {"1-3.0.pt", "2-4.0.pt"}
+
+
+@pytest.mark.parametrize("save", [es.Always(), es.Best("loss") | es.Best("accuracy"), None])
+def test_without_one_metric_to_rank_by_the_error_tells_how_to_name_it(
+    save: Any, tmp_path: Path
+) -> None:
+    rule = es.Stopper(es.Never(), save=save)
+    with pytest.raises(es.RuleError, match=r"pass `Training\(monitor=..., mode=...\)`"):
+        Training(rule, linear(), folder=tmp_path, keep_best=2)
+    Training(rule, linear(), folder=tmp_path).close()
+
+
 class Full:
     """A file on a disk that has no room left."""
 
@@ -146,16 +186,86 @@ def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
     train(training, model, LOSSES[:3])
     training.close()
     (tmp_path / "0001.pt").unlink()
-    training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    with pytest.warns(UserWarning, match="the best of this run, epoch 1, is no longer in the f"):
+        training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    assert training.epoch == 3
     with pytest.raises(es.CheckpointError, match="the best, epoch 1, is no longer in the folder"):
         training.restore_best()
+    training.step(loss=9.0)
+    training.close()
+    with pytest.warns(UserWarning, match="the best of this run, epoch 1, is no longer in the f"):
+        training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    training.step(loss=0.5)
+    training.close()
+    Training(stopper(9), model, folder=tmp_path, resume=True)  # there is a best again
+
+
+@pytest.mark.parametrize("content", [b"", b"PK" + bytes(100), "half", "folder", "other archive"])
+def test_a_damaged_best_is_told_when_the_run_is_resumed(content: Any, tmp_path: Path) -> None:
+    model = linear()
+    training = Training(stopper(9), model, folder=tmp_path)
+    train(training, model, LOSSES[:3])
+    training.close()
+    path = tmp_path / "0001.pt"
+    if content == "half":
+        content = path.read_bytes()[: path.stat().st_size // 2]
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("README", "nothing of a checkpoint")
+    told = "epoch 1, (cannot be restored from .*0001.pt|is no longer in the folder)"
+    with pytest.warns(UserWarning, match=told) as warned:
+        training = Training(stopper(9), model, folder=tmp_path, resume=True)
+    assert training.epoch == 3
+    of_training = [each for each in warned if "the best of this run" in str(each.message)]
+    assert [Path(each.filename).name for each in of_training] == ["test_training.py"]
+
+
+def test_a_best_that_was_lost_before_a_file_was_saved_is_told_when_it_is_loaded(
+    tmp_path: Path,
+) -> None:
+    training = Training(stopper(9), linear(), folder=tmp_path / "run")
+    train(training, linear(), LOSSES[:3])
+    training.close()
+    (tmp_path / "run" / "0001.pt").unlink()
+    with pytest.warns(UserWarning, match="the best of this run, epoch 1"):
+        training = Training(stopper(9), linear(), folder=tmp_path / "run", resume=True)
+    training.save(tmp_path / "run.pt")
+    loaded = Training(stopper(9), linear())
+    with pytest.warns(UserWarning, match="epoch 1, is not in the file") as warned:
+        loaded.load(tmp_path / "run.pt")
+    assert Path(warned[0].filename).name == "test_training.py"
+    with pytest.raises(es.CheckpointError, match="the best, epoch 1, is not in memory"):
+        loaded.restore_best()
+    loaded.step(loss=0.5)
+    assert loaded.restore_best() == 3
 
 
 @pytest.mark.parametrize(
     ("arguments", "settings", "text"),
     [
         ((es.Patience("loss"), linear()), {}, "`Training\\(stopper\\)` must be a Stopper"),
-        ((stopper(), "model"), {}, "`Training\\(model\\)` must be a torch.nn.Module, got 'model'"),
+        (
+            (stopper(), "model"),
+            {},
+            "`Training\\(model\\)` must be a torch.nn.Module, .*got 'model'",
+        ),
+        ((stopper(), {}), {}, "must be a torch.nn.Module, or a dict of several"),
+        ((stopper(), {"a": 3}), {}, "must be a torch.nn.Module, or a dict of several"),
+        ((stopper(), {3: linear()}), {}, "must be a torch.nn.Module, or a dict of several"),
+        ((stopper(), linear()), {"changed_parts": "yes"}, "changed_parts=...\\)` must be"),
+        ((stopper(), linear()), {"part": linear}, "`Training\\(part=...\\)` must have `state_"),
+        ((stopper(), linear()), {"part": torch.optim.SGD}, "must have `state_"),
+        ((stopper(), linear()), {"parts": [linear(), 3]}, "`Training\\(parts.1=...\\)` must have"),
+        (
+            (stopper(), linear()),
+            {"parts": {"a.b": linear(), "a": {"b": linear()}}},
+            "two parts named 'parts.a.b'",
+        ),
         ((stopper(), linear()), {"best_on": "disk"}, "best_on=...\\)` must be one of"),
         ((stopper(), linear()), {"ranks": "all"}, "ranks=...\\)` must be one of"),
         (
@@ -169,13 +279,6 @@ def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
 def test_arguments_that_do_not_fit_are_refused(arguments: Any, settings: Any, text: str) -> None:
     with pytest.raises(es.RuleError, match=text):
         Training(*arguments, **settings)
-
-
-def test_a_sharded_model_is_refused() -> None:
-    model = linear()
-    model.weight.full_tensor = lambda: None
-    with pytest.raises(es.RuleError, match="weight is sharded over the ranks"):
-        Training(stopper(), model)
 
 
 def test_a_best_deleted_during_the_run_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,9 @@
+"""The names of the files that a run keeps in its folder, for those who write and who read them."""
+
+from __future__ import annotations
+
+__all__ = ["LEDGER", "LOCK", "METRICS"]
+
+LEDGER = "checkpoints.json"
+LOCK = ".checkpoints.lock"
+METRICS = "metrics.jsonl"
