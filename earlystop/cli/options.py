@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .._files.paths import expanded
+
 __all__ = ["Command", "add_options", "machine_options", "out_option", "workers_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,7 +41,10 @@ def out_option(what: str, required: bool = True) -> Callable[[Command], Command]
 
 def _in_a_folder(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
     """Refuse a file in a missing folder, before any work is done."""
-    if out is not None and not Path(out).parent.is_dir():
+    if out is None:
+        return None
+    out = expanded(out, "--out")
+    if not Path(out).parent.is_dir():
         raise click.BadParameter(f"there is no folder {str(Path(out).parent)!r}", context, option)
     return out
 
