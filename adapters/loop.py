@@ -68,6 +68,7 @@ class EpochLoop:
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
     on_interrupt: what Ctrl-C does after the best is restored. "raise": it is raised as usual.
         "stop": it ends the `with` block like a stop (and requires that block).
+    changed_rules: let `load_state_dict` take the state of a stopper with other numbers.
     clock: returns seconds; the time since the loop began is reported as "elapsed_seconds".
 
     Iterate over it inside `with`: then the best is restored at a defined moment, and an error in
@@ -105,6 +106,7 @@ class EpochLoop:
         kept: Any = _NOTHING,
         progress: bool = False,
         on_interrupt: OnInterrupt = "raise",
+        changed_rules: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = Session(stopper, "EpochLoop", stopwatch=Stopwatch(clock))
@@ -127,6 +129,7 @@ class EpochLoop:
         self._must_restore = False  # from closing on, until it has been done
         self._restore_error: Exception | None = None
         self._in_block = False
+        self._changed_rules = changed_rules
         self._bar: Any = None
         if progress:
             self._bar = progress_bar(
@@ -283,14 +286,21 @@ class EpochLoop:
         """
         return _SAVED.wrap(self._session.state_dict())
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self, state: Mapping[str, Any], *, changed_rules: bool | None = None
+    ) -> None:
         """Resume from `state_dict()`. Call it before the first epoch of this loop.
+
+        changed_rules: accept the state of a stopper with other numbers, such as less patience, and
+            go on with those of this one, as `Stopper.load_state_dict` does; by default, as the loop
+            was made.
 
         Raises LoopError once the loop has begun, StateError as `Stopper.load_state_dict` does.
         """
         if self._has_begun or self._closed:
             raise LoopError("load a state before the loop begins")
-        self._session.load_state_dict(_SAVED.unwrap(state))
+        changed = self._changed_rules if changed_rules is None else changed_rules
+        self._session.load_state_dict(_SAVED.unwrap(state), changed_rules=changed)
         self._epoch = self.stopper.epoch
         if self._bar is not None:
             self._bar.update(self.stopper.epoch - self._bar.n)

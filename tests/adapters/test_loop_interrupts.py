@@ -7,15 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-import earlystop.adapters
+import earlystop.adapters.loop
 import pytest
 from earlystop.adapters.loop import EpochLoop, LoopError
 
 import earlystop as es
 from tests.support.interrupts import interrupted_everywhere
 
-PACKAGES = [str(Path(package.__file__ or "").parent) for package in (es, earlystop.adapters)]
-LIBRARY = (*PACKAGES, "<earlystop")  # and what is compiled from rules
+# The files that hold what changes, and what is compiled from rules; those below them only compute.
+ENGINE = Path(es.__file__ or "").parent / "engine"
+CHANGING = (
+    earlystop.adapters.loop.__file__,
+    *(str(ENGINE / f"{name}.py") for name in ("stopper", "session", "stopwatch")),
+    "<earlystop",
+)
 LOSSES = [5.0, 3.0, 4.0, 2.0, 2.5, 2.5]
 REPORTS = {"saves": 1, "does not save": 2, "saves after one that does not": 3, "stops": 5}
 
@@ -74,7 +79,7 @@ def is_kept(run: Run) -> bool:
 def test_wherever_a_report_is_interrupted_it_is_taken_whole_or_not_at_all(epoch: int) -> None:
     before, after = Run(epoch).position, Run(epoch)
     decision = after.report()
-    for run in interrupted_everywhere(lambda: Run(epoch), Run.report, LIBRARY):
+    for run in interrupted_everywhere(lambda: Run(epoch), Run.report, CHANGING):
         assert run.position in (before, after.position)
         assert is_kept(run)
         if run.position == before:
@@ -96,13 +101,13 @@ def test_wherever_the_way_to_the_next_epoch_is_interrupted_the_best_is_restored(
         assert run.loop.restored
         assert set(run.restored) == {"weights of epoch 1"}
 
-    for run in interrupted_everywhere(run_to_next, Run.train, LIBRARY):
+    for run in interrupted_everywhere(run_to_next, Run.train, CHANGING):
         assert is_kept(run)
         checked(run)
 
 
 def test_wherever_closing_is_interrupted_it_can_be_repeated() -> None:
-    for run in interrupted_everywhere(lambda: Run(2), lambda run: run.loop.close(), LIBRARY):
+    for run in interrupted_everywhere(lambda: Run(2), lambda run: run.loop.close(), CHANGING):
         assert run.loop.restored <= bool(run.restored)
         run.loop.close()
         assert run.loop.restored
@@ -120,7 +125,7 @@ def test_an_interrupt_while_a_report_is_taken_back_is_made_good_by_the_next_call
             run.report()
 
     before = Run(1).position
-    for run in interrupted_everywhere(lambda: Run(1, failing=1), fail, LIBRARY):
+    for run in interrupted_everywhere(lambda: Run(1, failing=1), fail, CHANGING):
         run.failing = None
         assert run.report().epoch == 1
         assert is_kept(run)
