@@ -1,7 +1,8 @@
 """The runs that `interrupts.py` interrupts: a stopper, a plain loop, a folder of checkpoints.
 
 Each works in `act` until it is interrupted, wherever that strikes, and then says in `check` whether
-all that can be seen of it agrees, goes on, and says whether it ends as if left alone.
+all that can be seen of it agrees, goes on, and says whether it ends as if left alone. Some runs are
+interrupted in the first microseconds of `act`, which closes what was done before.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def check_position(stopper: es.Stopper) -> None:
 class StopperRun:
     """Steps a stopper to its end, and again from its beginning."""
 
-    name, length = "Stopper", 2e-4
+    name, longest_delay = "Stopper", 6e-4
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.stopper = rules()
@@ -82,12 +83,20 @@ class StopperRun:
 class LoopRun:
     """A plain loop that copies its weights, in a `with` block or without one, again and again."""
 
-    name, length = "EpochLoop", 2e-3
+    name = "EpochLoop"
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.in_block = bool(seed % 2)
         self.max_epochs = 1 + seed // 2 % 5 if seed % 3 else LENGTH  # short ones close often
+        self.longest_delay, self.closes_first = 6e-3, seed % 4 == 0
+        if self.closes_first:
+            self.longest_delay, self.max_epochs = 6e-5, LENGTH
         self.begin()
+        if self.closes_first:
+            self.epochs = iter(self.loop)
+            for _ in range(1 + seed // 4 % 3):
+                self.weights["w"] = next(self.epochs)
+                self.report(self.weights["w"])
 
     def begin(self, **kept: Any) -> None:
         weights = {"w": -1}
@@ -109,6 +118,8 @@ class LoopRun:
         return self.both[1]
 
     def act(self, goes_on: Callable[[], bool]) -> None:
+        if self.closes_first:
+            self.loop.close()
         while goes_on():
             if self.loop.restored:
                 self.begin()
@@ -164,11 +175,17 @@ def content(epoch: int) -> bytes:
 class CheckpointsRun:
     """Saves one epoch after another, and closes and opens the folder now and then."""
 
-    name, length = "Checkpoints", 8e-3
+    name = "Checkpoints"
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.generator = folder, random.Random(seed)
         self.checkpoints: Checkpoints | None = None
+        self.longest_delay, self.closes_first = 2.5e-2, seed % 4 == 0
+        if self.closes_first:
+            self.longest_delay = 4e-4
+            checkpoints = self.open()
+            for _ in range(1 + seed // 4 % 5):
+                self.save(checkpoints)
 
     def open(self) -> Checkpoints:
         self.checkpoints = Checkpoints(self.folder, "{epoch}.bin", keep_last=2, resume=True)
@@ -180,6 +197,8 @@ class CheckpointsRun:
             self.checkpoints = None
 
     def act(self, goes_on: Callable[[], bool]) -> None:
+        if self.closes_first:
+            self.close()
         while goes_on():
             self.save(self.checkpoints or self.open())
             if self.generator.random() < 0.3:

@@ -41,9 +41,10 @@ from benchmarks.crash import interrupted_runs
 LIBRARY = tuple(
     os.path.dirname(package.__file__ or "") for package in (earlystop, earlystop.adapters)
 )
+A_SHORT_DELAY = 5e-4  # seconds
 CALLED_BY_PYTHON = ("__iter__", "__exit__")  # what these call is told apart
-# Reads delays and sends a SIGINT after each. It also ends a process that hangs: faulthandler's thread
-# that would do so inside the process can keep CPython 3.11 from noticing a signal.
+# Reads delays and sends a SIGINT after each. It also ends a process that hangs: the thread by which
+# faulthandler would do so inside the process can keep CPython 3.11 from noticing a signal.
 SENDER = """
 import os, select, signal, sys, time
 process = int(sys.argv[1])
@@ -59,7 +60,11 @@ os.kill(process, signal.SIGABRT)
 
 
 class Interrupts:
-    """Sends one SIGINT at a time to this process, from another one, and notes where it struck."""
+    """Sends one signal at a time to this process, and notes where it struck.
+
+    SIGINT, from another process; after short delays, for which that is not exact enough, SIGALRM
+    from the timer of the system, which raises KeyboardInterrupt as SIGINT does.
+    """
 
     def __init__(self) -> None:
         self._sender = subprocess.Popen(
@@ -68,9 +73,13 @@ class Interrupts:
         self.awaited = False
         self.where = ""
         signal.signal(signal.SIGINT, self._strike)
+        signal.signal(signal.SIGALRM, self._strike)
 
     def send(self, delay: float) -> None:
         self.awaited, self.where = True, ""
+        if delay < A_SHORT_DELAY:
+            signal.setitimer(signal.ITIMER_REAL, max(delay, 1e-6))
+            return
         assert self._sender.stdin is not None
         self._sender.stdin.write(b"%.6f\n" % delay)  # unbuffered: this may be interrupted, too
 
@@ -144,11 +153,10 @@ def left_over(before: list[str]) -> str:
 
 def trial(kind: Any, seed: int, interrupts: Interrupts, ignored: list[Any]) -> str:
     """One interrupt; returns what was wrong, "" if nothing."""
-    delay = random.Random(seed).uniform(0, 3 * kind.length)
     before = handles()
     with tempfile.TemporaryDirectory() as top:
         run = kind(Path(top, "run"), seed)
-        came = outcome(run, interrupts, delay)
+        came = outcome(run, interrupts, random.Random(seed).uniform(0, run.longest_delay))
         if came:
             return f"what came out was {came}{''.join(map(str, ignored))}"
         try:
