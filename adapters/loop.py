@@ -171,9 +171,10 @@ class EpochLoop:
         Metrics are passed as a mapping, as keywords, or both. The elapsed time is added to them.
 
         Raises LoopError outside an epoch or on a second report, and what `Stopper.step` and `save`
-        raise. After an error or an interrupt nothing has changed, and you can report again. (An
-        interrupt may also strike when all is done: then `decision` is of this epoch.) If you go on
-        without reporting again after an error of `save`, the epoch counts as one without metrics.
+        raise. After an error or an interrupt nothing has changed, and you can report again, which
+        may call `save` for the epoch again. (An interrupt may also strike when all is done: then
+        `decision` is of this epoch.) If you go on without reporting again after an error of `save`,
+        the epoch counts as one without metrics.
         """
         self._take_back()  # nothing, unless an interrupt struck while it was done before
         before = self._taken
