@@ -153,7 +153,8 @@ class EpochLoop:
             self._has_begun = True
             self._session.stopwatch.start()
             while not self.stopper.stopped and not self._is_full():
-                self._taken = self._taken._replace(awaits_report=True, save_failed=False)
+                kept, decision, rows, *_ = self._taken
+                self._taken = _Taken(kept, decision, rows, awaits_report=True)
                 self._epoch = self.stopper.epoch
                 yield self._epoch
                 self._finish_epoch()
@@ -181,16 +182,16 @@ class EpochLoop:
         if self._closed or not before.awaits_report:
             raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
         values = self._session.collect(metrics, more)
-        undo = before, self._session.snapshot()
-        self._taken = before._replace(undo=undo)
+        kept, rows, snapshot = before.kept, before.rows, self._session.snapshot()
+        self._taken = _Taken(kept, before.decision, rows, True, undo=(before, snapshot))
         try:
             decision = self._session.step(values)
-            self._rows[before.rows :] = [values]
-            taken = before._replace(decision=decision, rows=before.rows + 1, awaits_report=False)
+            self._rows[rows:] = [values]
             if decision.save and self._save:
-                self._taken = taken._replace(undo=(before._replace(save_failed=True), undo[1]))
-                taken = taken._replace(kept=self._save(decision.epoch, dict(values)))
-            self._taken = taken  # from here on the report counts
+                undo = before._replace(save_failed=True), snapshot
+                self._taken = _Taken(kept, decision, rows + 1, undo=undo)
+                kept = self._save(decision.epoch, dict(values))
+            self._taken = _Taken(kept, decision, rows + 1)  # from here on the report counts
         except BaseException:
             self._take_back()
             raise
