@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from earlystop.adapters.loop import EpochLoop, LoopError
 
 import earlystop as es
-from tests.support.interrupts import interrupted_everywhere
+from tests.support import interrupts
 
+interrupted_everywhere = functools.partial(interrupts.interrupted_everywhere, everywhere=True)
 # The files that hold what changes, and what is compiled from rules; those below them only compute.
 ENGINE = Path(es.__file__ or "").parent / "engine"
 CHANGING = (

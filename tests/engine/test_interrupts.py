@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 import earlystop as es
 from earlystop.engine.stopwatch import Stopwatch
-from tests.support.interrupts import interrupted_everywhere
+from tests.support import interrupts
 
+interrupted_everywhere = functools.partial(interrupts.interrupted_everywhere, everywhere=True)
 # The files that hold what changes, and what is compiled from rules; those below them only compute.
 ENGINE = Path(es.__file__ or "").parent / "engine"
 CHANGING = (

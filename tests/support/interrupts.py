@@ -1,7 +1,8 @@
-"""Interrupts at every moment: between any two instructions that Python carries out."""
+"""Interrupts wherever Python looks for them: on entering a function, and after each call."""
 
 from __future__ import annotations
 
+import dis
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -15,31 +16,44 @@ def interrupted_everywhere(
     prepare: Callable[[], Any],
     act: Callable[[Any], object],
     folder: str | tuple[str, ...],
+    *,
+    everywhere: bool = False,
 ) -> Iterator[Any]:
-    """Act again and again, interrupted one instruction later each time, until it ends by itself.
+    """Act again and again, interrupted one moment later each time, until it ends by itself.
 
     prepare: gives what `act` is called with; not interrupted.
     folder: only code of files below it (or below one of them) is interrupted.
+
+    everywhere: interrupt between any two instructions, also where this Python would not.
 
     Yields what `prepare` gave, after each interrupt.
     """
     for n in itertools.count():
         subject = prepare()
-        if not _interrupted(n, lambda given=subject: act(given), folder):
+        if not _interrupted(n, lambda given=subject: act(given), folder, everywhere):
             return
         yield subject
 
 
-def _interrupted(n: int, act: Callable[[], object], folder: str | tuple[str, ...]) -> bool:
-    """Whether the action had an n-th instruction, at which it was interrupted."""
+def _interrupted(
+    n: int, act: Callable[[], object], folder: str | tuple[str, ...], everywhere: bool
+) -> bool:
+    """Whether the action had an n-th moment, at which it was interrupted."""
     count, came = itertools.count(), False
+    last: dict[int, str] = {}  # the instruction that each frame has carried out
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal came
         if not frame.f_code.co_filename.startswith(folder):
             return None
         frame.f_trace_opcodes = True
-        if event == "opcode" and next(count) == n:
+        if event == "call":  # its first instruction is the moment
+            last[id(frame)] = "CALL"
+        if event != "opcode":
+            return trace
+        before = last.get(id(frame), "")
+        last[id(frame)] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+        if (everywhere or before.startswith("CALL")) and next(count) == n:
             sys.settrace(None)
             came = True
             raise KeyboardInterrupt
