@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsFloat
 
 from earlystop._parallel import progress_bar
 from earlystop.engine.decision import Decision
@@ -41,20 +41,34 @@ class LoopError(EarlystopError, RuntimeError):
     """The loop was used out of order: an epoch without a report, or a report without an epoch."""
 
 
+class _Taken(NamedTuple):
+    """What reports have changed; replaced as a whole, so that no interrupt leaves half a report."""
+
+    kept: Any
+    decision: Decision | None = None
+    rows: int = 0  # how many rows of the history count
+    awaits_report: bool = False
+    save_failed: bool = False  # in the current epoch
+    undo: tuple[_Taken, tuple[Any, ...]] | None = None  # while a report is made: what was before it
+
+
 class EpochLoop:
     """The epochs of a run: ends when its stopper stops, and restores the best model at the end.
 
     stopper: decides; a stopper with a loaded state continues with the epoch it had reached.
     max_epochs: the maximum number of epochs of the run, counted from epoch 0.
     save: `save(epoch, metrics)` is called when the stopper says save. Its result (a copy of the
-        weights, a path, nothing) is kept for `restore`.
+        weights, a path, nothing) is kept for `restore`. If it raises or is interrupted, the report
+        is taken back, so that the stopper's best is always the one that was kept.
     restore: `restore(kept)` is called once at the end, however the run ends: by a stop, by
         `max_epochs`, by `break`, by an error or by Ctrl-C; but not if nothing was ever saved.
         Without a `save`, you save yourself when a report says so, and `restore(None)` is called.
+        If it raises or is interrupted, `restored` stays False, and `close()` calls it again.
     kept: what an earlier part of this run kept, when the run is resumed.
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
     on_interrupt: what Ctrl-C does after the best is restored. "raise": it is raised as usual.
         "stop": it ends the `with` block like a stop (and requires that block).
+    changed_rules: let `load_state_dict` take the state of a stopper with other numbers.
     clock: returns seconds; the time since the loop began is reported as "elapsed_seconds".
 
     Iterate over it inside `with`: then the best is restored at a defined moment, and an error in
@@ -92,6 +106,7 @@ class EpochLoop:
         kept: Any = _NOTHING,
         progress: bool = False,
         on_interrupt: OnInterrupt = "raise",
+        changed_rules: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = Session(stopper, "EpochLoop", stopwatch=Stopwatch(clock))
@@ -105,14 +120,16 @@ class EpochLoop:
         self.stopper = stopper
         self.restored = False
         self.interrupted = False
-        self.decision: Decision | None = None
-        self._save, self._restore, self._kept = save, restore, kept
-        self._reported = Reported()
+        self._save, self._restore = save, restore
+        self._taken = _Taken(kept)
+        self._rows: list[dict[str, float]] = []
         self._epoch = stopper.epoch  # the current one
         self._has_begun = False
-        self._awaits_report = False
         self._closed = False
+        self._must_restore = False  # from closing on, until it has been done
+        self._restore_error: Exception | None = None
         self._in_block = False
+        self._changed_rules = changed_rules
         self._bar: Any = None
         if progress:
             self._bar = progress_bar(
@@ -127,23 +144,20 @@ class EpochLoop:
                 f"the stopper has stopped already ({self.stopper.reason}): make a new one, or "
                 "call its `reset()`"
             )
-        if self._restore and self._save and self._has_best() and self._kept is _NOTHING:
+        if self._restore and self._save and self._has_best() and self._taken.kept is _NOTHING:
             raise LoopError(
                 f"the run that goes on here saved epoch {self.stopper.best_epoch}: pass what its "
                 "`save` returned as `EpochLoop(kept=...)`, to restore it at the end"
             )
-        self._has_begun = True
-        self._session.stopwatch.start()
         try:
+            self._has_begun = True
+            self._session.stopwatch.start()
             while not self.stopper.stopped and not self._is_full():
-                self._awaits_report = True
+                kept, decision, rows, *_ = self._taken
+                self._taken = _Taken(kept, decision, rows, awaits_report=True)
                 self._epoch = self.stopper.epoch
                 yield self._epoch
-                if self._awaits_report:
-                    raise LoopError(
-                        f"epoch {self._epoch} reported no metrics: call "
-                        "`loop.report(val_loss=...)` once in every epoch"
-                    )
+                self._finish_epoch()
         except BaseException:
             if not self._in_block:  # otherwise __exit__ does it, where an error can be raised
                 self.close()
@@ -157,26 +171,41 @@ class EpochLoop:
 
         Metrics are passed as a mapping, as keywords, or both. The elapsed time is added to them.
 
-        Raises LoopError outside an epoch or on a second report, and what `Stopper.step` raises;
-        after an error of the stopper you can report again.
+        Raises LoopError outside an epoch or on a second report, and what `Stopper.step` and `save`
+        raise. After an error or an interrupt nothing has changed, and you can report again, which
+        may call `save` for the epoch again. (An interrupt may also strike when all is done: then
+        `decision` is of this epoch.) If you go on without reporting again after an error of `save`,
+        the epoch counts as one without metrics.
         """
-        if not self._awaits_report:
+        self._take_back()  # nothing, unless an interrupt struck while it was done before
+        before = self._taken
+        if self._closed or not before.awaits_report:
             raise LoopError("`report` is called once in every epoch, inside `for epoch in loop:`")
         values = self._session.collect(metrics, more)
-        decision = self._session.step(values)
-        self._awaits_report = False
-        self.decision = decision
-        self._reported.add(values)
-        if decision.save and self._save:
-            self._kept = self._save(decision.epoch, dict(values))
-        if self._bar is not None:
-            self._show(values)
+        kept, rows, snapshot = before.kept, before.rows, self._session.snapshot()
+        self._taken = _Taken(kept, before.decision, rows, True, undo=(before, snapshot))
+        try:
+            decision = self._session.step(values)
+            self._rows[rows:] = [values]
+            if decision.save and self._save:
+                undo = before._replace(save_failed=True), snapshot
+                self._taken = _Taken(kept, decision, rows + 1, undo=undo)
+                kept = self._save(decision.epoch, dict(values))
+            self._taken = _Taken(kept, decision, rows + 1)  # from here on the report counts
+        except BaseException:
+            self._take_back()
+            raise
         return decision
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision on the last report; None before the first."""
+        return self._taken.decision
 
     @property
     def kept(self) -> Any:
         """What `save` returned last; None before the first."""
-        return None if self._kept is _NOTHING else self._kept
+        return None if self._taken.kept is _NOTHING else self._taken.kept
 
     @property
     def elapsed_seconds(self) -> float:
@@ -190,7 +219,7 @@ class EpochLoop:
         To replay it, call `earlystop.History.from_runs([loop.history])`. The loop of a resumed run
         holds only its own part; join the parts first.
         """
-        return self._reported.columns()
+        return Reported(enumerate(self._rows[: self._taken.rows])).columns()
 
     @property
     def reason(self) -> str:
@@ -204,17 +233,33 @@ class EpochLoop:
         return f"left in epoch {self._epoch}" if self._closed else ""
 
     def close(self) -> None:
-        """End the run and restore the best. The loop calls it itself; later calls do nothing."""
-        if self._closed:
+        """End the run and restore the best. The loop calls it itself; later calls do nothing.
+
+        If `restore` raises or is interrupted, the next call does it again.
+        """
+        if not self._closed:
+            self._take_back()
+            self._session.finish()
+            self._must_restore = self._restore is not None and self._has_kept()
+            self._closed = True
+        try:
+            self._close_bar()
+        finally:
+            self._restore_best()
+
+    def _restore_best(self) -> None:
+        if not self._must_restore or self._restore is None:
             return
-        self._session.finish()
-        self._closed, self._awaits_report = True, False
-        if self._bar is not None:
-            self._bar.close()
-        has_saved = self._has_best() if self._save is None else self._kept is not _NOTHING
-        if self._restore and has_saved:
+        try:
             self._restore(self.kept)
-            self.restored = True
+        except Exception as error:
+            self._restore_error = error
+            raise
+        self.restored = True
+        self._must_restore = False
+
+    def _has_kept(self) -> bool:
+        return self._has_best() if self._save is None else self._taken.kept is not _NOTHING
 
     def _has_best(self) -> bool:
         return self.stopper.best_epoch is not None
@@ -231,7 +276,8 @@ class EpochLoop:
     ) -> bool:
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
         self.interrupted = self.interrupted or interrupted
-        self.close()
+        if error is None or error is not self._restore_error:  # else it has just been tried
+            self.close()
         return interrupted and self._on_interrupt == "stop"
 
     def state_dict(self) -> dict[str, Any]:
@@ -241,14 +287,21 @@ class EpochLoop:
         """
         return _SAVED.wrap(self._session.state_dict())
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self, state: Mapping[str, Any], *, changed_rules: bool | None = None
+    ) -> None:
         """Resume from `state_dict()`. Call it before the first epoch of this loop.
+
+        changed_rules: accept the state of a stopper with other numbers, such as less patience, and
+            go on with those of this one, as `Stopper.load_state_dict` does; by default, as the loop
+            was made.
 
         Raises LoopError once the loop has begun, StateError as `Stopper.load_state_dict` does.
         """
         if self._has_begun or self._closed:
             raise LoopError("load a state before the loop begins")
-        self._session.load_state_dict(_SAVED.unwrap(state))
+        changed = self._changed_rules if changed_rules is None else changed_rules
+        self._session.load_state_dict(_SAVED.unwrap(state), changed_rules=changed)
         self._epoch = self.stopper.epoch
         if self._bar is not None:
             self._bar.update(self.stopper.epoch - self._bar.n)
@@ -256,10 +309,41 @@ class EpochLoop:
     def _is_full(self) -> bool:
         return self.max_epochs is not None and self.stopper.epoch >= self.max_epochs
 
-    def _show(self, values: Mapping[str, float]) -> None:
+    def _take_back(self) -> None:
+        """Go back to before the report that could not be completed, if there is one."""
+        if self._taken.undo is not None:
+            before, snapshot = self._taken.undo
+            self._session.restore(snapshot)
+            self._taken = before
+
+    def _finish_epoch(self) -> None:
+        self._take_back()
+        taken = self._taken
+        if taken.save_failed and taken.awaits_report:
+            self._taken = taken._replace(undo=(taken, self._session.snapshot()))
+            self._session.skip()
+            self._rows[taken.rows :] = [{}]
+            self._taken = taken._replace(rows=taken.rows + 1, awaits_report=False)
+        elif taken.awaits_report:
+            raise LoopError(
+                f"epoch {self._epoch} reported no metrics: call "
+                "`loop.report(val_loss=...)` once in every epoch"
+            )
+        self._show()
+
+    def _show(self) -> None:
+        if self._bar is None:
+            return
+        values = self._rows[self._taken.rows - 1] if self._taken.rows else {}
         postfix = {name: f"{values[name]:.4g}" for name in self._session.needed if name in values}
         postfix.pop(ELAPSED, None)  # the bar has its own clock
         if self.stopper.best_epoch is not None:
             postfix["best epoch"] = str(self.stopper.best_epoch)
         self._bar.set_postfix(postfix, refresh=False)
-        self._bar.update()
+        self._bar.update(self.stopper.epoch - self._bar.n)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._show()  # the last report, if the loop was left after it
+            self._bar.close()
+            self._bar = None

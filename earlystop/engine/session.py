@@ -158,10 +158,21 @@ class Session:
         if at is None:
             return self.stopper.step(values)
         decision = self.decision_at(at)
-        if decision is None:
+        if decision is not None:
+            return decision
+        before = self.snapshot()
+        try:
             decision = self.stopper.step(values)
             _latest[self.stopper] = at, self._key, decision
+        except BaseException:  # an interrupt between the two would leave the others to step again
+            self.restore(before)
+            raise
         return decision
+
+    def skip(self) -> None:
+        """Count a check that could not be carried out, as one without metrics: no rule sees it."""
+        position = self.stopper.snapshot()
+        self.stopper.restore(position._replace(epoch=position.epoch + 1))
 
     def decision_at(self, at: Hashable) -> Decision | None:
         """The decision of another session with the same stopper at this check; None if none."""
@@ -204,8 +215,13 @@ class Session:
         seconds = number_from_json(entries["elapsed_seconds"], "elapsed_seconds")
         if not 0 <= seconds < math.inf:
             raise StateError(f"elapsed_seconds should be a time of at least 0, got {seconds}")
-        self.stopper.load_state_dict(entries["stopper"], changed_rules=changed_rules)
-        self.stopwatch.earlier = seconds
+        before = self.snapshot()
+        try:
+            self.stopper.load_state_dict(entries["stopper"], changed_rules=changed_rules)
+            self.stopwatch.earlier = seconds
+        except BaseException:  # an interrupt, too, leaves both or neither
+            self.restore(before)
+            raise
         if self._missing is not None:
             self._missing.assume_reported()
 

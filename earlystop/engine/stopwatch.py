@@ -25,22 +25,31 @@ class Stopwatch:
     65.0
     """
 
-    __slots__ = ("_began", "_clock", "earlier")
+    __slots__ = ("_clock", "_times")
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.earlier = 0.0
         self._clock = clock
-        self._began: float | None = None
+        # The earlier seconds and the start, in one: an interrupt leaves both or neither changed.
+        self._times: tuple[float, float | None] = (0.0, None)
+
+    @property
+    def earlier(self) -> float:
+        return self._times[0]
+
+    @earlier.setter
+    def earlier(self, seconds: float) -> None:
+        self._times = seconds, self._times[1]
 
     @property
     def seconds(self) -> float:
         """The time since the run began, in seconds, including its earlier parts."""
-        return self.earlier if self._began is None else self.earlier + self._clock() - self._began
+        earlier, began = self._times
+        return earlier if began is None else earlier + self._clock() - began
 
     def start(self) -> None:
         """Start counting now. Time since a previous `start` is lost; `earlier` is kept."""
-        self._began = self._clock()
+        self._times = self.earlier, self._clock()
 
     def stop(self) -> None:
         """Stop counting; the time so far moves to `earlier`."""
-        self.earlier, self._began = self.seconds, None
+        self._times = self.seconds, None

@@ -71,6 +71,66 @@ def test_a_state_is_loaded_before_the_loop_begins() -> None:
         loop.load_state_dict(state)
 
 
+def loop_with(patience: int, **settings: Any) -> EpochLoop:
+    stopper = es.EarlyStopping("loss", patience=patience)
+    return EpochLoop(stopper, clock=lambda: 0.0, **settings)
+
+
+@pytest.mark.parametrize("at", ["construction", "loading"])
+def test_a_run_that_had_stopped_goes_on_with_more_patience(at: str) -> None:
+    losses = [5.0, 3.0, 4.0, 4.0, 2.0, 2.5, 2.5, 2.5]
+    first, whole = loop_with(1), loop_with(3)
+    for loop in (first, whole):
+        for epoch in loop:
+            loop.report(loss=losses[epoch])
+    assert first.stopper.epoch == 3
+    restored: list[Any] = []
+    given: Any = {"restore": restored.append, "save": lambda epoch, metrics: epoch, "kept": 1}
+    if at == "loading":
+        resumed = loop_with(3, **given)
+        resumed.load_state_dict(first.state_dict(), changed_rules=True)
+    else:
+        resumed = loop_with(3, **given, changed_rules=True)
+        resumed.load_state_dict(first.state_dict())
+    epochs = []
+    for epoch in resumed:
+        epochs.append(epoch)
+        resumed.report(loss=losses[epoch])
+    assert epochs == [3, 4, 5, 6, 7]
+    assert restored == [4]
+    assert resumed.reason == whole.reason
+    assert resumed.stopper.state_dict() == whole.stopper.state_dict()
+
+
+def test_numbers_that_stop_the_run_at_once_begin_no_epoch() -> None:
+    first, resumed = loop_with(2), loop_with(1, changed_rules=True)
+    for epoch in first:
+        first.report(loss=LOSSES[epoch])
+    resumed.load_state_dict(first.state_dict())
+    with pytest.raises(LoopError, match="has stopped already"):
+        next(iter(resumed))
+
+
+def test_other_numbers_are_refused_unless_asked_for() -> None:
+    loop = loop_with(3, changed_rules=True)
+    with pytest.raises(es.StateError, match="changed_rules=True"):
+        loop.load_state_dict(loop_with(2).state_dict(), changed_rules=False)
+    with pytest.raises(es.StateError, match="changed_rules=True"):
+        loop_with(3).load_state_dict(loop_with(2).state_dict())
+
+
+def test_a_run_that_had_all_its_epochs_goes_on_with_a_larger_max_epochs() -> None:
+    first, second = loop_with(9, max_epochs=2), loop_with(9, max_epochs=4)
+    for epoch in first:
+        first.report(loss=LOSSES[epoch])
+    second.load_state_dict(first.state_dict())
+    epochs = []
+    for epoch in second:
+        epochs.append(epoch)
+        second.report(loss=LOSSES[epoch])
+    assert epochs == [2, 3]
+
+
 WRITTEN = EpochLoop(es.EarlyStopping("loss")).state_dict()
 
 

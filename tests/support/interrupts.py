@@ -15,23 +15,29 @@ __all__ = ["interrupted_everywhere"]
 def interrupted_everywhere(
     prepare: Callable[[], Any],
     act: Callable[[Any], object],
-    folder: str,
+    folder: str | tuple[str, ...],
+    *,
+    everywhere: bool = False,
 ) -> Iterator[Any]:
     """Act again and again, interrupted one moment later each time, until it ends by itself.
 
     prepare: gives what `act` is called with; not interrupted.
-    folder: only code of files below it is interrupted.
+    folder: only code of files below it (or below one of them) is interrupted.
+
+    everywhere: interrupt between any two instructions, also where this Python would not.
 
     Yields what `prepare` gave, after each interrupt.
     """
     for n in itertools.count():
         subject = prepare()
-        if not _interrupted(n, lambda given=subject: act(given), folder):
+        if not _interrupted(n, lambda given=subject: act(given), folder, everywhere):
             return
         yield subject
 
 
-def _interrupted(n: int, act: Callable[[], object], folder: str) -> bool:
+def _interrupted(
+    n: int, act: Callable[[], object], folder: str | tuple[str, ...], everywhere: bool
+) -> bool:
     """Whether the action had an n-th moment, at which it was interrupted."""
     count, came = itertools.count(), False
     last: dict[int, str] = {}  # the instruction that each frame has carried out
@@ -47,7 +53,7 @@ def _interrupted(n: int, act: Callable[[], object], folder: str) -> bool:
             return trace
         before = last.get(id(frame), "")
         last[id(frame)] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-        if before.startswith("CALL") and next(count) == n:
+        if (everywhere or before.startswith("CALL")) and next(count) == n:
             sys.settrace(None)
             came = True
             raise KeyboardInterrupt
