@@ -98,13 +98,34 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
     names = sorted(map(str, known))
     if not names:
         return f"there are no {what} at all"
-    advice = f"available {what}: {', '.join(names)}"
-    by_lower_case = {known_name.lower(): known_name for known_name in names}
-    nearest = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    advice = f"available {what}: {', '.join(name[:_NAME] for name in names[:_NAMES])}"
+    if len(names) > _NAMES:
+        advice += f", ... ({len(names):,} in all)"
+    by_lower_case = {known_name.lower(): known_name for known_name in names[:_COMPARED]}
+    nearest = difflib.get_close_matches(name[:_NAME].lower(), by_lower_case, n=1)
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice
 
 
-def shortened(value: object) -> str:
-    """The repr of a value, shortened if it is long, for messages that quote it."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
+# Comparing names takes time that grows with their square.
+_NAME, _NAMES, _COMPARED = 200, 50, 1000
+
+
+def shortened(value: object, most: int = 100) -> str:
+    """The repr of a value in at most `most` characters, for messages that quote it.
+
+    Whatever the value is, there is such a text: where `repr` fails (lists within lists by the
+    thousand, say), it says what the value is.
+
+    >>> shortened(10**5000), shortened("a" * 200, 20)
+    ('a whole number of about 5001 digits', "'aaaaaaaaaaaaaaaa...")
+    """
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a whole number of about {value.bit_length() * 30103 // 100_000 + 1} digits"
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+_MOST_BITS = 2000
