@@ -68,8 +68,8 @@ class SavedFormat:
             readable = f"version{'s 1 to' if self.version > 1 else ''} {self.version}"
             newer = type(version) is int and version > self.version
             raise StateError(
-                f"{where or 'the state'} has version {version!r}, this library reads {readable}"
-                + (": upgrade earlystop" if newer else "")
+                f"{where or 'the state'} has version {shortened(version)}, this library reads "
+                f"{readable}{': upgrade earlystop' if newer else ''}"
             )
         for older in range(version, self.version):
             body = self.migrations[older](body)

@@ -89,7 +89,7 @@ def load(data: object, stop: Rule, save: Rule) -> Position:
     stopped = decode_state(body["stopped"], False, "stopped")
     reason = body["reason"]
     if not isinstance(reason, str) or bool(reason) != stopped:
-        raise StateError(f"reason should be a text, empty unless stopped, got {reason!r}")
+        raise StateError(f"reason should be a text, empty unless stopped, got {shortened(reason)}")
     best_epoch, best_metrics = _best(body["best_epoch"], body["best_metrics"], save)
     if epoch < 0 or (stopped and epoch == 0) or (best_epoch or 0) >= max(epoch, 1):
         raise StateError(f"epoch {epoch} does not fit best_epoch {best_epoch}, stopped {stopped}")
@@ -121,11 +121,13 @@ def _best(epoch: Any, metrics: Any, save: Rule) -> tuple[int | None, dict[str, f
     if epoch is None and metrics is None:
         return None, None
     if not isinstance(metrics, Mapping) or not all(isinstance(name, str) for name in metrics):
-        raise StateError(f"best_metrics should go with best_epoch {epoch!r}, got {metrics!r}")
+        raise StateError(
+            f"best_metrics should go with best_epoch {shortened(epoch)}, got {shortened(metrics)}"
+        )
     values = {name: number_from_json(x, f"best_metrics.{name}") for name, x in metrics.items()}
     best_epoch: int = decode_state(epoch, 0, "best_epoch")
     if best_epoch < 0:
         raise StateError(f"best_epoch should be at least 0, got {best_epoch}")
     if isinstance(save, Best) and save.monitor not in values:
-        raise StateError(f"best_metrics lacks {save.monitor!r}, got {values!r}")
+        raise StateError(f"best_metrics lacks {save.monitor!r}, got {shortened(values)}")
     return best_epoch, values

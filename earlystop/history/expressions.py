@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._nesting import MAX_DEPTH
 from ..errors import HistoryError, MissingMetricError, name_advice
 
 __all__ = ["RecordedReads", "evaluate", "names_in"]
@@ -39,7 +40,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(?![\w.])")
 _WORD = re.compile(r"[^\s+*()`'\",-]+")
-_DEEPEST, _LONGEST = 50, 10_000
+_LONGEST = 10_000
 
 
 class RecordedReads(Mapping[str, Any]):
@@ -102,8 +103,8 @@ class _Evaluation:
         self._text, self._operands, self._values = text, operands, values
 
     def of(self, node: ast.AST, depth: int = 0) -> Any:
-        if depth > _DEEPEST:
-            raise HistoryError(f"more than {_DEEPEST} brackets or powers within each other")
+        if depth > MAX_DEPTH:
+            raise HistoryError(f"more than {MAX_DEPTH} brackets or powers within each other")
         if isinstance(node, ast.Name):
             operand = self._operand(node.id)
             return self._values[operand] if isinstance(operand, str) else np.float64(operand)

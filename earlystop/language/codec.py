@@ -6,8 +6,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import RuleError, RuleTypeError
-from .config import Config, field_annotations
+from ..errors import RuleError, RuleTypeError, shortened
+from .config import Config, check_depth, field_annotations
 from .registry import rule_named
 
 __all__ = ["rule_from_dict", "rule_to_dict"]
@@ -24,24 +24,30 @@ def rule_to_dict(rule: Config) -> dict[str, dict[str, Any]]:
     return {type(rule).__name__: settings}
 
 
-def rule_from_dict(data: Any) -> Any:
+def rule_from_dict(data: Any, depth: int = 0) -> Any:
     """The rule that `rule_to_dict` wrote. Raises RuleError for any other data.
+
+    depth: how many rules the rule is within.
 
     >>> rule_from_dict({"Warmup": {"rule": {"Every": {"n": 2}}, "epochs": 5}})
     Warmup(Every(2), epochs=5)
     """
+    check_depth(depth)
     if not (isinstance(data, Mapping) and len(data) == 1):
         raise RuleError(
             f'expected a rule as {{"Name": {{settings}}}}, such as {{"MaxEpochs": {{"n": 9}}}}, '
-            f"got {data!r}"
+            f"got {shortened(data)}"
         )
     ((name, settings),) = data.items()
     cls = rule_named(name)
     fields = field_annotations(cls)
     if not isinstance(settings, Mapping) or set(settings) - set(fields):
-        raise RuleError(f"expected the settings of {name} ({', '.join(fields)}), got {settings!r}")
+        raise RuleError(
+            f"expected the settings of {name} ({', '.join(fields)}), got {shortened(settings)}"
+        )
     values = {
-        field: _value_from_json(fields[field], value, name) for field, value in settings.items()
+        field: _value_from_json(fields[field], value, name, depth)
+        for field, value in settings.items()
     }
     try:
         return cls.from_settings(values)
@@ -59,15 +65,15 @@ def _value_to_json(value: Any) -> Any:
     return value
 
 
-def _value_from_json(annotation: Any, data: Any, owner: str) -> Any:
+def _value_from_json(annotation: Any, data: Any, owner: str, depth: int) -> Any:
     arguments = typing.get_args(annotation)
     if data is not None and type(None) in arguments:
         (annotation,) = (argument for argument in arguments if argument is not type(None))
     if isinstance(annotation, type) and issubclass(annotation, Config):
-        return rule_from_dict(data)
+        return rule_from_dict(data, depth + 1)
     if typing.get_origin(annotation) is tuple:
         if not isinstance(data, (list, tuple)):
-            raise RuleError(f"expected a list in the settings of {owner}, got {data!r}")
+            raise RuleError(f"expected a list in the settings of {owner}, got {shortened(data)}")
         item_annotation = typing.get_args(annotation)[0]
-        return tuple(_value_from_json(item_annotation, item, owner) for item in data)
+        return tuple(_value_from_json(item_annotation, item, owner, depth) for item in data)
     return data

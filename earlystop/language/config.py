@@ -9,11 +9,14 @@ the name in the field `monitor`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
+import operator
 import typing
 from collections.abc import Mapping
 from typing import Any
 
+from .._nesting import MAX_DEPTH
 from ..errors import RuleError, RuleTypeError, name_advice
 from .direction import Mode, direction
 from .settings import is_value, validated
@@ -27,7 +30,7 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["Config", "field_annotations"]
+__all__ = ["Config", "check_depth", "field_annotations"]
 
 
 @dataclass_transform(frozen_default=True)
@@ -52,10 +55,23 @@ class Config:
             else:
                 value = validated(annotation, value, f"{name}({field}=...)")
             object.__setattr__(self, field, value)
+        check_depth(self._depth)
         self.validate()
 
     def validate(self) -> None:
         """Check constraints that span several fields; raise RuleError if one is violated."""
+
+    @functools.cached_property
+    def _depth(self) -> int:
+        """How many levels of values with fields there are within this one."""
+        depth = 0
+        for value in self.settings.values():
+            items = value if isinstance(value, tuple) else (value,)
+            if any(issubclass(kind, Config) for kind in set(map(type, items))):
+                # Rules that are combined one by one are asked again and again: in C.
+                inner = map(_depth_of, (item for item in items if item is not None))
+                depth = max(depth, 1 + max(inner))
+        return depth
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -121,6 +137,18 @@ class Config:
             elif value != field.default:
                 arguments.append(f"{field.name}={value!r}")
         return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+_depth_of = operator.attrgetter("_depth")
+
+
+def check_depth(depth: int) -> None:
+    """Raise RuleError for a rule within so many others that Python's stack might not hold them."""
+    if depth > MAX_DEPTH:
+        raise RuleError(
+            f"rules can be nested at most {MAX_DEPTH} deep, this one is deeper: combine rules with "
+            "one `|` or `&` of all of them"
+        )
 
 
 def _dataclass_fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from ..errors import RuleError, RuleTypeError
+from ..errors import RuleError, RuleTypeError, shortened
 from .splits import SPLITS
 
 __all__ = ["Direction", "Mode", "direction"]
@@ -148,13 +148,13 @@ def direction(monitor: str, mode: object, owner: str) -> Direction:
 told from its name: pass mode="min" (lower is better) or mode="max" (higher is better)
     """
     if not isinstance(mode, str):
-        raise RuleTypeError(f'`{owner}(mode=...)` must be "auto", "min" or "max", got {mode!r}')
+        raise RuleTypeError(_wrong_mode(owner, mode))
     if mode == "min":
         return "min"
     if mode == "max":
         return "max"
     if mode != "auto":
-        raise RuleError(f'`{owner}(mode=...)` must be "auto", "min" or "max", got {mode!r}')
+        raise RuleError(_wrong_mode(owner, mode))
     found = _from_name(monitor)
     if found is None:
         raise RuleError(
@@ -162,3 +162,7 @@ told from its name: pass mode="min" (lower is better) or mode="max" (higher is b
             'name: pass mode="min" (lower is better) or mode="max" (higher is better)'
         )
     return found
+
+
+def _wrong_mode(owner: str, mode: object) -> str:
+    return f'`{owner}(mode=...)` must be "auto", "min" or "max", got {shortened(mode)}'

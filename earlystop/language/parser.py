@@ -11,13 +11,14 @@ import inspect
 import warnings
 from typing import Any
 
-from ..errors import RuleError, RuleTypeError, name_advice
+from .._nesting import MAX_DEPTH
+from ..errors import RuleError, RuleTypeError, name_advice, shortened
+from .config import check_depth
 from .registry import rule_named
 
 __all__ = ["parse_rule", "rule_signature"]
 
 _MAX_CHARACTERS = 10_000
-_MAX_DEPTH = 50  # of nested rules
 _EXAMPLE = "Patience('val_loss', 20) | NonFinite('loss')"
 _PACKAGE_NAMES = ("es", "earlystop")  # es.Patience(...), as in a program
 
@@ -40,7 +41,9 @@ def parse_rule(text: str) -> Any:
     earlystop.errors.RuleError: `MaxEpochs(n)`: no argument 'epochs': available arguments: n
     """
     if not isinstance(text, str):
-        raise RuleTypeError(f"a rule is written as text, such as {_EXAMPLE!r}, got {text!r:.80}")
+        raise RuleTypeError(
+            f"a rule is written as text, such as {_EXAMPLE!r}, got {shortened(text)}"
+        )
     if len(text) > _MAX_CHARACTERS:
         raise RuleError(
             f"a rule is written in at most {_MAX_CHARACTERS:,} characters, got {len(text):,}"
@@ -83,8 +86,7 @@ class _Reader:
         return source if len(source) <= 80 else f"{source[:77]}..."
 
     def rule(self, node: ast.AST, depth: int) -> Any:
-        if depth > _MAX_DEPTH:
-            raise RuleError(f"rules can be nested at most {_MAX_DEPTH} deep, this one is deeper")
+        check_depth(depth)
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.BitAnd)):
             return self._combination(node, depth)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
@@ -140,7 +142,7 @@ class _Reader:
             if isinstance(number, ast.Constant) and type(number.value) in (int, float):
                 value: Any = number.value
                 return -value if isinstance(node.op, ast.USub) else value
-        if isinstance(node, (ast.Tuple, ast.List)) and depth <= _MAX_DEPTH:
+        if isinstance(node, (ast.Tuple, ast.List)) and depth <= MAX_DEPTH:
             return tuple(self._value(item, cls, depth + 1) for item in node.elts)
         if isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp)):
             return self.rule(node, depth)

@@ -30,6 +30,7 @@ counters; arrays hold them in 64 bits.
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -319,9 +320,8 @@ def _joined_repr(symbol: str, owner: AnyOf | AllOf) -> str:
 
 def _flattened(kind: type[AnyOf] | type[AllOf], rules: tuple[Any, ...]) -> tuple[Any, ...]:
     """The rules, with nested ones of this kind flattened: `(a | b) | c` is `a | b | c`."""
-    return tuple(
-        item for rule in rules for item in (rule.rules if isinstance(rule, kind) else (rule,))
-    )
+    parts = (rule.rules if isinstance(rule, kind) else (rule,) for rule in rules)
+    return tuple(itertools.chain.from_iterable(parts))
 
 
 def _require_rules(owner: AnyOf | AllOf) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from ..errors import RuleError, RuleTypeError
+from ..errors import RuleError, RuleTypeError, shortened
 
 __all__ = ["AtLeast", "Count", "NonNegative", "Positive", "is_value", "validated"]
 
@@ -58,7 +58,7 @@ def validated(annotation: Any, value: Any, where: str) -> Any:
     try:
         return _converted(annotation, value)
     except _SettingError as wrong:
-        message = f"`{where}` must be {wrong.expected}, got {_quoted(value)}"
+        message = f"`{where}` must be {wrong.expected}, got {shortened(value, 80)}"
         raise (RuleTypeError if wrong.is_type else RuleError)(message) from None
 
 
@@ -74,11 +74,6 @@ class _SettingError(Exception):
     def __init__(self, expected: str, is_type: bool) -> None:
         super().__init__(expected)
         self.expected, self.is_type = expected, is_type
-
-
-def _quoted(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _text(value: Any) -> str:
@@ -137,12 +132,22 @@ def _converted(annotation: Any, value: Any) -> Any:
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return _converted(inner, value)
     if origin is tuple and arguments[1:] == (...,):
-        if not isinstance(value, (tuple, list)):
-            raise _SettingError("a tuple", is_type=True)
-        return tuple(_converted(arguments[0], item) for item in value)
+        return _items(arguments[0], value)
     if isinstance(annotation, type) and not isinstance(value, annotation):
         raise _SettingError(f"a {annotation.__name__}", is_type=True)
     return value
+
+
+def _items(annotation: Any, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (tuple, list)):
+        raise _SettingError("a tuple", is_type=True)
+    if len(value) > _MOST_ITEMS:
+        raise _SettingError(f"a tuple of at most {_MOST_ITEMS:,}", is_type=False)
+    is_class = annotation not in _CONVERTERS and isinstance(annotation, type)
+    # Rules that are combined one by one are checked again and again: by their few types.
+    if is_class and all(issubclass(kind, annotation) for kind in set(map(type, value))):
+        return tuple(value)
+    return tuple(_converted(annotation, item) for item in value)
 
 
 def _chosen(choices: tuple[Any, ...], value: Any) -> Any:
@@ -163,4 +168,5 @@ def _bounded(annotation: Any, bounds: tuple[Any, ...], value: Any) -> Any:
     return result
 
 
+_MOST_ITEMS = 1000
 _NOUNS = {int: "a whole number", float: "a number"}

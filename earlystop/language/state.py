@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import StateError
+from ..errors import StateError, shortened
 
 __all__ = [
     "decode_state",
@@ -99,11 +99,13 @@ def number_from_json(data: Any, where: str) -> float:
     if isinstance(data, str) and data in _NON_FINITE:
         return _NON_FINITE[data]
     if isinstance(data, bool) or not isinstance(data, (int, float)):
-        raise StateError(f"{where} should be a number, or one of {list(_NON_FINITE)}, got {data!r}")
+        raise StateError(
+            f"{where} should be a number, or one of {list(_NON_FINITE)}, got {shortened(data)}"
+        )
     try:
         return float(data)
     except OverflowError:
-        raise StateError(f"{where} is too large for a float, got {data!r:.50}...") from None
+        raise StateError(f"{where} is too large for a float, got {shortened(data)}") from None
 
 
 def encode_state(state: Any) -> Any:
@@ -126,11 +128,11 @@ def decode_state(data: Any, shape: Any, where: str) -> Any:
         return _decode_items(data, shape, where)
     if isinstance(shape, bool):
         if not isinstance(data, bool):
-            raise StateError(f"{where} should be true or false, got {data!r}")
+            raise StateError(f"{where} should be true or false, got {shortened(data)}")
         return data
     if isinstance(shape, int):
         if isinstance(data, bool) or not isinstance(data, int):
-            raise StateError(f"{where} should be a whole number, got {data!r}")
+            raise StateError(f"{where} should be a whole number, got {shortened(data)}")
         return data
     return number_from_json(data, where)
 
@@ -138,7 +140,9 @@ def decode_state(data: Any, shape: Any, where: str) -> Any:
 def _decode_fields(data: Any, shape: Any, where: str) -> Any:
     fields: dict[str, Any] = shape._asdict()
     if not isinstance(data, Mapping) or set(data) != set(fields):
-        raise StateError(f"{where} should have the entries {', '.join(fields)}, got {data!r}")
+        raise StateError(
+            f"{where} should have the entries {', '.join(fields)}, got {shortened(data)}"
+        )
     values = {name: decode_state(data[name], fields[name], f"{where}.{name}") for name in fields}
     return type(shape)(**values)
 
@@ -146,7 +150,7 @@ def _decode_fields(data: Any, shape: Any, where: str) -> Any:
 def _decode_items(data: Any, shape: tuple[Any, ...], where: str) -> tuple[Any, ...]:
     if not isinstance(data, list) or len(data) != len(shape):
         what = "numbers" if is_window(shape) else "states"
-        raise StateError(f"{where} should be a list of {len(shape)} {what}, got {data!r}")
+        raise StateError(f"{where} should be a list of {len(shape)} {what}, got {shortened(data)}")
     if is_window(shape):  # floats, even where `init()` wrote 0
         return tuple(number_from_json(item, f"{where}[{i}]") for i, item in enumerate(data))
     return tuple(
