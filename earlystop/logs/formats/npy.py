@@ -113,8 +113,6 @@ def _read(log: Source) -> Iterator[Run]:
             f"{len(data) - begin:,}",
             f"byte {begin}",
         )
-    if len(shape) == 2 and shape[0] > log.limits.names:
-        raise log.wrong(f"more than {log.limits.names:,} runs (see `limits`)")
     log.count(math.prod(shape) * len(kind.names or [""]))
     array = np.frombuffer(data, kind, offset=begin)
     yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
