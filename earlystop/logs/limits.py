@@ -25,6 +25,7 @@ class Limits:
     record: bytes in a record of a TensorBoard file.
     names: different metrics in a run, or runs in a file.
     files: files in a folder.
+    depth: folders within each other.
     values: values in a file, and in a history over all its metrics, including gaps.
 
     >>> import earlystop as es
@@ -39,6 +40,7 @@ class Limits:
     record: int = 256 * _MIB
     names: int = 10_000
     files: int = 200_000
+    depth: int = 100
     values: int = 2**28
 
 
