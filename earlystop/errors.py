@@ -103,10 +103,16 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
     names = sorted(map(str, known))
     if not names:
         return f"there are no {what} at all"
-    advice = f"available {what}: {', '.join(names)}"
-    by_lower_case = {known_name.lower(): known_name for known_name in names}
-    nearest = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    advice = f"available {what}: {', '.join(name[:_NAME] for name in names[:_NAMES])}"
+    if len(names) > _NAMES:
+        advice += f", ... ({len(names):,} in all)"
+    by_lower_case = {known_name.lower(): known_name for known_name in names[:_COMPARED]}
+    nearest = difflib.get_close_matches(name[:_NAME].lower(), by_lower_case, n=1)
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice
+
+
+# Comparing names takes time that grows with their square.
+_NAME, _NAMES, _COMPARED = 200, 50, 1000
 
 
 def shortened(value: object, most: int = 100) -> str:

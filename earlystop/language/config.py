@@ -40,6 +40,8 @@ class Config:
     A subclass defined with `abstract=True` only serves as a base for others.
     """
 
+    _resolved: typing.ClassVar[dict[str, Any]]
+
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()
         if not abstract:
@@ -156,9 +158,6 @@ def _dataclass_fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(cls)
 
 
-_annotations: dict[type[Config], dict[str, Any]] = {}
-
-
 def field_annotations(cls: type[Config]) -> dict[str, Any]:
     """The annotations of the fields, in order, resolved once per class.
 
@@ -168,9 +167,11 @@ def field_annotations(cls: type[Config]) -> dict[str, Any]:
     >>> list(field_annotations(Best))
     ['monitor', 'mode', 'min_delta', 'baseline', 'dtype']
     """
-    if cls not in _annotations:
-        _annotations[cls] = _resolved_annotations(cls)
-    return _annotations[cls]
+    resolved: dict[str, Any] | None = vars(cls).get("_resolved")
+    if resolved is None:
+        resolved = _resolved_annotations(cls)
+        cls._resolved = resolved  # kept by the class, and so no longer than it
+    return resolved
 
 
 def _resolved_annotations(cls: type[Config]) -> dict[str, Any]:

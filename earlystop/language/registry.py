@@ -1,19 +1,21 @@
 """The registry of rule classes by name, where saved rules and rules written as text are looked up.
 
-A class is registered when it is defined. Names are unique, because saved states refer to them.
+A class is registered when it is defined. Names are unique, because saved states refer to them. The
+registry does not keep a class: one that is made in a function goes with the last that refers to it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import RuleError, name_advice
+from ..errors import RuleError, name_advice, shortened
 
 __all__ = ["check_name", "preserved", "register", "registered", "rule_named", "rule_names"]
 
-_rules: dict[str, type[Any]] = {}
+_rules: weakref.WeakValueDictionary[str, type[Any]] = weakref.WeakValueDictionary()
 
 
 def register(cls: type[Any]) -> None:
@@ -52,7 +54,8 @@ def rule_named(name: str) -> type[Any]:
     if cls is None:
         known = name_advice(str(name), _rules, "rules")
         raise RuleError(
-            f"there is no rule called {name!r}: {known} (a rule of your own must be imported first)"
+            f"there is no rule called {shortened(name)}: {known} (a rule of your "
+            "own must be imported first)"
         )
     return cls
 

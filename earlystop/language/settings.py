@@ -21,7 +21,17 @@ from typing import Annotated, Any
 
 from ..errors import RuleError, RuleTypeError, shortened
 
-__all__ = ["AtLeast", "Count", "NonNegative", "Positive", "is_value", "validated"]
+__all__ = [
+    "WIDEST",
+    "AtLeast",
+    "AtMost",
+    "Count",
+    "NonNegative",
+    "Positive",
+    "Window",
+    "is_value",
+    "validated",
+]
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,28 @@ class AtLeast:
         return f"{'above' if self.strict else 'of at least'} {self.bound:g}"
 
 
+@dataclass(frozen=True)
+class AtMost:
+    """An upper bound for a field."""
+
+    bound: int
+
+    def allows(self, value: float) -> bool:
+        return value <= self.bound
+
+    def __str__(self) -> str:
+        return f"at most {self.bound:,}"
+
+
 Count = Annotated[int, AtLeast(0)]
 """A whole number of at least 0."""
 
 Positive = Annotated[int, AtLeast(1)]
 """A whole number of at least 1."""
+
+WIDEST = AtMost(100_000)
+Window = Annotated[int, AtLeast(1), WIDEST]
+"""How many values a rule keeps in its state, which is saved with every check."""
 
 NonNegative = Annotated[float, AtLeast(0)]
 """A finite number of at least 0."""
@@ -157,14 +184,14 @@ def _chosen(choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def _bounded(annotation: Any, bounds: tuple[Any, ...], value: Any) -> Any:
-    limits = [bound for bound in bounds if isinstance(bound, AtLeast)]
+    limits = [bound for bound in bounds if isinstance(bound, (AtLeast, AtMost))]
+    within = " and ".join(map(str, limits))
     try:
         result = _converted(annotation, value)
     except _SettingError as wrong:
-        raise _SettingError(" ".join([wrong.expected, *map(str, limits)]), wrong.is_type) from None
-    for limit in limits:
-        if not limit.allows(result):
-            raise _SettingError(" ".join([_NOUNS[annotation], *map(str, limits)]), is_type=False)
+        raise _SettingError(f"{wrong.expected} {within}", wrong.is_type) from None
+    if not all(limit.allows(result) for limit in limits):
+        raise _SettingError(f"{_NOUNS[annotation]} {within}", is_type=False)
     return result
 
 

@@ -1,4 +1,8 @@
-"""Reading bytes within limits, which stop decompression bombs."""
+"""Reading bytes within limits, which stop decompression bombs.
+
+A bomb is a small file that unpacks to a large one. `Allowance` is how much a packed source may
+unpack to, however it is packed; it is spent before, or as, bytes are unpacked.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,51 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 
+from ..errors import LogError
 from .limits import Limited
 
-__all__ = ["BoundedBytes"]
+__all__ = ["Allowance", "BoundedBytes", "allowed", "too_much"]
 
 
 _Result = TypeVar("_Result")
 
 _UNBOUND = 16 * 2**20  # bytes that may always be unpacked, however small the packed file
+_STEP = 2**20  # bytes that are unpacked before they are counted
+
+
+def allowed(log: Limited, packed: int) -> int:
+    """How many bytes a source may unpack to, of which so many packed bytes have been taken in."""
+    limits = log.limits
+    return min(limits.file, max(_UNBOUND, limits.packing * packed))
+
+
+def too_much(log: Limited) -> LogError:
+    """The error for a source that unpacks to more."""
+    return log.wrong(
+        "there is more in it than may be unpacked or read (see `limits`): "
+        "a packed file of this size is no log"
+    )
+
+
+class Allowance:
+    """How many more bytes a source may unpack to.
+
+    packed: how many packed bytes have been taken in so far; by default, the whole source. So a
+        source that grows beyond measure is told from its beginning.
+    """
+
+    def __init__(self, log: Limited, packed: Callable[[], int] | None = None) -> None:
+        self._log, self._packed, self._unpacked = log, packed or (lambda: log.size), 0
+
+    @property
+    def left(self) -> int:
+        return allowed(self._log, self._packed()) - self._unpacked
+
+    def take(self, size: int) -> None:
+        """Unpack so many bytes more. Raises LogError if they are too many."""
+        self._unpacked += size
+        if self.left < 0:
+            raise too_much(self._log)
 
 
 class BoundedBytes(io.RawIOBase):
@@ -30,27 +71,21 @@ class BoundedBytes(io.RawIOBase):
     def __init__(self, raw: BinaryIO, log: Limited, packed: bool) -> None:
         self._raw, self._log = raw, log
         self._file: gzip.GzipFile | BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw
-        limits = log.limits
-        self._left = limits.file
-        if packed:
-            self._left = min(limits.file, max(_UNBOUND, limits.packing * log.size))
+        self._step = _STEP if packed else sys.maxsize
+        self._allowance = Allowance(log, raw.tell if packed else lambda: sys.maxsize)
 
     def readable(self) -> bool:
         return True
 
-    def _taken(self, data: bytes) -> bytes:
-        self._left -= len(data)
-        if self._left < 0:
-            raise self._log.wrong(
-                "there is more in it than may be unpacked or read (see `limits`): "
-                "a packed file of this size is no log"
-            )
-        return data
-
     def read(self, size: int | None = -1) -> bytes:
         if size is None or size < 0:
-            size = self._left + 1
-        return self._taken(self._guarded(self._file.read, min(size, sys.maxsize)))
+            size = self._allowance.left + 1
+        parts = []
+        while size > 0 and (part := self._guarded(self._file.read, min(size, self._step))):
+            self._allowance.take(len(part))
+            parts.append(part)
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _guarded(self, action: Callable[[int], _Result], argument: int) -> _Result:
         try:
@@ -61,7 +96,15 @@ class BoundedBytes(io.RawIOBase):
             ) from None
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._guarded(lambda start: self._file.seek(start, whence), offset)
+        if self._step == sys.maxsize:
+            return self._file.seek(offset, whence)
+        if whence == 2:
+            raise io.UnsupportedOperation("the end of packed data is known when it is reached")
+        offset += self._file.tell() if whence == 1 else 0
+        if offset < self._file.tell():
+            self._guarded(self._file.seek, 0)
+        self.read(offset - self._file.tell())
+        return self._file.tell()
 
     def close(self) -> None:
         if not self.closed:

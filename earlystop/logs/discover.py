@@ -17,10 +17,12 @@ from .._files.paths import expanded
 from ..errors import LogError
 from .folders import Claim, Folder, is_regular
 from .formats import frames, npy
+from .limits import Limits
 from .options import Options
 from .registry import formats
 from .run import Run
 from .source import Source
+from .walking import natural, walk
 
 __all__ = ["Discovered", "discover"]
 
@@ -146,7 +148,7 @@ def _of_path(text: str, options: Options) -> Iterator[Discovered]:
     elif os.path.exists(text):
         yield _of_one(Path(text), options)
     elif glob.has_magic(text):
-        paths = sorted(glob.glob(text, recursive=True), key=_natural)
+        paths = sorted(set(_matches(text, options.limits)), key=natural)
         if not paths:
             raise FileNotFoundError(f"no file matches {text!r}")
         for path in paths:
@@ -155,14 +157,34 @@ def _of_path(text: str, options: Options) -> Iterator[Discovered]:
         raise FileNotFoundError(f"there is no file or folder {text!r}")
 
 
+def _matches(pattern: str, limits: Limits) -> Iterator[str]:
+    """The paths that match a pattern, in which ** stands for any folders within each other.
+
+    Python's own `glob` follows links under ** in circles, and its stack ends in deep folders.
+    """
+    parts = _ANY_FOLDERS.split(pattern, maxsplit=1)
+    if len(parts) == 1:
+        yield from glob.iglob(pattern)
+        return
+    above, below = parts
+    for root in [above or os.curdir] if not glob.has_magic(above) else glob.iglob(above):
+        if not below:
+            yield root  # the folder, with all that is in it
+            continue
+        for folder, _ in walk(root, limits, _is_shown, links=True):
+            yield from _matches(os.path.join(glob.escape(folder), below), limits)
+
+
+_SEPARATOR = f"[{re.escape(os.sep + (os.altsep or ''))}]"
+_ANY_FOLDERS = re.compile(rf"(?:^|(?<={_SEPARATOR}))(?:\*\*(?:{_SEPARATOR}+|$))+")
+
+
+def _is_shown(folder: str) -> bool:
+    return not folder.startswith(".")
+
+
 def _of_one(path: Path, options: Options) -> Discovered:
     return Discovered(str(path), path.parts, Source(str(path), options, path=path))
-
-
-def _natural(path: str) -> list[tuple[int, int, str]]:
-    """A key that sorts version_2 before version_10."""
-    parts = re.split(r"(\d+)", path)
-    return [(1, int(p[:400]), p) if p.isdecimal() else (0, 0, p) for p in parts]
 
 
 def _of_folder(root: Path, options: Options) -> Iterator[Discovered]:
@@ -186,17 +208,14 @@ def _of_folder(root: Path, options: Options) -> Iterator[Discovered]:
 
 def _walk(root: Path, options: Options, claimed: set[Path]) -> Iterator[Folder]:
     """A folder and those below it, each with its regular files that have not been claimed."""
-    seen = 0
-    for here, folders, names in os.walk(root):
-        folders[:] = sorted(
-            (f for f in folders if not f.startswith(".") and f != "__pycache__"), key=_natural
-        )
-        paths = [Path(here, name) for name in sorted(names, key=_natural)]
-        seen += len(paths)
-        if seen > options.limits.files:
-            raise LogError(f"more than {options.limits.files:,} files (see `limits`)", str(root))
+    for here, names in walk(str(root), options.limits, _is_searched):
+        paths = (Path(here, name) for name in names)
         files = [path for path in paths if path not in claimed and is_regular(path)]
         yield Folder(Path(here), root, files, options)
+
+
+def _is_searched(folder: str) -> bool:
+    return not folder.startswith(".") and folder != "__pycache__"
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from .options import Options
 from .run import Run
 from .source import Source
+from .walking import walk
 
 __all__ = ["Claim", "Folder", "is_regular"]
 
@@ -55,8 +56,10 @@ class Folder:
     def files_below(self, name: str | None) -> list[Path]:
         """The regular files in and below a subfolder, or this folder if None; links are skipped."""
         found: list[Path] = []
-        for here, folders, files in os.walk(self.path / name if name else self.path):
-            folders[:] = sorted(f for f in folders if not f.startswith("."))
+        top = str(self.path / name if name else self.path)
+        for here, files in walk(
+            top, self.options.limits, lambda folder: not folder.startswith(".")
+        ):
             paths = (Path(here, file) for file in sorted(files) if not file.startswith("."))
             found += filter(is_regular, paths)
             if len(found) > self.options.limits.names:

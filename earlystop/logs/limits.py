@@ -20,10 +20,12 @@ class Limits:
     document: bytes in a JSON document.
     whole: bytes in a source that must be in memory at once: an open file, a NumPy or Parquet file.
     file: bytes in any file, unpacked.
-    packing: how many times larger than its packed size a file may become, beyond its first 16 MiB.
+    packing: how many times larger than its packed size a file may become, beyond its first 16 MiB,
+        however it is packed (gzip, Parquet, Feather); a value counts as 16 bytes.
     record: bytes in a record of a TensorBoard file.
     names: different metrics in a run, or runs in a file.
     files: files in a folder.
+    depth: folders within each other.
     values: values in a file, and in a history over all its metrics, including gaps.
 
     >>> import earlystop as es
@@ -38,6 +40,7 @@ class Limits:
     record: int = 256 * _MIB
     names: int = 10_000
     files: int = 200_000
+    depth: int = 100
     values: int = 2**28
 
 

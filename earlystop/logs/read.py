@@ -165,14 +165,22 @@ class _Reader:
             format = self._forced or recognised_format(log)
             name, runs = format.name, format.read(log)
             if source.found and format.general and self._forced is None:
-                runs = self._counted(log, runs)
-        runs_found = []
-        for run in runs:
+                runs = self._counted(log, self._bounded(log, runs))
+        runs_found: list[Run] = []
+        for run in self._bounded(log, runs):
             if run.length and run.metrics:
                 runs_found += split_runs(run, self._options.coordinate, self._options.repeats)
         if not runs_found:
             raise log.damage or log.wrong("there is no metric in it", not_a_log=source.found)
         return name, runs_found
+
+    def _bounded(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
+        """The runs, as long as the limits allow as many in a file."""
+        most = log.limits.names
+        for number, run in enumerate(runs):
+            if number >= most and log.value is None:
+                raise log.wrong(f"more than {most:,} runs (see `limits`)")
+            yield run
 
     def _counted(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
         """The runs, if any has an epoch or a step: other tables in a folder are not logs."""

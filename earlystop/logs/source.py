@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import LogError
-from .bounded import BoundedBytes
+from .bounded import BoundedBytes, allowed, too_much
 from .json_text import parsed
 from .options import Options
 from .rows import Rows
@@ -28,6 +28,9 @@ _BINARY = 1024  # the first characters, which contain no NUL if this is text
 
 
 _CHUNK = 2**20
+
+
+_BYTES = 16  # that a value and its row take in memory
 
 
 class NoDocument(NamedTuple):
@@ -99,8 +102,18 @@ class Source:
     def count(self, values: int) -> None:
         """Add to the number of values. Raises LogError if there are too many."""
         self._values += values
-        if self._values > self.limits.values:
-            raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
+        if self._values > self._most_values:
+            if self._most_values == self.limits.values:
+                raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
+            raise too_much(self)
+
+    @functools.cached_property
+    def _most_values(self) -> int:
+        """How many values a source of this size may have, even if it is packed."""
+        most = self.limits.values
+        if self.value is not None or (self.path is not None and not self.path.is_file()):
+            return most
+        return min(most, allowed(self, self.size) // _BYTES)
 
     @functools.cached_property
     def size(self) -> int:

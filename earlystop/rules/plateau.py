@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from ..language.ops import deviation, push
 from ..language.rule import Rule
-from ..language.settings import AtLeast, NonNegative
+from ..language.settings import WIDEST, AtLeast, NonNegative
 
 
 class Plateau(Rule):
@@ -18,7 +18,7 @@ class Plateau(Rule):
     values it is exactly 0. While the window holds a NaN or an infinity the rule does not fire.
 
     monitor: the metric to watch.
-    window: how many values to compare, at least 2.
+    window: how many values to compare, at least 2 and at most 100,000.
     std: the largest standard deviation that counts as flat, in units of the metric.
 
     >>> from earlystop import Plateau, Stopper
@@ -32,7 +32,7 @@ class Plateau(Rule):
     """
 
     monitor: str
-    window: Annotated[int, AtLeast(2)]
+    window: Annotated[int, AtLeast(2), WIDEST]
     std: NonNegative
 
     class State(NamedTuple):

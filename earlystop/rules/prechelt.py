@@ -20,7 +20,7 @@ from ..errors import RuleError
 from ..language.direction import Mode, direction
 from ..language.ops import absolute, divide, lowest, push, total, where
 from ..language.rule import Rule
-from ..language.settings import NonNegative, Positive
+from ..language.settings import NonNegative, Positive, Window
 
 
 def _error(value: Any, mode: Mode) -> Any:
@@ -93,7 +93,7 @@ class ProgressQuotient(Rule):
     monitor: the validation error.
     train_monitor: the training error, with the same direction.
     alpha: the quotient that must be exceeded.
-    strip: epochs per strip.
+    strip: epochs per strip, at most 100,000.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
 
     >>> from earlystop import ProgressQuotient, Stopper
@@ -108,7 +108,7 @@ mille; the limit is 0.04
     monitor: str
     train_monitor: str
     alpha: NonNegative = 0.5
-    strip: Positive = 5
+    strip: Window = 5
     mode: Mode = "auto"
 
     class State(NamedTuple):

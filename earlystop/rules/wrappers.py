@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from ..errors import RuleError
 from ..language.ops import divide, isfinite, push, replaced, reported, total, where
 from ..language.rule import Rule, advance
-from ..language.settings import AtLeast, Count, Positive
+from ..language.settings import AtLeast, Count, Window
 
 
 class Warmup(Rule):
@@ -57,7 +57,8 @@ class Smoothed(Rule):
 
     rule: the wrapped rule; it must read `monitor`.
     monitor: the metric to smooth.
-    window: take the mean of the last `window` values (of all values, until there are that many).
+    window: take the mean of the last `window` values (of all values, until there are that many);
+        at most 100,000.
     alpha: take the exponential mean `alpha * value + (1 - alpha) * previous mean`, starting with
         the first value; between 0 (excluded) and 1 (no smoothing).
 
@@ -72,7 +73,7 @@ class Smoothed(Rule):
 
     rule: Rule
     monitor: str
-    window: Positive | None = None
+    window: Window | None = None
     alpha: Annotated[float, AtLeast(0, strict=True)] | None = None
 
     class State(NamedTuple):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import pytest
@@ -123,3 +126,36 @@ def test_a_rule_in_a_function_may_be_defined_again() -> None:
 
     first, second = make(), make()
     assert [es.Stopper(rule).step({}).stop for rule in (first, second)] == [False, False]
+
+
+def made_in_a_function(use: Callable[[es.Rule], object]) -> weakref.ref[type[es.Rule]]:
+    class Made(es.Rule):
+        monitor: str
+
+        class State(NamedTuple):
+            seen: int = 0
+
+        def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+            return self.State(state.seen + 1), metrics[self.monitor] > 0
+
+    rule = Made("loss")
+    assert es.Rule.from_dict(rule.to_dict()) == es.Rule.from_text(repr(rule)) == rule
+    use(rule)
+    return weakref.ref(Made)
+
+
+def test_rule_classes_made_in_a_loop_are_freed() -> None:
+    made = [made_in_a_function(repr) for _ in range(1000)]
+    gc.collect()
+    assert [ref() for ref in made if ref() is not None] == []
+    assert "Made" not in rule_names()
+
+
+def test_rule_classes_of_stoppers_made_in_a_loop_are_freed_but_for_the_last_compiled() -> None:
+    def use(rule: es.Rule) -> None:
+        es.Stopper(rule).step({"loss": 0.0})
+        es.replay(rule, es.History({"loss": [[0.0, 1.0]] * 3}))
+
+    made = [made_in_a_function(use) for _ in range(400)]
+    gc.collect()
+    assert sum(ref() is not None for ref in made) <= 256

@@ -100,7 +100,7 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "a window of one": (
         lambda: es.Plateau("loss", 1, 0.1),
         ValueError,
-        "`Plateau(window=...)` must be a whole number of at least 2, got 1",
+        "`Plateau(window=...)` must be a whole number of at least 2 and at most 100,000, got 1",
     ),
     "smoothing both ways": (
         lambda: es.Smoothed(es.Patience("loss"), "loss", window=3, alpha=0.1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from pathlib import Path
@@ -69,3 +70,61 @@ def test_progress_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     write(tmp_path / "log.csv", "epoch,loss\n0,1\n")
     es.read_history(tmp_path, progress=True)
     assert "read_history" in capsys.readouterr().err
+
+
+def deep_folder(root: Path, depth: int, text: str) -> None:
+    """A log in so many folders within each other; the path may be longer than a call takes."""
+    before = os.getcwd()
+    os.chdir(root)
+    try:
+        for _ in range(depth):
+            os.mkdir("d")
+            os.chdir("d")
+        Path("log.csv").write_text(text)
+    finally:
+        os.chdir(before)
+
+
+def remove_deep_folder(root: Path, depth: int) -> None:
+    for level in range(depth, 0, -1):
+        folder = root.joinpath(*"d" * level)
+        for name in os.listdir(folder):
+            if name != "d":
+                os.remove(folder / name)
+        os.rmdir(folder)
+
+
+@pytest.mark.parametrize("where", ["", "**/*.csv", "*/**/log.csv", "**"])
+def test_folders_a_thousand_deep_are_refused_or_read_if_the_limits_allow_it(
+    where: str, tmp_path: Path
+) -> None:
+    deep_folder(tmp_path, 1000, "epoch,loss\n0,1\n")
+    try:
+        with pytest.raises(es.LogError, match=r"100 deep in one another \(see `limits`\)"):
+            es.read_history(tmp_path / where)
+        deeper = es.logs.Limits(depth=1000)
+        assert es.read_history(tmp_path / where, limits=deeper).runs == 1
+    finally:
+        remove_deep_folder(tmp_path, 1000)
+
+
+def test_links_in_circles_are_followed_once(tmp_path: Path) -> None:
+    write(tmp_path / "runs" / "a" / "log.csv", "epoch,loss\n0,1\n")
+    write(tmp_path / "elsewhere" / "log.csv", "epoch,loss\n0,2\n")
+    for name in ("up", "again", "once more"):
+        os.symlink(tmp_path / "runs", tmp_path / "runs" / "a" / name)
+    os.symlink(tmp_path / "elsewhere", tmp_path / "runs" / "b")
+    history = es.read_history(tmp_path / "runs" / "**" / "log.csv")
+    assert history.names == ("a", "b")
+    assert es.read_history(tmp_path / "runs").runs == 1
+    with pytest.raises(FileNotFoundError):
+        es.read_history(tmp_path / "runs" / "**" / "nowhere.csv")
+
+
+def test_a_pattern_of_folders_finds_what_python_finds(tmp_path: Path) -> None:
+    for name in ("a/x.csv", "a/b/x.csv", "a/b/y.csv", "x.csv", ".hidden/x.csv", "[odd]/x.csv"):
+        write(tmp_path / name, "epoch,loss\n0,1\n")
+    for pattern in ("**/x.csv", "a/**/*.csv", "**/**/x.csv", "**/b/**/y.csv", "*/**/x.csv"):
+        found = glob.glob(str(tmp_path / pattern), recursive=True)
+        assert es.read_history(tmp_path / pattern).runs == len(set(found))
+    assert es.read_history(tmp_path / "**").runs == 5

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import math
+import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from ...errors import shortened
 from ..columns import is_coordinate
 from ..log_format import LogFormat
 from ..run import Points, Run
@@ -17,6 +20,8 @@ from ..source import Source
 __all__ = ["FORMAT", "runs_of_array"]
 
 _LONGEST_HEADER = 2**16
+_MOST_AXES = 64  # as in NumPy
+_NUMBER_TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|12|16))")
 
 
 def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
@@ -53,7 +58,8 @@ def _header(log: Source, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
     """The shape, type and order of the values, and the offset at which they begin.
 
     The header is a dictionary as a Python literal, preceded by its length; nothing in it is
-    executed. See the specification in numpy.lib.format.
+    executed. See the specification in numpy.lib.format. NumPy makes something of many headers that
+    it never writes, so types and lengths are compared with what it writes.
     """
     width = 2 if data[6:7] == b"\x01" else 4
     begin = 8 + width
@@ -61,21 +67,45 @@ def _header(log: Source, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
     if data[6:8] not in (b"\x01\x00", b"\x02\x00", b"\x03\x00") or size > _LONGEST_HEADER:
         raise log.wrong("expected a NumPy array of version 1, 2 or 3", "byte 6")
     try:
-        header = ast.literal_eval(data[begin : begin + size].decode("utf-8").strip())
-        shape, kind, in_columns = header["shape"], header["descr"], header["fortran_order"]
-        kind = np.dtype(kind)
-        if not all(isinstance(length, int) and length >= 0 for length in shape):
-            raise ValueError(f"the shape {shape!r}")
+        with warnings.catch_warnings():  # about odd literals, which do not concern the caller
+            warnings.simplefilter("ignore")
+            header = ast.literal_eval(data[begin : begin + size].decode("utf-8").strip())
+        shape, in_columns = _checked_shape(header["shape"]), header["fortran_order"]
+        kind = _type_of(header["descr"])
+        if type(in_columns) is not bool:
+            raise ValueError(f"the order {shortened(in_columns)}")
     except (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError) as error:
         raise log.wrong(f"expected the header of a NumPy array: {error!s:.200}", "byte 8") from None
-    return tuple(shape), kind, bool(in_columns), begin + size
+    return shape, kind, in_columns, begin + size
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    """The shape in a header. Raises ValueError for one that no array has."""
+    if (
+        type(shape) is not tuple
+        or len(shape) > _MOST_AXES
+        or not all(type(length) is int and 0 <= length < 2**63 for length in shape)
+    ):
+        raise ValueError(f"the shape {shortened(shape)}")
+    return shape
+
+
+def _type_of(described: Any) -> Any:
+    """The type in a header: one number, or columns of numbers. Raises ValueError for any other."""
+    columns = described if type(described) is list else [("", described)]
+    for column in columns:
+        if type(column) is not tuple or len(column) != 2 or type(column[0]) is not str:
+            raise ValueError(f"the column {shortened(column)}")
+        if column[1] == "|O":
+            raise ValueError("an array of Python objects: not read")
+        if type(column[1]) is not str or not _NUMBER_TYPE.fullmatch(column[1]):
+            raise ValueError(f"expected real numbers, got the type {shortened(column[1])}")
+    return np.dtype(described)
 
 
 def _read(log: Source) -> Iterator[Run]:
     data = log.whole()
     shape, kind, in_columns, begin = _header(log, data)
-    if kind.hasobject:
-        raise log.wrong("expected numbers, got an array of Python objects: not read")
     wanted = math.prod(shape) * kind.itemsize
     if wanted != len(data) - begin or not wanted:
         raise log.wrong(
@@ -83,6 +113,7 @@ def _read(log: Source) -> Iterator[Run]:
             f"{len(data) - begin:,}",
             f"byte {begin}",
         )
+    log.count(math.prod(shape) * len(kind.names or [""]))
     array = np.frombuffer(data, kind, offset=begin)
     yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
 
