@@ -10,8 +10,9 @@ import click
 from .._text import count
 from .log_options import LogOptions, log_options
 from .options import machine_options
-from .output import Machine, print_table, say, write_csv, write_json
+from .output import Machine, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..history.history import History
