@@ -68,6 +68,47 @@ def test_every_error_is_one_line_with_its_exit_code(
     assert "Traceback" not in line
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "meant"),
+    [
+        ("replay", "--metric", "--monitor"),
+        ("replay", "-m", "--monitor"),
+        ("sweep", "--metric_name", "--monitor"),
+        ("advise", "--early-stopping-rounds", "--patience"),
+        ("replay", "--mindelta", "--min-delta"),
+        ("replay", "--min_delta", "--min-delta"),
+        ("replay", "--tolerance", "--min-delta"),
+        ("replay", "--minDelta", "--min-delta"),
+        ("replay", "--direction", "--mode"),
+        ("replay", "--warmup", "--start-from-epoch"),
+        ("replay", "--sep", "--separator"),
+        ("replay", "--moniter", "--monitor"),
+        ("replay", "--mon", "--monitor"),
+        ("replay", "--max-epochs", "--rule"),
+        ("replay", "--n-jobs", "--workers"),
+        ("plot", "--output", "--out"),
+        ("report", "--output", "--out"),
+        ("replay", "--output", "--csv"),
+        ("metrics", "--verbose", "--progress"),
+        ("advise", "--regret", "--max-regret"),
+    ],
+)
+def test_the_suggestion_for_an_unknown_option_is_of_the_same_meaning(
+    command: str, option: str, meant: str
+) -> None:
+    line = failed(2, command, "log.csv", option, "1")
+    assert f"No such option '{option}'. Did you mean '{meant}'?" in line
+
+
+@pytest.mark.parametrize("option", ["--colour", "--zip", "--x", "--metadata-path"])
+def test_an_option_that_resembles_none_has_no_suggestion(option: str) -> None:
+    assert "Did you mean" not in failed(2, "replay", "log.csv", option, "1")
+
+
+def test_logs_need_no_option() -> None:
+    assert "Logs are named without an option" in failed(2, "replay", "--file", "log.csv")
+
+
 def test_mode_is_required_if_neither_name_nor_log_states_the_direction(tmp_path: Path) -> None:
     path = log(tmp_path / "log.csv", CURVE, metric="gap")
     assert "--mode min" in failed(2, "replay", path, "--monitor", "gap")
