@@ -16,6 +16,7 @@ from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import CheckpointError, RuleError, RuleTypeError, StateError
+from earlystop.language.keywords import by_keyword
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import ELAPSED, Best
 
@@ -82,6 +83,7 @@ class Training:
     (1, 1.0)
     """
 
+    @by_keyword("optimizer")
     def __init__(
         self,
         stopper: Stopper,

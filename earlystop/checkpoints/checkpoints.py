@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError
 from ..language.direction import Mode, direction
+from ..language.keywords import by_keyword
 from ..language.settings import Count, Positive, validated
 from .ledger import Checkpoint, Ledger
 from .names import checked_template, format_name
@@ -67,6 +68,7 @@ class Checkpoints:
     >>> folder.cleanup()
     """
 
+    @by_keyword("monitor")
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -137,6 +139,7 @@ class Checkpoints:
 
     # Saving and forgetting -------------------------------------------------------------------
 
+    @by_keyword("epoch")
     def wants(
         self, *, epoch: int, metrics: Mapping[str, SupportsFloat] | None = None, best: bool = False
     ) -> bool:
@@ -144,6 +147,7 @@ class Checkpoints:
         entry = Checkpoint(epoch, "", best, as_floats(metrics or {}))
         return entry in self._retention().retained((*self.entries, entry))
 
+    @by_keyword("epoch")
     def save(
         self,
         write: Callable[[Path], object] | None,

@@ -61,25 +61,9 @@ _SYNONYMS = {
     "--reasons": "reason why explain",
     "--version": "ver",
 }
-_SOURCES = frozenset(
-    [
-        "f",
-        "i",
-        "file",
-        "files",
-        "log",
-        "logs",
-        "path",
-        "paths",
-        "input",
-        "inputfile",
-        "infile",
-        "folder",
-        "dir",
-        "directory",
-        "glob",
-    ]
-)
+_SOURCES = """
+    f i file files log logs path paths input inputfile infile folder dir directory glob
+"""
 _ALIKE = 0.75  # of difflib; unrelated names of this length reach about 0.6
 
 
@@ -99,7 +83,7 @@ def suggestions(error: click.NoSuchOption) -> str:
     there = [name for option in command.get_params(error.ctx) for name in _names(option)]
     asked = _plain(error.option_name)
     takes_logs = any(isinstance(each, click.Argument) for each in command.params)
-    if asked in _SOURCES and takes_logs:
+    if asked in _SOURCES.split() and takes_logs:
         return " Logs are named without an option."
     meant = _of_meaning(asked, there) or _alike(asked, there)
     return f" Did you mean {meant!r}?" if meant else ""

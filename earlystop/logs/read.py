@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..errors import HistoryError, LogError, LogWarning, RuleError
 from ..history.history import History
+from ..language.keywords import by_keyword
 from ..language.settings import validated
 from .assemble import assemble
 from .discover import Discovered, discover
@@ -27,6 +28,7 @@ Repeats = Literal["replace", "keep"]
 OnError = Literal["raise", "skip"]
 
 
+@by_keyword("format")
 def read_history(
     source: Any,
     *,

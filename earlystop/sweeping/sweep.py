@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import RuleTypeError
 from ..history import History
+from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
 from ..replaying.tuning import DEFAULT, Tuning
@@ -25,6 +26,7 @@ from .result import Sweep
 __all__ = ["Sweep", "default_best", "run_sweep", "sweep"]
 
 
+@by_keyword("patience")
 def sweep(
     rule: Rule,
     history: History | Iterable[History],
