@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import argument
 from ..errors import LogError, MissingMetricError, name_advice
 from ..history.expressions import names_in
 from ..history.history import History
@@ -93,7 +94,7 @@ def _within(
             f"{shape[0]:,} runs of up to {shape[1]:,} epochs with {len(kept):,} metrics and "
             f"{len(coordinates):,} coordinates make arrays of {values:,} values, more than the "
             f"{limits.values:,} that `limits` allows: read fewer files at a time, or name the "
-            "metrics to keep (metrics=...)",
+            f"metrics to keep ({argument('metrics')})",
             reads[0].source if len(reads) == 1 else "",
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import argument
 from ..errors import MissingMetricError, name_advice
 from ..history import History
 from .batches import Runs, run_numbers, slices, subset
@@ -51,5 +52,6 @@ def _missing(name: str, history: History, run: int, epoch: int) -> MissingMetric
     reported = next(itertools.islice(history.iter_records(run), epoch, None))
     return MissingMetricError(
         f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
-        f'{name_advice(name, reported)} (with on_missing="skip", rules skip such epochs)'
+        f"{name_advice(name, reported)} (with {argument('on_missing', 'skip')}, rules skip such "
+        "epochs)"
     )
