@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextvars
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ def in_order(tasks: Iterable[Callable[[], Result]], workers: int) -> Iterator[Re
     started: collections.deque[Future[Result]] = collections.deque()
     try:
         for task in tasks:
-            started.append(pool.submit(task))
+            started.append(pool.submit(contextvars.copy_context().run, task))
             if len(started) >= workers:
                 yield started.popleft().result()
         while started:

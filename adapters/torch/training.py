@@ -17,6 +17,7 @@ from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError, StateError
 from earlystop.language.direction import Mode
+from earlystop.language.keywords import by_keyword
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import ELAPSED
 
@@ -102,6 +103,7 @@ class Training:
     (1, 1.0)
     """
 
+    @by_keyword("optimizer")
     def __init__(
         self,
         stopper: Stopper,

@@ -11,6 +11,7 @@ from .._text import count
 from ..errors import HistoryError, RuleTypeError
 from ..history.history import History
 from ..language.direction import Mode, direction
+from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
 from ..rules import Best, Never, Patience
@@ -38,6 +39,7 @@ _USUAL = (5, 10, 20)
 _MANY = 6
 
 
+@by_keyword("max_regret")
 def advise(
     history: History,
     monitor: str,

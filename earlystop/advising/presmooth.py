@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from ..history.history import History
+from ..history.ragged import slices_within
 from ..language.rule import Rule
 from ..replaying.batches import RunBatch, batches_of
 from ..replaying.interpreted import EpochMetrics
 from ..rules import Best, Patience, Smoothed
 
 __all__ = ["PresmoothedHistory"]
+
+_CELLS, _MOST_PADDING = 2**22, 4
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,26 @@ class PresmoothedHistory:
         return rule
 
     def __iter__(self) -> Iterator[History]:
-        for runs in batches_of(self.history.runs):
-            names = {self.save.monitor, self.smoothed.monitor}
-            part = self.history[runs]
-            metrics: dict[str, Any] = {
-                name: np.ma.MaskedArray(part.metrics[name], ~part.reported(name)) for name in names
-            }
+        for runs in self._parts():
+            metrics: dict[str, Any] = {}
+            for name in {self.save.monitor, self.smoothed.monitor}:
+                values, reported = self.history.reported_in(runs, name)
+                metrics[name] = np.ma.MaskedArray(values, ~reported)
+            part = History(metrics, self.history.lengths[runs])
             values = np.full((part.runs, part.epochs), np.nan)
             with np.errstate(all="ignore"):
                 self._smooth_into(values, part)
-            reported = part.reported(self.smoothed.monitor)
-            metrics[self.monitor] = np.ma.MaskedArray(values, ~reported)
+            missing = metrics[self.smoothed.monitor].mask
+            metrics[self.monitor] = np.ma.MaskedArray(values, missing)
             yield History(metrics, part.lengths)
+
+    def _parts(self) -> Iterator[slice]:
+        """The runs in order, in batches that are not mostly padding."""
+        for runs in batches_of(self.history.runs):
+            lengths = self.history.lengths[runs]
+            cells = max(_CELLS, _MOST_PADDING * int(lengths.sum()))
+            for part in slices_within(lengths, cells):
+                yield slice(runs.start + part.start, runs.start + part.stop)
 
     def _smooth_into(self, values: Any, part: History) -> None:
         """Write the smoothed values of these runs into `values`."""

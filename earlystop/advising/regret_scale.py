@@ -9,15 +9,12 @@ import numpy.typing as npt
 
 from ..history.arrays import Bools
 from ..history.history import History
-from ..replaying.batches import slices
 from ..rules import Best
 
 __all__ = ["Floats", "RegretScale", "Unit"]
 
 Floats = npt.NDArray[np.float64]
 Unit = Literal["improvement", "metric", "best"]
-
-_VALUES_PER_BATCH = 2**20
 
 
 class RegretScale:
@@ -41,19 +38,15 @@ class RegretScale:
         self.unit = unit
         self.first, self.best = np.full(history.runs, np.nan), np.full(history.runs, np.nan)
         self.end = np.zeros(history.runs, dtype=np.int64)
-        for runs in slices(history.runs, max(1, _VALUES_PER_BATCH // history.epochs)):
+        for runs in history.parts():
             self._measure(history, save, runs)
         with np.errstate(over="ignore", invalid="ignore"):
             self._scale = np.abs(self.best - self.first if unit == "improvement" else self.best)
 
     def _measure(self, history: History, save: Best, runs: slice) -> None:
         """Find the first value, the best value and the end of these runs."""
-        values = history.metrics[save.monitor][runs].astype(np.float64)
-        reported = np.arange(history.epochs) < history.lengths[runs, None]
-        gaps = history.gaps(save.monitor)
-        if gaps is not None:
-            reported &= ~gaps[runs]
-        self.end[runs] = np.where(reported, np.arange(1, history.epochs + 1), 0).max(axis=1)
+        values, reported = history.reported_in(runs, save.monitor)
+        self.end[runs] = np.where(reported, np.arange(1, values.shape[1] + 1), 0).max(axis=1)
         finite = reported & np.isfinite(values)
         first = values[np.arange(len(values)), finite.argmax(axis=1)]
         self.first[runs] = np.where(finite.any(axis=1), first, np.nan)

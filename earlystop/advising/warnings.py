@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._arguments import argument
 from .._text import count
 from ..history.history import History
 from .calibration import Calibration
@@ -42,7 +43,7 @@ def warnings_of_logs(
             "patience would have found cannot be seen. So regret counts from the best that was "
             "found by then, not from that of complete runs, epochs to the end of the log at most, "
             "and no longer patience is considered "
-            "(if the runs did go to their end, pass complete=True)"
+            f"(if the runs did go to their end, pass {argument('complete', True)})"
         )
     elif complete is False:
         yield (
@@ -55,8 +56,8 @@ def warnings_of_logs(
         if short * _SHORT_SHARE >= runs:
             yield (
                 f"{count(short, 'run')} of {runs:,} have less than half the epochs that are usual "
-                "here, and count as complete; leave out what crashed, and pass complete=False if "
-                "they were stopped early"
+                "here, and count as complete; leave out what crashed, and pass "
+                f"{argument('complete', False)} if they were stopped early"
             )
     if runs < history.runs:
         yield (
@@ -88,7 +89,7 @@ def warnings_of_losses(calibration: Calibration, lost: Floats, selected: bool) -
         yield (
             "the runs are very different: one in twenty loses at least "
             f"{_UNEVEN} times what was asked for, and the promise is about the mean: with "
-            "at_most=0.1 it would be about how many runs lose more"
+            f"{argument('at_most', 0.1)} it would be about how many runs lose more"
         )
     capped = lost > guarantee.bound
     if selected and guarantee.at_most is None and capped.any():

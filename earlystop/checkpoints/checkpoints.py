@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 from .._files.paths import local_path
 from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError, name_advice, shortened
+from ..language.keywords import by_keyword
 from ..language.settings import Count, Positive, validated
 from .damage import warn_of_damage
 from .ledger import Checkpoint, Ledger
@@ -82,6 +83,7 @@ class Checkpoints:
     >>> folder.cleanup()
     """
 
+    @by_keyword("monitor")
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -186,6 +188,7 @@ class Checkpoints:
 
     # Saving and forgetting -------------------------------------------------------------------
 
+    @by_keyword("epoch")
     def wants(
         self, *, epoch: int, metrics: Mapping[str, SupportsFloat] | None = None, best: bool = False
     ) -> bool:
@@ -193,6 +196,7 @@ class Checkpoints:
         entry = Checkpoint(epoch, "", best, as_floats(metrics or {}))
         return entry in self._retention().retained((*self.entries, entry))
 
+    @by_keyword("epoch")
     def save(
         self,
         write: Callable[[Path], object] | None,

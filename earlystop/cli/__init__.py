@@ -2,8 +2,8 @@
 
 `app.py` holds the group and says how errors end. `log_options.py`, `rule_options.py` and
 `options.py` hold the options that commands share, `values.py` reads their values, and `loading.py`
-turns them into a history and rules. `output.py` prints tables, JSON and CSV, and `reading.py` what
-was read. Each other module is one command.
+turns them into a history and rules. `output.py` prints JSON and CSV, `tables.py` tables, and
+`reading.py` what was read. Each other module is one command.
 """
 
 import sys as _sys

@@ -8,9 +8,9 @@ import click
 
 from .loading import load
 from .log_options import LogOptions, log_options
-from .options import out_option, workers_option
+from .options import Output, picture_option, workers_option
 from .output import say, write_json
-from .plot import form_of, write_figure
+from .plot import write_figure
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
 
@@ -69,7 +69,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
     help="Whether runs were logged to their end; by default told from the logs.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the runs that choose.")
-@out_option("Draw the trade-off, too: .png, .svg, ...", required=False)
+@picture_option("Draw the trade-off, too: .png, .svg, .pdf, .html, ...", piped=False)
 @workers_option
 @click.option("--json", "machine", flag_value="json", help="Print JSON.")
 def advise(
@@ -82,7 +82,7 @@ def advise(
     bound: float | None,
     complete: bool | None,
     seed: int,
-    out: str | None,
+    out: Output | None,
     workers: int,
     machine: str | None,
 ) -> None:
@@ -104,9 +104,6 @@ def advise(
         raise click.UsageError("say which metric the advice is about, with --monitor val_loss")
     if options.save_text is not None:
         raise click.UsageError("--save says nothing here: the best of --monitor is kept")
-    if out == "-":
-        raise click.UsageError("--out takes a file here: the answer is on the standard output")
-    form = None if out is None else form_of(out)
     history, options = load(logs, options)
     candidates: Any = options.rules() if options.texts else dict(options.fields) or None
     advice = es.advise(
@@ -130,6 +127,6 @@ def advise(
     else:
         for line in str(advice).splitlines():
             say(line)
-    if out is not None and form is not None:
-        write_figure(advice.plot(), repr(advice), out, form, aside=machine is not None)
+    if out is not None:
+        write_figure(advice.plot(), repr(advice), out, aside=machine is not None)
     print_skipped(history)

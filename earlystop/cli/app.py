@@ -22,6 +22,7 @@ from .plot import plot
 from .replay import replay
 from .report import report
 from .rules import rules
+from .suggestions import suggestions
 from .sweep import sweep
 
 __all__ = ["main"]
@@ -108,7 +109,13 @@ def _usage_in_one_line(command: str | None = None) -> Iterator[None]:
             raise
         where = error.ctx.command_path if error.ctx is not None else command
         advice = f" (see '{where} --help')" if where else ""
-        raise _CommandError(error.format_message() + advice) from error
+        raise _CommandError(_usage(error) + advice) from error
+
+
+def _usage(error: click.UsageError) -> str:
+    if isinstance(error, click.NoSuchOption):
+        return error.message + suggestions(error)
+    return error.format_message()
 
 
 @contextlib.contextmanager

@@ -70,7 +70,7 @@ def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -
         return history
     reports = np.zeros(history.runs, dtype=np.bool_)
     for name in known:
-        reports |= history.reported(name).any(axis=1)
+        reports |= history.reported_epochs(name) > 0
     if reports.all() or not reports.any():
         return history
     without = int(np.count_nonzero(~reports))

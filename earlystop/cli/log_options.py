@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .._arguments import named_by
+from .naming import options_of
 from .options import add_options
 
 if TYPE_CHECKING:
@@ -112,7 +114,8 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
             given["pattern"] = list(pattern)
         if derive:
             given["derived"] = dict(map(_derived, derive))
-        return command(logs=LogOptions(sources, given, progress), **rest)
+        with named_by(options_of(click.get_current_context())):
+            return command(logs=LogOptions(sources, given, progress), **rest)
 
     return add_options(with_logs, _OPTIONS)
 

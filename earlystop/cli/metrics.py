@@ -10,8 +10,9 @@ import click
 from .._text import count
 from .log_options import LogOptions, log_options
 from .options import machine_options
-from .output import Machine, print_table, say, write_csv, write_json
+from .output import Machine, say, write_csv, write_json
 from .reading import files_of, print_skipped, report_of
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -78,24 +79,30 @@ class _Metric:
         import numpy as np
 
         self.name, self.mode = name, _mode(history, name)
-        values = history.metrics[name].astype(np.float64)
-        reported = history.reported(name)
-        self.values = reported.sum(axis=1)
+        self.values, self.nan, self.infinite, self.best_epoch = np.zeros((4, history.runs), int)
+        self.first, self.last, self.best = np.full((3, history.runs), np.nan)
+        for runs in history.parts():
+            self._look(runs, *history.reported_in(runs, name))
         self.gaps = np.where(self.values > 0, history.lengths - self.values, 0)
-        self.nan = (np.isnan(values) & reported).sum(axis=1)
-        self.infinite = (np.isinf(values) & reported).sum(axis=1)
-        runs = np.arange(history.runs)
-        first = reported.argmax(axis=1)
-        last = reported.shape[1] - 1 - reported[:, ::-1].argmax(axis=1)
-        self.first, self.last = values[runs, first], values[runs, last]
-        self.best_epoch: Any = np.full(history.runs, -1)
+
+    def _look(self, part: slice, values: Any, reported: Any) -> None:
+        """Look at some of the runs."""
+        import numpy as np
+
+        self.values[part] = reported.sum(axis=1)
+        self.nan[part] = (np.isnan(values) & reported).sum(axis=1)
+        self.infinite[part] = (np.isinf(values) & reported).sum(axis=1)
+        runs = np.arange(len(values))
+        self.first[part] = values[runs, reported.argmax(axis=1)]
+        self.last[part] = values[runs, reported.shape[1] - 1 - reported[:, ::-1].argmax(axis=1)]
+        self.best_epoch[part] = -1
         if self.mode is not None:
             sign, counts = (1.0 if self.mode == "min" else -1.0), reported & ~np.isnan(values)
             worst_last = np.where(counts, sign * values, np.inf)
             found = worst_last.argmin(axis=1)
             some = worst_last[runs, found] < np.inf
-            self.best_epoch = np.where(some, found, -1)
-        self.best = np.where(self.best_epoch >= 0, values[runs, self.best_epoch], np.nan)
+            self.best_epoch[part] = np.where(some, found, -1)
+            self.best[part] = np.where(some, values[runs, found], np.nan)
 
     def summary(self) -> dict[str, Any]:
         """Over all runs."""

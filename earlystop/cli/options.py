@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from .._files.paths import expanded
+from .._text import one_line
 
-__all__ = ["Command", "add_options", "machine_options", "out_option", "workers_option"]
+__all__ = [
+    "Command",
+    "Output",
+    "add_options",
+    "machine_options",
+    "picture_option",
+    "report_option",
+    "workers_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,22 +40,79 @@ workers_option = click.option(
 )
 
 
-def out_option(what: str, required: bool = True) -> Callable[[Command], Command]:
-    """Add -o: the file to write, in an existing folder."""
+class Output(NamedTuple):
+    """A file to write: "-" for the standard output; and its kind, such as "svg"."""
+
+    name: str
+    kind: str
+
+    def write(self, data: bytes, *, aside: bool = False) -> None:
+        """Write it whole, and report it.
+
+        aside: report it on the error output, because the standard output is for a machine.
+        """
+        if self.name == "-":
+            click.echo(data, nl=False)
+            return
+        from .._files.atomic import write_whole
+
+        click.echo(one_line(f"wrote {write_whole(self.name, data)}"), err=aside)
+
+
+def out_option(
+    what: str, kinds: Callable[[], Sequence[str]], piped: str | None, required: bool = True
+) -> Callable[[Command], Command]:
+    """Add -o: the file to write, in an existing folder; the command is called with an `Output`.
+
+    kinds: gives the kinds of files there are, told by their endings.
+    piped: the kind that "-" writes to the standard output; None if it may not.
+    """
+
+    def output(context: click.Context, option: click.Parameter, out: str | None) -> Output | None:
+        """Refuse what could not be written, before any work is done."""
+        if out is None:
+            return None
+        if out == "-":
+            if piped is None:
+                taken = "takes a file here: the answer is on the standard output"
+                raise click.BadParameter(taken, context, option)
+            return Output(out, piped)
+        from ..errors import RuleError
+        from ..plotting import kind_of
+
+        out = expanded(out, "--out")
+        if not Path(out).parent.is_dir():
+            missing = f"there is no folder {str(Path(out).parent)!r}"
+            raise click.BadParameter(missing, context, option)
+        try:
+            return Output(out, kind_of(out, kinds()))
+        except RuleError as error:
+            raise click.BadParameter(str(error), context, option) from None
+
     kind = click.Path(dir_okay=False, allow_dash=True)
-    return click.option(
-        "-o", "--out", type=kind, required=required, callback=_in_a_folder, help=what
-    )
+    return click.option("-o", "--out", type=kind, required=required, callback=output, help=what)
 
 
-def _in_a_folder(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
-    """Refuse a file in a missing folder, before any work is done."""
-    if out is None:
-        return None
-    out = expanded(out, "--out")
-    if not Path(out).parent.is_dir():
-        raise click.BadParameter(f"there is no folder {str(Path(out).parent)!r}", context, option)
-    return out
+def picture_option(what: str, *, piped: bool) -> Callable[[Command], Command]:
+    """Add -o for a picture, by itself or in a page; required if it may go to a pipe, as SVG."""
+
+    def kinds() -> Sequence[str]:
+        from ..plotting import PICTURE_KINDS
+
+        return (*PICTURE_KINDS, "html")
+
+    return out_option(what, kinds, "svg" if piped else None, required=piped)
+
+
+def report_option(command: Command) -> Command:
+    """Add -o for a report."""
+
+    def kinds() -> Sequence[str]:
+        from ..plotting import PAGE_KINDS
+
+        return PAGE_KINDS
+
+    return out_option("The HTML file to write; - for the standard output.", kinds, "html")(command)
 
 
 def machine_options(command: Command) -> Command:

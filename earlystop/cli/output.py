@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON and CSV for machines."""
+"""What commands print for machines, JSON and CSV, and lines for people; tables: `tables.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,10 +14,7 @@ import click
 from .._text import one_line
 from ..language.state import number_to_json
 
-__all__ = ["Machine", "print_table", "say", "write_csv", "write_json"]
-
-_WIDEST = 10_000
-_NARROWEST = 16  # characters of a column of text, before what does not fit is cut off
+__all__ = ["Machine", "say", "write_csv", "write_json"]
 
 Machine = str | None  # "json", "csv", or None: for people
 
@@ -25,62 +22,6 @@ Machine = str | None  # "json", "csv", or None: for people
 def say(text: str = "") -> None:
     """Print a line."""
     click.echo(one_line(text))
-
-
-def print_table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    title: str | None = None,
-    caption: str | None = None,
-) -> None:
-    """Print a table: text to the left where a heading begins with "<", else to the right."""
-    from rich.box import ASCII2, SIMPLE_HEAD
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
-
-    console = _console()
-    table = Table(
-        title=None if title is None else Text(one_line(title)),
-        caption=None if caption is None else Text(one_line(caption)),
-        title_justify="left",
-        caption_justify="left",
-        box=SIMPLE_HEAD if console.encoding.lower().startswith("utf") else ASCII2,
-        padding=(0, 0, 0, 2),
-        pad_edge=False,
-        show_edge=False,
-    )
-    rows = [[one_line(cell) for cell in row] for row in rows]
-    longest = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
-    longest = longest or [0] * len(headings)
-    for index, heading in enumerate(headings):
-        left = heading.startswith("<")
-        table.add_column(
-            heading.lstrip("<"),
-            justify="left" if left else "right",
-            no_wrap=not left,
-            overflow="fold",
-            min_width=min(_NARROWEST, longest[index]) if left else None,
-        )
-    for row in rows:
-        table.add_row(*map(Text, row))
-    whole = Measurement.get(console, console.options.update(width=_WIDEST), table)
-    if whole.maximum > console.width:
-        table.padding = (0, 0, 0, 1)
-    console.print(table)
-    console.print()
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    class Quiet(Console):
-        """A console that leaves a broken pipe to the group of commands."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    return Quiet(markup=False, highlight=False, emoji=False)
 
 
 def write_json(data: Mapping[str, Any]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .._text import count
 from .log_options import LogOptions, log_options
-from .options import out_option, workers_option
-from .output import say
+from .options import Output, picture_option, workers_option
 from .replay import replayed
 from .rule_options import RuleOptions, rule_options
 from .sweep import swept
@@ -19,16 +16,18 @@ from .sweep import swept
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["form_of", "plot", "write_figure"]
+__all__ = ["plot", "write_figure"]
 
 _MOST_RULES = 7  # as many as there are line styles
-_FORMS = ("png", "svg", "pdf", "html")
 
 
 @click.command(short_help="Draw what rules would have done.")
 @log_options
 @rule_options
-@out_option("The file to write: .png, .svg, .pdf or .html; - for SVG on the standard output.")
+@picture_option(
+    "The file to write: .png, .svg, .pdf, .html, .jpg, ...; - for SVG on the standard output.",
+    piped=True,
+)
 @click.option("--run", metavar="NAME", help="Of several runs, the one to draw: its name or number.")
 @click.option(
     "--kind",
@@ -43,7 +42,7 @@ _FORMS = ("png", "svg", "pdf", "html")
 def plot(
     logs: LogOptions,
     options: RuleOptions,
-    out: str,
+    out: Output,
     run: str | None,
     kind: str,
     metric: tuple[str, ...],
@@ -58,7 +57,6 @@ def plot(
     earlystop plot runs/ --monitor val_loss --patience 5,20,50 -o runs.svg
     earlystop plot runs/ --monitor val_loss --patience 1:201 -o sweep.pdf
     """
-    form = form_of(out)
     if kind == "auto" and options.rule_count > _MOST_RULES:
         kind = "sweep"
     figure, title = (
@@ -66,7 +64,7 @@ def plot(
         if kind == "sweep"
         else _of_replays(logs, options, workers, run, kind, metric)
     )
-    write_figure(figure, title, out, form)
+    write_figure(figure, title, out)
 
 
 def _of_sweep(logs: LogOptions, options: RuleOptions, workers: int) -> tuple[Figure, str]:
@@ -91,36 +89,14 @@ def _of_replays(
     return figure, f"{count(len(results), 'rule')} on {count(history.runs, 'run')}"
 
 
-def form_of(out: str) -> str:
-    """The form of a picture, by the name of its file. Raises BadParameter for an unknown one."""
-    form = "svg" if out == "-" else Path(out).suffix.lower().removeprefix(".")
-    if form not in _FORMS:
-        raise click.BadParameter(
-            f"{out!r} should end in {', '.join(f'.{form}' for form in _FORMS)}",
-            param_hint="'--out'",
-        )
-    return form
-
-
-def write_figure(figure: Figure, title: str, out: str, form: str, *, aside: bool = False) -> None:
-    """Write a picture to a file, or the standard output.
-
-    aside: report it on the error output, because the standard output is for a machine.
-    """
-    from .._files.atomic import write_whole
+def write_figure(figure: Figure, title: str, out: Output, *, aside: bool = False) -> None:
+    """Write a picture to a file, or the standard output; aside: see `Output.write`."""
     from ..plotting import picture
 
-    if form == "html":
+    if out.kind == "html":
         from ..report.report import page_with
 
         data = page_with(figure, title).encode()
     else:
-        data = picture(figure, form)
-    if out == "-":
-        sys.stdout.write(data.decode())
-        return
-    wrote = f"wrote {write_whole(out, data)}"
-    if aside:
-        click.echo(wrote, err=True)
-    else:
-        say(wrote)
+        data = picture(figure, out.kind)
+    out.write(data, aside=aside)

@@ -10,9 +10,10 @@ from .._text import count, number
 from .loading import load
 from .log_options import LogOptions, log_options
 from .options import machine_options, workers_option
-from .output import Machine, print_table, say, write_csv, write_json
+from .output import Machine, say, write_csv, write_json
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..replaying.replay import Replay

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .log_options import LogOptions, log_options
-from .options import out_option, workers_option
-from .output import say
+from .options import Output, report_option, workers_option
 from .reading import print_skipped
 from .replay import replayed
 from .rule_options import RuleOptions, rule_options
@@ -26,7 +25,7 @@ _LARGEST_PATIENCE = 200
 @click.command(short_help="Write all of it into one HTML file.")
 @log_options
 @rule_options
-@out_option("The HTML file to write.")
+@report_option
 @click.option("--title", help="Of the report.")
 @click.option(
     "--sweep/--no-sweep",
@@ -40,7 +39,7 @@ _LARGEST_PATIENCE = 200
 def report(
     logs: LogOptions,
     options: RuleOptions,
-    out: str,
+    out: Output,
     title: str | None,
     with_sweep: bool,
     rows: int,
@@ -54,14 +53,13 @@ def report(
     \b
     earlystop report runs/ --monitor val_loss --patience 5,20 -o report.html
     """
-    from ..report.report import write_report
+    from ..report.report import report_page
 
     results = replayed(logs, options, workers, most=_MOST_RULES)
     table = _patience_sweep(logs, results[0], workers) if with_sweep else None
-    named = {} if title is None else {"title": title}
-    written = write_report(out, *results, sweep=table, rows=rows, **named)
+    named: dict[str, Any] = {} if title is None else {"title": title}
+    out.write(report_page(*results, sweep=table, rows=rows, **named).encode())
     print_skipped(results[0].history)
-    say(f"wrote {written}")
 
 
 def _patience_sweep(logs: LogOptions, result: Replay, workers: int) -> Sweep | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .._arguments import as_in_python
 from .._text import count
 from .options import add_options
 from .values import MOST_SETTINGS, values_of
@@ -49,7 +50,7 @@ class RuleOptions:
         import earlystop as es
 
         if self.texts:
-            return [es.Rule.from_text(text) for text in self.texts]
+            return [_written_out(text) for text in self.texts]
         if self.monitor is None:
             raise click.UsageError(
                 "say which metric to watch, with --monitor val_loss, or which rule to ask about, "
@@ -134,7 +135,7 @@ class RuleOptions:
         from ..sweeping.sweep import default_best
 
         if self.save_text is not None:
-            return es.Rule.from_text(self.save_text)
+            return _written_out(self.save_text)
         if self.monitor is not None:
             return es.Best(self.monitor, mode=_direction(self.monitor, self.mode))
         try:
@@ -154,6 +155,14 @@ class RuleOptions:
                 f"--save must be a Best without min_delta, baseline or dtype here, got {save!r}"
             )
         return save
+
+
+def _written_out(text: str) -> Rule:
+    """The rule that this text writes, in which arguments have the names of Python."""
+    import earlystop as es
+
+    with as_in_python():
+        return es.Rule.from_text(text)
 
 
 class DirectionError(click.UsageError):

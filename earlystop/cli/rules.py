@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .output import Machine, print_table, write_csv, write_json
+from .output import Machine, write_csv, write_json
+from .tables import print_table
 
 __all__ = ["rules"]
 

@@ -10,9 +10,10 @@ from .._text import count, number
 from .loading import load
 from .log_options import LogOptions, log_options
 from .options import machine_options, workers_option
-from .output import Machine, print_table, say, write_csv, write_json
+from .output import Machine, say, write_csv, write_json
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -125,6 +126,7 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
         caption=None
         if table.knee is None
         else "*: the knee, beyond which more epochs bring little",
+        names=1 + len(axes),
     )
     if len(listed) < len(rows):
         say(f"{len(listed)} of {count(len(rows), 'setting')} are shown: --all lists them all.")

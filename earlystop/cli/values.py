@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .._arguments import as_in_python
+
 __all__ = ["MOST_SETTINGS", "values_of"]
 
 MOST_SETTINGS = 1_000_000
@@ -82,7 +84,8 @@ def _value(item: str, option: str) -> Any:
         return item[1:-1]
     if item.endswith(")"):
         try:
-            return parse_rule(item)
+            with as_in_python():
+                return parse_rule(item)
         except RuleError as error:
             raise click.BadParameter(str(error), param_hint=f"'{option}'") from None
     return item

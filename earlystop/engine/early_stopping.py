@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import RuleError
 from ..language.direction import Mode
+from ..language.keywords import by_keyword
 from ..language.rule import OnMissing
 from ..rules import Best, Patience
 from .stopper import Stopper
@@ -42,6 +43,7 @@ class EarlyStopping(Stopper):
 
     __slots__ = ()
 
+    @by_keyword("patience")
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
 from ..errors import MissingMetricError, RuleTypeError, StoppedError, name_advice
+from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
 from ..rules import ELAPSED, Best, Never
@@ -63,6 +64,7 @@ class Stopper:
     # whole, so that an interrupt never leaves half a step.
     _position: tuple[Any, ...]
 
+    @by_keyword("on_missing")
     def __init__(
         self, stop: Rule, save: Rule | None = None, *, on_missing: OnMissing = "raise"
     ) -> None:

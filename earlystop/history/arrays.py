@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,13 +10,16 @@ import numpy.typing as npt
 
 from ..errors import HistoryError
 
-__all__ = ["Bools", "Floats", "as_metrics", "stack_runs"]
+__all__ = ["Bools", "Floats", "Ints", "as_metrics", "check_not_empty", "run_columns"]
 
 
 Floats: TypeAlias = npt.NDArray[Any]
 
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
+
+
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 
 def columns_of(table: Any) -> dict[Any, Any] | None:
@@ -44,8 +47,7 @@ def as_metrics(metrics: Any) -> tuple[dict[str, Floats], dict[str, Bools]]:
             "expected a mapping from metric name to values, such as "
             f"{{'val_loss': [[0.9, 0.8]]}}, got {type(metrics).__name__}"
         )
-    if not columns:
-        raise HistoryError("a history needs at least one metric, got none")
+    check_not_empty(columns, (1, 1))
     arrays: dict[str, Floats] = {}
     gaps: dict[str, Bools] = {}
     for name, values in columns.items():
@@ -67,20 +69,27 @@ def _check_shapes(arrays: dict[str, Floats]) -> None:
                 f"has {array.shape}; use None where a metric was not reported, pass `lengths` "
                 "for runs of unequal length, or use History.from_runs"
             )
+    check_not_empty(arrays, shape)
+
+
+def check_not_empty(metrics: Collection[str], shape: tuple[int, ...]) -> None:
+    """Raise HistoryError if there are no metrics, no runs, or no epochs."""
+    if not metrics:
+        raise HistoryError("a history needs at least one metric, got none")
     if 0 in shape:
         raise HistoryError(f"a history needs runs and epochs, got shape (runs, epochs) = {shape}")
 
 
-def stack_runs(runs: Iterable[Any]) -> tuple[dict[str, Any], list[int]]:
-    """Runs, each a mapping from metric to values, as masked arrays, and their lengths.
+def run_columns(runs: Iterable[Any]) -> tuple[list[dict[str, tuple[Any, Any]]], Ints]:
+    """Runs, each a mapping from metric to values, as (reported epochs, values), and their lengths.
 
-    The arrays have shape (runs, epochs). Raises HistoryError, naming the run and what was expected.
+    Raises HistoryError, naming the run and what was expected.
     """
-    columns: list[dict[str, tuple[Floats, Bools | None]]] = []
+    columns: list[dict[str, tuple[Any, Any]]] = []
     lengths: list[int] = []
     for number, run in enumerate(runs):
-        columns.append(_run_columns(run, number))
-        sizes = {name: array.shape[1] for name, (array, _) in columns[-1].items()}
+        arrays = _run_columns(run, number)
+        sizes = {name: array.shape[1] for name, (array, _) in arrays.items()}
         if len(set(sizes.values())) > 1:
             raise HistoryError(
                 f"the metrics of run {number} differ in length: "
@@ -88,23 +97,18 @@ def stack_runs(runs: Iterable[Any]) -> tuple[dict[str, Any], list[int]]:
                 + "; use None where a metric was not reported"
             )
         lengths.append(next(iter(sizes.values()), 0))
+        columns.append({name: _cells(*found) for name, found in arrays.items()})
     if not columns:
         raise HistoryError("a history needs at least one run, got none")
-    names = dict.fromkeys(name for run in columns for name in run)
-    return {name: _stacked(name, columns, lengths) for name in names}, lengths
+    return columns, np.array(lengths, dtype=np.int64)
 
 
-def _stacked(
-    name: str, columns: list[dict[str, tuple[Floats, Bools | None]]], lengths: list[int]
-) -> Any:
-    shape = (len(columns), max(lengths))
-    values, missing = np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)
-    for number, (run, length) in enumerate(zip(columns, lengths, strict=True)):
-        if name in run:
-            array, gaps = run[name]
-            values[number, :length] = array[0]
-            missing[number, :length] = False if gaps is None else gaps[0]
-    return np.ma.MaskedArray(values, mask=missing)
+def _cells(array: Floats, gaps: Bools | None) -> tuple[Any, Any]:
+    """The epochs of one run that report a metric, and its values there."""
+    if gaps is None:
+        return slice(array.shape[1]), array[0]
+    epochs = np.flatnonzero(~gaps[0])
+    return epochs, array[0][epochs]
 
 
 def _run_columns(run: Any, number: int) -> dict[str, tuple[Floats, Bools | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import HistoryError, MissingMetricError, name_advice
-from .arrays import Bools, Floats, as_coordinate, as_lengths, as_metrics, as_names, stack_runs
-from .transform import derived_values, reported_epochs
+from .arrays import (
+    Floats,
+    as_coordinate,
+    as_lengths,
+    as_metrics,
+    check_not_empty,
+    run_columns,
+)
+from .ragged import Ragged, as_it_fits
+from .stacking import stacked
+from .stored import StoredRuns
+from .transform import derived, only_reported
 
 if TYPE_CHECKING:
     from .provenance import Report
 
-__all__ = ["History", "unreported"]
+__all__ = ["History", "history_of", "unreported"]
 
 
-_EPOCHS_READ_AHEAD = 64
-_CELLS_AT_A_TIME = 2**20
-
-
-class History:
+class History(StoredRuns):
     """The metrics that runs logged, epoch by epoch.
 
     metrics: a mapping from name to an array of shape (runs, epochs), or (epochs,) for one run; a
@@ -49,13 +54,7 @@ class History:
     [[True, True, True], [True, False, False]]
     """
 
-    __slots__ = ("_gaps", "_names", "coordinates", "given_names", "lengths", "metrics", "report")
-
-    metrics: Mapping[str, Floats]
-    coordinates: Mapping[str, Floats]
-    report: Report | None
-    lengths: npt.NDArray[np.int64]
-    given_names: tuple[str, ...] | None
+    __slots__ = ()
 
     def __init__(
         self,
@@ -64,25 +63,12 @@ class History:
         names: Iterable[str] | None = None,
         coordinates: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
-        arrays, self._gaps = as_metrics(metrics)
+        arrays, gaps = as_metrics(metrics)
         shape = next(iter(arrays.values())).shape
-        self.metrics = types.MappingProxyType(arrays)
-        self.lengths = as_lengths(lengths, shape)
-        self.lengths.flags.writeable = False
-        self.coordinates = types.MappingProxyType(
-            {
-                name: as_coordinate(name, values, shape)
-                for name, values in (coordinates or {}).items()
-            }
-        )
-        self.report = None
-        self.given_names = None if names is None else as_names(names, shape[0])
-        self._names = self.given_names
-        for name, gaps in list(self._gaps.items()):
-            for runs in self._few_runs():  # cells beyond the end of a run are not gaps
-                gaps[runs] &= self._inside(runs)
-            if not gaps.any():
-                del self._gaps[name]
+        axes = {
+            name: as_coordinate(name, values, shape) for name, values in (coordinates or {}).items()
+        }
+        self._set(arrays, gaps, as_lengths(lengths, shape), names, axes)
 
     @classmethod
     def from_runs(cls, runs: Iterable[Any], names: Iterable[str] | None = None) -> History:
@@ -99,13 +85,9 @@ class History:
         >>> History.from_runs([{"loss": [3, 2, 1]}, {"loss": [5, 4], "acc": [0.1, None]}]).lengths
         array([3, 2])
         """
-        metrics, lengths = stack_runs(runs)
-        return cls(metrics, lengths=lengths, names=names)
-
-    @property
-    def runs(self) -> int:
-        """How many runs there are."""
-        return len(self.lengths)
+        columns, lengths = run_columns(runs)
+        metrics = dict.fromkeys(name for run in columns for name in run)
+        return history_of(*stacked(metrics, columns, lengths), lengths, names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,47 +96,11 @@ class History:
             self._names = tuple(f"run {run}" for run in range(self.runs))
         return self._names
 
-    @property
-    def epochs(self) -> int:
-        """How many epochs the arrays hold; no run is longer."""
-        return int(next(iter(self.metrics.values())).shape[1])
-
-    def reported(self, name: str) -> Bools:
-        """Where `name` was reported, shape (runs, epochs): False in gaps and past the end of a run.
-
-        Raises MissingMetricError for an unknown metric.
-        """
-        if name not in self.metrics:
-            raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self.metrics)}")
-        gaps = self._gaps.get(name)
-        return self._inside() if gaps is None else self._inside() & ~gaps
-
-    def _inside(self, runs: slice = slice(None)) -> Bools:
-        inside: Bools = np.arange(self.epochs) < self.lengths[runs, None]
-        return inside
-
-    def _few_runs(self) -> Iterator[slice]:
-        """All runs, a few at a time, for work whose memory grows with the number of runs."""
-        few = max(1, _CELLS_AT_A_TIME // self.epochs)
-        for first in range(0, self.runs, few):
-            yield slice(first, first + few)
-
-    def gaps(self, name: str) -> Bools | None:
-        """A mask of where `name` was not reported, shape (runs, epochs); None if it has no gaps."""
-        return self._gaps.get(name)
-
     def require(self, names: Iterable[str], owner: str) -> None:
         """Raise MissingMetricError, naming `owner`, for a metric that no epoch reports."""
         for name in names:
             if not self.reports(name):
                 raise unreported(name, owner, filter(self.reports, self.metrics))
-
-    def reports(self, name: str) -> bool:
-        """Does any epoch report `name`?"""
-        if name in self._gaps:
-            gaps = self._gaps[name]
-            return any((self._inside(runs) & ~gaps[runs]).any() for runs in self._few_runs())
-        return name in self.metrics
 
     def derive(self, name: str, how: str | Callable[[Mapping[str, Floats]], Any]) -> History:
         """The history with one more metric, computed from others.
@@ -178,16 +124,9 @@ class History:
         """
         if name in self.metrics:
             raise HistoryError(f"there is a metric {name!r} already")
-        array, sources = derived_values(name, how, self.metrics, self.coordinates)
-        missing = np.zeros((self.runs, self.epochs), dtype=np.bool_)
-        for source in sources:
-            if source in self._gaps:
-                missing |= self._gaps[source]
-            elif source not in self.metrics:
-                missing |= np.isnan(self.coordinates[source])
-        masked = np.ma.MaskedArray(np.where(missing, np.nan, array), mask=missing)
+        values, missing = derived(name, how, self.metrics, self.coordinates, self._gaps)
         gaps = {**self._gaps, name: missing}
-        return self._with({**self.metrics, name: masked}, gaps)
+        return self._with({**self.metrics.all_stored(), name: values}, gaps)
 
     def only(self, names: Iterable[str]) -> History:
         """The history with only these metrics. Raises MissingMetricError for an unknown one.
@@ -200,10 +139,10 @@ class History:
         for name in names:
             if name not in self.metrics:
                 raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self.metrics)}")
-        return self._with({name: self.metrics[name] for name in names}, self._gaps)
+        return self._with({name: self.values(name) for name in names}, self._gaps)
 
-    def _with(self, metrics: dict[str, Floats], gaps: dict[str, Bools]) -> History:
-        coordinates = dict(self.coordinates)
+    def _with(self, metrics: dict[str, Any], gaps: dict[str, Any]) -> History:
+        coordinates = self.coordinates.all_stored()
         return history_of(metrics, gaps, self.lengths, self.given_names, coordinates, self.report)
 
     def where_reported(self, name: str) -> History:
@@ -218,15 +157,13 @@ class History:
         [[3.0, 2.0]]
         """
         self.require([name], "where_reported")
-        reported = self.reported(name)
-        runs = np.flatnonzero(reported.any(axis=1))
-        epochs = reported_epochs(reported[runs])
-        metrics, gaps, coordinates = (
-            {key: np.take_along_axis(array[runs], epochs, axis=1) for key, array in arrays.items()}
-            for arrays in (self.metrics, self._gaps, self.coordinates)
+        tables = (self.metrics.all_stored(), self._gaps, self.coordinates.all_stored())
+        (metrics, gaps, coordinates), lengths = only_reported(
+            tables, self.values(name), self._gaps.get(name), self.lengths
         )
-        lengths, names = reported.sum(axis=1)[runs], [self.names[run] for run in runs]
-        return history_of(metrics, gaps, lengths, names, coordinates, self.report)
+        runs = np.flatnonzero(lengths)
+        names = [self.names[run] for run in runs]
+        return history_of(metrics, gaps, lengths[runs], names, coordinates, self.report)
 
     def records(self, run: int | str) -> list[dict[str, float]]:
         """The epochs of one run, given by number or name, each with the metrics it reported.
@@ -245,27 +182,6 @@ class History:
                     if missing[epoch]:
                         del record[name]
                 yield record
-
-    def iter_columns(
-        self, row: int
-    ) -> Iterator[tuple[dict[str, list[float]], dict[str, list[bool]]]]:
-        """The epochs of one run, given by number, a block at a time: values and gaps by metric.
-
-        Gaps are left out for metrics that have none in the block.
-        """
-        length = int(self.lengths[row])
-        for first in range(0, length, _EPOCHS_READ_AHEAD):
-            epochs = slice(first, min(first + _EPOCHS_READ_AHEAD, length))
-            columns = {
-                name: array[row, epochs].astype(np.float64).tolist()
-                for name, array in self.metrics.items()
-            }
-            gaps = {
-                name: missing.tolist()
-                for name, array in self._gaps.items()
-                if (missing := array[row, epochs]).any()
-            }
-            yield columns, gaps
 
     def row(self, run: int | str) -> int:
         """The number of a run that is given by number (from 0) or by name.
@@ -301,20 +217,20 @@ class History:
         if lengths.ndim != 1 or not len(lengths):
             raise HistoryError(f"a history needs runs: {runs!r} of {self.runs} gives none")
         names = [self.names[row] for row in np.arange(self.runs)[rows]]
-        return history_of(
-            {name: array[rows] for name, array in self.metrics.items()},
-            {name: gaps[rows] for name, gaps in self._gaps.items()},
-            lengths,
-            names,
-            {name: array[rows] for name, array in self.coordinates.items()},
-            self.report,
+        metrics, gaps, coordinates = (
+            {
+                name: as_it_fits(column.take(rows)) if isinstance(column, Ragged) else column[rows]
+                for name, column in columns.items()
+            }
+            for columns in (self.metrics.all_stored(), self._gaps, self.coordinates.all_stored())
         )
+        return history_of(metrics, gaps, lengths, names, coordinates, self.report)
 
     __iter__: Any = None  # otherwise Python would index with 0, 1, ...
 
     def __reduce__(self) -> Any:
-        arrays = dict(self.metrics), self._gaps, self.lengths, self.given_names
-        return history_of, (*arrays, dict(self.coordinates), self.report)
+        columns = self.metrics.all_stored(), self._gaps, self.lengths, self.given_names
+        return history_of, (*columns, self.coordinates.all_stored(), self.report)
 
     def __repr__(self) -> str:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
@@ -329,13 +245,14 @@ def history_of(
     coordinates: dict[str, Any] | None = None,
     report: Report | None = None,
 ) -> History:
-    """The history of arrays that have been validated before, with their masks of gaps."""
-    masked = {
-        name: np.ma.MaskedArray(array, gaps[name]) if name in gaps else array
-        for name, array in metrics.items()
-    }
-    history = History(masked, lengths, names, coordinates)
-    history.report = report
+    """The history of columns that have been validated before, with their masks of gaps.
+
+    Raises HistoryError for a history without metrics, runs or epochs, and for names that are not
+    as many as the runs, or not different.
+    """
+    check_not_empty(metrics, next((column.shape for column in metrics.values()), ()))
+    history = History.__new__(History)
+    history._set(metrics, gaps, lengths, names, coordinates or {}, report)
     return history
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -9,37 +10,102 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import HistoryError
-from .arrays import Bools, Floats
+from .arrays import Bools, Floats, Ints, as_array
 from .expressions import RecordedReads, evaluate
+from .ragged import Columns, Ragged, as_it_fits
 
-__all__ = ["derived_values", "reported_epochs"]
+__all__ = ["derived", "only_reported", "reported_epochs"]
 
 
-def derived_values(
+def derived(
     name: str,
     how: str | Callable[[Mapping[str, Floats]], Any],
-    metrics: Mapping[str, Floats],
-    coordinates: Mapping[str, Floats],
-) -> tuple[Any, Iterable[str]]:
-    """The values of a derived metric, shape (runs, epochs), and the names it is computed from.
+    metrics: Columns,
+    coordinates: Columns,
+    gaps: Mapping[str, Any],
+) -> tuple[Any, Any]:
+    """The column of a derived metric, NaN where it has gaps, and the mask of these.
 
-    name: the name of the metric, for errors.
-    how: an expression, or a function of the values by name.
-    metrics: the metrics, arrays of shape (runs, epochs).
-    coordinates: likewise; a metric hides a coordinate of the same name.
+    how: an expression, or a function of the values by name, arrays of shape (runs, epochs).
+    metrics, coordinates: what it is computed from; a metric hides a coordinate of its name.
 
     Raises MissingMetricError for an unknown name, HistoryError for an invalid expression or values
     of another shape.
     """
-    values = RecordedReads({**coordinates, **metrics})
+    like = metrics.stored(next(iter(metrics)))
+    flat = isinstance(like, Ragged) and isinstance(how, str)  # expressions take the values alone
+
+    def read(column: Any) -> Any:
+        return column.values if flat else padded(column)
+
+    def known(columns: Columns) -> Mapping[str, Any]:
+        stored = columns.all_stored()
+        return {key: read(column) for key, column in stored.items()} if flat else columns
+
+    values = RecordedReads(collections.ChainMap(known(metrics), known(coordinates)))  # type: ignore[arg-type]
     array = np.asarray(evaluate(how, values) if isinstance(how, str) else how(values))
-    shape = next(iter(metrics.values())).shape
-    if array.shape != shape:
+    if array.shape != read(like).shape if flat else array.shape != like.shape:
         raise HistoryError(
             f"the values of {name!r} must have the shape of the metrics, (runs, epochs) = "
-            f"{shape}, got {array.shape}"
+            f"{like.shape}, got {array.shape}"
         )
-    return array, values.names
+    missing = np.zeros(array.shape, dtype=np.bool_)
+    for source in values.names:
+        if source in gaps:
+            missing |= read(gaps[source])
+        elif source not in metrics:
+            missing |= np.isnan(read(coordinates.stored(source)))
+    return _checked(name, array, missing, like)
+
+
+def _checked(name: str, array: Any, missing: Bools, like: Any) -> tuple[Any, Any]:
+    """Values and gaps, as columns stored like another one. Raises HistoryError for no numbers."""
+    numbers, more = as_array(name, np.where(missing, np.nan, array))
+    values = numbers.reshape(array.shape)
+    if more is not None:
+        missing |= more.reshape(array.shape)
+    if not isinstance(like, Ragged):
+        return values, missing
+    if array.ndim == 2:
+        inside = np.arange(like.shape[1]) < like.lengths[:, None]
+        values, missing = values[inside], missing[inside]
+    return Ragged(values, like.lengths), Ragged(missing, like.lengths)
+
+
+def padded(column: Any) -> Any:
+    """The column as an array of shape (runs, epochs)."""
+    return column.padded() if isinstance(column, Ragged) else column
+
+
+def only_reported(
+    tables: Iterable[Mapping[str, Any]], values: Any, gaps: Any, lengths: Ints
+) -> tuple[list[dict[str, Any]], Ints]:
+    """Columns without the epochs that do not report a metric, and without runs that never do.
+
+    tables: columns by name, all stored alike.
+    values, gaps: of the metric; None for no gaps.
+    lengths: of the runs.
+
+    Returns the tables, and how many epochs each run reports, shape (runs,), 0 included.
+    """
+    if isinstance(values, Ragged):
+        kept = np.ones(len(values.values), np.bool_) if gaps is None else ~gaps.values
+        counts = np.bincount(values.rows_of_values()[kept], minlength=len(lengths))
+        some = counts[counts > 0]
+        return [
+            {name: as_it_fits(Ragged(column.values[kept], some)) for name, column in table.items()}
+            for table in tables
+        ], counts
+    reported = np.arange(values.shape[1]) < lengths[:, None]
+    if gaps is not None:
+        reported &= ~gaps
+    counts = reported.sum(axis=1)
+    runs = np.flatnonzero(counts)
+    epochs = reported_epochs(reported[runs])
+    return [
+        {name: np.take_along_axis(column[runs], epochs, axis=1) for name, column in table.items()}
+        for table in tables
+    ], counts
 
 
 def reported_epochs(reported: Bools) -> npt.NDArray[np.intp]:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from .._arguments import argument
 from ..errors import RuleError, RuleTypeError, shortened
 
 __all__ = [
@@ -85,7 +86,9 @@ def validated(annotation: Any, value: Any, where: str) -> Any:
     try:
         return _converted(annotation, value)
     except _SettingError as wrong:
-        message = f"`{where}` must be {wrong.expected}, got {shortened(value, 80)}"
+        owner, _, name = where.removesuffix("=...)").partition("(")
+        which = argument(name, owner=owner)
+        message = f"{which} must be {wrong.expected}, got {shortened(value, 80)}"
         raise (RuleTypeError if wrong.is_type else RuleError)(message) from None
 
 

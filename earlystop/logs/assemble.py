@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from .._arguments import argument
 from ..errors import LogError, MissingMetricError, name_advice
 from ..history.expressions import names_in
-from ..history.history import History
+from ..history.history import History, history_of
 from ..history.provenance import FileReport, Report
+from ..history.ragged import cells_of
+from ..history.stacking import stacked
 from .limits import Limits
 from .naming import run_names
 from .read_source import ReadSource
-from .run import Run
 
 __all__ = ["assemble"]
 
@@ -49,14 +52,11 @@ def assemble(
                 n for how in derived.values() for n in names_in(str(how), [*reported, *coordinates])
             }
             kept = [name for name in reported if name in wanted | needed] or reported[:1]
-    shape = (len(runs), max(run.length for run in runs))
-    _within(limits, shape, kept, coordinates, reads)
-    history = History(
-        _arrays(runs, shape, kept),
-        lengths=[run.length for run in runs],
-        names=run_names(reads),
-        coordinates=_coordinates(runs, shape, coordinates),
-    )
+    lengths = np.array([run.length for run in runs])
+    _within(limits, lengths, kept, coordinates, reads)
+    axes, _ = stacked(coordinates, [run.coordinates for run in runs], lengths)
+    metrics, gaps = stacked(kept, [run.metrics for run in runs], lengths)
+    history = history_of(metrics, gaps, lengths, run_names(reads), axes)
     for name, how in derived.items():
         history = history.derive(name, how)
     if wanted is not None:
@@ -82,42 +82,20 @@ def _nothing(reads: Sequence[ReadSource]) -> LogError:
 
 def _within(
     limits: Limits,
-    shape: tuple[int, int],
+    lengths: npt.NDArray[np.int64],
     kept: Sequence[str],
     coordinates: Sequence[str],
     reads: Sequence[ReadSource],
 ) -> None:
-    values = shape[0] * shape[1] * (len(kept) + len(coordinates))
+    values = cells_of(lengths) * (len(kept) + len(coordinates))
     if values > limits.values:
         raise LogError(
-            f"{shape[0]:,} runs of up to {shape[1]:,} epochs with {len(kept):,} metrics and "
-            f"{len(coordinates):,} coordinates make arrays of {values:,} values, more than the "
+            f"{len(lengths):,} runs of up to {lengths.max():,} epochs with {len(kept):,} metrics "
+            f"and {len(coordinates):,} coordinates make arrays of {values:,} values, more than the "
             f"{limits.values:,} that `limits` allows: read fewer files at a time, or name the "
-            "metrics to keep (metrics=...)",
+            f"metrics to keep ({argument('metrics')})",
             reads[0].source if len(reads) == 1 else "",
         )
-
-
-def _arrays(runs: Sequence[Run], shape: tuple[int, int], kept: Iterable[str]) -> dict[str, Any]:
-    """The metrics as arrays (runs, epochs), masked where they were not reported."""
-    arrays = {n: (np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)) for n in kept}
-    for row, run in enumerate(runs):
-        for name, points in run.metrics.items():
-            if name in arrays:
-                values, gaps = arrays[name]
-                values[row, points.rows] = points.values
-                gaps[row, points.rows] = False
-    return {name: np.ma.MaskedArray(values, mask=gaps) for name, (values, gaps) in arrays.items()}
-
-
-def _coordinates(
-    runs: Sequence[Run], shape: tuple[int, int], names: Iterable[str]
-) -> dict[str, Any]:
-    arrays = {name: np.full(shape, np.nan) for name in names}
-    for row, run in enumerate(runs):
-        for name, points in run.coordinates.items():
-            arrays[name][row, points.rows] = points.values
-    return arrays
 
 
 def _without_source(error: LogError, source: str) -> str:

@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from .._arguments import argument
 from ..errors import HistoryError, LogError, LogWarning, RuleError
 from ..history.history import History
+from ..language.keywords import by_keyword
 from ..language.settings import validated
 from .assemble import assemble
 from .discover import Discovered, discover
@@ -27,6 +29,7 @@ Repeats = Literal["replace", "keep"]
 OnError = Literal["raise", "skip"]
 
 
+@by_keyword("format")
 def read_history(
     source: Any,
     *,
@@ -97,7 +100,8 @@ def read_history(
     on_error = _choice(OnError, on_error, "on_error")
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
         raise HistoryError(
-            f"`read_history(separator=...)` must be one character, got {separator!r}"
+            f"{argument('separator', owner='read_history')} must be one character, got "
+            f"{separator!r}"
         )
     options = Options(
         coordinate=coordinate,
@@ -207,4 +211,5 @@ def _encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except (LookupError, TypeError):
-        raise HistoryError(f"`read_history(encoding=...)`: no encoding {name!r}") from None
+        which = argument("encoding", owner="read_history")
+        raise HistoryError(f"{which}: no encoding {name!r}") from None

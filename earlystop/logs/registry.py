@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
+from .._arguments import argument
 from ..errors import LogError, name_advice
 from . import formats as formats_package
 from .log_format import LogFormat
@@ -97,7 +98,7 @@ def recognised_format(log: Source) -> LogFormat:
         message = log.text_error or "expected a log, got a file of no known format"
         raise log.wrong(message, not_a_log=True)
     raise log.wrong(
-        "plain text of no known format: pass pattern=..., a regular expression with a named group "
-        r"for each metric, such as r'loss=(?P<loss>\S+)'",
+        f"plain text of no known format: pass {argument('pattern')}, a regular expression with a "
+        r"named group for each metric, such as 'loss=(?P<loss>\S+)'",
         not_a_log=True,
     )

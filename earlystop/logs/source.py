@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from .._arguments import argument
 from ..errors import LogError
 from .bounded import BoundedBytes, allowed, too_much
 from .json_text import parsed
@@ -180,7 +181,7 @@ class Source:
         except UnicodeError as error:
             self.text_error = (
                 f"expected text in {self.encoding}, got bytes that are none ({_described(error)}); "
-                "pass encoding=... if it is another one"
+                f"pass {argument('encoding')} if it is another one"
             )
             text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
             if "\n" not in text:
@@ -214,7 +215,7 @@ class Source:
             except UnicodeError as error:
                 raise self.wrong(
                     f"expected text in {self.encoding}, got bytes that are none "
-                    f"({_described(error)}); pass encoding=... if it is another one",
+                    f"({_described(error)}); pass {argument('encoding')} if it is another one",
                     f"line {line_number}",
                 ) from None
             yield line_number, text

@@ -6,10 +6,13 @@ Figures are made without pyplot: nothing is displayed, kept or changed globally.
 
 `replays.py` (with `curve.py`, `rows.py` and `distribution.py`), `sweeps.py` and `advice.py` draw
 one kind of result each. `style.py` has what all pictures share, `shared.py` what those of replays
-share.
+share, and `kinds.py` the kinds of files.
 """
 
 from .advice import plot_advice as plot_advice
+from .kinds import PAGE_KINDS as PAGE_KINDS
+from .kinds import PICTURE_KINDS as PICTURE_KINDS
+from .kinds import kind_of as kind_of
 from .replays import plot_replays as plot_replays
 from .style import LINE_STYLES as LINE_STYLES
 from .style import LineStyle as LineStyle

@@ -76,7 +76,7 @@ def _epoch_axis(ax: Axes, length: int) -> None:
 def _logged(history: History, name: str, row: int) -> tuple[Any, Any]:
     """The values of a run, and a boolean mask of those that were reported."""
     length = int(history.lengths[row])
-    values = history.metrics[name][row, :length].astype(np.float64)
+    values = history.values(name)[row, :length].astype(np.float64)
     gaps = history.gaps(name)
     return values, np.ones(length, dtype=bool) if gaps is None else ~gaps[row, :length]
 

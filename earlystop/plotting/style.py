@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._text import count, one_line, shortened
-from ..errors import RuleTypeError
+from ..errors import RuleError, RuleTypeError
+from .kinds import PICTURE_KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,13 +109,17 @@ def styled() -> Iterator[Any]:
 
 
 def picture(figure: Figure, form: str = "png") -> bytes:
-    """The figure as a file: "png" (150 dots an inch), "svg" or "pdf".
+    """The figure as a file of one of `PICTURE_KINDS`: "png" (150 dots an inch), "svg", "pdf", ...
+
+    Raises RuleError for any other kind.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> result = replay(EarlyStopping("loss", patience=1), History({"loss": [3.0, 1.0, 2.0]}))
     >>> picture(result.plot())[1:4]
     b'PNG'
     """
+    if form not in PICTURE_KINDS:
+        raise RuleError(f"a picture is one of {', '.join(PICTURE_KINDS)}, got {form!r}")
     buffer = io.BytesIO()
     dated = {"svg": "Date", "pdf": "CreationDate"}.get(form)
     with styled(), warnings.catch_warnings():

@@ -21,6 +21,7 @@ __all__ = [
     "RunBatch",
     "Runs",
     "TooManyLanesError",
+    "batches_by_length",
     "batches_of",
     "run_numbers",
     "slices",
@@ -45,6 +46,31 @@ def batches_of(runs: int, tuning: Tuning = DEFAULT) -> Iterator[slice]:
     [slice(0, 4, None), slice(4, 8, None), slice(8, 10, None)]
     """
     return slices(runs, -(-runs // -(-runs // tuning.runs_per_batch)))
+
+
+def batches_by_length(lengths: npt.NDArray[np.int64], tuning: Tuning = DEFAULT) -> Iterator[Runs]:
+    """The runs of a history in batches; runs of very unequal length are in batches of their own.
+
+    Runs of a batch are stepped together until the longest has ended. So where that would be mostly
+    waiting for the longest, a batch has only runs of similar length.
+
+    >>> lengths = np.array([3, 4, 900_000, 5])
+    >>> [run_numbers(runs).tolist() for runs in batches_by_length(lengths)]
+    [[0, 1, 3], [2]]
+    """
+    padded, total = len(lengths) * int(lengths.max()), int(lengths.sum())
+    if padded - total <= max(tuning.most_padding * total, tuning.padding_ignored):
+        yield from batches_of(len(lengths), tuning)
+        return
+    order = np.argsort(lengths, kind="stable")
+    ascending = lengths[order]
+    first = 0
+    while first < len(order):
+        most = max(1, int(ascending[first])) * (1 + tuning.most_padding)
+        end = int(np.searchsorted(ascending, most, side="right"))
+        for part in batches_of(end - first, tuning):
+            yield np.sort(order[first + part.start : first + part.stop])
+        first = end
 
 
 def slices(count: int, size: int) -> Iterator[slice]:
@@ -165,7 +191,7 @@ class RunBatch:
         """
         if name not in self._blocks:
             gaps = self._history.gaps(name)
-            rows = self._transposed(self._history.metrics[name], np.float64)
+            rows = self._transposed(self._history.values(name), np.float64)
             present: Any = True
             if gaps is not None:
                 missing = self._transposed(gaps, np.bool_)

@@ -17,7 +17,7 @@ from .._parallel import in_order, progress_bar
 from ..history import History
 from ..language.rule import Rule
 from ..rules import Best, Never, Patience
-from .batches import Runs, batches_of, split_to_fit
+from .batches import Runs, batches_by_length, run_numbers, split_to_fit
 from .patience.intervals import PatienceScan, shortest_waits
 from .patience.scan import scan_patience, split_by_missing, split_patience
 from .simulate import Outcome, no_outcome, simulate_batch, simulate_runs
@@ -61,7 +61,7 @@ def _by_batches(
 ) -> Outcome:
     tasks = (
         functools.partial(_batch, stop, save, history, runs, tuning)
-        for runs in batches_of(history.runs, tuning)
+        for runs in batches_by_length(history.lengths, tuning)
     )
     outcome = no_outcome(history.lengths)
     with _bar(history, progress) as advance:
@@ -70,6 +70,15 @@ def _by_batches(
                 for array, part in zip(outcome, found, strict=True):
                     array[runs] = part
                 advance(len(found.epochs))
+    return outcome
+
+
+def _one_by_one(stop: Rule, save: Rule, history: History, numbers: Any) -> Outcome:
+    """The outcome of a few runs, one after another."""
+    outcome = no_outcome(history.lengths[numbers])
+    for place, decided in enumerate(simulate_runs(stop, save, history, numbers)):
+        for array, value in zip(outcome, decided, strict=True):
+            array[place] = value
     return outcome
 
 
@@ -87,6 +96,10 @@ def _batch(
     stop: Rule, save: Rule, history: History, runs: Runs, tuning: Tuning
 ) -> list[tuple[Runs, Outcome]]:
     """The outcome of some runs, in parts."""
+
+    numbers = run_numbers(runs)
+    if len(numbers) < min(tuning.few_runs, history.runs):
+        return [(runs, _one_by_one(stop, save, history, numbers))]
 
     def by_stepping(part: Runs) -> Outcome:
         return simulate_batch((stop,), save, history, part, tuning).outcomes[0]

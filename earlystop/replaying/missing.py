@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import argument
 from ..errors import MissingMetricError, name_advice
 from ..history import History
-from .batches import Runs, run_numbers, slices, subset
+from ..history.ragged import slices_within
+from .batches import Runs, run_numbers, subset
 from .tuning import DEFAULT, Tuning
 
 __all__ = ["require_reported"]
@@ -33,9 +35,9 @@ def require_reported(
     """
     gaps = {name: history.gaps(name) for name in names}
     suspects = [n for n in names if n not in history.metrics or gaps[n] is not None]
-    longest = int(epochs.max())
-    for part in slices(len(epochs), max(1, tuning.cells_checked // max(longest, 1))):
+    for part in slices_within(epochs, tuning.cells_checked):
         rows: Any = subset(runs, part)
+        longest = int(epochs[part].max())
         used = np.arange(longest) < epochs[part, None]
         lacking = {
             name: used if (gap := gaps[name]) is None else used & gap[rows, :longest]
@@ -51,5 +53,6 @@ def _missing(name: str, history: History, run: int, epoch: int) -> MissingMetric
     reported = next(itertools.islice(history.iter_records(run), epoch, None))
     return MissingMetricError(
         f"no metric {name!r} at epoch {epoch} of {history.names[run]!r}: "
-        f'{name_advice(name, reported)} (with on_missing="skip", rules skip such epochs)'
+        f"{name_advice(name, reported)} (with {argument('on_missing', 'skip')}, rules skip such "
+        "epochs)"
     )

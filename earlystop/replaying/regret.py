@@ -22,7 +22,7 @@ def values_at(history: History, monitor: str, epochs: Any, runs: Any) -> Floats:
     """
     if monitor not in history.metrics:
         return np.full(len(runs), np.nan)
-    values: Floats = history.metrics[monitor][runs, np.maximum(epochs, 0)].astype(np.float64)
+    values: Floats = history.values(monitor)[runs, np.maximum(epochs, 0)].astype(np.float64)
     values[epochs < 0] = np.nan
     return values
 

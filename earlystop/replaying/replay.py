@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine.stopper import Stopper
 from ..errors import RuleTypeError
 from ..history import History
+from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
 from .decide import decide
@@ -14,6 +15,7 @@ from .result import Replay
 __all__ = ["Replay", "replay"]
 
 
+@by_keyword("save")
 def replay(
     stop: Rule | Stopper,
     history: History,

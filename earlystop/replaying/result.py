@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import argument
 from .._plots import Kind, plotter
 from ..engine.decision import Decision
 from ..engine.stopper import Stopper
@@ -135,7 +136,7 @@ class Replay:
         if not isinstance(self.save, Best):
             raise RuleError(
                 f"which epoch is best cannot be told by save={self.save!r}: replay with "
-                "save=Best('val_loss')"
+                f"{argument('save', Best('val_loss'))}"
             )
         return self.save
 

@@ -18,6 +18,9 @@ class Tuning:
     """How much work is done at a time.
 
     runs_per_batch: runs that are stepped together.
+    most_padding: cells beyond the ends of runs, as a multiple of the others; with more, runs are
+        put in batches by their length.
+    padding_ignored: so many cells are never too many.
     epochs_per_block: epochs that are transposed at a time. Both are large enough to make the cost
         of a call negligible, and small enough for the cache.
     metrics_per_block: with more metrics than this, blocks are shorter than `epochs_per_block`.
@@ -42,6 +45,8 @@ class Tuning:
     """
 
     runs_per_batch: int = 16_384
+    most_padding: int = 3
+    padding_ignored: int = 2**22
     epochs_per_block: int = 64
     metrics_per_block: int = 2
     runs_per_tile: int = 512

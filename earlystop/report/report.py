@@ -16,6 +16,7 @@ import numpy as np
 from .._files.atomic import write_whole
 from .._text import count
 from ..errors import RuleError, RuleTypeError
+from ..plotting import PAGE_KINDS, kind_of
 from ..replaying.replay import Replay
 from ..rules import Best
 from .page import Picture, Section, render
@@ -42,14 +43,16 @@ def write_report(
 ) -> Path:
     """Write a report on what rules did over the runs of a history, as one HTML file.
 
+    path: the file, whose name ends in .html or .htm.
     replays: of one history, one per rule.
     sweep: of the same runs; left out if None.
     rows: the most runs, and the most files, that are listed.
 
     The file is written whole or not at all. It embeds its pictures and refers to nothing outside.
 
-    Raises RuleTypeError without replays, RuleError for replays of several histories, ImportError,
-    naming what to install, without matplotlib or jinja2, OSError if the file cannot be written.
+    Raises RuleTypeError without replays, RuleError for replays of several histories and for a name
+    with another ending, ImportError, naming what to install, without matplotlib or jinja2, OSError
+    if the file cannot be written.
 
     >>> import earlystop as es, tempfile
     >>> history = es.History({"loss": [[3.0, 2.0, 2.5, 2.6, 1.0]]}, names=["<b>first</b>"])
@@ -59,6 +62,7 @@ def write_report(
     >>> "<b>first" in text, "&lt;b&gt;first" in text
     (False, True)
     """
+    kind_of(path, PAGE_KINDS)
     page = report_page(*replays, sweep=sweep, title=title, rows=rows)
     return write_whole(path, page.encode())
 

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..history import History
+from ..history.ragged import slices_within
 from ..language.ops import better
 from ..language.rule import Rule
-from ..replaying.batches import Runs, run_numbers, slices
+from ..replaying.batches import Runs, run_numbers
 from ..replaying.regret import regret_of, values_at
 from ..replaying.simulate import Outcome, Simulation, simulate_batch, simulate_runs
 from ..replaying.tuning import DEFAULT, Tuning
@@ -112,8 +113,7 @@ def _best_of_log(
     if best.monitor not in history.metrics:
         return found
     rest = np.flatnonzero(simulation.epochs_stepped < history.lengths[numbers])
-    size = max(1, tuning.cells_checked // max(history.epochs, 1))
-    for part in slices(len(rest), size):
+    for part in slices_within(history.lengths[numbers[rest]], tuning.cells_checked):
         lanes = rest[part]
         later = _best_after(history, best, numbers[lanes], simulation.epochs_stepped[lanes])
         replaces = better(later, found[lanes], best.mode) | np.isnan(found[lanes])
@@ -123,13 +123,13 @@ def _best_of_log(
 
 def _best_after(history: History, best: Best, runs: Any, first: Any) -> Floats:
     """The best value of each run from epoch first[i] on, shape (runs,); NaN for none."""
-    begin = int(first.min())
-    values = history.metrics[best.monitor][runs, begin:].astype(np.float64)
-    epochs = np.arange(begin, history.epochs)
+    begin, end = int(first.min()), int(history.lengths[runs].max())
+    values = history.values(best.monitor)[runs, begin:end].astype(np.float64)
+    epochs = np.arange(begin, end)
     ignored = (epochs < first[:, None]) | (epochs >= history.lengths[runs][:, None])
     gaps = history.gaps(best.monitor)
     if gaps is not None:
-        ignored |= gaps[runs, begin:]
+        ignored |= gaps[runs, begin:end]
     values[ignored | np.isnan(values)] = worst = np.inf if best.mode == "min" else -np.inf
     result: Floats = values.min(axis=1) if best.mode == "min" else values.max(axis=1)
     result[result == worst] = np.nan  # the worst possible value is never a best

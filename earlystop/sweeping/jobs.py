@@ -14,7 +14,7 @@ from ..errors import HistoryError, RuleTypeError
 from ..history import History
 from ..history.history import unreported
 from ..language.rule import OnMissing
-from ..replaying.batches import Runs, batches_of, run_numbers
+from ..replaying.batches import Runs, batches_by_length, run_numbers
 from ..replaying.missing import require_reported
 from ..replaying.tuning import DEFAULT, Tuning
 from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task
@@ -87,7 +87,7 @@ class SweepJob:
             self.names.append(history.given_names)
             if before and not _equal(before[number : number + 1], self.lengths[-1:]):
                 break
-            for runs in batches_of(history.runs, self.tuning):
+            for runs in batches_by_length(history.lengths, self.tuning):
                 for group in self._plan.groups:
                     for task in group.tasks(history, runs):
                         yield functools.partial(self._done, task, group, history, first)

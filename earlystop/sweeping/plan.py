@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .._arguments import argument
 from ..errors import RuleError
 from ..history import History
 from ..language.rule import AnyOf, Rule
@@ -132,7 +133,8 @@ def default_best(rule: Rule) -> Best:
         if settings["monitor"] != ELAPSED:
             return Best(settings["monitor"], mode=settings.get("mode", "auto"))
     raise RuleError(
-        f"`sweep`: {rule!r} does not say which metric should be best: pass save=Best('val_loss')"
+        f"`sweep`: {rule!r} does not say which metric should be best: pass "
+        f"{argument('save', Best('val_loss'))}"
     )
 
 

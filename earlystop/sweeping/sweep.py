@@ -11,8 +11,10 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .._arguments import argument
 from ..errors import RuleTypeError
 from ..history import History
+from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
 from ..replaying.tuning import DEFAULT, Tuning
@@ -25,6 +27,7 @@ from .result import Sweep
 __all__ = ["Sweep", "default_best", "run_sweep", "sweep"]
 
 
+@by_keyword("patience")
 def sweep(
     rule: Rule,
     history: History | Iterable[History],
@@ -103,7 +106,8 @@ def run_sweep(
     settings = [dict(zip(axes, each, strict=True)) for each in itertools.product(*values)]
     if save is not None and (type(save) is not Best or save != Best(save.monitor, mode=save.mode)):
         raise RuleTypeError(
-            f"`sweep(save=...)` must be a Best without min_delta, baseline or dtype, got {save!r}"
+            f"{argument('save', owner='sweep')} must be a Best without min_delta, baseline or "
+            f"dtype, got {save!r}"
         )
     on_missing = validated(OnMissing, on_missing, "sweep(on_missing=...)")
     workers = validated(Positive, workers, "sweep(workers=...)")

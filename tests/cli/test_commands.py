@@ -222,7 +222,17 @@ def test_an_unknown_direction_is_a_question_mark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "start"), [("a.png", b"\x89PNG"), ("a.SVG", b"<?xml"), ("a.html", b"<!DOCTYPE html>")]
+    ("name", "start"),
+    [
+        ("a.png", b"\x89PNG"),
+        ("a.SVG", b"<?xml"),
+        ("a.html", b"<!DOCTYPE html>"),
+        ("a.pdf", b"%PDF"),
+        ("a.jpg", b"\xff\xd8"),
+        ("a.tiff", b"II*"),
+        ("a.webp", b"RIFF"),
+        ("a.eps", b"%!PS"),
+    ],
 )
 def test_plot_writes_the_kind_of_file_that_its_name_says(
     one: Path, name: str, start: bytes
@@ -236,6 +246,31 @@ def test_plot_writes_to_a_pipe(one: Path) -> None:
     output = good("plot", one, *MONITOR, "--patience", "1:30", "-o", "-")
     assert output.startswith("<?xml")
     assert output.rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("command", ["plot", "report", "advise"])
+@pytest.mark.parametrize("name", ["a.doc", "a.pdf.gz", "a.csv", "a", ".html"])
+def test_a_file_of_another_kind_is_refused_with_the_kinds_there_are_before_anything_is_read(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    regret = ["--max-regret", "1%"] if command == "advise" else []
+    line = failed(2, command, "not there", *MONITOR, *regret, "-o", tmp_path / name)
+    assert ".html" in line
+    assert (".svg" in line) == (command != "report")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_is_no_picture_whatever_its_name(one: Path) -> None:
+    for name in ("report.pdf", "report.png", "report.json"):
+        line = failed(2, "report", one, *MONITOR, "-o", one.parent / name)
+        assert "should end in .html or .htm" in line
+        assert not (one.parent / name).exists()
+
+
+def test_report_writes_to_a_pipe(one: Path) -> None:
+    output = good("report", one, *MONITOR, "--patience", "1", "-o", "-")
+    assert output.startswith("<!DOCTYPE html>")
+    assert output.rstrip().endswith("</html>")
 
 
 def test_report_writes_one_file(folder: Path) -> None:

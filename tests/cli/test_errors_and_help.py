@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,76 @@ def test_every_error_is_one_line_with_its_exit_code(
     line = failed(code, *(str(one) if argument == "LOG" else argument for argument in arguments))
     assert words in line
     assert "Traceback" not in line
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "meant"),
+    [
+        ("replay", "--metric", "--monitor"),
+        ("replay", "-m", "--monitor"),
+        ("sweep", "--metric_name", "--monitor"),
+        ("advise", "--early-stopping-rounds", "--patience"),
+        ("replay", "--mindelta", "--min-delta"),
+        ("replay", "--min_delta", "--min-delta"),
+        ("replay", "--tolerance", "--min-delta"),
+        ("replay", "--minDelta", "--min-delta"),
+        ("replay", "--direction", "--mode"),
+        ("replay", "--warmup", "--start-from-epoch"),
+        ("replay", "--sep", "--separator"),
+        ("replay", "--moniter", "--monitor"),
+        ("replay", "--mon", "--monitor"),
+        ("replay", "--max-epochs", "--rule"),
+        ("replay", "--n-jobs", "--workers"),
+        ("plot", "--output", "--out"),
+        ("report", "--output", "--out"),
+        ("replay", "--output", "--csv"),
+        ("metrics", "--verbose", "--progress"),
+        ("advise", "--regret", "--max-regret"),
+    ],
+)
+def test_the_suggestion_for_an_unknown_option_is_of_the_same_meaning(
+    command: str, option: str, meant: str
+) -> None:
+    line = failed(2, command, "log.csv", option, "1")
+    assert f"No such option '{option}'. Did you mean '{meant}'?" in line
+
+
+@pytest.mark.parametrize("option", ["--colour", "--zip", "--x", "--metadata-path"])
+def test_an_option_that_resembles_none_has_no_suggestion(option: str) -> None:
+    assert "Did you mean" not in failed(2, "replay", "log.csv", option, "1")
+
+
+def test_logs_need_no_option() -> None:
+    assert "Logs are named without an option" in failed(2, "replay", "--file", "log.csv")
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "words"),
+    [
+        (2, ["replay", "LOG", *MONITOR, "--patience", "-1"], "--patience must be"),
+        (2, ["replay", "LOG", *MONITOR, "--grid", "patience=-1"], "`Patience(patience=...)` must"),
+        (2, ["replay", "LOG", "--rule", "Patience('a', -1)"], "`Patience(patience=...)` must be"),
+        (1, ["replay", "GAPS", *MONITOR, "--on-missing", "raise"], "with --on-missing skip"),
+        (1, ["replay", "LOG", *MONITOR, "--encoding", "what"], "--encoding: no encoding"),
+        (1, ["replay", "LOG", *MONITOR, "--separator", "xx"], "--separator must be one"),
+        (1, ["replay", "TEXT", *MONITOR], "pass --pattern, a regular"),
+        (1, ["replay", "TEXT", *MONITOR, "--format", "text"], "needs --pattern"),
+        (2, ["sweep", "LOG", "--rule", "Never() | MaxEpochs(3)", "--grid", "n=1,2"], "pass --save"),
+        (2, ["advise", "LOG", *MONITOR, "--max-regret", "2"], "--max-regret must be below 1"),
+        (2, ["advise", "LOG", *MONITOR, "--max-regret", "0"], "with --at-most 0.1"),
+        (2, ["advise", "LOG", *MONITOR, "--max-regret", "1%", "--at-most", "2"], "--at-most must"),
+        (2, ["advise", "LOG", *MONITOR, "--max-regret", "1", "--unit", "best"], "pass --bound"),
+    ],
+)
+def test_messages_name_the_options_of_the_command(
+    code: int, arguments: list[str], words: str, one: Path
+) -> None:
+    (one.parent / "text.txt").write_text("hello world\n")
+    log(one.parent / "gaps.csv", [0.9, None, 0.8])
+    files = {"LOG": one, "TEXT": one.parent / "text.txt", "GAPS": one.parent / "gaps.csv"}
+    line = failed(code, *(files.get(argument, argument) for argument in arguments))
+    assert words in line
+    assert not re.search(r"\b(advise|replay|read_history|sweep)\(|_missing=|at_most=", line)
 
 
 def test_mode_is_required_if_neither_name_nor_log_states_the_direction(tmp_path: Path) -> None:

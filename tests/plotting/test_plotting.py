@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import earlystop as es
-from earlystop.plotting import LINE_STYLES, picture
+from earlystop.plotting import LINE_STYLES, PICTURE_KINDS, picture
 from tests.support import strategies
 
 NAN, INF = math.nan, math.inf
@@ -319,3 +319,17 @@ def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 def test_line_styles_differ_in_colour_dashes_and_marker() -> None:
     for which in zip(*LINE_STYLES, strict=True):
         assert len(set(map(str, which))) == len(LINE_STYLES)
+
+
+@pytest.mark.parametrize("form", PICTURE_KINDS)
+def test_every_kind_of_picture_there_is_can_be_made(form: str) -> None:
+    figure = Figure(figsize=(1, 1))
+    figure.subplots()
+    assert picture(figure, form)
+    assert form in figure.canvas.get_supported_filetypes()
+
+
+@pytest.mark.parametrize("form", ["html", "bmp", ""])
+def test_another_kind_of_picture_is_refused_with_the_kinds_there_are(form: str) -> None:
+    with pytest.raises(es.RuleError, match="a picture is one of png, svg, pdf"):
+        picture(Figure(), form)

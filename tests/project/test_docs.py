@@ -89,13 +89,13 @@ SECTION = README.split("\n## From the command line", maxsplit=1)[1].split("\n## 
 
 
 def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:
-    """In order, in the folder that the section's own Python block fills."""
+    """In order, in the folder that the section's own Python block fills, in 80 columns."""
     command = tmp_path / "bin" / "earlystop"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m earlystop "$@"\n')
     command.chmod(0o755)
     path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
     blocks = re.findall(
         r"```(python|sh)\n(.*?)```(?:\n\n```text\n(.*?)```)?", SECTION, flags=re.DOTALL
     )

@@ -152,11 +152,19 @@ def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken.html").mkdir()
     result = es.replay(es.MaxEpochs(3), es.History({"val_loss": CURVE}))
     with pytest.raises(OSError, match="taken"):
-        write_report(tmp_path / "taken", result)
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+        write_report(tmp_path / "taken.html", result)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.html"]
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report.png", "report", "report.html.gz"])
+def test_a_report_under_the_name_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
+    result = es.replay(es.MaxEpochs(3), es.History({"val_loss": CURVE}))
+    with pytest.raises(es.RuleError, match=r"should end in \.html or \.htm"):
+        write_report(tmp_path / name, result)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_rule_that_keeps_nothing_has_a_report() -> None:

@@ -20,6 +20,7 @@ from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.grid import apply_settings, axes_of
 from earlystop.sweeping.sweep import run_sweep
 
+from .ragged import stored_ragged
 from .random_rules import random_history, random_pair, random_patience, random_rule_of
 
 
@@ -28,6 +29,8 @@ def random_tuning(chance: random.Random) -> Tuning:
     together = [1, 2, 3, 10**5]
     return Tuning(
         runs_per_batch=chance.choice([1, 2, 3, 7, 1000]),
+        most_padding=chance.choice([0, 1, 3]),
+        padding_ignored=chance.choice([0, 0, 2**22]),
         epochs_per_block=chance.choice([1, 2, 3, 7, 1000]),
         runs_per_tile=chance.choice([1, 2, 3, 7, 1000]),
         dense_share=chance.choice([0.6, 0.6, 1.0]),
@@ -54,6 +57,7 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
     while done < histories:
         runs = min(int(rng.integers(1, 60)), histories - done)
         history = random_history(rng, runs, int(rng.integers(1, 30)))
+        history = stored_ragged(history) if chance.random() < 0.5 else history
         records = [history.records(run) for run in range(runs)]
         for _ in range(rules_per_history):
             stopper = es.Stopper(*random_pair(chance), on_missing="skip")
@@ -78,6 +82,7 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
     done = 0
     while done < pairs:
         history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
+        history = stored_ragged(history) if chance.random() < 0.5 else history
         records = [history.records(run) for run in range(len(history))]
         rule = random_patience(chance)
         drawn = random_rule_of(es.Best, chance)

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.support.ragged import stored_ragged
 from tests.support.random_rules import METRICS, TELLING, random_rule, random_rule_of
 
 _SEEDS = st.integers(0, 2**32 - 1)
@@ -31,8 +32,13 @@ def rules(depth: int = 2) -> st.SearchStrategy[es.Rule]:
 
 
 @st.composite
-def histories(draw: st.DrawFn, max_runs: int = 4, max_epochs: int = 10) -> es.History:
-    """Ragged runs with gaps; every metric is reported somewhere."""
+def histories(
+    draw: st.DrawFn, max_runs: int = 4, max_epochs: int = 10, padded: bool = False
+) -> es.History:
+    """Runs of unequal length with gaps; every metric is reported somewhere.
+
+    padded: whether they are stored as arrays; else they may be stored ragged.
+    """
     runs, epochs = draw(st.integers(1, max_runs)), draw(st.integers(1, max_epochs))
     lengths = draw(st.lists(st.integers(0, epochs), min_size=runs, max_size=runs))
     lengths[0] = max(1, lengths[0])
@@ -46,7 +52,8 @@ def histories(draw: st.DrawFn, max_runs: int = 4, max_epochs: int = 10) -> es.Hi
             array.mask = np.reshape(draw(gap), (runs, epochs))
             array.mask[0, 0] = False
         metrics[name] = array
-    return es.History(metrics, lengths=lengths)
+    history = es.History(metrics, lengths=lengths)
+    return stored_ragged(history) if not padded and draw(st.booleans()) else history
 
 
 def stepped(

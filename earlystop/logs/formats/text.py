@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from ..._arguments import argument
 from ..columns import is_coordinate, number
 from ..log_format import LogFormat
 from ..run import Run
@@ -39,7 +40,9 @@ def _found(log: Source, line: str, line_number: int) -> Iterator[tuple[str, floa
 
 def _read(log: Source) -> Iterator[Run]:
     if log.options.pattern is None:
-        raise log.wrong("the format of plain text needs pattern=..., a regular expression")
+        raise log.wrong(
+            f"the format of plain text needs {argument('pattern')}, a regular expression"
+        )
     rows, row = log.rows(), dict[str, float]()
     for line_number, line in log.lines():
         for name, value in _found(log, line, line_number):

@@ -170,11 +170,10 @@ def split_by_missing(
     numbers = run_numbers(runs)
     lacks = np.zeros(len(numbers), dtype=np.bool_)
     for name in names:
-        gaps = history.gaps(name)
         if name not in history.metrics:
             lacks[:] = True
-        elif gaps is not None:
-            lacks |= gaps[runs].any(axis=1)
+        elif history.gaps(name) is not None:
+            lacks |= history.has_gaps(name, runs)
     if not lacks.any():
         return runs, None
     return (None if lacks.all() else numbers[~lacks]), numbers[lacks]

@@ -1,0 +1,76 @@
+"""Arguments that have to be named: what to write, for whoever passes them by position."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+from ..errors import RuleTypeError
+
+__all__ = ["by_keyword"]
+
+_LONGEST = 60  # characters of a value
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def by_keyword(meant: str) -> Callable[[Function], Function]:
+    """Decorate a function with keyword-only arguments: an error that says how to write them.
+
+    meant: what one value too many most likely is. Several are taken for those of the signature, in
+        its order.
+
+    The decorated function raises RuleTypeError, which is a TypeError, as Python would.
+
+    >>> @by_keyword("patience")
+    ... def stop(monitor, *, min_delta=0.0, patience=0):
+    ...     return patience
+    >>> stop("loss", patience=5)
+    5
+    >>> stop("loss", 5)
+    Traceback (most recent call last):
+        ...
+    earlystop.errors.RuleTypeError: `stop(...)` takes only monitor by position: write patience=5
+    >>> stop("loss", 0.1, 5)
+    Traceback (most recent call last):
+        ...
+    earlystop.errors.RuleTypeError: `stop(...)` takes only monitor by position: write \
+min_delta=0.1, patience=5, if that is what they are
+    """
+
+    def decorated(function: Function) -> Function:
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        named = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+
+        @functools.wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            extra = args[len(positional) :]
+            if not extra:
+                return function(*args, **options)
+            owner = function.__qualname__.removesuffix(".__init__")
+            taken = ", ".join(name for name in positional if name not in ("self", "cls"))
+            names = [meant] if len(extra) == 1 else [each for each in named if each not in options]
+            raise RuleTypeError(
+                f"`{owner}(...)` takes {f'only {taken}' if taken else 'nothing'} by position: "
+                f"write {_written(names, extra)}"
+            )
+
+        return cast("Function", call)
+
+    return decorated
+
+
+def _written(names: Iterable[str], values: tuple[Any, ...]) -> str:
+    """The values, by name. A mapping holds the names itself."""
+    if len(values) == 1 and isinstance(values[0], Mapping):
+        return f"**{_brief(values[0])}"
+    text = ", ".join(f"{name}={_brief(value)}" for name, value in zip(names, values, strict=False))
+    return text if len(values) == 1 else f"{text}, if that is what they are"
+
+
+def _brief(value: object) -> str:
+    """The value as one writes it, if that is short."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST and text.isprintable() else "..."
