@@ -221,12 +221,15 @@ class History:
         reported = self.reported(name)
         runs = np.flatnonzero(reported.any(axis=1))
         epochs = reported_epochs(reported[runs])
+        return self[runs].take_epochs(epochs, reported.sum(axis=1)[runs])
+
+    def take_epochs(self, epochs: npt.NDArray[np.intp], lengths: npt.NDArray[np.int64]) -> History:
+        """The history of some epochs of each run: in row i, those in epochs[i, : lengths[i]]."""
         metrics, gaps, coordinates = (
-            {key: np.take_along_axis(array[runs], epochs, axis=1) for key, array in arrays.items()}
+            {key: np.take_along_axis(array, epochs, axis=1) for key, array in arrays.items()}
             for arrays in (self.metrics, self._gaps, self.coordinates)
         )
-        lengths, names = reported.sum(axis=1)[runs], [self.names[run] for run in runs]
-        return history_of(metrics, gaps, lengths, names, coordinates, self.report)
+        return history_of(metrics, gaps, lengths, self.given_names, coordinates, self.report)
 
     def records(self, run: int | str) -> list[dict[str, float]]:
         """The epochs of one run, given by number or name, each with the metrics it reported.

@@ -15,6 +15,7 @@ from ..history import History
 from ..history.history import unreported
 from ..language.rule import OnMissing
 from ..replaying.batches import Runs, batches_of, run_numbers
+from ..replaying.checks import checks_of
 from ..replaying.missing import require_reported
 from ..replaying.tuning import DEFAULT, Tuning
 from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task
@@ -82,7 +83,10 @@ class SweepJob:
         before, names = self.lengths, self.names
         self.lengths, self.names = [], []
         first = 0
-        for number, history in enumerate(self._checked_histories()):
+        for number, logged in enumerate(self._checked_histories()):
+            history = logged
+            if self._on_missing == "skip":
+                history = checks_of(logged, self._plan.required).history
             self.lengths.append(history.lengths)
             self.names.append(history.given_names)
             if before and not _equal(before[number : number + 1], self.lengths[-1:]):
