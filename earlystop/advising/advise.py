@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from ..language.direction import Mode, direction
 from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
+from ..replaying.checks import checks_of
 from ..rules import Best, Never, Patience
 from .calibration import Calibration
-from .candidates import Family, default_families, families_of
+from .candidates import Family, candidate_metrics, default_families, families_of
 from .findings import Outcome
 from .guarantee import Guarantee
 from .regret_scale import Floats, RegretScale, Unit
@@ -124,6 +125,10 @@ def advise(
     seed = validated(Count, seed, "advise(seed=...)")
     complete = validated(bool | None, complete, "advise(complete=...)")
     history.require([monitor], "`advise`")
+    if isinstance(candidates, Iterator):
+        candidates = list(candidates)  # they are looked at twice
+    if on_missing == "skip":
+        history = checks_of(history, [monitor, *candidate_metrics(candidates)]).history
     scale = _regret_scale(history, save, unit)
     truncation = None if complete else detect_truncation(history, save, scale)
     families = _families(candidates, history, save, scale, guarantee, truncation)

@@ -16,7 +16,7 @@ from ..sweeping.grid import Axis, apply_settings, axes_of, child_at
 from ..sweeping.sweep import Sweep, sweep
 from .presmooth import PresmoothedHistory
 
-__all__ = ["Family", "default_families", "families_of", "patience_values"]
+__all__ = ["Family", "candidate_metrics", "default_families", "families_of", "patience_values"]
 
 # What the default families try besides plain patience. A minimum gain of a fixed share of the best
 # value pays on logs of many kinds; the others pay on some.
@@ -98,6 +98,13 @@ def patience_values(longest: int) -> list[int]:
         values.append(value)
         value += max(1, value // 50)
     return values or [1]
+
+
+def candidate_metrics(candidates: Any) -> tuple[str, ...]:
+    """The metrics that candidates look at besides the one that the advice is about."""
+    if not isinstance(candidates, (list, tuple)):  # values for the fields of a plain patience
+        return ()
+    return tuple(name for rule in candidates if isinstance(rule, Rule) for name in rule.all_metrics)
 
 
 def default_families(patience: Patience, longest: int, several: bool) -> list[Family]:

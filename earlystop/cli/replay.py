@@ -193,11 +193,10 @@ def _print_summary(result: Replay, reasons: bool) -> None:
         f"{result.stop!r}: {row['stopped']:,} of {count(row['runs'], 'run')} stopped, "
         f"{row['epochs']:,} of {row['logged']:,} epochs used, {row['share_saved']:.1%} saved"
     )
-    lengths = result.history.lengths
     columns: dict[str, Any] = {
-        "epochs logged": lengths,
+        "epochs logged": result.logged,
         "epochs used": result.epochs,
-        "share used": result.epochs / np.maximum(lengths, 1),
+        "share used": result.epochs / np.maximum(result.logged, 1),
     }
     regret = result.known_regret
     if len(regret):

@@ -20,7 +20,7 @@ from .arrays import (
 from .ragged import Ragged, as_it_fits
 from .stacking import stacked
 from .stored import StoredRuns
-from .transform import derived, only_reported
+from .transform import derived, without_epochs
 
 if TYPE_CHECKING:
     from .provenance import Report
@@ -157,13 +157,18 @@ class History(StoredRuns):
         [[3.0, 2.0]]
         """
         self.require([name], "where_reported")
+        history = self.without(self._gaps.get(name))
+        return history[np.flatnonzero(history.lengths)]
+
+    def without(self, missing: Any) -> History:
+        """The history without some epochs; a run that has no others is left with none.
+
+        missing: a mask of the epochs to leave out, as `gaps` gives; None for none.
+        """
         tables = (self.metrics.all_stored(), self._gaps, self.coordinates.all_stored())
-        (metrics, gaps, coordinates), lengths = only_reported(
-            tables, self.values(name), self._gaps.get(name), self.lengths
-        )
-        runs = np.flatnonzero(lengths)
-        names = [self.names[run] for run in runs]
-        return history_of(metrics, gaps, lengths[runs], names, coordinates, self.report)
+        like = self.values(next(iter(self.metrics)))
+        (metrics, gaps, coordinates), lengths = without_epochs(tables, like, missing, self.lengths)
+        return history_of(metrics, gaps, lengths, self.given_names, coordinates, self.report)
 
     def records(self, run: int | str) -> list[dict[str, float]]:
         """The epochs of one run, given by number or name, each with the metrics it reported.

@@ -14,7 +14,7 @@ from .arrays import Bools, Floats, Ints, as_array
 from .expressions import RecordedReads, evaluate
 from .ragged import Columns, Ragged, as_it_fits
 
-__all__ = ["derived", "only_reported", "reported_epochs"]
+__all__ = ["derived", "reported_epochs", "without_epochs"]
 
 
 def derived(
@@ -77,35 +77,35 @@ def padded(column: Any) -> Any:
     return column.padded() if isinstance(column, Ragged) else column
 
 
-def only_reported(
-    tables: Iterable[Mapping[str, Any]], values: Any, gaps: Any, lengths: Ints
+def without_epochs(
+    tables: Iterable[Mapping[str, Any]], like: Any, missing: Any, lengths: Ints
 ) -> tuple[list[dict[str, Any]], Ints]:
-    """Columns without the epochs that do not report a metric, and without runs that never do.
+    """Columns without some epochs.
 
-    tables: columns by name, all stored alike.
-    values, gaps: of the metric; None for no gaps.
+    tables: columns by name, all stored as `like`.
+    missing: a mask of the epochs to leave out, stored alike; None for none.
     lengths: of the runs.
 
-    Returns the tables, and how many epochs each run reports, shape (runs,), 0 included.
+    Returns the tables, and how many epochs are left of each run, shape (runs,).
     """
-    if isinstance(values, Ragged):
-        kept = np.ones(len(values.values), np.bool_) if gaps is None else ~gaps.values
-        counts = np.bincount(values.rows_of_values()[kept], minlength=len(lengths))
-        some = counts[counts > 0]
+    if isinstance(like, Ragged):
+        kept = np.ones(len(like.values), np.bool_) if missing is None else ~missing.values
+        counts = np.bincount(like.rows_of_values()[kept], minlength=len(lengths))
         return [
-            {name: as_it_fits(Ragged(column.values[kept], some)) for name, column in table.items()}
+            {
+                name: as_it_fits(Ragged(column.values[kept], counts))
+                for name, column in table.items()
+            }
             for table in tables
         ], counts
-    reported = np.arange(values.shape[1]) < lengths[:, None]
-    if gaps is not None:
-        reported &= ~gaps
-    counts = reported.sum(axis=1)
-    runs = np.flatnonzero(counts)
-    epochs = reported_epochs(reported[runs])
+    kept = np.arange(like.shape[1]) < lengths[:, None]
+    if missing is not None:
+        kept &= ~missing
+    epochs = reported_epochs(kept)
     return [
-        {name: np.take_along_axis(column[runs], epochs, axis=1) for name, column in table.items()}
+        {name: np.take_along_axis(column, epochs, axis=1) for name, column in table.items()}
         for table in tables
-    ], counts
+    ], kept.sum(axis=1)
 
 
 def reported_epochs(reported: Bools) -> npt.NDArray[np.intp]:

@@ -30,7 +30,7 @@ def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[s
     history = results[0].history
     left, right = axes
     for result, name, style in with_styles(results, names):
-        used = result.epochs / np.maximum(history.lengths, 1)
+        used = result.epochs / np.maximum(result.logged, 1)
         stopped = result.stopped.mean()
         label = f"{name}: stops {stopped:.0%} of runs, uses {1 - result.share_saved:.0%} of epochs"
         _cumulative(left, used, style, label)

@@ -34,15 +34,18 @@ def draw_rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> 
     """
     history = results[0].history
     rows = np.arange(history.runs, dtype=float)
-    axes[0].barh(rows, history.lengths, height=0.75, color="#e4e4e4", label="epochs logged")
+    unit = "rows" if any(result.checks.rows is not None for result in results) else "epochs"
+    axes[0].barh(rows, history.lengths, height=0.75, color="#e4e4e4", label=f"{unit} logged")
     step = 0.7 / len(results)
     for index, (result, name, style) in enumerate(with_styles(results, names)):
         heights = rows + (index - (len(results) - 1) / 2) * step
         _draw_rule(axes, result, name, style, heights)
     if any((result.saved_epoch >= 0).any() for result in results):
-        axes[0].plot([], [], "|", color="#606060", ms=9, mew=2, label="the epoch that is kept")
+        axes[0].plot(
+            [], [], "|", color="#606060", ms=9, mew=2, label=f"the {unit[:-1]} that is kept"
+        )
     axes[0].set_yticks(rows, [plain(name, 38) for name in history.names], fontsize=8)
-    _epochs_axis(axes[0], history)
+    _epochs_axis(axes[0], history, unit)
     legend_below(axes[0])
     if len(axes) > 1:
         _regret_axis(axes[1], results)
@@ -51,9 +54,10 @@ def draw_rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> 
 def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, heights: Any) -> None:
     """Where a rule stops each run, what it keeps, and what that gives up."""
     stopped, saved = result.stopped, result.saved_epoch >= 0
-    axes[0].hlines(heights, 0, result.epochs, color=style.color, lw=1.2, label="_used")
+    end = result.end_index + 1
+    axes[0].hlines(heights, 0, end, color=style.color, lw=1.2, label="_used")
     axes[0].plot(
-        result.epochs[stopped],
+        end[stopped],
         heights[stopped],
         style.marker,
         color=style.color,
@@ -73,7 +77,7 @@ def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, he
             label=f"{name}: regret",
         )
     axes[0].plot(
-        result.saved_epoch[saved] + 1,
+        result.saved_index[saved] + 1,
         heights[saved],
         "|",
         color=style.color,
@@ -83,17 +87,17 @@ def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, he
     )
 
 
-def _epochs_axis(ax: Axes, history: History) -> None:
+def _epochs_axis(ax: Axes, history: History, unit: str) -> None:
     """The first run on top; logarithmic if the longest run would hide the others."""
     ax.set_ylim(history.runs - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel("epochs")
+    ax.set_xlabel(f"{unit} of the log" if unit == "rows" else unit)
     longest = int(history.lengths.max())
     usual = max(int(np.median(history.lengths)), 1)
     if longest > 50 * usual:
         ax.set_xscale("symlog", linthresh=usual)
     ax.set_xlim(0, max(longest, 1) * 1.03)
-    ax.set_title(f"{count(history.runs, 'run')}: epochs used", loc="left")
+    ax.set_title(f"{count(history.runs, 'run')}: {unit} used", loc="left")
 
 
 def _regret_axis(ax: Axes, results: Sequence[Replay]) -> None:

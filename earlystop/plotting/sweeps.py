@@ -191,7 +191,7 @@ def _share_axis(ax: Axes, table: Sweep) -> None:
     """Along the top: the epochs as a share of those logged."""
     from matplotlib.ticker import PercentFormatter
 
-    mean = float(table.lengths.mean())
+    mean = float(table.logged.max()) / table.runs
     if mean <= 0:
         return
 

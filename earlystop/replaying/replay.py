@@ -8,6 +8,7 @@ from ..history import History
 from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
+from .checks import Checks, checks_of
 from .decide import decide
 from .missing import require_reported
 from .result import Replay
@@ -27,11 +28,14 @@ def replay(
 ) -> Replay:
     """Make the decisions of `stop` and `save` on every run of a history.
 
+    A check is a row of the log that reports a metric the rules look at. Other rows, such as those
+    of training losses between validations, are no checks: nothing counts them.
+
     stop: a rule, or a `Stopper`, whose two rules are used; its state is neither used nor changed.
     save: the rule that decides which epochs to save; by default, none are. Not allowed with a
         Stopper, which has its own.
-    on_missing: "skip": at an epoch without its metric a rule keeps its state and does not fire.
-        "raise": such an epoch is an error, as in a live run.
+    on_missing: "skip": at a check without its metric a rule keeps its state and does not fire.
+        "raise": a row without a metric is an error, as a `step` with it would be in a live run.
     workers: how many threads work on batches of up to about 16,000 runs. The decisions do not
         depend on it. Whether more threads are faster depends on the machine and the rule;
         `benchmarks/` measures it.
@@ -70,8 +74,10 @@ def replay(
     progress = validated(bool, progress, "replay(progress=...)")
     for each in (stopper.stop, stopper.save):
         history.require(each.all_metrics, repr(each))
-    outcome = decide(stopper.stop, stopper.save, history, workers=workers, progress=progress)
+    metrics = stopper.stop.all_metrics + stopper.save.all_metrics
+    checks = Checks(history) if on_missing == "raise" else checks_of(history, metrics)
+    rules = stopper.stop, stopper.save
+    outcome = decide(*rules, checks.history, workers=workers, progress=progress)
     if on_missing == "raise":
-        metrics = stopper.stop.all_metrics + stopper.save.all_metrics
         require_reported(metrics, history, outcome.epochs, slice(0, history.runs))
-    return Replay(*outcome, stopper.stop, stopper.save, on_missing, history)
+    return Replay(*outcome, *rules, on_missing, history, checks)

@@ -18,6 +18,7 @@ from ..errors import RuleError
 from ..history import Bools, History
 from ..language.rule import OnMissing, Rule
 from ..rules import Best, Never
+from .checks import Checks
 from .decide import decide
 from .exact_sum import exact_mean
 from .regret import regret_of, values_at
@@ -39,6 +40,8 @@ class Replay:
         bool.
     saved_epoch: the last epoch saved, counted from 0; -1 for none, shape (runs,), int64.
     stop, save, on_missing, history: the arguments of the replay.
+    checks: the rows of the history that report a metric the rules look at. Where others lie
+        between them, "epochs" are checks.
 
     >>> from earlystop import History, MaxEpochs, replay
     >>> result = replay(MaxEpochs(2), History({"loss": [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]}))
@@ -55,6 +58,29 @@ class Replay:
     save: Rule
     on_missing: OnMissing
     history: History = field(repr=False)
+    checks: Checks = field(repr=False)
+
+    @property
+    def logged(self) -> npt.NDArray[np.int64]:
+        """How many epochs each run logged, shape (runs,)."""
+        return self.checks.history.lengths
+
+    @property
+    def end_index(self) -> npt.NDArray[np.int64]:
+        """The row of the log with which each run would have ended, shape (runs,); -1 for none."""
+        return self.checks.rows_at(self.epochs - 1)
+
+    @property
+    def saved_index(self) -> npt.NDArray[np.int64]:
+        """The row of the log of the last save, shape (runs,); -1 for none.
+
+        >>> from earlystop import EarlyStopping, History, replay
+        >>> history = History({"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 6.0]})
+        >>> result = replay(EarlyStopping("val_loss", patience=1), history)
+        >>> result.saved_epoch, result.saved_index
+        (array([0]), array([1]))
+        """
+        return self.checks.rows_at(self.saved_epoch)
 
     def decisions(self, run: int | str) -> list[Decision]:
         """The decisions on one run, given by number or name: exactly those of a live `Stopper`.
@@ -63,7 +89,7 @@ class Replay:
         """
         stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
         decisions: list[Decision] = []
-        for metrics in self.history.iter_records(run):
+        for metrics in self.checks.history.iter_records(run):
             decisions.append(stopper.step(metrics))
             if stopper.stopped:
                 break
@@ -76,7 +102,7 @@ class Replay:
         NaN where nothing was saved. Raises RuleError if the save rule is not a `Best`.
         """
         runs = np.arange(len(self))
-        return values_at(self.history, self._best_rule.monitor, self.saved_epoch, runs)
+        return values_at(self.history, self._best_rule.monitor, self.saved_index, runs)
 
     @functools.cached_property
     def whole_log(self) -> Replay:
@@ -85,8 +111,8 @@ class Replay:
         Values are compared without a margin. Raises RuleError if the save rule is not a `Best`.
         """
         best = self._best_rule.replace(min_delta=0.0)
-        outcome = decide(Never(), best, self.history)
-        return Replay(*outcome, Never(), best, "skip", self.history)
+        outcome = decide(Never(), best, self.checks.history)
+        return Replay(*outcome, Never(), best, "skip", self.history, self.checks)
 
     @functools.cached_property
     def regret(self) -> Floats:
@@ -100,7 +126,7 @@ class Replay:
     @property
     def share_saved(self) -> float:
         """The share of all logged epochs that would have been saved."""
-        return 1 - int(self.epochs.sum()) / max(int(self.history.lengths.sum()), 1)
+        return 1 - int(self.epochs.sum()) / max(int(self.logged.sum()), 1)
 
     @property
     def known_regret(self) -> Floats:
@@ -124,7 +150,7 @@ class Replay:
             "save": repr(self.save),
             "runs": len(self),
             "stopped": int(self.stopped.sum()),
-            "logged": int(self.history.lengths.sum()),
+            "logged": int(self.logged.sum()),
             "epochs": int(self.epochs.sum()),
             "share_saved": self.share_saved,
             "mean_regret": exact_mean(regret) if len(regret) else None,
@@ -153,7 +179,7 @@ class Replay:
 'best': [3.0], 'regret': [2.0]}
         """
         columns: dict[str, list[Any]] = {"run": list(self.history.names)}
-        columns["logged"] = self.history.lengths.tolist()
+        columns["logged"] = self.logged.tolist()
         for name in ("epochs", "stopped", "saved_epoch"):
             columns[name] = getattr(self, name).tolist()
         if isinstance(self.save, Best):
@@ -203,7 +229,7 @@ class Replay:
         return len(self.epochs)
 
     def __repr__(self) -> str:
-        used, logged = int(self.epochs.sum()), int(self.history.lengths.sum())
+        used, logged = int(self.epochs.sum()), int(self.logged.sum())
         return (
             f"Replay({self.stop!r}: {int(self.stopped.sum())} of {len(self)} runs stopped, "
             f"{used} of {logged} epochs used)"

@@ -72,7 +72,7 @@ def runs_table(replays: tuple[Replay, ...], history: History, most: int) -> Tabl
             headings += [f"{result.save.monitor} kept", "regret"]
     rows = []
     for run in range(min(history.runs, most)):
-        row = [history.names[run], f"{int(history.lengths[run]):,}"]
+        row = [history.names[run], f"{int(replays[0].logged[run]):,}"]
         for result in replays:
             kept = int(result.saved_epoch[run])
             row += [

@@ -15,6 +15,7 @@ from ..history import History
 from ..history.history import unreported
 from ..language.rule import OnMissing
 from ..replaying.batches import Runs, batches_by_length, run_numbers
+from ..replaying.checks import checks_of
 from ..replaying.missing import require_reported
 from ..replaying.tuning import DEFAULT, Tuning
 from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task
@@ -31,6 +32,7 @@ class SweepJob:
     monitors: the metrics by which the best epoch is found.
     repeatable: whether the work can be done again.
     lengths: the lengths of the runs, one array per history read so far.
+    logged: how many checks the runs read so far have for each setting, shape (settings,).
     names: the names of the runs, one tuple per history; None if it was given no names.
     """
 
@@ -48,6 +50,8 @@ class SweepJob:
         self.monitors = tuple(dict.fromkeys(group.best.monitor for group in plan.groups))
         self.repeatable = not isinstance(histories, Iterator)
         self.lengths: list[Ints] = []
+        settings = sum(group.settings for group in plan.groups)
+        self.logged: Ints = np.zeros(settings, dtype=np.int64)
         self.names: list[tuple[str, ...] | None] = []
 
     def outcomes(self) -> Iterator[tuple[Runs, Outcome]]:
@@ -82,15 +86,22 @@ class SweepJob:
         before, names = self.lengths, self.names
         self.lengths, self.names = [], []
         first = 0
+        self.logged = np.zeros_like(self.logged)
         for number, history in enumerate(self._checked_histories()):
             self.lengths.append(history.lengths)
             self.names.append(history.given_names)
             if before and not _equal(before[number : number + 1], self.lengths[-1:]):
                 break
+            checks = {group.metrics: history for group in self._plan.groups}
+            if self._on_missing == "skip":
+                checks = {metrics: checks_of(history, metrics).history for metrics in checks}
+            for group in self._plan.groups:
+                self.logged[group.numbers] += checks[group.metrics].lengths.sum()
             for runs in batches_by_length(history.lengths, self.tuning):
                 for group in self._plan.groups:
-                    for task in group.tasks(history, runs):
-                        yield functools.partial(self._done, task, group, history, first)
+                    looked_at = checks[group.metrics]
+                    for task in group.tasks(looked_at, runs):
+                        yield functools.partial(self._done, task, group, looked_at, first)
             first += history.runs
         if before and not _equal(before, self.lengths):
             self.lengths, self.names = before, names

@@ -43,12 +43,19 @@ class RuleGroup:
     """Rules that are stepped in one pass over a batch.
 
     best: decides which epoch is best.
+    metrics: the metrics that each of the rules looks at, or the best.
     rules: the rules, each with the number of its setting.
     """
 
     best: Best
+    metrics: frozenset[str]
     rules: list[tuple[Rule, int]]
     tuning: Tuning = DEFAULT
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the settings."""
+        return [number for _, number in self.rules]
 
     @property
     def settings(self) -> int:
@@ -71,11 +78,13 @@ class FamilyGroup:
     """Families that share one scan of a batch.
 
     best: decides which epoch is best.
+    metrics: the metrics that each of the rules looks at, or the best.
     rest: the rule that every family combines with its `Patience`, or `Never()`.
     families: the families.
     """
 
     best: Best
+    metrics: frozenset[str]
     rest: Rule
     families: list[PatienceFamily]
     tuning: Tuning = DEFAULT
@@ -84,6 +93,11 @@ class FamilyGroup:
     def settings(self) -> int:
         """How many settings there are."""
         return sum(len(family.values) for family in self.families)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the settings."""
+        return [number for family in self.families for number in family.settings.tolist()]
 
     def tasks(self, history: History, runs: Runs) -> Iterator[Task]:
         """The work on these runs. Runs with gaps are stepped."""
@@ -97,13 +111,21 @@ class FamilyGroup:
         if lacking is not None:
             rules = [rule for family in self.families for rule in family.rules()]
             for chunk in _chunks(rules, self.tuning.rules_together):
-                yield from RuleGroup(self.best, chunk, self.tuning).tasks(history, lacking)
+                group = RuleGroup(self.best, self.metrics, chunk, self.tuning)
+                yield from group.tasks(history, lacking)
 
     def _scan(self, history: History, runs: Runs) -> Iterator[tuple[Runs, IntervalOutcome]]:
         rules = [family.rule for family in self.families]
         scans = scan_patience(rules, self.rest, self.best, history, runs, tuning=self.tuning)
         for part, scan in scans:
             yield part, IntervalOutcome(self.families, self.best, scan, self.tuning)
+
+
+class _Look(NamedTuple):
+    """What rules must have in common to be stepped together: the best, and all metrics."""
+
+    best: Best
+    metrics: frozenset[str]
 
 
 class Plan(NamedTuple):
@@ -157,25 +179,26 @@ def plan_sweep(
     patience_axis = _patience_axis(rule, axes)
     values, rows = _by_patience(axes, len(settings), patience_axis)
     required: dict[str, str] = {}
-    families: dict[tuple[Best, Rule, Patience], list[tuple[Ints, Ints]]] = {}
-    stepped: dict[Best, list[tuple[Rule, int]]] = {}
+    families: dict[tuple[_Look, Rule, Patience], list[tuple[Ints, Ints]]] = {}
+    stepped: dict[_Look, list[tuple[Rule, int]]] = {}
     for row in rows:  # the settings in a row differ only in the patience
         first = apply_settings(rule, axes, settings[row[0]])
         row_best = default_best(first) if best is None else best
         for reader in (first, row_best):
             for name in reader.all_metrics:
                 required.setdefault(name, repr(reader))
+        look = _Look(row_best, frozenset((*first.all_metrics, *row_best.all_metrics)))
         split = None if patience_axis is None else split_patience(first)
         if split is None:
             rules = ((apply_settings(rule, axes, settings[i]), i) for i in row.tolist())
-            stepped.setdefault(row_best, []).extend(rules)
+            stepped.setdefault(look, []).extend(rules)
         else:
-            key = (row_best, split[0], split[1].replace(patience=0))
+            key = (look, split[0], split[1].replace(patience=0))
             families.setdefault(key, []).append((values, row))
     groups = [*_family_groups(families, tuning)]
     groups += [
-        RuleGroup(row_best, chunk, tuning)
-        for row_best, rules in stepped.items()
+        RuleGroup(*look, chunk, tuning)
+        for look, rules in stepped.items()
         for chunk in _chunks(rules, tuning.rules_together)
     ]
     return Plan(groups, required)
@@ -204,17 +227,17 @@ def _patience(value: Any) -> int:
 
 
 def _family_groups(
-    families: Mapping[tuple[Best, Rule, Patience], list[tuple[Ints, Ints]]], tuning: Tuning
+    families: Mapping[tuple[_Look, Rule, Patience], list[tuple[Ints, Ints]]], tuning: Tuning
 ) -> Iterator[FamilyGroup | RuleGroup]:
-    sharing: dict[tuple[Best, Rule], list[PatienceFamily]] = {}
-    for (best, rest, rule), members in families.items():
+    sharing: dict[tuple[_Look, Rule], list[PatienceFamily]] = {}
+    for (look, rest, rule), members in families.items():
         values, row = (np.concatenate(part) for part in zip(*members, strict=True))
         order = np.argsort(values, kind="stable")
         family = PatienceFamily(rule, rest, values[order], row[order])
-        sharing.setdefault((best, rest), []).append(family)
-    for (best, rest), own in sharing.items():
+        sharing.setdefault((look, rest), []).append(family)
+    for (look, rest), own in sharing.items():
         for chunk in _chunks(own, tuning.families_together):
-            yield FamilyGroup(best, rest, chunk, tuning)
+            yield FamilyGroup(*look, rest, chunk, tuning)
 
 
 def _patience_axis(rule: Rule, axes: Mapping[str, Axis]) -> str | None:

@@ -65,6 +65,7 @@ class Sweep:
                 self._kept.append((runs, outcome))
             del outcome
         self.lengths: Ints = np.concatenate(job.lengths)
+        self.logged: Ints = job.logged
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ class Sweep:
     @property
     def share_saved(self) -> Floats:
         """The share of all logged epochs that would have been saved, shape (settings,)."""
-        shares: Floats = 1 - self._totals.epochs / max(int(self.lengths.sum()), 1)
+        shares: Floats = 1 - self._totals.epochs / np.maximum(self.logged, 1)
         return shares
 
     @functools.cached_property

@@ -14,6 +14,7 @@ from earlystop.engine.vectorized import vector_code
 from earlystop.language.ops import where
 from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.sweep import run_sweep
+from tests.support.checks import checks
 from tests.support.random_rules import random_history
 
 RULES = [
@@ -28,7 +29,7 @@ def epochs_by_stepping(rule: es.Rule, history: es.History) -> list[int]:
     taken = []
     for run in range(len(history)):
         stopper = es.Stopper(rule, on_missing="skip")
-        for metrics in history.records(run):
+        for metrics in checks(history, run, rule):
             if stopper.step(metrics).stop:
                 break
         taken.append(stopper.epoch)

@@ -20,6 +20,7 @@ from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.grid import apply_settings, axes_of
 from earlystop.sweeping.sweep import run_sweep
 
+from .checks import checks
 from .ragged import stored_ragged
 from .random_rules import random_history, random_pair, random_patience, random_rule_of
 
@@ -83,7 +84,6 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
     while done < pairs:
         history = random_history(rng, int(rng.integers(1, 40)), int(rng.integers(1, 30)))
         history = stored_ragged(history) if chance.random() < 0.5 else history
-        records = [history.records(run) for run in range(len(history))]
         rule = random_patience(chance)
         drawn = random_rule_of(es.Best, chance)
         assert isinstance(drawn, es.Best)
@@ -99,13 +99,14 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         if kinds:
             grid = {f"{kinds.index(es.Patience)}.{name}": grid[name] for name in grid}
         tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])
+        looked_at = [checks(history, run, rule, best_rule) for run in range(len(history))]
         table = run_sweep(rule, history, grid, save=best_rule, workers=workers, tuning=tuning)
         arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
         means = table.mean_regret
         for number, setting in enumerate(table.settings):
             stop = apply_settings(rule, axes_of(rule, grid), setting)
             stopper = es.Stopper(stop, best_rule, on_missing="skip")
-            for run, record in enumerate(records):
+            for run, record in enumerate(looked_at):
                 live = _live(stopper, record)[1]
                 best = math.nan if stopper.best is None else stopper.best
                 regret = _regret(best, _best_of(record, best_rule), best_rule.mode)

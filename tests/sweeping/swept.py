@@ -30,9 +30,9 @@ def expected(rule: es.Rule, save: es.Best, history: es.History) -> tuple[Any, ..
     result = es.replay(rule, history, save=save)
     log = es.replay(es.Never(), history, save=save)
     values = history.metrics[save.monitor]
-    best = [float(values[run, e]) if e >= 0 else np.nan for run, e in enumerate(result.saved_epoch)]
+    best = [float(values[run, e]) if e >= 0 else np.nan for run, e in enumerate(result.saved_index)]
     regret = []
-    for run, epoch in enumerate(log.saved_epoch):
+    for run, epoch in enumerate(log.saved_index):
         if epoch < 0:
             regret.append(np.nan)
         elif result.saved_epoch[run] < 0:
