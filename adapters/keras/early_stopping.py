@@ -10,7 +10,7 @@ from typing import Any
 
 from earlystop.engine.missing import OnMissingMetric
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError
+from earlystop.errors import CheckpointError, RuleError
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.rules import Best, Never, Patience, Warmup
@@ -148,12 +148,26 @@ class EarlyStopping(RuleCallback):
             raise type(error)(text) from None
         return Stopper(stop, Warmup(save, start) if start else save, on_missing="skip")
 
-    def _restore_attributes(self, stopper: Stopper) -> None:
+    def _resumed(self, stopper: Stopper) -> None:
+        if self.restore_best_weights and stopper.best_epoch is not None:
+            self._check_best(stopper.best_epoch + self._offset)
         if stopper.best_epoch is not None:
             self.best_epoch = stopper.best_epoch + self._offset
             self.best = (stopper.best_metrics or {}).get(monitored(stopper.save))
         if stopper.stopped:
             self.stopped_epoch = stopper.epoch - 1 + self._offset
+
+    def _check_best(self, epoch: int) -> None:
+        """Raise CheckpointError now if the best weights could not be restored at the end."""
+        path = None if self._backup is None else self._backup.checkpoints.best_path
+        if path is None:
+            raise CheckpointError(
+                f"the run that goes on here had its best in epoch {epoch + 1}, whose weights are "
+                "not there: they were deleted, or never kept; pass restore_best_weights=False, or "
+                "begin a new run with another backup_dir"
+            )
+        if self.model.get_weights() or not path.exists():  # a model may not have been built
+            read_weights(path, self.model)
 
     # Keras's events --------------------------------------------------------------------------
 
@@ -168,15 +182,16 @@ class EarlyStopping(RuleCallback):
             self._backup = Backup(Path(self._backup_dir) / "early_stopping", "best-{epoch:04d}.npz")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if self._backup is not None and self._session is None and self._backup.was_stopped(epoch):
+        backup = self._backup if self._session is None else None
+        was_stopped = backup is not None and backup.was_stopped(epoch)
+        super().on_epoch_begin(epoch, logs)
+        if was_stopped:
             self.model.stop_training = True
             self._weights_after_stop = self.model.get_weights()
             resumed_after_stop.add(id(self.model))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        session = self._session
-        if session is None:
-            session = self._begin_session(epoch)
+        session = self._session_at(epoch)
         if resumed_after_stop and id(self.model) in resumed_after_stop:
             if self._backup is not None:  # keep up with BackupAndRestore
                 self._backup.save(None, epoch, self._state(session))
