@@ -14,6 +14,7 @@ from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError
+from earlystop.language.settings import validated
 
 from .backup import Backup
 from .metrics import LogReader, are_built
@@ -31,7 +32,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
     The first epoch of a fit that BackupAndRestore resumes is known only when that epoch begins. So
     the session begins with the first epoch, not with the fit; but before anything is trained.
 
-    on_missing, backup_dir: see `EarlyStopping`.
+    on_missing, backup_dir, changed_rules: see `EarlyStopping`.
     given: the stopper that the user passed, possibly to several callbacks; None if there is none.
     named: metrics in the name of a file.
     """
@@ -41,6 +42,8 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         on_missing: OnMissingMetric,
         backup_dir: str | os.PathLike[str] | None,
         given: Stopper | None,
+        *,
+        changed_rules: bool = False,
         named: Iterable[str] = (),
     ) -> None:
         super().__init__()
@@ -51,6 +54,9 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             )
         self._on_missing, self._backup_dir = on_missing, backup_dir
         self._given, self._named = given, frozenset(named)
+        self._changed_rules = validated(
+            bool, changed_rules, f"{type(self).__name__}(changed_rules=...)"
+        )
         self._backup: Backup | None = None
         self._stopper: Stopper | None = None
         self._session: Session | None = None  # None before the first epoch of a fit
@@ -123,7 +129,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             stopwatch=self._stopwatch,
         )
         if saved is not None:
-            session.load_state_dict(saved.session)
+            session.load_state_dict(saved.session, changed_rules=self._changed_rules)
             self._resumed(stopper)
         self._session = session
         self._is_other_model = False

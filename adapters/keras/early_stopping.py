@@ -39,6 +39,8 @@ class EarlyStopping(RuleCallback):
         during `fit`. A fit that BackupAndRestore resumes then continues its wait, and knows its
         best epoch. List this callback before BackupAndRestore. After the fit, the backup is deleted
         with the callback, or when the process ends.
+    changed_rules: go on with a backup of rules of the same kinds with other numbers, such as more
+        patience; it is refused otherwise.
 
     It has the attributes of Keras's callback, `best`, `best_epoch`, `wait`, `stopped_epoch` and
     `best_weights`, and also `stopped_reason`. All of them count epochs from 0.
@@ -80,9 +82,10 @@ class EarlyStopping(RuleCallback):
         save: Rule | None = None,
         on_missing: OnMissingMetric = "auto",
         backup_dir: str | os.PathLike[str] | None = None,
+        changed_rules: bool = False,
     ) -> None:
         given = stop if isinstance(stop, Stopper) else None
-        super().__init__(on_missing, backup_dir, given)
+        super().__init__(on_missing, backup_dir, given, changed_rules=changed_rules)
         self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
         self.verbose, self.mode, self.baseline = verbose, mode, baseline
         self.restore_best_weights = restore_best_weights
@@ -185,7 +188,8 @@ class EarlyStopping(RuleCallback):
         backup = self._backup if self._session is None else None
         was_stopped = backup is not None and backup.was_stopped(epoch)
         super().on_epoch_begin(epoch, logs)
-        if was_stopped:
+        goes_on = self._session is not None and not self._session.stopper.stopped
+        if was_stopped and not goes_on:
             self.model.stop_training = True
             self._weights_after_stop = self.model.get_weights()
             resumed_after_stop.add(id(self.model))

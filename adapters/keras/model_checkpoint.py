@@ -36,9 +36,12 @@ class ModelCheckpoint(SavingCallback):
     save_top_k: keep the k best epochs, by `monitor`, and delete the others. The file name must
         contain {epoch}; a ledger, checkpoints.json, is kept next to the files.
     resume: with `save_top_k`, continue with the folder of an earlier fit; it is refused otherwise.
-    on_missing: as in `EarlyStopping`.
+    on_missing, changed_rules: as in `EarlyStopping`.
     backup_dir: as in `EarlyStopping`. Without it a resumed fit does not know the best so far, and
         warns if it might overwrite it. (With `save_top_k`, the ledger knows.)
+
+    As in Keras, the best is remembered from one fit of a model to the next, and where a fit does
+    not begin with the first epoch. If it keeps a whole fit from saving, there is a warning.
 
     A file is written under a temporary name and flushed to the disk before it replaces the previous
     one. Fields in the names of folders are formatted, too, but cannot point outside the folders
@@ -56,6 +59,10 @@ class ModelCheckpoint(SavingCallback):
     - mode="auto" uses the name of a metric whose direction Keras does not know (Keras: an error).
     - With save_best_only and a number as `save_freq`, the first epoch is like the others. (In
       Keras its second save is a TypeError.)
+    - A fit of another model that begins with the first epoch begins anew, so that the best of one
+      fold does not keep those of the next from being saved. (Keras keeps the best of all models.)
+    - A metric in the file name that an epoch lacks is written as "none" if `on_missing` lets it be
+      missing, as in epochs without validation. (Keras: an error.)
 
     >>> import keras, numpy as np, tempfile
     >>> model = keras.Sequential([keras.layers.Dense(1)])
@@ -85,12 +92,13 @@ class ModelCheckpoint(SavingCallback):
         resume: bool = False,
         on_missing: OnMissingMetric = "auto",
         backup_dir: str | os.PathLike[str] | None = None,
+        changed_rules: bool = False,
     ) -> None:
         self.filepath = os.fspath(filepath)
         given = save if isinstance(save, Stopper) else None
         is_formatted = type(self)._get_file_path is ModelCheckpoint._get_file_path
         named = path_fields(self.filepath) if is_formatted else ()
-        super().__init__(on_missing, backup_dir, given, named)
+        super().__init__(on_missing, backup_dir, given, changed_rules=changed_rules, named=named)
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq = check_numbers(save_freq, initial_value_threshold)

@@ -1,4 +1,4 @@
-"""What stands in Keras's logs: numbers in any form, metrics that are not always there, and notes."""
+"""What stands in Keras's logs: numbers in any form, metrics of some epochs only, and notes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_name_says_none_for_a_metric_of_an_epoch_without_validation(tmp_path: 
         ({"save_top_k": 1}, ["4-"]),
         ({"save_freq": 2}, ["1-none.keras", "2-none.keras", "3-none.keras", "4-none.keras"]),
     ],
-    ids=lambda value: ",".join(value),
+    ids=",".join,
 )
 def test_a_fit_that_validates_every_other_epoch_ends_whatever_the_name_asks_for(
     settings: Any, saved: list[str], tmp_path: Path
@@ -114,14 +114,13 @@ def test_a_fit_that_validates_every_other_epoch_ends_whatever_the_name_asks_for(
 
 def test_a_metric_in_a_name_that_no_validation_explains_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "{epoch}-{val_los}.keras"
-    with pytest.raises(es.MissingMetricError, match="'val_los'.*did you mean 'val_loss'"):
+    with pytest.raises(es.MissingMetricError, match=r"'val_los'.*did you mean 'val_loss'"):
         drive(ModelCheckpoint(path), [1.0], "val_loss")
+    callback = ModelCheckpoint(tmp_path / "{epoch}-{val_loss}.keras", on_missing="raise")
     with pytest.raises(es.MissingMetricError, match="asks for 'val_loss'"):
-        callback = ModelCheckpoint(tmp_path / "{epoch}-{val_loss}.keras", on_missing="raise")
         drive(callback, [None], loss=1.0)
-    drive(
-        ModelCheckpoint(tmp_path / "{epoch}-{score:.2f}.keras", on_missing="skip"), [None], loss=1.0
-    )
+    callback = ModelCheckpoint(tmp_path / "{epoch}-{score:.2f}.keras", on_missing="skip")
+    drive(callback, [None], loss=1.0)
     assert names(tmp_path) == ["1-none.keras"]
 
 

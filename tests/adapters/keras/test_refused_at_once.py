@@ -87,7 +87,9 @@ def test_a_best_that_cannot_be_restored_is_told_when_the_run_is_resumed(
     else:
         path.write_bytes(path.read_bytes()[:100] if harm == "cut off" else b"")
     try:
-        with pytest.raises(es.CheckpointError, match=r"best-0001\.npz|in epoch 2, whose weights are not"):
+        with pytest.raises(
+            es.CheckpointError, match=r"best-0001\.npz|in epoch 2, whose weights are not"
+        ):
             begin(callback, 3)
     finally:
         if harm == "of another model":
@@ -132,3 +134,39 @@ def test_in_a_real_fit_not_a_batch_is_trained_before_a_refusal(tmp_path: Path) -
             fit(model, callback, epochs=1)
         callback.close()
     assert int(model.optimizer.iterations) == iterations
+
+
+def test_a_run_that_had_stopped_goes_on_with_more_patience(tmp_path: Path) -> None:
+    curve = [2.0, 1.0, 3.0, 4.0]
+    interrupted(early(tmp_path, patience=2), curve)
+    with pytest.raises(es.StateError, match="changed_rules=True"):
+        begin(early(tmp_path, patience=4), 4)
+    assert begin(early(tmp_path, patience=2, changed_rules=True), 4).model.stop_training
+    callback = early(tmp_path, patience=4, changed_rules=True)
+    model = Model()
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, value in enumerate([5.0, 6.0], 4):
+        assert not model.stop_training
+        model.epoch = epoch
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, {"m": value})
+    callback.on_train_end()
+    assert (callback.stopped_epoch, callback.best_epoch, model.epoch) == (5, 1, 1)
+
+
+def test_the_best_few_go_on_under_another_number(tmp_path: Path) -> None:
+    def ranked_by(**settings: Any) -> ModelCheckpoint:
+        path = tmp_path / "{epoch}.keras"
+        return ModelCheckpoint(path, save=es.Best("m", "min", **settings), backup_dir=tmp_path)
+
+    interrupted(ranked_by(min_delta=0.5), [1.0, 0.75])
+    with pytest.raises(es.StateError, match="changed_rules=True"):
+        begin(ranked_by(min_delta=0.125), 2)
+    path = tmp_path / "{epoch}.keras"
+    rule = es.Best("m", "min", min_delta=0.125)
+    callback = ModelCheckpoint(path, save=rule, backup_dir=tmp_path, changed_rules=True)
+    interrupted(callback, [0.75], first=2)
+    assert (tmp_path / "3.keras").exists()
+    with pytest.raises(es.RuleError, match=r"EarlyStopping\(changed_rules=...\)` must be"):
+        early(tmp_path, changed_rules=1)
