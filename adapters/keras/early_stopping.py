@@ -16,15 +16,16 @@ from earlystop.language.settings import Count, validated
 from earlystop.rules import Best, Never, Patience, Warmup
 
 from .backup import Backup
-from .callback import RuleCallback, resumed_after_stop
+from .callback import resumed_after_stop
 from .files import read_weights, write_weights
 from .messages import count_from_1, say
-from .metrics import backend_dtype, metric_direction, monitored
+from .metrics import backend_dtype
+from .monitor import MonitorCallback
 
 __all__ = ["EarlyStopping"]
 
 
-class EarlyStopping(RuleCallback):
+class EarlyStopping(MonitorCallback):
     """Keras's `EarlyStopping`, which also accepts any rule.
 
     The first eight arguments and their defaults are those of Keras. The others are:
@@ -43,7 +44,9 @@ class EarlyStopping(RuleCallback):
         patience; it is refused otherwise.
 
     It has the attributes of Keras's callback, `best`, `best_epoch`, `wait`, `stopped_epoch` and
-    `best_weights`, and also `stopped_reason`. All of them count epochs from 0.
+    `best_weights`, and also `stopped_reason`. All of them count epochs from 0. Subclasses may
+    override `get_monitor_value`, `_is_improvement` and `_set_monitor_op`, and set `best`, `wait` and
+    `monitor_op`, as Keras's may.
 
     Decisions are those of Keras, including comparisons in the backend's float32. They differ
     deliberately in these cases:
@@ -91,6 +94,7 @@ class EarlyStopping(RuleCallback):
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
         self._stop, self._save = stop, save
+        self._follows_monitor = stop is None
         if stop is not None:
             keras_arguments = (monitor, min_delta, patience, mode, baseline, start_from_epoch)
             is_alone = keras_arguments == ("val_loss", 0, 0, "auto", None, 0)
@@ -117,7 +121,7 @@ class EarlyStopping(RuleCallback):
             )
 
     def _forget(self) -> None:
-        self.best: float | None = None
+        self._stopper, self._best = None, None
         self.best_epoch = 0
         self.best_weights: list[Any] | None = None
         self.stopped_epoch = 0
@@ -130,22 +134,26 @@ class EarlyStopping(RuleCallback):
             return self._given
         if isinstance(self._stop, Rule):
             return Stopper(self._stop, self._save, on_missing="skip")
-        mode = metric_direction(self.model, self.monitor, self.mode, "EarlyStopping")
-        return self._stopper_as_keras(mode, self._offset)
+        return self._stopper_as_keras(self._direction(), self._offset)
 
     def _stopper_as_keras(self, mode: Any, offset: int) -> Stopper:
+        """mode: None if the comparison is a subclass's own."""
         start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
         start = max(start - offset, 0)
-        shared = {"mode": mode, "min_delta": self.min_delta, "dtype": backend_dtype()}
+        watched: Any = {"mode": mode, "min_delta": abs(self.min_delta), "dtype": backend_dtype()}
+        names: tuple[str, ...] = (self.monitor, self.monitor)
+        baselines: tuple[float | None, ...] = (self.baseline, None)
+        if mode is None:
+            watched, names, baselines = {"mode": "max"}, self._counts, (0.0, 0.0)
         try:
             stop = Patience(
-                self.monitor,
+                names[0],
                 patience=self.patience,
-                baseline=self.baseline,
+                baseline=baselines[0],
                 start_from_epoch=start,
-                **shared,
+                **watched,
             )
-            save: Rule = Best(self.monitor, **shared)
+            save: Rule = Best(names[1], baseline=baselines[1], **watched)
         except RuleError as error:  # name the class that the user called
             text = re.sub(r"`(Patience|Best)\(", "`EarlyStopping(", str(error))
             raise type(error)(text) from None
@@ -156,7 +164,7 @@ class EarlyStopping(RuleCallback):
             self._check_best(stopper.best_epoch + self._offset)
         if stopper.best_epoch is not None:
             self.best_epoch = stopper.best_epoch + self._offset
-            self.best = (stopper.best_metrics or {}).get(monitored(stopper.save))
+            self._best = self._saved_best(stopper)
         if stopper.stopped:
             self.stopped_epoch = stopper.epoch - 1 + self._offset
 
@@ -177,7 +185,6 @@ class EarlyStopping(RuleCallback):
     def on_train_begin(self, logs: Any = None) -> None:
         self._begin_run()
         self._forget()
-        self._stopper = None
         if self._given is not None:
             self._given.reset()
         if self._backup_dir is not None:
@@ -200,12 +207,12 @@ class EarlyStopping(RuleCallback):
             if self._backup is not None:  # keep up with BackupAndRestore
                 self._backup.save(None, epoch, self._state(session))
             return
-        values = session.collect(logs)
-        decision = self._decide(session, epoch, values)
+        values = session.collect(self._with_monitored(logs))
+        decision = self._decide(session, epoch, self._compared(values, epoch))
         if decision is None:
             return
         if decision.save:
-            self.best_epoch, self.best = epoch, values.get(monitored(session.stopper.save))
+            self.best_epoch, self._best = epoch, self._best_of(session.stopper, values)
         keeps_weights = decision.save and self.restore_best_weights
         if self._backup is not None:
             write = functools.partial(write_weights, model=self.model) if keeps_weights else None
@@ -249,7 +256,19 @@ class EarlyStopping(RuleCallback):
             return 0
         return int(self._stopper.state_dict()["stop_state"]["wait"])
 
+    @wait.setter
+    def wait(self, epochs: int) -> None:
+        if self._stopper is not None and isinstance(self._stopper.stop, Patience):
+            state = self._stopper.state_dict()
+            state["stop_state"]["wait"] = validated(Count, epochs, "EarlyStopping.wait")
+            self._stopper.load_state_dict(state)
+
     @property
     def stopped_reason(self) -> str:
         """Why it stopped the run; "" if it has not. Epochs count from 0."""
-        return "" if self._stopper is None else self._stopper.reason
+        reason = "" if self._stopper is None else self._stopper.reason
+        if reason and self._compares:  # the rules know only the count of improvements
+            name, epochs = type(self).__name__, self.wait
+            plural = "s" if epochs != 1 else ""
+            return f"{self.monitor} has not improved for {epochs} epoch{plural}, as {name} compares"
+        return reason

@@ -12,6 +12,7 @@ from earlystop._files.deferred_close import wait_for_space
 from earlystop.engine.missing import OnMissingMetric
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
+from earlystop.errors import RuleError
 from earlystop.language.ops import worst
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Positive, validated
@@ -20,7 +21,7 @@ from earlystop.rules import Always, Best, Never
 from .backup import Backup
 from .checkpoint_settings import check_mode, check_numbers, check_path, check_rules
 from .files import path_fields
-from .metrics import are_built, backend_dtype, metric_direction, monitored
+from .metrics import are_built, backend_dtype
 from .saving import SavingCallback
 
 __all__ = ["ModelCheckpoint"]
@@ -42,6 +43,10 @@ class ModelCheckpoint(SavingCallback):
 
     As in Keras, the best is remembered from one fit of a model to the next, and where a fit does
     not begin with the first epoch. If it keeps a whole fit from saving, there is a warning.
+
+    Subclasses may override `_get_file_path`, `_should_save_model` and `_save_model`, which take what
+    Keras's take, besides what those of `EarlyStopping` may. With `save_top_k` the names are always
+    those of `filepath`.
 
     A file is written under a temporary name and flushed to the disk before it replaces the previous
     one. Fields in the names of folders are formatted, too, but cannot point outside the folders
@@ -106,7 +111,7 @@ class ModelCheckpoint(SavingCallback):
         self.save_top_k = validated(Positive | None, save_top_k, "ModelCheckpoint(save_top_k=...)")
         self._threshold = initial_value_threshold
         self._save, self._resume = save, resume
-        self._is_ranking = save_best_only or save_top_k is not None
+        self._is_ranking = self._follows_monitor = save_best_only or save_top_k is not None
         is_plain = save_freq == "epoch" and initial_value_threshold is None
         check_rules(save, save_top_k, is_ranking=self._is_ranking, is_plain=is_plain)
         if self._is_ranking:
@@ -129,15 +134,17 @@ class ModelCheckpoint(SavingCallback):
             return self._save
         if not self._is_ranking:
             return Always()
-        mode = metric_direction(self.model, self.monitor, self.mode, "ModelCheckpoint")
+        mode = self._direction()
+        if mode is None:  # a subclass compares
+            return Best(self._counts[0], mode="max", baseline=0.0)
         threshold = None if self._threshold == worst(mode) else self._threshold
         if threshold is not None and math.isinf(threshold):  # nothing is better than that
             return Never()
         return Best(self.monitor, mode=mode, baseline=threshold, dtype=backend_dtype())
 
     def _resumed(self, stopper: Stopper) -> None:
-        saved = (stopper.best_metrics or {}).get(monitored(stopper.save))
-        self.best = self.best if saved is None else saved
+        saved = self._saved_best(stopper)
+        self._best = self.best if saved is None else saved
         self._check_best(stopper)
 
     def _check_best(self, stopper: Stopper) -> None:
@@ -197,7 +204,12 @@ class ModelCheckpoint(SavingCallback):
     def _open_ranked(self, keep_best: int) -> None:
         """Open the files and their ledger, once the direction of the metric is known."""
         folder, name = os.path.split(self.filepath)
-        mode = metric_direction(self.model, self.monitor, self.mode, "ModelCheckpoint")
+        mode = self._direction()
+        if mode is None:
+            raise RuleError(
+                "`ModelCheckpoint(save_top_k=...)` ranks values as numbers, and this subclass "
+                "compares them itself, by _is_improvement or monitor_op: use save_best_only"
+            )
         settings = {"monitor": self.monitor, "mode": mode, "keep_best": keep_best}
         self._backup = Backup(folder or ".", name, count_from=1, resume=self._resume, **settings)
 

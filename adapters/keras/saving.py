@@ -12,17 +12,18 @@ from earlystop.engine.session import Session
 from earlystop.rules import ELAPSED
 
 from .backup import Backup
-from .callback import RuleCallback, resumed_after_stop
+from .callback import resumed_after_stop
 from .files import formatted_path, path_fields
 from .messages import distinct_texts, say
-from .metrics import LogReader, is_validation_metric, monitored
+from .metrics import LogReader, is_validation_metric
+from .monitor import MonitorCallback
 
 __all__ = ["SavingCallback"]
 
 Logs = Mapping[str, Any] | None
 
 
-class SavingCallback(RuleCallback):
+class SavingCallback(MonitorCallback):
     """Decides on an epoch or a batch, and saves the model under the name that is asked for.
 
         _save_model --> the decision --> _get_file_path --> _should_save_model --> the file
@@ -31,11 +32,9 @@ class SavingCallback(RuleCallback):
     """
 
     filepath: str
-    monitor: str
     verbose: int
     save_weights_only: bool
     save_top_k: int | None
-    best: float | None
     epochs_since_last_save = 0
     _decision: Decision | None = None  # the last one
     _values: Mapping[str, float] = {}  # what it was about
@@ -49,9 +48,10 @@ class SavingCallback(RuleCallback):
         if resumed_after_stop and id(self.model) in resumed_after_stop:
             return
         session = self._session_at(epoch)
-        self._values = session.collect(logs)
-        snapshot, best = session.snapshot(), self.best
-        self._decision = self._decide(session, epoch, dict(self._values))
+        logs = self._with_monitored(logs)
+        before = session.snapshot(), self._best, self._improvements
+        values = self._values = session.collect(logs)
+        self._decision = self._decide(session, epoch, self._compared(values, epoch))
         if self._decision is None:
             return
         try:
@@ -60,8 +60,8 @@ class SavingCallback(RuleCallback):
             else:
                 self._save_decided(epoch, batch, logs)
         except BaseException:
+            snapshot, self._best, self._improvements = before
             session.restore(snapshot)
-            self.best = best
             raise
 
     # One file, or one per epoch --------------------------------------------------------------
@@ -99,7 +99,7 @@ class SavingCallback(RuleCallback):
         """Whether the last decision is to save. Prints it, and makes it the best."""
         if self._decision is None or self._session is None:
             return False
-        monitor = monitored(self._session.stopper.save)
+        monitor = self._watched(self._session.stopper)
         value = self._values.get(monitor)
         before, now = distinct_texts(self.best, 0.0 if value is None else value)
         if not self._decision.save:
@@ -109,7 +109,7 @@ class SavingCallback(RuleCallback):
         if self.verbose > 0:
             what = "" if value is None else f"{monitor} improved from {before} to {now}, "
             say(f"\nEpoch {epoch + 1}: {what}saving model to {filepath}")
-        self.best = self.best if value is None else value
+        self._best = self.best if value is None else value
         return True
 
     # The best few, with a ledger --------------------------------------------------------------
@@ -124,7 +124,7 @@ class SavingCallback(RuleCallback):
         if path is not None:
             self._note_saved()
         if decision.save:
-            self.best = values[self.monitor]
+            self._best = values[self.monitor]
         if self.verbose > 0:
             what = f"saved to {path}" if path is not None else "not saved"
             negation = "" if is_top else "not "
