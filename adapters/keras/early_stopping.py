@@ -45,8 +45,8 @@ class EarlyStopping(MonitorCallback):
 
     It has the attributes of Keras's callback, `best`, `best_epoch`, `wait`, `stopped_epoch` and
     `best_weights`, and also `stopped_reason`. All of them count epochs from 0. Subclasses may
-    override `get_monitor_value`, `_is_improvement` and `_set_monitor_op`, and set `best`, `wait` and
-    `monitor_op`, as Keras's may.
+    override `get_monitor_value`, `_is_improvement` and `_set_monitor_op`, and set `best`, `wait`
+    and `monitor_op`, as Keras's may.
 
     Decisions are those of Keras, including comparisons in the backend's float32. They differ
     deliberately in these cases:

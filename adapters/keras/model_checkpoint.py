@@ -44,9 +44,9 @@ class ModelCheckpoint(SavingCallback):
     As in Keras, the best is remembered from one fit of a model to the next, and where a fit does
     not begin with the first epoch. If it keeps a whole fit from saving, there is a warning.
 
-    Subclasses may override `_get_file_path`, `_should_save_model` and `_save_model`, which take what
-    Keras's take, besides what those of `EarlyStopping` may. With `save_top_k` the names are always
-    those of `filepath`.
+    Subclasses may override what those of `EarlyStopping` may, and `_get_file_path`,
+    `_should_save_model` and `_save_model`, with Keras's arguments. With `save_top_k` the names are
+    always those of `filepath`.
 
     A file is written under a temporary name and flushed to the disk before it replaces the previous
     one. Fields in the names of folders are formatted, too, but cannot point outside the folders

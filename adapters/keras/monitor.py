@@ -168,9 +168,10 @@ class MonitorCallback(RuleCallback):
         if self.baseline is not None:
             to_beat = min(best, self.baseline) if mode == "min" else max(best, self.baseline)
         state = stopper.state_dict()
-        if "reference" in state["stop_state"]:
-            state["stop_state"]["reference"] = number_to_json(to_beat)
-        saving = state["save_state"].get("inner", state["save_state"])
-        if "best" in saving:
+        stopping, saving = state["stop_state"], state["save_state"]
+        if isinstance(stopping, dict) and "reference" in stopping:
+            stopping["reference"] = number_to_json(to_beat)
+        if isinstance(saving, dict):
+            saving = saving.get("inner", saving)  # behind a Warmup
             saving["best"] = number_to_json(best)
         stopper.load_state_dict(state)

@@ -85,7 +85,8 @@ def stack_runs(runs: Iterable[Any]) -> tuple[dict[str, Any], list[int]]:
             raise HistoryError(
                 f"the metrics of run {number} differ in length: "
                 + ", ".join(f"{name} {size}" for name, size in sizes.items())
-                + "; use None where a metric was not reported"
+                + "; use None where a metric was not reported (for a Keras fit with "
+                "validation_freq, earlystop.adapters.keras.fit_history does)"
             )
         lengths.append(next(iter(sizes.values()), 0))
     if not columns:
