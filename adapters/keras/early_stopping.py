@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from earlystop.engine.missing import OnMissingMetric
+from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import CheckpointError, RuleError
 from earlystop.language.rule import Rule
@@ -138,6 +139,7 @@ class EarlyStopping(MonitorCallback):
 
     def _stopper_as_keras(self, mode: Any, offset: int) -> Stopper:
         """mode: None if the comparison is a subclass's own."""
+        self._made_of = self._numbers
         start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
         start = max(start - offset, 0)
         watched: Any = {"mode": mode, "min_delta": abs(self.min_delta), "dtype": backend_dtype()}
@@ -159,6 +161,18 @@ class EarlyStopping(MonitorCallback):
             raise type(error)(text) from None
         return Stopper(stop, Warmup(save, start) if start else save, on_missing="skip")
 
+    @property
+    def _numbers(self) -> tuple[Any, ...]:
+        return self.patience, abs(self.min_delta), self.baseline, self.start_from_epoch
+
+    def _follow_numbers(self, session: Session) -> None:
+        """Go on with numbers that were changed during the run, such as more patience."""
+        if self._follows_monitor and self._numbers != self._made_of:
+            state = session.stopper.state_dict()
+            stopper = self._stopper_as_keras(self._direction(), self._offset)
+            stopper.load_state_dict(state, changed_rules=True)
+            self._stopper = session.stopper = stopper
+
     def _resumed(self, stopper: Stopper) -> None:
         if self.restore_best_weights and stopper.best_epoch is not None:
             self._check_best(stopper.best_epoch + self._offset)
@@ -170,8 +184,9 @@ class EarlyStopping(MonitorCallback):
 
     def _check_best(self, epoch: int) -> None:
         """Raise CheckpointError now if the best weights could not be restored at the end."""
+        best = None if self._backup is None else self._backup.checkpoints.best
         path = None if self._backup is None else self._backup.checkpoints.best_path
-        if path is None:
+        if best is None or best.epoch != epoch or path is None:  # an older one may be there
             raise CheckpointError(
                 f"the run that goes on here had its best in epoch {epoch + 1}, whose weights are "
                 "not there: they were deleted, or never kept; pass restore_best_weights=False, or "
@@ -207,6 +222,7 @@ class EarlyStopping(MonitorCallback):
             if self._backup is not None:  # keep up with BackupAndRestore
                 self._backup.save(None, epoch, self._state(session))
             return
+        self._follow_numbers(session)
         values = session.collect(self._with_monitored(logs))
         decision = self._decide(session, epoch, self._compared(values, epoch))
         if decision is None:

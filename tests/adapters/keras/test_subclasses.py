@@ -177,6 +177,20 @@ def test_a_wait_that_is_set_goes_on_from_there() -> None:
     assert ours[0] == 3
 
 
+def test_a_patience_that_is_changed_during_the_run_counts_from_then_on() -> None:
+    def early(kind: Any) -> Any:
+        class Growing(kind):  # type: ignore[misc]
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                self.patience = 4 if epoch else 2
+                super().on_epoch_end(epoch, logs)
+
+        return Growing("m", patience=2, mode="min")
+
+    ours, theirs = stopped(early, [1.0, *[2.0] * 8])
+    assert ours == theirs
+    assert ours[0] == 4
+
+
 def test_epochs_that_a_subclass_passes_over_do_not_count() -> None:
     class Later(EarlyStopping):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
