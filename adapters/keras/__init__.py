@@ -7,6 +7,7 @@ Inside this package `import keras` is Keras: imports are absolute unless they be
 """
 
 from .early_stopping import EarlyStopping as EarlyStopping
+from .fit_history import fit_history as fit_history
 from .model_checkpoint import ModelCheckpoint as ModelCheckpoint
 
-__all__ = ["EarlyStopping", "ModelCheckpoint"]
+__all__ = ["EarlyStopping", "ModelCheckpoint", "fit_history"]

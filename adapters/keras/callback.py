@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -14,9 +15,10 @@ from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError
+from earlystop.language.settings import validated
 
 from .backup import Backup
-from .metrics import LogReader
+from .metrics import LogReader, are_built
 
 __all__ = ["RuleCallback", "resumed_after_stop"]
 
@@ -29,11 +31,11 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
     """Steps a stopper once per epoch, and keeps its state in `backup_dir`.
 
     The first epoch of a fit that BackupAndRestore resumes is known only when that epoch begins. So
-    the session begins with the first epoch, not with the fit.
+    the session begins with the first epoch, not with the fit; but before anything is trained.
 
-    on_missing, backup_dir: see `EarlyStopping`.
+    on_missing, backup_dir, changed_rules: see `EarlyStopping`.
     given: the stopper that the user passed, possibly to several callbacks; None if there is none.
-    template: a file name with fields for metrics.
+    named: metrics in the name of a file.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         on_missing: OnMissingMetric,
         backup_dir: str | os.PathLike[str] | None,
         given: Stopper | None,
-        template: str = "",
+        *,
+        changed_rules: bool = False,
+        named: Iterable[str] = (),
     ) -> None:
         super().__init__()
         if on_missing not in ("auto", "raise", "skip"):
@@ -52,12 +56,21 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         self._on_missing = on_missing
         what = f"`{type(self).__name__}(backup_dir=...)`"
         self._backup_dir = None if backup_dir is None else local_path(backup_dir, what)
-        self._given, self._template = given, template
+        self._given, self._named = given, frozenset(named)
+        self._changed_rules = validated(
+            bool, changed_rules, f"{type(self).__name__}(changed_rules=...)"
+        )
         self._backup: Backup | None = None
         self._stopper: Stopper | None = None
         self._session: Session | None = None  # None before the first epoch of a fit
         self._stopwatch = Stopwatch()
         self._offset = 0  # the epoch that the stopper counts as 0
+        self._is_other_model = False  # than that of the fit before
+
+    def set_model(self, model: Any) -> None:
+        if self._session is not None and model is not self.model:
+            self._is_other_model = True
+        super().set_model(model)
 
     def close(self) -> None:
         """Release the lock on the backup of a fit that was interrupted."""
@@ -71,11 +84,15 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         """The stopper for a run whose first epoch is `_offset`."""
         raise NotImplementedError
 
-    def _restore_attributes(self, stopper: Stopper) -> None:
-        """Set the callback's attributes from the stopper of a resumed run."""
+    def _resumed(self, stopper: Stopper) -> None:
+        """Check what the resumed run has saved, and set the attributes from its stopper."""
         raise NotImplementedError
 
     # One run ---------------------------------------------------------------------------------
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._session is None and are_built(self.model):
+            self._begin_session(epoch)
 
     def _begin_run(self) -> None:
         self._session = None
@@ -84,6 +101,19 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         resumed_after_stop.discard(id(self.model))
         if self._given is not None:
             forget_decision(self._given)
+
+    def _session_at(self, epoch: int) -> Session:
+        """The session, which begins with this epoch if no earlier one has been decided on.
+
+        A subclass may pass over epochs by not calling `on_epoch_end`.
+        """
+        session = self._session
+        if session is None:
+            return self._begin_session(epoch)
+        if epoch > self._offset and session.stopper.epoch == 0 and self._given is None:
+            self._stopper = None
+            return self._begin_session(epoch)
+        return session
 
     def _begin_session(self, epoch: int) -> Session:
         """Begin a run with this epoch, or resume the run that was saved before it."""
@@ -98,13 +128,14 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             type(self).__name__,
             on_missing=None if stopper is self._given else self._on_missing,
             advice="pass validation_data to `fit`",
-            to_floats=LogReader(needed, self._template),
+            to_floats=LogReader(needed, self._named),
             stopwatch=self._stopwatch,
         )
         if saved is not None:
-            session.load_state_dict(saved.session)
-            self._restore_attributes(stopper)
+            session.load_state_dict(saved.session, changed_rules=self._changed_rules)
+            self._resumed(stopper)
         self._session = session
+        self._is_other_model = False
         return session
 
     def _decide(self, session: Session, epoch: int, values: dict[str, float]) -> Decision | None:

@@ -8,22 +8,24 @@ import re
 from typing import Any
 
 from earlystop.engine.missing import OnMissingMetric
+from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError
+from earlystop.errors import CheckpointError, RuleError
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.rules import Best, Never, Patience, Warmup
 
 from .backup import Backup
-from .callback import RuleCallback, resumed_after_stop
+from .callback import resumed_after_stop
 from .files import read_weights, write_weights
 from .messages import count_from_1, say
-from .metrics import backend_dtype, metric_direction, monitored
+from .metrics import backend_dtype
+from .monitor import MonitorCallback
 
 __all__ = ["EarlyStopping"]
 
 
-class EarlyStopping(RuleCallback):
+class EarlyStopping(MonitorCallback):
     """Keras's `EarlyStopping`, which also accepts any rule.
 
     The first eight arguments and their defaults are those of Keras. The others are:
@@ -38,9 +40,13 @@ class EarlyStopping(RuleCallback):
         during `fit`. A fit that BackupAndRestore resumes then continues its wait, and knows its
         best epoch. List this callback before BackupAndRestore. After the fit, the backup is deleted
         with the callback, or when the process ends.
+    changed_rules: go on with a backup of rules of the same kinds with other numbers, such as more
+        patience; it is refused otherwise.
 
     It has the attributes of Keras's callback, `best`, `best_epoch`, `wait`, `stopped_epoch` and
-    `best_weights`, and also `stopped_reason`. All of them count epochs from 0.
+    `best_weights`, and also `stopped_reason`. All of them count epochs from 0. Subclasses may
+    override `get_monitor_value`, `_is_improvement` and `_set_monitor_op`, and set `best`, `wait`
+    and `monitor_op`, as Keras's may.
 
     Decisions are those of Keras, including comparisons in the backend's float32. They differ
     deliberately in these cases:
@@ -79,14 +85,16 @@ class EarlyStopping(RuleCallback):
         save: Rule | None = None,
         on_missing: OnMissingMetric = "auto",
         backup_dir: str | os.PathLike[str] | None = None,
+        changed_rules: bool = False,
     ) -> None:
         given = stop if isinstance(stop, Stopper) else None
-        super().__init__(on_missing, backup_dir, given)
+        super().__init__(on_missing, backup_dir, given, changed_rules=changed_rules)
         self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
         self.verbose, self.mode, self.baseline = verbose, mode, baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
         self._stop, self._save = stop, save
+        self._follows_monitor = stop is None
         if stop is not None:
             keras_arguments = (monitor, min_delta, patience, mode, baseline, start_from_epoch)
             is_alone = keras_arguments == ("val_loss", 0, 0, "auto", None, 0)
@@ -113,7 +121,7 @@ class EarlyStopping(RuleCallback):
             )
 
     def _forget(self) -> None:
-        self.best: float | None = None
+        self._stopper, self._best = None, None
         self.best_epoch = 0
         self.best_weights: list[Any] | None = None
         self.stopped_epoch = 0
@@ -126,40 +134,71 @@ class EarlyStopping(RuleCallback):
             return self._given
         if isinstance(self._stop, Rule):
             return Stopper(self._stop, self._save, on_missing="skip")
-        mode = metric_direction(self.model, self.monitor, self.mode, "EarlyStopping")
-        return self._stopper_as_keras(mode, self._offset)
+        return self._stopper_as_keras(self._direction(), self._offset)
 
     def _stopper_as_keras(self, mode: Any, offset: int) -> Stopper:
+        """mode: None if the comparison is a subclass's own."""
+        self._made_of = self._numbers
         start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
         start = max(start - offset, 0)
-        shared = {"mode": mode, "min_delta": self.min_delta, "dtype": backend_dtype()}
+        watched: Any = {"mode": mode, "min_delta": abs(self.min_delta), "dtype": backend_dtype()}
+        names: tuple[str, ...] = (self.monitor, self.monitor)
+        baselines: tuple[float | None, ...] = (self.baseline, None)
+        if mode is None:
+            watched, names, baselines = {"mode": "max"}, self._counts, (0.0, 0.0)
         try:
             stop = Patience(
-                self.monitor,
+                names[0],
                 patience=self.patience,
-                baseline=self.baseline,
+                baseline=baselines[0],
                 start_from_epoch=start,
-                **shared,
+                **watched,
             )
-            save: Rule = Best(self.monitor, **shared)
+            save: Rule = Best(names[1], baseline=baselines[1], **watched)
         except RuleError as error:  # name the class that the user called
             text = re.sub(r"`(Patience|Best)\(", "`EarlyStopping(", str(error))
             raise type(error)(text) from None
         return Stopper(stop, Warmup(save, start) if start else save, on_missing="skip")
 
-    def _restore_attributes(self, stopper: Stopper) -> None:
+    @property
+    def _numbers(self) -> tuple[Any, ...]:
+        return self.patience, abs(self.min_delta), self.baseline, self.start_from_epoch
+
+    def _follow_numbers(self, session: Session) -> None:
+        """Go on with numbers that were changed during the run, such as more patience."""
+        if self._follows_monitor and self._numbers != self._made_of:
+            state = session.stopper.state_dict()
+            stopper = self._stopper_as_keras(self._direction(), self._offset)
+            stopper.load_state_dict(state, changed_rules=True)
+            self._stopper = session.stopper = stopper
+
+    def _resumed(self, stopper: Stopper) -> None:
+        if self.restore_best_weights and stopper.best_epoch is not None:
+            self._check_best(stopper.best_epoch + self._offset)
         if stopper.best_epoch is not None:
             self.best_epoch = stopper.best_epoch + self._offset
-            self.best = (stopper.best_metrics or {}).get(monitored(stopper.save))
+            self._best = self._saved_best(stopper)
         if stopper.stopped:
             self.stopped_epoch = stopper.epoch - 1 + self._offset
+
+    def _check_best(self, epoch: int) -> None:
+        """Raise CheckpointError now if the best weights could not be restored at the end."""
+        best = None if self._backup is None else self._backup.checkpoints.best
+        path = None if self._backup is None else self._backup.checkpoints.best_path
+        if best is None or best.epoch != epoch or path is None:  # an older one may be there
+            raise CheckpointError(
+                f"the run that goes on here had its best in epoch {epoch + 1}, whose weights are "
+                "not there: they were deleted, or never kept; pass restore_best_weights=False, or "
+                "begin a new run with another backup_dir"
+            )
+        if self.model.get_weights() or not path.exists():  # a model may not have been built
+            read_weights(path, self.model)
 
     # Keras's events --------------------------------------------------------------------------
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._begin_run()
         self._forget()
-        self._stopper = None
         if self._given is not None:
             self._given.reset()
         if self._backup_dir is not None:
@@ -167,25 +206,28 @@ class EarlyStopping(RuleCallback):
             self._backup = Backup(self._backup_dir / "early_stopping", "best-{epoch:04d}.npz")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if self._backup is not None and self._session is None and self._backup.was_stopped(epoch):
+        backup = self._backup if self._session is None else None
+        was_stopped = backup is not None and backup.was_stopped(epoch)
+        super().on_epoch_begin(epoch, logs)
+        goes_on = self._session is not None and not self._session.stopper.stopped
+        if was_stopped and not goes_on:
             self.model.stop_training = True
             self._weights_after_stop = self.model.get_weights()
             resumed_after_stop.add(id(self.model))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        session = self._session
-        if session is None:
-            session = self._begin_session(epoch)
+        session = self._session_at(epoch)
         if resumed_after_stop and id(self.model) in resumed_after_stop:
             if self._backup is not None:  # keep up with BackupAndRestore
                 self._backup.save(None, epoch, self._state(session))
             return
-        values = session.collect(logs)
-        decision = self._decide(session, epoch, values)
+        self._follow_numbers(session)
+        values = session.collect(self._with_monitored(logs))
+        decision = self._decide(session, epoch, self._compared(values, epoch))
         if decision is None:
             return
         if decision.save:
-            self.best_epoch, self.best = epoch, values.get(monitored(session.stopper.save))
+            self.best_epoch, self._best = epoch, self._best_of(session.stopper, values)
         keeps_weights = decision.save and self.restore_best_weights
         if self._backup is not None:
             write = functools.partial(write_weights, model=self.model) if keeps_weights else None
@@ -229,7 +271,19 @@ class EarlyStopping(RuleCallback):
             return 0
         return int(self._stopper.state_dict()["stop_state"]["wait"])
 
+    @wait.setter
+    def wait(self, epochs: int) -> None:
+        if self._stopper is not None and isinstance(self._stopper.stop, Patience):
+            state = self._stopper.state_dict()
+            state["stop_state"]["wait"] = validated(Count, epochs, "EarlyStopping.wait")
+            self._stopper.load_state_dict(state)
+
     @property
     def stopped_reason(self) -> str:
         """Why it stopped the run; "" if it has not. Epochs count from 0."""
-        return "" if self._stopper is None else self._stopper.reason
+        reason = "" if self._stopper is None else self._stopper.reason
+        if reason and self._compares:  # the rules know only the count of improvements
+            name, epochs = type(self).__name__, self.wait
+            plural = "s" if epochs != 1 else ""
+            return f"{self.monitor} has not improved for {epochs} epoch{plural}, as {name} compares"
+        return reason

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import re
+import string
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,20 +14,46 @@ from typing import Any
 import numpy as np
 
 from earlystop.checkpoints import format_name
+from earlystop.errors import CheckpointError, RuleError
 
-__all__ = ["formatted_path", "read_weights", "write_weights"]
+__all__ = ["formatted_path", "path_fields", "read_weights", "write_weights"]
 
 
-def formatted_path(template: str, values: Mapping[str, Any]) -> Path:
+def formatted_path(template: str, values: Mapping[str, Any], missing: str | None = None) -> Path:
     """The path with its fields formatted; a field cannot add folders to it.
+
+    missing: what is written for a field without a value; by default, it is an error.
 
     Raises what `format_name` raises.
 
     >>> formatted_path("models/{epoch:02d}-{loss:.1f}.keras", {"epoch": 3, "loss": 0.5}).name
     '03-0.5.keras'
     """
+    if missing is not None:
+        values = {**dict.fromkeys(path_fields(template), _Text(missing)), **values}
     names = _split(template)
     return Path("".join(format_name(name, values) if "{" in name else name for name in names))
+
+
+@functools.lru_cache(maxsize=64)
+def path_fields(template: str) -> frozenset[str]:
+    """The names of the values that a path asks for.
+
+    >>> sorted(path_fields("models/{epoch:02d}-{val_loss:.2f}.keras"))
+    ['epoch', 'val_loss']
+    """
+    try:
+        pieces = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise RuleError(f"the path {template!r} is not a template: {error}") from None
+    return frozenset(field for _, field, _, _ in pieces if field is not None)
+
+
+class _Text(str):
+    """Text in place of a number, whatever the format."""
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
 
 
 @functools.lru_cache(maxsize=64)
@@ -45,7 +73,24 @@ def write_weights(path: Path, model: Any) -> None:
 
 
 def read_weights(path: Path, model: Any) -> list[Any]:
-    """The weights that `write_weights` wrote, in the types of this model's weights."""
-    types = [np.asarray(array).dtype for array in model.get_weights()]
-    with np.load(path, allow_pickle=False) as saved:
-        return [saved[f"arr_{n}"].view(dtype) for n, dtype in enumerate(types)]
+    """The weights that `write_weights` wrote, in the types of this model's weights.
+
+    Raises CheckpointError for a file that is missing, damaged, or of another model.
+    """
+    kinds = [np.asarray(array) for array in model.get_weights()]
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            if len(saved.files) != len(kinds):
+                raise ValueError(f"it has {len(saved.files)} arrays, this model {len(kinds)}")
+            weights = [saved[f"arr_{n}"].view(kind.dtype) for n, kind in enumerate(kinds)]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"the weights of the best epoch cannot be read from {str(path)!r}: {error}"
+        ) from error
+    for saved_array, kind in zip(weights, kinds, strict=True):
+        if saved_array.shape != kind.shape:
+            raise CheckpointError(
+                f"the weights of the best epoch in {str(path)!r} are of another model: an array "
+                f"of shape {saved_array.shape} where this one has {kind.shape}"
+            )
+    return weights

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from earlystop.engine.metrics import as_floats
+from earlystop.errors import MetricError
 from earlystop.language.direction import Direction, direction
 from earlystop.language.ops import Dtype
 from earlystop.language.rule import Rule
 from earlystop.rules import Best
 
-__all__ = ["LogReader", "backend_dtype", "metric_direction", "monitored"]
+__all__ = [
+    "LogReader",
+    "are_built",
+    "backend_dtype",
+    "is_validation_metric",
+    "metric_direction",
+    "monitored",
+]
 
 # Accuracy has an old name, and scripts use either.
 _OTHER_NAME = {"acc": "accuracy", "accuracy": "acc"}
@@ -29,32 +37,36 @@ class LogReader:
     """Turns the `logs` of an epoch into floats.
 
     needed: the metrics of the rules.
-    template: a file name; metrics in it may be given by either of their names.
+    named: the metrics in a file name, which may be given by either of their names.
 
+    >>> import numpy as np
     >>> read = LogReader({"val_acc"})
-    >>> read({"loss": np.float32(0.5), "val_accuracy": 0.75, "confusion": np.zeros((2, 2))})
+    >>> read({"loss": np.float32(0.5), "val_accuracy": np.array([0.75]), "note": "warm"})
     {'loss': 0.5, 'val_accuracy': 0.75, 'val_acc': 0.75}
     """
 
-    def __init__(self, needed: Iterable[str], template: str = "") -> None:
-        self._needed = frozenset(needed)
-        self._aliases = [
-            (name, alias)
-            for name, alias in _ALIASES
-            if alias in self._needed or f"{{{alias}" in template
-        ]
+    def __init__(self, needed: Iterable[str], named: Iterable[str] = ()) -> None:
+        self._needed, self._named = set(needed), set(named)
+        asked = self._needed | self._named
+        self._aliases = [(name, alias) for name, alias in _ALIASES if alias in asked]
+        self._needed.update(name for name, alias in self._aliases if alias in self._needed)
+        self._named.update(name for name, alias in self._aliases if alias in self._named)
 
-    def __call__(self, logs: Mapping[str, Any]) -> dict[str, float]:
+    def __call__(self, logs: Mapping[str, Any] | None) -> dict[str, float]:
         """The metrics of an epoch.
 
-        Arrays that no rule reads are left out. Raises MetricError for an array that a rule reads.
+        What is not a number is left out if neither a rule nor a file name asks for it. Raises
+        MetricError if one does; a None in a file name is like a metric that is not there.
         """
         values: dict[str, float] = {}
-        for name, value in logs.items():
+        for name, value in (logs or {}).items():
             if type(value) is float:
                 values[name] = value
-            elif value is not None and (name in self._needed or not np.ndim(value)):
+            elif name in self._needed or (name in self._named and value is not None):
                 values.update(as_floats({name: value}))
+            else:
+                with contextlib.suppress(MetricError):  # nobody asks for it
+                    values.update(as_floats({name: value}))
         for name, alias in self._aliases:
             if name in values:
                 values.setdefault(alias, values[name])
@@ -78,6 +90,16 @@ def metric_direction(model: Any, monitor: str, mode: str, owner: str) -> Directi
         if metric.name in names and compiled is not None:
             found = "max" if compiled == "up" else "min"
     return found or direction(monitor, "auto", owner)
+
+
+def is_validation_metric(name: str) -> bool:
+    """Whether Keras gives this name to a metric of the validation data."""
+    return name.startswith("val_")
+
+
+def are_built(model: Any) -> bool:
+    """Whether the compiled metrics of a model, and so their directions, are known."""
+    return all(getattr(metric, "built", True) for metric in getattr(model, "metrics", []))
 
 
 def _flat(metrics: Any) -> list[Any]:

@@ -5,34 +5,30 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from earlystop._files.deferred_close import wait_for_space
 from earlystop._files.paths import expanded
-from earlystop.checkpoints import write_atomically
-from earlystop.engine.decision import Decision
 from earlystop.engine.missing import OnMissingMetric
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError, RuleTypeError
-from earlystop.language.direction import direction
+from earlystop.errors import RuleError
 from earlystop.language.ops import worst
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import Always, Best, Never
 
 from .backup import Backup
-from .callback import RuleCallback, resumed_after_stop
-from .files import formatted_path
-from .messages import distinct_texts, say
-from .metrics import backend_dtype, metric_direction, monitored
+from .checkpoint_settings import check_mode, check_numbers, check_path, check_rules
+from .files import path_fields
+from .metrics import are_built, backend_dtype
+from .saving import SavingCallback
 
 __all__ = ["ModelCheckpoint"]
 
 
-class ModelCheckpoint(RuleCallback):
+class ModelCheckpoint(SavingCallback):
     """Keras's `ModelCheckpoint`, which also accepts any rule, and never leaves a partial file.
 
     The first eight arguments and their defaults are those of Keras. The others are:
@@ -42,9 +38,16 @@ class ModelCheckpoint(RuleCallback):
     save_top_k: keep the k best epochs, by `monitor`, and delete the others. The file name must
         contain {epoch}; a ledger, checkpoints.json, is kept next to the files.
     resume: with `save_top_k`, continue with the folder of an earlier fit; it is refused otherwise.
-    on_missing: as in `EarlyStopping`.
+    on_missing, changed_rules: as in `EarlyStopping`.
     backup_dir: as in `EarlyStopping`. Without it a resumed fit does not know the best so far, and
         warns if it might overwrite it. (With `save_top_k`, the ledger knows.)
+
+    As in Keras, the best is remembered from one fit of a model to the next, and where a fit does
+    not begin with the first epoch. If it keeps a whole fit from saving, there is a warning.
+
+    Subclasses may override what those of `EarlyStopping` may, and `_get_file_path`,
+    `_should_save_model` and `_save_model`, with Keras's arguments. With `save_top_k` the names are
+    always those of `filepath`.
 
     A file is written under a temporary name and flushed to the disk before it replaces the previous
     one. Fields in the names of folders are formatted, too, but cannot point outside the folders
@@ -62,6 +65,10 @@ class ModelCheckpoint(RuleCallback):
     - mode="auto" uses the name of a metric whose direction Keras does not know (Keras: an error).
     - With save_best_only and a number as `save_freq`, the first epoch is like the others. (In
       Keras its second save is a TypeError.)
+    - A fit of another model that begins with the first epoch begins anew, so that the best of one
+      fold does not keep those of the next from being saved. (Keras keeps the best of all models.)
+    - A metric in the file name that an epoch lacks is written as "none" if `on_missing` lets it be
+      missing, as in epochs without validation. (Keras: an error.)
 
     >>> import keras, numpy as np, tempfile
     >>> model = keras.Sequential([keras.layers.Dense(1)])
@@ -91,58 +98,31 @@ class ModelCheckpoint(RuleCallback):
         resume: bool = False,
         on_missing: OnMissingMetric = "auto",
         backup_dir: str | os.PathLike[str] | None = None,
+        changed_rules: bool = False,
     ) -> None:
         self.filepath = expanded(filepath, "`ModelCheckpoint(filepath=...)`")
         self._here = Path.cwd()  # the program may change it
         given = save if isinstance(save, Stopper) else None
-        super().__init__(on_missing, backup_dir, given, template=self.filepath)
+        is_formatted = type(self)._get_file_path is ModelCheckpoint._get_file_path
+        named = path_fields(self.filepath) if is_formatted else ()
+        super().__init__(on_missing, backup_dir, given, changed_rules=changed_rules, named=named)
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.save_freq = save_freq
+        self.save_freq = check_numbers(save_freq, initial_value_threshold)
         self.best = initial_value_threshold
         self.save_top_k = validated(Positive | None, save_top_k, "ModelCheckpoint(save_top_k=...)")
         self._threshold = initial_value_threshold
         self._save, self._resume = save, resume
-        self._is_ranking = save_best_only or save_top_k is not None
-        self._check_rules()
-        self._check_numbers()
-        self._check_path()
+        self._is_ranking = self._follows_monitor = save_best_only or save_top_k is not None
+        is_plain = save_freq == "epoch" and initial_value_threshold is None
+        check_rules(save, save_top_k, is_ranking=self._is_ranking, is_plain=is_plain)
+        if self._is_ranking:
+            check_mode(monitor, mode)
+        check_path(self.filepath, weights_only=save_weights_only, is_formatted=is_formatted)
         self._batches = 0  # since the last save
         self._last_batch: int | None = None
-        self._epoch = 0
-
-    def _check_rules(self) -> None:
-        if not isinstance(self._save, (Rule, Stopper)) and self._save is not None:
-            raise RuleTypeError(
-                f"`ModelCheckpoint(save=...)` must be a rule or a Stopper, got {self._save!r}"
-            )
-        if self._save is not None and self._is_ranking:
-            raise RuleError(
-                "`ModelCheckpoint(save=...)` takes the place of save_best_only and save_top_k: "
-                "give one of them"
-            )
-        if self.save_top_k and (self.save_freq != "epoch" or self._threshold is not None):
-            raise RuleError(
-                "`ModelCheckpoint(save_top_k=...)` looks at whole epochs, and at all of them: "
-                "leave out save_freq and initial_value_threshold"
-            )
-
-    def _check_numbers(self) -> None:
-        if self.save_freq != "epoch":
-            self.save_freq = validated(Positive, self.save_freq, "ModelCheckpoint(save_freq=...)")
-        threshold = self._threshold
-        if threshold is not None and not math.isinf(threshold):
-            validated(float, threshold, "ModelCheckpoint(initial_value_threshold=...)")
-        if self._is_ranking and self.mode not in ("auto", "min", "max"):
-            direction(self.monitor, self.mode, "ModelCheckpoint")  # says what is wrong
-
-    def _check_path(self) -> None:
-        endings = (".weights.h5",) if self.save_weights_only else (".keras", ".h5", ".hdf5")
-        if not self.filepath.endswith(endings):
-            raise RuleError(
-                f"`ModelCheckpoint(filepath=...)` must end in {' or '.join(endings)} with "
-                f"save_weights_only={self.save_weights_only}, got {self.filepath!r}"
-            )
+        self._current_epoch = 0
+        self._knew_best = False  # from an earlier fit
 
     # The stopper -----------------------------------------------------------------------------
 
@@ -156,40 +136,86 @@ class ModelCheckpoint(RuleCallback):
             return self._save
         if not self._is_ranking:
             return Always()
-        mode = metric_direction(self.model, self.monitor, self.mode, "ModelCheckpoint")
+        mode = self._direction()
+        if mode is None:  # a subclass compares
+            return Best(self._counts[0], mode="max", baseline=0.0)
         threshold = None if self._threshold == worst(mode) else self._threshold
         if threshold is not None and math.isinf(threshold):  # nothing is better than that
             return Never()
         return Best(self.monitor, mode=mode, baseline=threshold, dtype=backend_dtype())
 
-    def _restore_attributes(self, stopper: Stopper) -> None:
-        saved = (stopper.best_metrics or {}).get(monitored(stopper.save))
-        self.best = self.best if saved is None else saved
+    def _resumed(self, stopper: Stopper) -> None:
+        saved = self._saved_best(stopper)
+        self._best = self.best if saved is None else saved
+        self._check_best(stopper)
+
+    def _check_best(self, stopper: Stopper) -> None:
+        """Warn now if the file of the best epoch is gone."""
+        epoch, metrics = stopper.best_epoch, stopper.best_metrics
+        is_named_here = type(self)._get_file_path is ModelCheckpoint._get_file_path
+        if epoch is None or self.save_top_k is not None or not self._is_ranking:
+            return
+        if self.save_freq != "epoch" or not is_named_here:  # its name is not known any more
+            return
+        path = self._get_file_path(epoch + self._offset, None, metrics)
+        if not (self._here / path).exists():
+            warnings.warn(
+                f"ModelCheckpoint: the file of the best so far, {path!r}, is not there any more; "
+                "it is saved again only by a better epoch",
+                stacklevel=6,
+            )
 
     # A fit begins ----------------------------------------------------------------------------
 
     def on_train_begin(self, logs: Any = None) -> None:
         # As in Keras, the best is remembered from one fit to the next.
         self._begin_run()
-        if self.save_top_k is None and self._backup_dir is not None:
-            self.close()
+        self._has_saved = False
+        self._knew_best = self._stopper is not None and self._stopper.best_epoch is not None
+        self.close()
+        if self.save_top_k is not None:
+            if are_built(self.model):
+                self._open_ranked(self.save_top_k)
+        elif self._backup_dir is not None:
             self._backup = Backup(self._backup_dir / "model_checkpoint", "{epoch}")
 
     def _begin_session(self, epoch: int) -> Session:
-        if self.save_top_k is not None:
-            self._backup = self._open_ranked(self.save_top_k)
-            self._resume = True  # the same callback may continue it in another fit
-        if epoch and self.save_best_only:
+        if self.save_top_k is not None and self._backup is None:
+            self._open_ranked(self.save_top_k)
+        if self._is_other_model and epoch == 0:
+            self._begin_anew()
+        elif epoch and self.save_best_only:
             self._warn_of_unknown_best(epoch)
-        return super()._begin_session(epoch)
+        session = super()._begin_session(epoch)
+        self._resume = True  # the same callback may continue its files in another fit
+        return session
 
-    def _open_ranked(self, keep_best: int) -> Backup:
-        """The files and their ledger, once the direction of the metric is known."""
+    def _begin_anew(self) -> None:
+        """Forget the model of the fit before, whose best says nothing about this one."""
+        if self._given is not None and self._given.epoch:
+            self._given.reset()
+        self._stopper, self.best, self._knew_best = None, self._threshold, False
+        self._batches, self._last_batch = 0, None
+        if self._is_ranking and "{" not in self.filepath and (self._here / self.filepath).exists():
+            warnings.warn(
+                "ModelCheckpoint: this fit is of another model than the one before, so that its "
+                f"best replaces {self.filepath!r}; give each model a file of its own",
+                stacklevel=5,
+            )
+
+    def _open_ranked(self, keep_best: int) -> None:
+        """Open the files and their ledger, once the direction of the metric is known."""
         folder, name = os.path.split(self.filepath)
-        mode = metric_direction(self.model, self.monitor, self.mode, "ModelCheckpoint")
-        self.close()
+        mode = self._direction()
+        if mode is None:
+            raise RuleError(
+                "`ModelCheckpoint(save_top_k=...)` ranks values as numbers, and this subclass "
+                "compares them itself, by _is_improvement or monitor_op: use save_best_only"
+            )
         settings = {"monitor": self.monitor, "mode": mode, "keep_best": keep_best}
-        return Backup(self._here / folder, name, count_from=1, resume=self._resume, **settings)
+        self._backup = Backup(
+            self._here / folder, name, count_from=1, resume=self._resume, **settings
+        )
 
     def _warn_of_unknown_best(self, epoch: int) -> None:
         """Warn if a fit that does not begin with the first epoch may overwrite an earlier best."""
@@ -205,25 +231,30 @@ class ModelCheckpoint(RuleCallback):
     # Epochs and batches ----------------------------------------------------------------------
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
+        self._current_epoch = epoch
+        super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._should_save_on_batch(batch):
+            self._save_model(epoch=self._current_epoch, batch=batch, logs=logs)
+
+    def _should_save_on_batch(self, batch: int) -> bool:
         if self.save_freq == "epoch":
-            return
+            return False
         # With steps_per_execution not every batch is reported; an epoch counts its own from 0.
         last = -1 if self._last_batch is None or batch <= self._last_batch else self._last_batch
         self._batches += batch - last
         self._last_batch = batch
-        if self._batches >= int(self.save_freq):
-            self._batches = 0
-            self._consider(self._epoch, logs, batch)
+        if self._batches < int(self.save_freq):
+            return False
+        self._batches = 0
+        return True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs_since_last_save += 1
         if self.save_freq == "epoch":
-            self._consider(epoch, logs)
-        session = self._session
-        if session is None:
-            session = self._begin_session(epoch)
+            self._save_model(epoch=epoch, batch=None, logs=logs)
+        session = self._session_at(epoch)
         if self._backup is None:
             return
         last = self._backup.last_epoch
@@ -234,71 +265,12 @@ class ModelCheckpoint(RuleCallback):
         if self._backup is not None and self.save_top_k is not None:
             self._backup.checkpoints.prune(keep_last=1)
             self.close()
+        elif self._is_ranking and self._knew_best and not self._has_saved:
+            warnings.warn(
+                "ModelCheckpoint: nothing was saved, as no epoch of this fit was better than the "
+                "best of an earlier fit with the same model; make a new callback for a new run",
+                stacklevel=4,
+            )
         self._end_backup()
         wait_for_space()
         self._finish()
-
-    # One save --------------------------------------------------------------------------------
-
-    def _consider(self, epoch: int, logs: Any, batch: int = 0) -> None:
-        if resumed_after_stop and id(self.model) in resumed_after_stop:
-            return
-        session = self._session
-        if session is None:
-            session = self._begin_session(epoch)
-        values = session.collect(logs)
-        decision = self._decide(session, epoch, values)
-        if decision is None:
-            return
-        if self._backup is not None and self.save_top_k is not None:
-            self._save_ranked(self._backup, session, decision, epoch, values)
-            return
-        monitor = monitored(session.stopper.save)
-        if decision.save:
-            self._save_model(epoch, batch, values, monitor)
-        elif monitor in values and self.verbose > 0:
-            before, _ = distinct_texts(self.best, values[monitor])
-            say(f"\nEpoch {epoch + 1}: {monitor} did not improve from {before}")
-
-    def _save_model(
-        self, epoch: int, batch: int, values: Mapping[str, float], monitor: str
-    ) -> None:
-        names = {"batch": batch + 1, **values, "epoch": epoch + 1}
-        path = self._here / formatted_path(self.filepath, names)
-        value, what = values.get(monitor), ""
-        if value is not None:
-            before, now = distinct_texts(self.best, value)
-            what = f"{monitor} improved from {before} to {now}, "
-        if self.verbose > 0:
-            say(f"\nEpoch {epoch + 1}: {what}saving model to {path}")
-        write_atomically(path, self._write)
-        if self.verbose > 0:
-            say(f"\nEpoch {epoch + 1}: finished saving model to {path}")
-        self.best = self.best if value is None else value
-
-    def _save_ranked(
-        self,
-        ranked: Backup,
-        session: Session,
-        decision: Decision,
-        epoch: int,
-        values: dict[str, float],
-    ) -> None:
-        is_top = ranked.checkpoints.ranks(values)
-        write = self._write if is_top else None
-        path = ranked.save(write, epoch, self._state(session), values, best=decision.save)
-        if decision.save:
-            self.best = values[self.monitor]
-        if self.verbose > 0:
-            what = f"saved to {path}" if path is not None else "not saved"
-            negation = "" if is_top else "not "
-            say(
-                f"\nEpoch {epoch + 1}: {self.monitor} {values.get(self.monitor, 'missing')} is "
-                f"{negation}among the best {self.save_top_k}, {what}"
-            )
-
-    def _write(self, path: Path) -> None:
-        if self.save_weights_only:
-            self.model.save_weights(str(path), overwrite=True)
-        else:
-            self.model.save(str(path), overwrite=True)

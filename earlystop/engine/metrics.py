@@ -15,10 +15,13 @@ __all__ = ["MissingAsNaN", "as_floats", "with_string_names"]
 def as_floats(metrics: Any) -> dict[str, float]:
     """The metrics of an epoch as a new dict of plain floats.
 
+    A value is one real number, or an array or tensor, of any shape, whose one element is.
+
     Raises MetricError for anything other than a mapping from names to single real numbers.
 
-    >>> as_floats({"loss": 1, "accuracy": True})
-    {'loss': 1.0, 'accuracy': 1.0}
+    >>> import numpy as np
+    >>> as_floats({"loss": 1, "accuracy": True, "f1": np.array([0.5])})
+    {'loss': 1.0, 'accuracy': 1.0, 'f1': 0.5}
     """
     if type(metrics) is not dict and not isinstance(metrics, Mapping):
         raise MetricError(
@@ -58,10 +61,10 @@ def _as_float(name: str, value: Any) -> float:
     problem = _problem(value)
     if not problem:
         try:
-            return float(value)
+            return float(_element(value))
         except OverflowError:
             problem = f"a {type(value).__name__} too large for a float"
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, LookupError, RuntimeError) as error:
             problem = f"{shortened(value)} ({error})"
     raise MetricError(f"the metric {name!r} must be one real number, got {problem}")
 
@@ -73,11 +76,18 @@ def _problem(value: Any) -> str:
         return "None: leave a metric out at an epoch that does not report it"
     if isinstance(value, (str, bytes, bytearray)):
         return f"the text {shortened(value)}"
-    if len(shape) != 0:
+    if any(size != 1 for size in shape):
         return f"an array of shape {tuple(shape)}: reduce it to one number first"
     if _is_complex(value):
         return f"the complex number {value!r}: report its magnitude, or its parts as two metrics"
     return ""
+
+
+def _element(value: Any) -> Any:
+    """The element of an array of any shape that has one; another value as it is."""
+    shape = getattr(value, "shape", ())
+    # Not `item()`, which drops the mask of a masked array, and not all libraries have.
+    return getattr(value, "iloc", value)[(0,) * len(shape)] if len(shape) else value
 
 
 def _is_complex(value: Any) -> bool:

@@ -86,8 +86,8 @@ class Stopper:
         """Take the metrics of the next epoch and decide.
 
         metrics: a mapping from name to value. A value is anything that `float()` accepts as one
-            real number (a Python or NumPy number, a 0-d tensor), except text. Names are strings;
-            they are checked when an epoch is saved.
+            real number (a Python or NumPy number, an array or tensor of one element), except text.
+            Names are strings; they are checked when an epoch is saved.
 
         Raises MetricError for a value that is not one number, MissingMetricError if a rule's metric
         is missing and `on_missing` is "raise", StoppedError after a stop. After an error the

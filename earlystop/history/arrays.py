@@ -94,7 +94,8 @@ def run_columns(runs: Iterable[Any]) -> tuple[list[dict[str, tuple[Any, Any]]], 
             raise HistoryError(
                 f"the metrics of run {number} differ in length: "
                 + ", ".join(f"{name} {size}" for name, size in sizes.items())
-                + "; use None where a metric was not reported"
+                + "; use None where a metric was not reported (for a Keras fit with "
+                "validation_freq, earlystop.adapters.keras.fit_history does)"
             )
         lengths.append(next(iter(sizes.values()), 0))
         columns.append({name: _cells(*found) for name, found in arrays.items()})

@@ -76,8 +76,9 @@ class History(StoredRuns):
 
         A run may be a dict of lists, a Keras `History.history`, or a data frame. Runs may differ in
         length and in their metrics; within a run, all metrics have the same length, with None where
-        one was not reported. A NaN counts as a logged value: if a data frame marks gaps by NaN,
-        convert them to None first.
+        one was not reported (`earlystop.adapters.keras.fit_history` makes such a run of a fit with
+        validation_freq). A NaN counts as a logged value: if a data frame marks gaps by NaN, convert
+        them to None first.
 
         Raises HistoryError as `History` does.
 

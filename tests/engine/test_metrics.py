@@ -7,11 +7,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.engine.metrics import as_floats
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,28 @@ def test_a_metric_may_be_anything_that_is_one_number(value: Any) -> None:
     assert type(stopper.best) is float
 
 
+@pytest.mark.filterwarnings("error")  # NumPy deprecates `float()` of an array of one element
+@given(
+    shape=st.lists(st.just(1), max_size=4).map(tuple),
+    number=st.floats(width=32, allow_nan=False),
+    library=st.sampled_from([np.array, torch.tensor, jnp.array]),
+)
+def test_an_array_of_one_element_is_the_number_in_it(
+    shape: tuple[int, ...], number: float, library: Any
+) -> None:
+    array = library(number).reshape(shape)
+    assert as_floats({"f1": array}) == {"f1": float(library(number))}
+    if shape:
+        pair = library([number, number]).reshape((*shape, 2))
+        with pytest.raises(es.MetricError, match="reduce it to one number first"):
+            as_floats({"f1": pair})
+
+
+def test_a_series_and_a_frame_of_one_element_are_the_number_in_it() -> None:
+    series = pd.Series([0.5], index=["f1"])
+    assert as_floats({"f1": series, "f2": series.to_frame()}) == {"f1": 0.5, "f2": 0.5}
+
+
 BAD_METRICS: dict[str, tuple[Any, str]] = {
     "text": ({"loss": "0.5"}, "the metric 'loss' must be one real number, got the text '0.5'"),
     "None": (
@@ -50,9 +77,17 @@ BAD_METRICS: dict[str, tuple[Any, str]] = {
         "the metric 'loss' must be one real number, got an array of shape (3,): reduce it to one "
         "number first",
     ),
-    "array of one": (
-        {"loss": np.ones(1)},
-        "the metric 'loss' must be one real number, got an arra",
+    "array of none": (
+        {"loss": np.ones((1, 0))},
+        "the metric 'loss' must be one real number, got an array of shape (1, 0): reduce it",
+    ),
+    "complex array of one": (
+        {"loss": np.ones(1, complex)},
+        "the metric 'loss' must be one real number, got the complex number",
+    ),
+    "text in an array": (
+        {"loss": np.array(["best"])},
+        "the metric 'loss' must be one real number, got array(['best'], dtype='<U4') (could not",
     ),
     "tensor": ({"loss": torch.ones(2, 2)}, "the metric 'loss' must be one real number, got an arr"),
     "list": ({"loss": [0.5]}, "the metric 'loss' must be one real number, got [0.5] ("),

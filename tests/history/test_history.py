@@ -259,7 +259,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "metrics of a run that differ in length": (
         lambda: es.History.from_runs([{"loss": [1, 2], "val_loss": [1]}]),
         "the metrics of run 0 differ in length: loss 2, val_loss 1; use None where a metric was not"
-        " reported",
+        " reported (for a Keras fit with validation_freq, earlystop.adapters.keras.fit_history "
+        "does)",
     ),
     "runs without metrics": (
         lambda: es.History.from_runs([{}]),

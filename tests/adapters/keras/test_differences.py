@@ -123,10 +123,26 @@ def test_differs_the_first_epoch_of_saving_by_batches_is_like_the_others(tmp_pat
     assert model.saved == [0, 2]
 
 
+def test_differs_the_best_of_one_model_says_nothing_about_another(tmp_path: Path) -> None:
+    saved = []
+    for kind in (ModelCheckpoint, KerasModelCheckpoint):
+        callback = kind(tmp_path / "{epoch}.keras", "m", save_best_only=True, mode="min")
+        saved.append([drive(callback, curve)[1].saved for curve in ([2.0, 1.0], [4.0, 3.0])])
+    assert saved == [[[0, 1], [0, 1]], [[0, 1], []]]
+
+
+def test_differs_a_name_says_none_for_an_epoch_without_validation(tmp_path: Path) -> None:
+    path = tmp_path / "{epoch}-{val_loss:.2f}.keras"
+    assert drive(ModelCheckpoint(path), [None, 1.0], "val_loss", loss=1.0)[1].saved == [0, 1]
+    assert (tmp_path / "1-none.keras").exists()
+    with pytest.raises(KeyError, match="val_loss"):
+        drive(KerasModelCheckpoint(path), [None, 1.0], "val_loss", loss=1.0)
+
+
 def test_the_docstrings_list_every_difference() -> None:
     text = Path(__file__).read_text()
     tests = re.findall(r"^def test_differs_", text, re.M)
     docs = [kind.__doc__ or "" for kind in (EarlyStopping, ModelCheckpoint)]
     listed = [re.findall(r"^    - ", doc, re.M) for doc in docs]
-    assert len(tests) >= 7
-    assert [len(each) for each in listed] == [6, 5]
+    assert len(tests) >= 9
+    assert [len(each) for each in listed] == [6, 7]

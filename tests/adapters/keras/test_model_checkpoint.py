@@ -151,7 +151,7 @@ def test_a_failed_save_leaves_the_previous_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["m.keras"]
     assert (tmp_path / "m.keras").read_text() == "0"
     (tmp_path / "folder.keras").mkdir()
-    with pytest.raises(es.CheckpointError, match="cannot be written: Is a directory"):
+    with pytest.raises(es.CheckpointError, match="cannot be written: there is a folder of"):
         drive(ModelCheckpoint(tmp_path / "folder.keras"), [1.0])
 
 
