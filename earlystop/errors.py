@@ -89,7 +89,7 @@ class LogWarning(UserWarning):
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint that the ledger of a folder lists is gone, or cannot be read."""
+    """A checkpoint of a run that goes on is gone, or cannot be read."""
 
 
 def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:

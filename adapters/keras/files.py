@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import string
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from earlystop.checkpoints import format_name
-from earlystop.errors import CheckpointError, RuleError
+from earlystop.checkpoints import format_name, template_fields
+from earlystop.errors import CheckpointError
 
 __all__ = ["formatted_path", "path_fields", "read_weights", "write_weights"]
 
@@ -29,31 +28,20 @@ def formatted_path(template: str, values: Mapping[str, Any], missing: str | None
     >>> formatted_path("models/{epoch:02d}-{loss:.1f}.keras", {"epoch": 3, "loss": 0.5}).name
     '03-0.5.keras'
     """
-    if missing is not None:
-        values = {**dict.fromkeys(path_fields(template), _Text(missing)), **values}
     names = _split(template)
-    return Path("".join(format_name(name, values) if "{" in name else name for name in names))
+    return Path("".join(format_name(x, values, missing) if "{" in x else x for x in names))
 
 
 @functools.lru_cache(maxsize=64)
 def path_fields(template: str) -> frozenset[str]:
     """The names of the values that a path asks for.
 
+    Raises RuleError for text that is not a template.
+
     >>> sorted(path_fields("models/{epoch:02d}-{val_loss:.2f}.keras"))
     ['epoch', 'val_loss']
     """
-    try:
-        pieces = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise RuleError(f"the path {template!r} is not a template: {error}") from None
-    return frozenset(field for _, field, _, _ in pieces if field is not None)
-
-
-class _Text(str):
-    """Text in place of a number, whatever the format."""
-
-    def __format__(self, spec: str) -> str:
-        return str(self)
+    return frozenset(template_fields(template))
 
 
 @functools.lru_cache(maxsize=64)

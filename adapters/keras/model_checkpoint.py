@@ -13,7 +13,7 @@ from earlystop._files.paths import expanded
 from earlystop.engine.missing import OnMissingMetric
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError
+from earlystop.errors import CheckpointWarning, RuleError
 from earlystop.language.ops import worst
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Positive, validated
@@ -162,6 +162,7 @@ class ModelCheckpoint(SavingCallback):
             warnings.warn(
                 f"ModelCheckpoint: the file of the best so far, {path!r}, is not there any more; "
                 "it is saved again only by a better epoch",
+                CheckpointWarning,
                 stacklevel=6,
             )
 
@@ -213,6 +214,7 @@ class ModelCheckpoint(SavingCallback):
                 "compares them itself, by _is_improvement or monitor_op: use save_best_only"
             )
         settings = {"monitor": self.monitor, "mode": mode, "keep_best": keep_best}
+        settings["missing"] = None if self._on_missing == "raise" else "none"
         self._backup = Backup(
             self._here / folder, name, count_from=1, resume=self._resume, **settings
         )

@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile
+from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile, ranking_settings
+from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors
 from earlystop.engine.ranks import Ranks, on_first
-from earlystop.errors import CheckpointError, RuleError
-from earlystop.language.direction import Mode
-from earlystop.language.rule import Rule
-from earlystop.rules.best import bests_within
+from earlystop.engine.stopper import Stopper
+from earlystop.errors import CheckpointError, CheckpointWarning, RuleError
 
 from . import files
-from .contents import Writer
+from .contents import Contents, Writer
 from .ranks import read_on_first, write_together
 from .sharded import CONTENTS, check_metadata, filled
 
@@ -86,6 +85,13 @@ class RunFolder:
         """The newest checkpoint; None before the first."""
         return on_first(self._ranks, lambda: self._opened()[0].last)
 
+    def resume(self, contents: Contents) -> None:
+        """Resume from the newest checkpoint, if there is one."""
+        last = self.last()
+        if last is not None:
+            saved = self.read(last, ("model", "parts", "rng"))
+            contents.resume(saved, last.state, "in the folder")
+
     def read_best(self, epoch: int | None, entries: tuple[str, ...]) -> dict[str, Any]:
         """These entries of the file of the best epoch; without a best, each is None.
 
@@ -126,6 +132,8 @@ class RunFolder:
         """
         if self.checkpoints is None or epoch is None:
             return
+        if any(lost.epoch == epoch for lost in self.checkpoints.lost):
+            return  # that has been told when the folder was opened
         best, path = self.checkpoints.best, self.checkpoints.best_path
         if best is None or best.epoch != epoch or path is None:
             told = f"is no longer in the folder {str(self.checkpoints.folder)!r}"
@@ -136,6 +144,7 @@ class RunFolder:
         warnings.warn(
             f"the best of this run, epoch {epoch}, {told}. Put the file back before you resume, or "
             "go on without: `restore_best` fails until an epoch is better",
+            CheckpointWarning,
             stacklevel=3,  # the caller of Training(...)
         )
 
@@ -175,16 +184,17 @@ def _checks_before(
     return metrics_file.go_on_after(last, [(e.epoch, e.metrics) for e in checkpoints.entries])
 
 
-def ranking(save: Rule, monitor: str | None, mode: Mode, keep_best: int) -> dict[str, Any]:
-    """What `Checkpoints` ranks by: the metric that was asked for, or that of the save rule."""
-    if monitor is not None:
-        return {"monitor": monitor, "mode": mode}
-    by = {(best.monitor, best.mode) for best in bests_within(save)}
-    if len(by) == 1:
-        return dict(zip(("monitor", "mode"), by.pop(), strict=True))
-    if keep_best != 1:
+def ranking(
+    stopper: Stopper, monitor: Monitors | None, mode: Modes, keep_best: KeepBest
+) -> dict[str, Any]:
+    """What `Checkpoints` ranks by, what was asked for or the metrics of the save rule; and names."""
+    missing = {"missing": "none"} if stopper.on_missing == "skip" else {}
+    if monitor is not None or isinstance(keep_best, Mapping):
+        return {"monitor": monitor, "mode": mode, **missing}
+    by = ranking_settings(stopper.save)
+    if not by and keep_best != 1:
         raise RuleError(
-            f"`Training(keep_best={keep_best})` needs one metric to rank epochs by, and the save "
-            f"rule {save!r} has {len(by) or 'none'}: pass `Training(monitor=..., mode=...)`"
+            f"`Training(keep_best={keep_best})` needs a metric to rank epochs by, and the save "
+            f"rule {stopper.save!r} has none: pass `Training(monitor=..., mode=...)`"
         )
-    return {}
+    return {**by, **missing}

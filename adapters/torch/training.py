@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from earlystop._files.paths import expanded, local_path
 from earlystop.checkpoints import Checkpoints, write_atomically
+from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors, Ties
 from earlystop.engine.decision import Decision
 from earlystop.engine.reported import EPOCH, Reported
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError, StateError
-from earlystop.language.direction import Mode
 from earlystop.language.keywords import by_keyword
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import ELAPSED
@@ -61,9 +61,10 @@ class Training:
     keep_best, keep_last, keep_every: which checkpoints stay in the folder, as in `Checkpoints`.
         With keep_last=0, an epoch that is not among the best is not written at all; a resumed run
         then continues from the newest checkpoint that was.
-    monitor, mode: the metric by which `keep_best` ranks, and its direction; by default, those of
-        the `Best` in the save rule.
-    name: a template for file names, as in `Checkpoints`.
+    monitor, mode, ties: what `keep_best` ranks by, as in `Checkpoints`; by default, the metrics of
+        every `Best` in the save rule.
+    name: a template for file names, as in `Checkpoints`. It says "none" for a metric that an epoch
+        lacks, if the stopper skips such epochs.
     best_on: where the best weights are kept without a folder: "cpu", or "device" for that of the
         model.
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
@@ -113,11 +114,12 @@ class Training:
         folder: str | Path | None = None,
         resume: bool = False,
         rng: bool = False,
-        keep_best: int = 1,
+        keep_best: KeepBest = 1,
         keep_last: int = 1,
         keep_every: int | None = None,
-        monitor: str | None = None,
-        mode: Mode = "auto",
+        monitor: Monitors | None = None,
+        mode: Modes = "auto",
+        ties: Ties = "earlier",
         name: str = "{epoch:04d}.pt",
         best_on: BestOn = "cpu",
         ranks: MetricsOf = "first",
@@ -147,12 +149,12 @@ class Training:
         self._folder: RunFolder | None = None
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
-            by = {"resume": resume, **ranking(stopper.save, monitor, mode, keep_best)}
+            by = {"resume": resume, "ties": ties, **ranking(stopper, monitor, mode, keep_best)}
             like = self._contents.like
             self._folder = RunFolder(self._session.ranks, folder, name, like, **by, **keep)
             self._reported = Reported(self._folder.checks)
             try:
-                self._resume(self._folder)
+                self._folder.resume(self._contents)
                 self._folder.warn_of_lost_best(stopper.best_epoch)
             except BaseException:
                 self.close()
@@ -337,13 +339,6 @@ class Training:
         if self._folder is None:
             return self._in_memory.weights
         return self._folder.best_weights()
-
-    def _resume(self, folder: RunFolder) -> None:
-        """Resume from the newest checkpoint in the folder, if it has one."""
-        last = folder.last()
-        if last is not None:
-            saved = folder.read(last, ("model", "parts", "rng"))
-            self._contents.resume(saved, last.state, "in the folder")
 
     def __repr__(self) -> str:
         if not isinstance(self.model, dict):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
-from earlystop.errors import CheckpointError, StateError
+from earlystop.errors import CheckpointError, CheckpointWarning, StateError
 
 __all__ = [
     "BestInMemory",
@@ -215,6 +215,7 @@ class BestInMemory:
             warnings.warn(
                 f"the best of this run, epoch {epoch}, is not in the file: it was lost before the "
                 "file was saved. `restore_best` fails until an epoch is better",
+                CheckpointWarning,
                 stacklevel=3,  # the caller of Training.load
             )
 

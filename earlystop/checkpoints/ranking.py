@@ -9,9 +9,9 @@ from typing import Any, Literal
 from ..errors import RuleError, RuleTypeError, name_advice, shortened
 from ..language.direction import Direction, Mode, direction
 from ..language.ops import better, worst
-from ..language.rule import AnyOf, Rule
+from ..language.rule import Rule
 from ..language.settings import Positive, validated
-from ..rules import Best
+from ..rules.best import bests_within
 from .ledger import Checkpoint
 
 __all__ = ["KeepBest", "Modes", "Monitors", "Ranking", "Ties", "ranking_settings", "rankings"]
@@ -88,19 +88,18 @@ def rankings(
 def ranking_settings(save: Rule) -> dict[str, Any]:
     """The arguments of `Checkpoints` to rank by what a rule saves by.
 
-    For `Best(...)`, or several of them joined by `|`; for other rules, none.
+    By the metrics of the `Best` rules that it is, wraps or combines. None if there is no `Best`, or
+    if a metric is to fall by one and to rise by another.
 
     >>> ranking_settings(Best("val_loss") | Best("val_accuracy"))
     {'monitor': ['val_loss', 'val_accuracy'], 'mode': {'val_loss': 'min', 'val_accuracy': 'max'}}
     """
-    if isinstance(save, Best):
-        return {"monitor": save.monitor, "mode": save.mode}
-    if not isinstance(save, AnyOf):
+    bests = bests_within(save)
+    modes = {best.monitor: best.mode for best in bests}
+    if not bests or any(modes[best.monitor] != best.mode for best in bests):
         return {}
-    bests = [rule for rule in save.rules if isinstance(rule, Best)]
-    modes = {rule.monitor: rule.mode for rule in bests}
-    if len(bests) < len(save.rules) or any(modes[rule.monitor] != rule.mode for rule in bests):
-        return {}
+    if len(modes) == 1:
+        return {"monitor": bests[0].monitor, "mode": bests[0].mode}
     return {"monitor": list(modes), "mode": modes}
 
 

@@ -291,11 +291,12 @@ def test_which_of_equal_values_is_kept_is_a_setting(
         assert checkpoints.ranks({"loss": 1.0}) == (ties == "later")
 
 
-def test_a_rule_says_which_metrics_rank_if_it_saves_by_them_alone() -> None:
+def test_a_rule_says_which_metrics_rank_by_the_bests_within_it() -> None:
     loss, accuracy = es.Best("loss"), es.Best("accuracy")
     assert ranking_settings(loss) == {"monitor": "loss", "mode": "min"}
     assert ranking_settings(loss | accuracy)["monitor"] == ["loss", "accuracy"]
-    for rule in (es.Every(2), loss | es.Every(2), loss & accuracy, loss | es.Best("loss", "max")):
+    assert ranking_settings(es.Warmup(loss, 2) | es.Every(2)) == ranking_settings(loss)
+    for rule in (es.Every(2), loss | es.Best("loss", "max")):
         assert ranking_settings(rule) == {}
 
 
