@@ -187,7 +187,7 @@ def _checks_before(
 def ranking(
     stopper: Stopper, monitor: Monitors | None, mode: Modes, keep_best: KeepBest
 ) -> dict[str, Any]:
-    """What `Checkpoints` ranks by, what was asked for or the metrics of the save rule; and names."""
+    """What `Checkpoints` ranks and names by: as asked for, or by the metrics of the save rule."""
     missing = {"missing": "none"} if stopper.on_missing == "skip" else {}
     if monitor is not None or isinstance(keep_best, Mapping):
         return {"monitor": monitor, "mode": mode, **missing}
