@@ -120,7 +120,7 @@ def read_history(
     for found in _with_bar(discover(source, options), progress):
         read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
-            warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=2)
+            warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=3)  # by_keyword
         reads.append(read)
     return assemble(reads, options.limits, wanted, derived or {})
 

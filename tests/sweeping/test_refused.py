@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         lambda h: sweep(es.MaxEpochs(3), h, n=[1, 2]),
         ValueError,
         "`sweep`: MaxEpochs(1) does not say which metric should be best: pass "
-        "save=Best('val_loss')",
+        "save=Best('val_loss', mode='min')",
     ),
     "a best rule with a min_delta": (
         lambda h: sweep(es.MaxEpochs(3), h, n=[1], save=es.Best("loss", min_delta=0.1)),
