@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,14 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def write(path: Path, body: Mapping[str, Any]) -> None:
     """Write the entries of `body` for `read`. Raises OSError if the disk refuses."""
     with _first_cause(), open(path, "wb", buffering=1 << 20) as file:
-        torch.save(_SAVED.wrap(body), file)
+        try:
+            torch.save(_SAVED.wrap(body), file)
+        except BaseException as error:
+            # An interrupt may have left PyTorch's writer in a frame of the traceback. When it is
+            # destroyed it writes the end of the archive, and ends the process if that fails: so it
+            # goes while the file is open.
+            traceback.clear_frames(error.__traceback__)
+            raise
 
 
 def verify(path: Path) -> None:

@@ -222,14 +222,15 @@ class Training:
         """
         session = self._session
         values = session.collect(metrics, more)
-        before = self.stopper.snapshot()
-        decision = session.step(values)
+        before, best = self.stopper.snapshot(), self._in_memory.weights
         try:
-            self._save(decision, values)
+            decision = session.step(values)
+            if self._folder is not None or decision.save:
+                self._save(decision, values)
         except BaseException as error:
             # Other ranks do not notice an interruption of this one, so it must not wait for them.
             together = isinstance(error, Exception) or session.ranks.size == 1
-            if together and not self._is_saved(decision.epoch):
+            if together and not self._is_saved(before.epoch, best):
                 self.stopper.restore(before)
             raise
         self._reported.add({n: v for n, v in values.items() if n != EPOCH}, decision.epoch)
@@ -237,15 +238,16 @@ class Training:
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if self._folder is None:
-            if decision.save:
-                self._in_memory.take(self._contents.weights())
+            self._in_memory.take(self._contents.weights())
             return
         state = self._session.state_dict(values[ELAPSED])
         writer = self._contents.writer()
         self._folder.save(writer, decision.epoch, values, decision.save, state)
 
-    def _is_saved(self, epoch: int) -> bool:
-        last = None if self._folder is None else self._folder.last()
+    def _is_saved(self, epoch: int, best_before: object) -> bool:
+        if self._folder is None:
+            return self._in_memory.weights is not best_before
+        last = self._folder.last()
         return last is not None and last.epoch == epoch
 
     def restore_best(self, parts: WhichParts = False) -> int | None:

@@ -179,17 +179,25 @@ class BestInMemory:
     """
 
     def __init__(self, to_cpu: bool) -> None:
-        self.weights: dict[str, Any] | None = None
-        self._spare: dict[str, Any] | None = None
+        # The best and what the next copy may write over: in one, as an interrupt between the two
+        # would leave the best to be written over.
+        self._both: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
         self._to_cpu = to_cpu
+
+    @property
+    def weights(self) -> dict[str, Any] | None:
+        return self._both[0]
+
+    @weights.setter
+    def weights(self, weights: dict[str, Any] | None) -> None:
+        self._both = weights, None
 
     def take(self, weights: dict[str, Any]) -> None:
         """Copy these weights as the best."""
-        spare, self._spare = self._spare, None
-        spare = copied(weights, spare, self._to_cpu)
-        if self._to_cpu:  # memory on a device is freed instead
-            self._spare = self.weights
-        self.weights = spare
+        earlier, spare = self._both
+        self._both = earlier, None
+        best = copied(weights, spare, self._to_cpu)
+        self._both = best, earlier if self._to_cpu else None  # memory on a device is freed instead
 
     def read_best(self, epoch: int | None) -> dict[str, Any]:
         """The weights as the entry "model" of a file; None without a best.
