@@ -55,7 +55,7 @@ class RecordedReads(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
-            raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self._values)}")
+            raise MissingMetricError(f"no metric {name!r:.200}: {name_advice(name, self._values)}")
         self.names[name] = None
         return self._values[name]
 
@@ -153,20 +153,38 @@ def _as_python(text: str, known: Iterable[str]) -> tuple[str, list[str | float]]
             f"a derived metric needs an expression of up to {_LONGEST:,} characters or a function, "
             f"got {text!r:.80}"
         )
-    names = sorted(filter(None, known), key=len, reverse=True)
+    names = _Names(known)
     source: list[str] = []
     operands: list[str | float] = []
-    index = 0
+    index, before = 0, ""
     while index < len(text):
         item, index = _next_token(text, index, names)
         if isinstance(item, str) and item in _SYMBOLS:
-            if item == ")" and "".join(source).rstrip().endswith(","):
+            if item == ")" and before == ",":
                 raise HistoryError(f"expected a value after ',', in {text!r:.200}")
             source.append(item)
+            before = before if item == " " else item
         else:
             source.append(f" _{len(operands)} ")
             operands.append(item.value if isinstance(item, _Metric) else item)
+            before = "a value"
     return "".join(source), operands
+
+
+class _Names:
+    """The known names, of which the longest that stands at a place is looked for."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self.known = frozenset(filter(None, known))
+        self.lengths = sorted(set(map(len, self.known)), reverse=True)
+
+    def at(self, text: str, index: int) -> str | None:
+        """The longest name at an index that does not go on there; None if there is none."""
+        for length in self.lengths:
+            name = text[index : index + length]
+            if len(name) == length and name in self.known and not _goes_on(text, index + length):
+                return name
+        return None
 
 
 class _Metric:
@@ -179,7 +197,7 @@ class _Metric:
 _SYMBOLS = frozenset([*"+-*/(),", "**", " ", *_FUNCTIONS])
 
 
-def _next_token(text: str, index: int, names: list[str]) -> tuple[Any, int]:
+def _next_token(text: str, index: int, names: _Names) -> tuple[Any, int]:
     """The symbol, number or metric at an index, and the index after it."""
     character = text[index]
     if character.isspace():
@@ -188,7 +206,7 @@ def _next_token(text: str, index: int, names: list[str]) -> tuple[Any, int]:
         end = text.find(character, index + 1)
         if end < 0:
             raise HistoryError(
-                f"expected a closing {character} at character {index + 1} of {text!r}"
+                f"expected a closing {character} at character {index + 1} of {text!r:.200}"
             )
         return _Metric(text[index + 1 : end]), end + 1
     number = _NUMBER.match(text, index)
@@ -201,16 +219,17 @@ def _next_token(text: str, index: int, names: list[str]) -> tuple[Any, int]:
     return _name_or_function(text, index, names)
 
 
-def _name_or_function(text: str, index: int, names: list[str]) -> tuple[Any, int]:
-    for name in names:
-        if text.startswith(name, index) and not _goes_on(text, index + len(name)):
-            return _Metric(name), index + len(name)
+def _name_or_function(text: str, index: int, names: _Names) -> tuple[Any, int]:
+    name = names.at(text, index)
+    if name is not None:
+        return _Metric(name), index + len(name)
     word = _WORD.match(text, index)
     found = word.group() if word else text[index]
     if found in _FUNCTIONS:
         return found, index + len(found)
     raise MissingMetricError(
-        f"no metric {found!r} (at character {index + 1} of {text!r}): {name_advice(found, names)}; "
+        f"no metric {found!r:.200} (at character {index + 1} of {text!r:.200}): "
+        f"{name_advice(found, names.known)}; "
         "put names in backticks where it is not clear which one is meant"
     )
 

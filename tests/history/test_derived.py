@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 
 import numpy as np
 import pytest
@@ -103,3 +105,66 @@ def test_text_that_is_not_an_expression_is_refused(text: str) -> None:
 def test_a_name_that_only_begins_like_a_metric_is_unknown_as_a_whole(name: str) -> None:
     with pytest.raises(es.MissingMetricError, match=f"no metric '{name}' "):
         es.History({"loss": [1.0, 2.0]}).derive("x", f"1 + {name}")
+
+
+ODD_NAMES = [
+    "",
+    " ",
+    "a b",
+    "it's",
+    'say "x"',
+    "a`b",
+    "\ud800",
+    "1",
+    "2e5",
+    "-",
+    "**",
+    "(",
+    "max",
+    "é\n",
+]
+
+
+@pytest.mark.parametrize("name", [name for name in ODD_NAMES if name.strip()])
+def test_a_metric_of_any_name_can_be_derived_from_in_quotes(name: str) -> None:
+    history = es.History({odd: [3.0] for odd in ODD_NAMES if odd.strip()} | {"loss": [1.0]})
+    quote = next(quote for quote in "`'\"" if quote not in name)
+    derived = history.derive("x", f"{quote}{name}{quote} + loss")
+    assert derived.metrics["x"].tolist() == [[4.0]]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_an_expression_beside_a_metric_of_any_name_ends(name: str) -> None:
+    history = es.History({name: [3.0], "loss": [1.0]})
+    for text in ("loss % 2", "%", "loss +", "\ud800", "''", "` `", name, name * 50, "loss" * 2000):
+        with contextlib.suppress(es.EarlystopError):
+            history.derive("x", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("(" * 10**5 + "loss" + ")" * 10**5, "loss + " * 10**6 + "loss", "`" + "x" * 10**6 + "`"),
+        *(
+            "(" * 4990 + "loss" + ")" * 4990,
+            "-" * 9990 + "loss",
+            "abs(" * 2000 + "loss" + ")" * 1999,
+        ),
+        *("~" * 9990, "loss," * 1999, ")" * 9999, "9" * 9999, "loss**" * 1500 + "loss", "m" * 9999),
+        "max(loss,)" * 900,
+    ],
+)
+def test_a_long_expression_is_refused_in_no_time(text: str) -> None:
+    names = {f"metric/{number:05}/{'m' * (number % 90)}": [1.0] for number in range(5000)}
+    history = es.History({"loss": [1.0], **names})
+    began = time.process_time()
+    with pytest.raises((es.HistoryError, es.MissingMetricError)) as caught:
+        history.derive("x", text)
+    assert time.process_time() - began < 3
+    assert len(str(caught.value)) < 20_000
+
+
+def test_a_sum_of_thousands_beside_thousands_of_names_is_computed() -> None:
+    names = {f"metric/{number:05}": [1.0] for number in range(5000)}
+    text = "+".join(f"metric/{number:05}" for number in range(700))
+    assert es.History(names).derive("x", text).metrics["x"].tolist() == [[700.0]]
