@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import gzip
 import io
-import lzma
 import time
 import tracemalloc
-import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,13 +19,11 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.logs.unpacked import arrow, parquet
-
-MIB = 2**20
+from tests.support.bombs import BOMBS, MIB, constant, feather, parquet_file, with_label
 
 
 def refused_at_once(data: bytes) -> str:
     """What the error says; it comes at once, before Arrow has unpacked anything."""
-    assert len(data) < 4 * MIB
     before = pyarrow.default_memory_pool().bytes_allocated()
     began = time.process_time()
     with pytest.raises(es.LogError) as caught:
@@ -39,44 +33,19 @@ def refused_at_once(data: bytes) -> str:
     return str(caught.value)
 
 
-def feather(table: Any, codec: str) -> bytes:
-    file = io.BytesIO()
-    pyarrow.feather.write_feather(table, file, compression=codec)
-    return file.getvalue()
+PACKED = ("gzip", "bzip2", "xz", "zip", "Feather", "Parquet")
 
 
-def parquet_file(table: Any, codec: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    pyarrow.parquet.write_table(table, file, compression=codec, **options)
-    return file.getvalue()
+@pytest.mark.parametrize("name", [name for name in BOMBS if name.startswith(PACKED)])
+def test_a_packed_file_that_grows_beyond_measure_is_refused(name: str) -> None:
+    said = refused_at_once(BOMBS[name]())
+    if name.startswith(("Feather", "Parquet")):
+        assert "packed file of this size" in said
 
 
-def with_label(length: int, rows: int = 1) -> Any:
-    run = pyarrow.array(["A" * length] * rows, pyarrow.large_string())
-    return pyarrow.table({"run": run, "epoch": [*range(rows)], "loss": [1.0] * rows})
-
-
-def constant(rows: int) -> Any:
-    return pyarrow.table({"loss": np.zeros(rows), "epoch": np.zeros(rows)})
-
-
-@pytest.mark.parametrize("codec", ["zstd", "lz4"])
-def test_a_feather_file_that_grows_beyond_measure_is_refused(codec: str) -> None:
-    assert "packed file of this size" in refused_at_once(feather(with_label(120 * MIB), codec))
-    assert "packed file of this size" in refused_at_once(feather(constant(15 * MIB), codec))
-
-
-@pytest.mark.parametrize("codec", ["zstd", "gzip", "snappy", "brotli", "lz4"])
-def test_a_parquet_file_that_grows_beyond_measure_is_refused(codec: str) -> None:
-    data = parquet_file(with_label(60 * MIB), codec, use_dictionary=False, write_statistics=False)
-    if len(data) < 2 * MIB:  # snappy packs no further than to a twentieth
-        assert "packed file of this size" in refused_at_once(data)
-
-
-def test_a_parquet_file_of_one_value_said_to_repeat_is_refused() -> None:
-    data = parquet_file(constant(15 * MIB), "none")
-    assert len(data) < MIB
-    assert "packed file of this size" in refused_at_once(data)
+@pytest.mark.parametrize("name", [name for name in BOMBS if not name.startswith(PACKED)])
+def test_text_that_is_deep_or_long_is_refused_at_once(name: str) -> None:
+    refused_at_once(BOMBS[name]())
 
 
 def test_a_long_label_that_is_said_to_repeat_is_kept_once() -> None:
@@ -97,33 +66,6 @@ def test_columns_of_no_use_are_not_unpacked_from_a_parquet_file() -> None:
     before = pyarrow.default_memory_pool().bytes_allocated()
     assert es.read_history(io.BytesIO(data)).metrics["loss"].tolist() == [[1.0, 0.5]]
     assert pyarrow.default_memory_pool().bytes_allocated() - before < 50 * MIB
-
-
-def zip_bomb() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("log.csv", bytes(20 * MIB))
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: gzip.compress(b"epoch,loss\n" + b"\n" * 20 * MIB, 9),
-        lambda: gzip.compress(b"epoch,loss\n" + b"0,1\n" * 8 * MIB, 9),
-        lambda: gzip.compress(b"epoch,loss\n0,1\n" * 2 * MIB, 9),
-        lambda: gzip.compress(b'{"loss": [' + b" " * 20 * MIB, 9),
-        lambda: gzip.compress(b"\x93NUMPY\x01\x00" + bytes(20 * MIB), 9),
-        lambda: gzip.compress(b"PAR1" + bytes(20 * MIB), 9),
-        lambda: gzip.compress(gzip.compress(bytes(20 * MIB), 9), 9),
-        lambda: b"".join([gzip.compress(b"\n" * MIB, 9)] * 20),
-        lambda: bz2.compress(b"\n" * 20 * MIB),
-        lambda: lzma.compress(b"\n" * 20 * MIB),
-        zip_bomb,
-    ],
-)
-def test_a_packed_file_that_grows_beyond_measure_is_refused(make: Callable[[], bytes]) -> None:
-    refused_at_once(make())
 
 
 def test_a_packed_file_is_refused_where_it_begins_to_grow_not_by_its_size() -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import pickle
-import random
 import struct
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 
 import earlystop as es
 from tests.support.event_files import event_file, field, record
-from tests.support.mutations import mutated
+from tests.support.sample_logs import samples
 
 
 def refused(data: str | bytes, **options: Any) -> str:
@@ -215,50 +214,6 @@ def test_the_whole_records_of_a_truncated_event_file_can_be_read() -> None:
     assert history.metrics["loss"].tolist() == [[0, 1, 2, 3]]
 
 
-def samples() -> list[bytes]:
-    """A log of every format that one file may have."""
-    epochs = range(12)
-    table = "".join(f"{e},{1 / (e + 1)},{'' if e % 2 else 2.5}\n" for e in epochs)
-    records = [{"epoch": e, "iter": e, "step": e, "loss": 1 / (e + 1)} for e in epochs]
-    columns = {"loss": [1 / (e + 1) for e in epochs], "val_loss": [None, *range(11)]}
-    npy = io.BytesIO()
-    np.save(npy, np.arange(12.0))
-    parquet = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(columns), parquet)
-    catboost = {
-        "meta": {"learn_metrics": [{"name": "RMSE", "best_value": "Min"}]},
-        "iterations": [{"learn": [1.0], "iteration": e} for e in epochs],
-    }
-    documents = [
-        columns,
-        records,
-        {"log_history": records},
-        {"id": "a", "x": [*epochs], "metrics": {n: {"y": y} for n, y in columns.items()}},
-        {"valid": columns, "train": columns},
-        [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
-        [{**record, "batches": []} for record in records],
-        catboost,
-        {"epoch": 3, "training_loss": 0.5, "validation_loss": 0.75, "best_epoch": 2},
-    ]
-    lines = "".join(json.dumps(record) + "\n" for record in records)
-    chart = "Step,a - loss,a - loss__MIN\n" + "".join(f"{e},{e},{e}\n" for e in epochs)
-    return [
-        f"epoch,loss,val_loss\n{table}".encode(),
-        f"epoch;loss;val_loss\r\n{table}".replace(",", ";").encode("utf-16"),
-        lines.encode(),
-        "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
-        gzip.compress(lines.encode()),
-        chart.encode(),
-        "".join(f"{1600000000000 + e} 0.{e} {e}\n" for e in epochs).encode(),
-        event_file([(0.0, e, "loss", 1.0) for e in epochs]),
-        event_file([(0.0, e, "loss", 1.0) for e in epochs], as_tensor=True),
-        npy.getvalue(),
-        parquet.getvalue(),
-        "".join(f"epoch {e}: loss={e}\n" for e in epochs).encode(),
-        *(json.dumps(document).encode() for document in documents),
-    ]
-
-
 def test_the_samples_cover_every_format() -> None:
     read = set()
     for data in samples():
@@ -268,24 +223,3 @@ def test_the_samples_cover_every_format() -> None:
         assert report is not None
         read |= {file.format for file in report.files}
     assert read == {format.name for format in es.logs.formats()} - {"refused"}
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.filterwarnings("ignore::earlystop.LogWarning")
-def test_damaged_logs_are_read_or_refused_with_a_documented_error(seed: int) -> None:
-    dice, logs = random.Random(seed), samples()
-    names = [format.name for format in es.logs.formats()]
-    for _ in range(50):
-        data = mutated(dice, dice.choice(logs), logs)
-        options: dict[str, Any] = {"on_error": dice.choice(["raise", "skip"])}
-        if dice.random() < 0.2:
-            options["format"] = dice.choice(names)
-        if dice.random() < 0.1:
-            options["pattern"] = r"(?P<name>[a-z]{1,9})[=:] ?(?P<value>\S{1,20})"
-        try:
-            history = es.read_history(io.BytesIO(data), **options)
-        except (es.HistoryError, es.MissingMetricError) as error:
-            assert len(str(error)) < 5000  # noqa: PT017
-        else:
-            assert history.runs == len(set(history.names))
-            assert history.lengths.max() == history.epochs

@@ -27,8 +27,10 @@ def is_series(value: Any) -> bool:
 def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None) -> Run:
     """The run whose metrics and coordinates are these lists; other values are left out.
 
-    Raises LogError if the lists differ in length.
+    Raises LogError if the lists differ in length, or are more than the limits allow.
     """
+    if len(columns) > log.limits.names:
+        raise log.wrong(f"more than {log.limits.names:,} metrics (see `limits`)", name or "")
     run = Run(name, 0, {})
     lengths, others = {}, []
     for key, series in columns.items():

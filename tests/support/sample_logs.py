@@ -1,0 +1,67 @@
+"""A small log of every format, and other things that the library reads back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+
+import numpy as np
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
+
+from tests.support.event_files import event_file
+
+__all__ = ["samples"]
+
+
+def samples() -> list[bytes]:
+    """A log of every format that one file may have."""
+    epochs = range(12)
+    table = "".join(f"{e},{1 / (e + 1)},{'' if e % 2 else 2.5}\n" for e in epochs)
+    records = [{"epoch": e, "iter": e, "step": e, "loss": 1 / (e + 1)} for e in epochs]
+    columns = {"loss": [1 / (e + 1) for e in epochs], "val_loss": [None, *range(11)]}
+    npy = io.BytesIO()
+    np.save(npy, np.arange(12.0))
+    parquet = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), parquet)
+    columns_npy, feather = io.BytesIO(), io.BytesIO()
+    np.save(columns_npy, np.array([(e, 1 / (e + 1)) for e in epochs], "i8,<f4"))
+    labelled = {**columns, "run": ["a" if e < 6 else "b" for e in epochs]}
+    pyarrow.feather.write_feather(pyarrow.table(labelled), feather, compression="zstd")
+    catboost = {
+        "meta": {"learn_metrics": [{"name": "RMSE", "best_value": "Min"}]},
+        "iterations": [{"learn": [1.0], "iteration": e} for e in epochs],
+    }
+    documents = [
+        columns,
+        records,
+        {"log_history": records},
+        {"id": "a", "x": [*epochs], "metrics": {n: {"y": y} for n, y in columns.items()}},
+        {"valid": columns, "train": columns},
+        [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
+        [{**record, "batches": []} for record in records],
+        catboost,
+        {"epoch": 3, "training_loss": 0.5, "validation_loss": 0.75, "best_epoch": 2},
+    ]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    chart = "Step,a - loss,a - loss__MIN\n" + "".join(f"{e},{e},{e}\n" for e in epochs)
+    return [
+        f"epoch,loss,val_loss\n{table}".encode(),
+        f"epoch;loss;val_loss\r\n{table}".replace(",", ";").encode("utf-16"),
+        lines.encode(),
+        "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
+        gzip.compress(lines.encode()),
+        chart.encode(),
+        "".join(f"{1600000000000 + e} 0.{e} {e}\n" for e in epochs).encode(),
+        event_file([(0.0, e, "loss", 1.0) for e in epochs]),
+        event_file([(0.0, e, "loss", 1.0) for e in epochs], as_tensor=True),
+        npy.getvalue(),
+        parquet.getvalue(),
+        columns_npy.getvalue(),
+        feather.getvalue(),
+        gzip.compress(feather.getvalue()),
+        "".join(f"epoch {e}: loss={e}\n" for e in epochs).encode(),
+        *(json.dumps(document).encode() for document in documents),
+    ]
