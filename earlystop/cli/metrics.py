@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
+from .epochs import LoggedEpochs
 from .log_options import LogOptions, log_options
 from .options import machine_options
 from .output import Machine, say, write_csv, write_json
@@ -31,15 +32,16 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
 
     LOGS are files, folders, glob patterns, or - for the standard input. Of each metric: whether
     lower or higher is better (? where the name does not tell), in how many runs it is, how many
-    values, gaps (epochs that do not report it), NaN and infinities there are, and the first, the
-    last and the best value; of several runs, the median of these. --json and --csv have one entry
-    for every metric of every run.
+    values, gaps (rows of the log that do not report it), NaN and infinities there are, and the
+    first, the last and the best value; of several runs, the median of these. --json and --csv have
+    one entry for every metric of every run.
 
     \b
     earlystop metrics runs/
     earlystop metrics trainer_state.json --json | jq '.metrics[].metric'
     """
     history = logs.read()
+    logged = LoggedEpochs(history)
     found = {name: _Metric(history, name) for name in history.metrics}
     if machine == "json":
         write_json(
@@ -50,7 +52,8 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
                 "runs": [
                     {
                         "run": name,
-                        "epochs": int(history.lengths[run]),
+                        "epochs": logged.of_run(run),
+                        "rows": int(history.lengths[run]),
                         "metrics": [
                             row for metric in found.values() if (row := metric.of_run(run))
                         ],
@@ -62,14 +65,19 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
     elif machine == "csv":
         write_csv(
             [
-                {"run": name, "epochs": int(history.lengths[run]), **row}
+                {
+                    "run": name,
+                    "epochs": logged.of_run(run),
+                    "rows": int(history.lengths[run]),
+                    **row,
+                }
                 for run, name in enumerate(history.names)
                 for metric in found.values()
                 if (row := metric.of_run(run))
             ]
         )
     else:
-        _print(history, list(found.values()), every)
+        _print(history, logged, list(found.values()), every)
 
 
 class _Metric:
@@ -156,7 +164,7 @@ def _mode(history: History, name: str) -> str | None:
         return None
 
 
-def _print(history: History, found: list[_Metric], every: bool) -> None:
+def _print(history: History, logged: LoggedEpochs, found: list[_Metric], every: bool) -> None:
     _print_files(history, every)
     rows = []
     for metric in found:
@@ -175,21 +183,21 @@ def _print(history: History, found: list[_Metric], every: bool) -> None:
     print_table(
         ["<metric", "best\nis", "runs", "values", "gaps", "NaN,\ninf", "first", "last", "best"],
         rows,
-        title=f"{count(history.runs, 'run')}, {count(int(history.lengths.sum()), 'epoch')}",
+        title=f"{count(history.runs, 'run')}, {logged}",
         caption="first, last, best: the median over runs" if several else None,
     )
     if history.coordinates:
         say(f"coordinates: {', '.join(history.coordinates)}")
     if several and (every or history.runs <= _FEW):
         rows = [
-            [name, f"{length:,}"]
-            for name, length in zip(history.names, history.lengths.tolist(), strict=True)
+            [name, f"{amount:,}"]
+            for name, amount in zip(history.names, logged.amounts.tolist(), strict=True)
         ]
-        print_table(["<run", "epochs"], rows)
+        print_table(["<run", f"{logged.unit}s"], rows)
     elif several:
-        lengths = sorted(history.lengths.tolist())
+        lengths = sorted(logged.amounts.tolist())
         say(
-            f"epochs a run: {lengths[0]:,} to {lengths[-1]:,}, median "
+            f"{logged.unit}s a run: {lengths[0]:,} to {lengths[-1]:,}, median "
             f"{lengths[len(lengths) // 2]:,}; --all lists the runs"
         )
     print_skipped(history)

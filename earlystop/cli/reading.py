@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count, one_line
+from .epochs import LoggedEpochs
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -28,7 +29,8 @@ def report_of(history: History) -> dict[str, Any]:
     return {
         "runs": history.runs,
         "runs_left_out": read - history.runs,
-        "epochs": int(history.lengths.sum()),
+        "epochs": int(LoggedEpochs(history).amounts.sum()),
+        "rows": int(history.lengths.sum()),
         "metrics": list(history.metrics),
         **files,
     }

@@ -305,3 +305,21 @@ def test_unreadable_logs_are_left_out_on_request(folder: Path) -> None:
     assert done.exit_code == 0
     assert "broken.json" in done.stderr
     assert len(json.loads(done.stdout)["runs"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("epoch,step,val_loss\n0,10,\n0,20,0.5\n1,30,\n1,40,0.4\n", "1 run, 2 epochs in 4 rows"),
+        ("epoch,val_loss\n0.5,0.9\n1.0,0.5\n1.5,0.4\n", "1 run, 2 epochs in 3 rows"),
+        ("epoch,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 epochs"),
+        ("step,val_loss\n100,0.9\n200,0.5\n", "1 run, 2 rows"),
+        ("loss,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 epochs"),
+    ],
+)
+def test_metrics_counts_the_epochs_that_the_log_numbers(
+    rows: str, says: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(rows)
+    assert good("metrics", log).splitlines()[1].strip() == says
