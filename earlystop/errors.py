@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
+from types import FrameType
 
 __all__ = [
     "CheckpointError",
@@ -90,6 +93,15 @@ class LogWarning(UserWarning):
 
 class CheckpointWarning(UserWarning):
     """A checkpoint of a run that goes on is gone, or cannot be read."""
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn, and point at the line outside this library that led here."""
+    level = 1
+    frame: FrameType | None = sys._getframe(0)
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "earlystop":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:

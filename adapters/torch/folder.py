@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile, ranking_
 from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors
 from earlystop.engine.ranks import Ranks, on_first
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import CheckpointError, CheckpointWarning, RuleError
+from earlystop.errors import CheckpointError, CheckpointWarning, RuleError, warn_caller
 
 from . import files
 from .contents import Contents, Writer
@@ -141,11 +140,10 @@ class RunFolder:
             told = f"cannot be restored from {str(path)!r}: {problem}"
         else:
             return
-        warnings.warn(
+        warn_caller(
             f"the best of this run, epoch {epoch}, {told}. Put the file back before you resume, or "
             "go on without: `restore_best` fails until an epoch is better",
             CheckpointWarning,
-            stacklevel=3,  # the caller of Training(...)
         )
 
     def best_weights(self) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
-from earlystop.errors import CheckpointError, CheckpointWarning, StateError
+from earlystop.errors import CheckpointError, CheckpointWarning, StateError, warn_caller
 
 __all__ = [
     "BestInMemory",
@@ -220,11 +219,10 @@ class BestInMemory:
         """
         self.weights = weights
         if self.weights is None and epoch is not None:
-            warnings.warn(
+            warn_caller(
                 f"the best of this run, epoch {epoch}, is not in the file: it was lost before the "
                 "file was saved. `restore_best` fails until an epoch is better",
                 CheckpointWarning,
-                stacklevel=3,  # the caller of Training.load
             )
 
 

@@ -7,11 +7,10 @@ restored.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import CheckpointWarning
+from ..errors import CheckpointWarning, warn_caller
 from .ledger import Checkpoint
 from .retention import newest_best
 
@@ -34,20 +33,18 @@ def warn_of_damage(
         now = (
             f"the best that is left is epoch {best_left.epoch}" if best_left else "no best is left"
         )
-        _warn(
+        warn_caller(
             f"the folder {str(folder)!r} no longer has {_named(lost, best)}, which its ledger "
-            f"lists: deleted, or lost with the power. The run goes on without; {now}"
+            f"lists: deleted, or lost with the power. The run goes on without; {now}",
+            CheckpointWarning,
         )
     unreadable = [e for e in left if e.file is not None and not os.access(folder / e.file, os.R_OK)]
     if unreadable:
-        _warn(
+        warn_caller(
             f"in the folder {str(folder)!r} this user may not read {_named(unreadable, best)}: "
-            "change the permissions before the run needs it"
+            "change the permissions before the run needs it",
+            CheckpointWarning,
         )
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, CheckpointWarning, stacklevel=4)  # at the call of `Checkpoints`
 
 
 def _named(entries: Iterable[Checkpoint], best: Checkpoint | None) -> str:

@@ -116,7 +116,7 @@ def _names(monitor: Monitors | None, keep_best: KeepBest) -> dict[str, int]:
         return dict.fromkeys(monitors, keep)
     names = {
         validated(str, name, "Checkpoints(keep_best=...)"): validated(
-            Positive, keep, f"Checkpoints(keep_best={{{shortened(name)}: ...}})"
+            Positive, keep, f"Checkpoints(keep_best[{shortened(name)}]=...)"
         )
         for name, keep in keep_best.items()
     }

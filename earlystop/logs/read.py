@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from .._arguments import argument
-from ..errors import HistoryError, LogError, LogWarning, RuleError
+from ..errors import HistoryError, LogError, LogWarning, RuleError, warn_caller
 from ..history.history import History
 from ..language.keywords import by_keyword
 from ..language.settings import validated
@@ -120,7 +119,7 @@ def read_history(
     for found in _with_bar(discover(source, options), progress):
         read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
-            warnings.warn(f"skipped: {read.error}", LogWarning, stacklevel=3)  # by_keyword
+            warn_caller(f"skipped: {read.error}", LogWarning)
         reads.append(read)
     return assemble(reads, options.limits, wanted, derived or {})
 

@@ -1,7 +1,8 @@
 """Which rows of a log are checks: those that report a metric the rules look at.
 
-A log may have rows in between, of training losses or learning rates. A live loop does not call
-`step` for them, so replay, sweep and advise leave them out.
+A log that numbers steps may have many rows of one epoch, of training losses or learning rates. A
+live loop does not call `step` for them, so replay, sweep and advise leave them out. Where the rows
+of a log are its epochs, every row is a check, as every epoch is in a live loop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from ..history import History
 from ..history.ragged import Ragged
+from ..logs.columns import EPOCHS, STEPS
 from ..rules import ELAPSED
 
 __all__ = ["Checks", "checks_of"]
@@ -49,11 +51,14 @@ def checks_of(history: History, metrics: Iterable[str]) -> Checks:
     look at no metric take every row.
 
     >>> from earlystop import History
-    >>> log = History({"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 4.0]})
+    >>> losses = {"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 4.0]}
+    >>> log = History(losses, coordinates={"step": [100, 200, 300]})
     >>> checks = checks_of(log, ["val_loss"])
     >>> checks.history.metrics["val_loss"].tolist(), checks.rows.tolist()
     ([[5.0, 4.0]], [1, 2])
     """
+    if _rows_are_epochs(history):
+        return Checks(history)
     missing: Any = None  # where none of them was reported
     for name in metrics:
         if name == ELAPSED or name not in history.metrics:
@@ -65,6 +70,27 @@ def checks_of(history: History, metrics: Iterable[str]) -> Checks:
     if missing is None or not missing.any():
         return Checks(history)
     return Checks(history.without(missing), _rows_besides(missing, history.lengths))
+
+
+def _rows_are_epochs(history: History) -> bool:
+    """Whether the rows are epochs, as far as the log numbers them: not if it numbers steps alone.
+
+    Neither are they if several rows have one number, or numbers have fractions.
+    """
+    by_name = {name.lower(): name for name in history.coordinates}
+    numbered = next((by_name[name] for name in EPOCHS if name in by_name), None)
+    if numbered is None:
+        return not any(name in by_name for name in STEPS)
+    column = history.coordinates.stored(numbered)
+    if isinstance(column, Ragged):
+        values, same_run = column.values, np.diff(column.rows_of_values()) == 0
+        repeated = (np.diff(values) == 0) & same_run
+    else:
+        inside = np.arange(column.shape[1]) < history.lengths[:, None]
+        values = column[inside]
+        repeated = (np.diff(column, axis=1) == 0) & inside[:, 1:]
+    values = values[np.isfinite(values)]
+    return not repeated.any() and bool((values == np.floor(values)).all())
 
 
 def _both(one: Any, other: Any) -> Any:

@@ -28,8 +28,9 @@ def replay(
 ) -> Replay:
     """Make the decisions of `stop` and `save` on every run of a history.
 
-    A check is a row of the log that reports a metric the rules look at. Other rows, such as those
-    of training losses between validations, are no checks: nothing counts them.
+    Epochs are the rows of the history. Only where a log numbers steps, or several rows of an epoch,
+    is it checks that are counted: the rows that report a metric the rules look at. Those of
+    training losses between validations are none.
 
     stop: a rule, or a `Stopper`, whose two rules are used; its state is neither used nor changed.
     save: the rule that decides which epochs to save; by default, none are. Not allowed with a

@@ -40,8 +40,8 @@ class Replay:
         bool.
     saved_epoch: the last epoch saved, counted from 0; -1 for none, shape (runs,), int64.
     stop, save, on_missing, history: the arguments of the replay.
-    checks: the rows of the history that report a metric the rules look at. Where others lie
-        between them, "epochs" are checks.
+    checks: what was replayed: the rows of the history or, where these are not epochs, those that
+        report a metric the rules look at. "Epochs" are these checks.
 
     >>> from earlystop import History, MaxEpochs, replay
     >>> result = replay(MaxEpochs(2), History({"loss": [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]}))
@@ -75,7 +75,8 @@ class Replay:
         """The row of the log of the last save, shape (runs,); -1 for none.
 
         >>> from earlystop import EarlyStopping, History, replay
-        >>> history = History({"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 6.0]})
+        >>> losses = {"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 6.0]}
+        >>> history = History(losses, coordinates={"step": [10, 20, 30]})
         >>> result = replay(EarlyStopping("val_loss", patience=1), history)
         >>> result.saved_epoch, result.saved_index
         (array([0]), array([1]))

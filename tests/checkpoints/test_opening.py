@@ -101,7 +101,7 @@ def test_a_listed_file_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
         ({"monitor": 3}, "must be a string, or a list of them, got 3"),
         ({"monitor": ["loss", 3]}, "must be a string, got 3"),
         ({"keep_best": {}}, "names no metric"),
-        ({"keep_best": {"loss": 0}}, "keep_best={'loss': ...}\\)` must be a whole number of at le"),
+        ({"keep_best": {"loss": 0}}, "keep_best\\['loss'\\]=...\\)` must be a whole number"),
         ({"keep_best": {"loss": 2}, "monitor": "acc"}, "name different metrics, acc and loss"),
         ({"monitor": "loss", "mode": {"los": "min"}}, "names 'los', by which .* mean 'loss'"),
         ({"monitor": "loss", "mode": {"loss": "up"}}, 'must be "auto", "min" or "max", got'),

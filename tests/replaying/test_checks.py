@@ -1,4 +1,4 @@
-"""Rows of a log that report no metric of the rules are no checks."""
+"""Rows of a log of steps that report no metric of the rules are no checks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.replaying.checks import checks_of
+from tests.support.ragged import stored_ragged
 from tests.support.strategies import values
 
 
@@ -31,7 +32,17 @@ def sparse_and_dense(draw: st.DrawFn) -> tuple[es.History, es.History]:
         between = [list(column) for column in zip(*rows, strict=True)]
         sparse.append(dict(zip(("val_loss", "val_acc", "loss"), between, strict=True)))
         dense.append({"val_loss": val_loss, "val_acc": val_acc})
-    return es.History.from_runs(sparse), es.History.from_runs(dense)
+    return with_steps(es.History.from_runs(sparse)), es.History.from_runs(dense)
+
+
+def with_steps(history: es.History) -> es.History:
+    """The same history, of a log that numbers its rows by steps."""
+    metrics = {
+        name: np.ma.MaskedArray(array, ~history.reported(name))
+        for name, array in history.metrics.items()
+    }
+    steps = np.tile(10.0 * np.arange(history.epochs), (history.runs, 1))
+    return es.History(metrics, history.lengths, coordinates={"step": steps})
 
 
 RULES = st.sampled_from(
@@ -84,7 +95,8 @@ def test_rows_of_the_log_are_told_for_the_end_and_the_save(
 
 
 def test_a_run_without_a_check_has_length_0() -> None:
-    history = es.History.from_runs([{"loss": [1.0, 2.0], "val": [None, 3.0]}, {"loss": [1.0]}])
+    runs = [{"loss": [1.0, 2.0], "val": [None, 3.0]}, {"loss": [1.0]}]
+    history = with_steps(es.History.from_runs(runs))
     result = es.replay(es.Patience("val", 1, mode="min"), history, save=es.Best("val", mode="min"))
     assert (result.epochs.tolist(), result.logged.tolist()) == ([1, 0], [1, 0])
     assert (result.end_index.tolist(), result.saved_index.tolist()) == ([1, -1], [1, -1])
@@ -92,7 +104,7 @@ def test_a_run_without_a_check_has_length_0() -> None:
 
 
 def test_every_row_is_a_check_of_rules_that_look_at_no_metric_or_at_one_without_gaps() -> None:
-    history = es.History({"loss": [1.0, 2.0, 3.0], "val": [None, 3.0, None]})
+    history = with_steps(es.History({"loss": [1.0, 2.0, 3.0], "val": [None, 3.0, None]}))
     cases: list[tuple[Any, int]] = [
         (es.MaxEpochs(9), 3),
         (es.NonFinite("loss") | es.Patience("val", 9, mode="min"), 3),
@@ -104,14 +116,39 @@ def test_every_row_is_a_check_of_rules_that_look_at_no_metric_or_at_one_without_
 
 
 def test_the_elapsed_time_makes_no_row_a_check() -> None:
-    history = es.History(
-        {"elapsed_seconds": [1.0, 2.0, 3.0, 4.0], "val_loss": [None, 3.0, None, 2.0]}
+    history = with_steps(
+        es.History({"elapsed_seconds": [1.0, 2.0, 3.0, 4.0], "val_loss": [None, 3.0, None, 2.0]})
     )
     result = es.replay(es.Patience("val_loss", 9) | es.TimeLimit(4), history)
     assert (result.epochs.tolist(), result.stopped.tolist()) == ([2], [True])
 
 
 def test_with_raise_a_row_without_the_metric_is_an_error() -> None:
-    history = es.History({"loss": [1.0, 2.0], "val_loss": [3.0, None]})
+    history = with_steps(es.History({"loss": [1.0, 2.0], "val_loss": [3.0, None]}))
     with pytest.raises(es.MissingMetricError, match="no metric 'val_loss' at epoch 1"):
         es.replay(es.Patience("val_loss", 1), history, on_missing="raise")
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "epochs"),
+    [
+        ({}, 4),
+        ({"epoch": [0, 1, 2, 3]}, 4),
+        ({"epoch": [1, 2, 3, 4], "step": [10, 20, 30, 40]}, 4),
+        ({"epoch": [0, 0, 1, 1]}, 2),
+        ({"Epoch": [0.5, 1.0, 1.5, 2.0]}, 2),
+        ({"step": [10, 20, 30, 40]}, 2),
+        ({"_timestamp": [10, 20, 30, 40]}, 4),
+    ],
+)
+@pytest.mark.parametrize("ragged", [False, True])
+def test_rows_are_epochs_unless_the_log_numbers_say_otherwise(
+    coordinates: dict[str, list[float]], epochs: int, ragged: bool
+) -> None:
+    losses = {"val_loss": [None, 3.0, None, 2.0]}
+    history = es.History(losses, coordinates=coordinates)
+    if ragged:
+        history = stored_ragged(history)
+    result = es.replay(es.Stopper(es.Never(), save=es.Best("val_loss")), history)
+    assert result.epochs.tolist() == result.logged.tolist() == [epochs]
+    assert result.saved_index.tolist() == [3]

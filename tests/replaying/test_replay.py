@@ -14,7 +14,6 @@ from earlystop.ops import invert, isnan, reported
 from earlystop.replaying.missing import require_reported
 from earlystop.replaying.tuning import Tuning
 from tests.support.agreement import disagreements
-from tests.support.checks import checks
 from tests.support.random_rules import random_history
 from tests.support.strategies import histories, rules
 
@@ -55,7 +54,7 @@ def test_decisions_are_exactly_those_of_stepping() -> None:
     for run in range(len(history)):
         live = []
         stopper.reset()
-        for metrics in checks(history, run, stopper.stop, stopper.save):
+        for metrics in history.records(run):
             live.append(stopper.step(metrics))
             if stopper.stopped:
                 break
@@ -67,7 +66,7 @@ def lived(stop: es.Rule, save: es.Rule, history: es.History) -> list[tuple[int, 
     taken = []
     for run in range(len(history)):
         stopper = es.Stopper(stop, save, on_missing="skip")
-        for metrics in checks(history, run, stop, save):
+        for metrics in history.records(run):
             if stopper.step(metrics).stop:
                 break
         best_epoch = -1 if stopper.best_epoch is None else stopper.best_epoch

@@ -14,7 +14,6 @@ from earlystop.engine.vectorized import vector_code
 from earlystop.language.ops import where
 from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.sweep import run_sweep
-from tests.support.checks import checks
 from tests.support.random_rules import random_history
 
 RULES = [
@@ -29,7 +28,7 @@ def epochs_by_stepping(rule: es.Rule, history: es.History) -> list[int]:
     taken = []
     for run in range(len(history)):
         stopper = es.Stopper(rule, on_missing="skip")
-        for metrics in checks(history, run, rule):
+        for metrics in history.records(run):
             if stopper.step(metrics).stop:
                 break
         taken.append(stopper.epoch)

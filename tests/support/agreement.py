@@ -20,7 +20,6 @@ from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.grid import apply_settings, axes_of
 from earlystop.sweeping.sweep import run_sweep
 
-from .checks import checks
 from .ragged import stored_ragged
 from .random_rules import random_history, random_pair, random_patience, random_rule_of
 
@@ -99,14 +98,14 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         if kinds:
             grid = {f"{kinds.index(es.Patience)}.{name}": grid[name] for name in grid}
         tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])
-        looked_at = [checks(history, run, rule, best_rule) for run in range(len(history))]
+        records = [history.records(run) for run in range(len(history))]
         table = run_sweep(rule, history, grid, save=best_rule, workers=workers, tuning=tuning)
         arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
         means = table.mean_regret
         for number, setting in enumerate(table.settings):
             stop = apply_settings(rule, axes_of(rule, grid), setting)
             stopper = es.Stopper(stop, best_rule, on_missing="skip")
-            for run, record in enumerate(looked_at):
+            for run, record in enumerate(records):
                 live = _live(stopper, record)[1]
                 best = math.nan if stopper.best is None else stopper.best
                 regret = _regret(best, _best_of(record, best_rule), best_rule.mode)

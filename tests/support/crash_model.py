@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -148,6 +149,7 @@ class Recorder:
         self._count = itertools.count()
         self._patches = [mock.patch.object(os, name, self._watched(name)) for name in CALLS]
         self._busy = False
+        self._thread = threading.get_ident()  # others only close what has lost its name
 
     def __enter__(self) -> Recorder:
         self._look()
@@ -164,7 +166,7 @@ class Recorder:
         call = getattr(os, name)
 
         def watched(*arguments: Any, **options: Any) -> Any:
-            if self._busy:
+            if self._busy or threading.get_ident() != self._thread:
                 return call(*arguments, **options)
             self._look()  # at what was written since the last call
             synced = _path_of(arguments[0]) if name == "fsync" else None

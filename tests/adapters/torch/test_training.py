@@ -108,6 +108,7 @@ def test_the_best_few_are_kept_by_the_metric_of_the_save_rule(tmp_path: Path) ->
         (es.Smoothed(es.Best("loss"), "loss", window=1), {}),
         (es.Best("loss") | es.Best("loss", min_delta=1.0), {}),
         (es.Best("accuracy") | es.Best("loss"), {"monitor": "loss"}),
+        (es.Best("accuracy") | es.Best("loss"), {}),
         (es.Always(), {"monitor": "loss", "mode": "min"}),
     ],
 )
@@ -129,7 +130,7 @@ def test_what_ranks_epochs_stands_within_the_save_rule_or_is_said(
     assert {path.name for path in tmp_path.glob("*.pt")} >= {"1-3.0.pt", "2-4.0.pt"}
 
 
-@pytest.mark.parametrize("save", [es.Always(), es.Best("loss") | es.Best("accuracy"), None])
+@pytest.mark.parametrize("save", [es.Always(), es.Best("loss") | es.Best("loss", "max"), None])
 def test_without_one_metric_to_rank_by_the_error_tells_how_to_name_it(
     save: Any, tmp_path: Path
 ) -> None:
@@ -186,7 +187,7 @@ def test_a_deleted_best_is_an_error(tmp_path: Path) -> None:
     train(training, model, LOSSES[:3])
     training.close()
     (tmp_path / "0001.pt").unlink()
-    with pytest.warns(UserWarning, match="the best of this run, epoch 1, is no longer in the f"):
+    with pytest.warns(es.CheckpointWarning, match=r"no longer has '0001.pt' \(epoch 1, the best\)"):
         training = Training(stopper(9), model, folder=tmp_path, resume=True)
     assert training.epoch == 3
     with pytest.raises(es.CheckpointError, match="the best, epoch 1, is no longer in the folder"):
@@ -232,7 +233,7 @@ def test_a_best_that_was_lost_before_a_file_was_saved_is_told_when_it_is_loaded(
     train(training, linear(), LOSSES[:3])
     training.close()
     (tmp_path / "run" / "0001.pt").unlink()
-    with pytest.warns(UserWarning, match="the best of this run, epoch 1"):
+    with pytest.warns(es.CheckpointWarning, match=r"no longer has '0001.pt' \(epoch 1, the best\)"):
         training = Training(stopper(9), linear(), folder=tmp_path / "run", resume=True)
     training.save(tmp_path / "run.pt")
     loaded = Training(stopper(9), linear())
