@@ -91,6 +91,7 @@ def ranking_settings(save: Rule) -> dict[str, Any]:
     By the metrics of the `Best` rules that it is, wraps or combines. None if there is no `Best`, or
     if a metric is to fall by one and to rise by another.
 
+    >>> from earlystop import Best
     >>> ranking_settings(Best("val_loss") | Best("val_accuracy"))
     {'monitor': ['val_loss', 'val_accuracy'], 'mode': {'val_loss': 'min', 'val_accuracy': 'max'}}
     """

@@ -54,9 +54,9 @@ def batches_by_length(lengths: npt.NDArray[np.int64], tuning: Tuning = DEFAULT) 
     Runs of a batch are stepped together until the longest has ended. So where that would be mostly
     waiting for the longest, a batch has only runs of similar length.
 
-    >>> lengths = np.array([3, 4, 9_000_000, 5])
+    >>> lengths = np.array([3, 4, 2_000_000, 5, 4])
     >>> [run_numbers(runs).tolist() for runs in batches_by_length(lengths)]
-    [[0, 1, 3], [2]]
+    [[0, 1, 3, 4], [2]]
     """
     padded, total = len(lengths) * int(lengths.max()), int(lengths.sum())
     if padded - total <= max(tuning.most_padding * total, tuning.padding_ignored):

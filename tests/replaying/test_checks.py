@@ -25,6 +25,7 @@ def sparse_and_dense(draw: st.DrawFn) -> tuple[es.History, es.History]:
         val_acc = draw(
             st.lists(st.none() | values(), min_size=len(val_loss), max_size=len(val_loss))
         )
+        val_acc[0] = 0.5  # some epoch reports it
         rows: list[tuple[float | None, float | None, float | None]] = []
         for check in zip(val_loss, val_acc, strict=True):
             rows += [(None, None, 1.0)] * draw(st.integers(0, 3)) + [(*check, None)]
