@@ -65,7 +65,8 @@ def read_history(
     pattern: for plain text, one or several regular expressions that are searched in every line.
         Their named groups are the metrics; or two groups are called `name` and `value`. An epoch
         ends where a metric is found again (or where `epoch` or `step`, if there is such a group,
-        changes).
+        changes). The first 2,000 characters of a line are searched; a pattern with repetitions
+        within repetitions, such as `(a+)+b`, may still take for ever on a line made for it.
     encoding: the encoding of text without a byte order mark.
     value_name: the name for the values of a plain array, which has no names.
     nan_is_gap: whether a NaN in a data frame means "not reported"; by default, only in pandas
