@@ -179,11 +179,10 @@ class _Reader:
         return name, runs_found
 
     def _bounded(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
-        """The runs, as long as the limits allow so many in a file, and so many metrics."""
+        """The runs, as long as the limits allow so many, and so many metrics."""
         most = log.limits.names
-        for number, run in enumerate(runs):
-            if number >= most and log.value is None:
-                raise log.wrong(f"more than {most:,} runs (see `limits`)")
+        for run in runs:
+            log.count_run()
             if len(run.metrics) > most and log.value is None:
                 raise log.wrong(f"more than {most:,} metrics (see `limits`)")
             yield run

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -31,7 +32,7 @@ _BINARY = 1024  # the first characters, which contain no NUL if this is text
 _CHUNK = 2**20
 
 
-_BYTES = 16  # that a value and its row take in memory
+_VALUE, _RUN = 16, 1024  # bytes that a value with its row, and a run, take in memory
 
 
 class NoDocument(NamedTuple):
@@ -71,7 +72,7 @@ class Source:
         self.notes: list[str] = []
         self.damage: LogError | None = None
         self._content = content
-        self._values = 0
+        self._values = self._spent = 0
 
     def __repr__(self) -> str:
         return f"Log({self.name!r})"
@@ -103,18 +104,24 @@ class Source:
     def count(self, values: int) -> None:
         """Add to the number of values. Raises LogError if there are too many."""
         self._values += values
-        if self._values > self._most_values:
-            if self._most_values == self.limits.values:
-                raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
+        if self._values > self.limits.values:
+            raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
+        self._spend(_VALUE * values)
+
+    def count_run(self) -> None:
+        """Add to the number of runs. Raises LogError if there are too many for the source."""
+        self._spend(_RUN)
+
+    def _spend(self, memory: int) -> None:
+        self._spent += memory
+        if self._spent > self._most:
             raise too_much(self)
 
     @functools.cached_property
-    def _most_values(self) -> int:
-        """How many values a source of this size may have, even if it is packed."""
-        most = self.limits.values
-        if self.value is not None or (self.path is not None and not self.path.is_file()):
-            return most
-        return min(most, allowed(self, self.size) // _BYTES)
+    def _most(self) -> int:
+        """The memory that values and runs of a source of this size may take."""
+        is_file = self.path.is_file() if self.path is not None else self.value is None
+        return allowed(self, self.size) if is_file else sys.maxsize
 
     @functools.cached_property
     def size(self) -> int:

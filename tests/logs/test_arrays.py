@@ -107,8 +107,11 @@ def test_columns_of_an_array_are_metrics() -> None:
     assert es.read_history(io.BytesIO(file.getvalue())).metrics["loss"].tolist() == [[1.5, 0.5]]
 
 
-def test_an_array_of_more_runs_than_the_limits_allow_is_refused() -> None:
-    file = io.BytesIO()
-    np.save(file, np.zeros((20_000, 1)))
-    with pytest.raises(es.LogError, match="more than 10,000 runs"):
-        es.read_history(io.BytesIO(file.getvalue()))
+def test_an_array_of_a_few_bytes_for_each_of_many_runs_is_refused() -> None:
+    for shape in ((20_000, 5), (100_000, 1)):
+        file = io.BytesIO()
+        np.save(file, np.zeros(shape, "i1"))
+        with pytest.raises(es.LogError, match="more in it than may be unpacked"):
+            es.read_history(io.BytesIO(file.getvalue()))
+    np.save(file := io.BytesIO(), np.zeros((20_000, 5)))
+    assert es.read_history(io.BytesIO(file.getvalue())).runs == 20_000

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
 import random
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import earlystop as es
 from earlystop.checkpoints import read_ledger
-from tests.support.mutations import mutated
+from tests.support.mutations import altered, mutated
 from tests.support.sample_logs import samples
 
 RULE = (
@@ -59,7 +60,11 @@ def _logs() -> tuple[bytes, ...]:
 
 def _log(dice: random.Random) -> None:
     logs = _logs()
-    data = mutated(dice, dice.choice(logs), logs)
+    data = dice.choice(logs)
+    if data[:1] in b"{[" and dice.random() < 0.5:
+        with contextlib.suppress(ValueError):
+            data = json.dumps(altered(dice, json.loads(data))).encode()
+    data = data if dice.random() < 0.2 else mutated(dice, data, logs)
     options: dict[str, Any] = {"on_error": dice.choice(["raise", "skip"])}
     if dice.random() < 0.2:
         options["format"] = dice.choice([format.name for format in es.logs.formats()])
@@ -89,7 +94,11 @@ def _ledgers() -> tuple[bytes, ...]:
 
 
 def _ledger(dice: random.Random) -> None:
-    data = mutated(dice, dice.choice(_ledgers()), [*_ledgers(), *_logs()])
+    data = dice.choice(_ledgers())
+    if dice.random() < 0.5:
+        data = json.dumps(altered(dice, json.loads(data))).encode()
+    else:
+        data = mutated(dice, data, [*_ledgers(), *_logs()])
     with tempfile.TemporaryDirectory() as top:
         Path(top, "checkpoints.json").write_bytes(data)
         read_ledger(top)
@@ -107,15 +116,18 @@ def _states() -> tuple[bytes, ...]:
     return tuple(json.dumps(state).encode() for state in states)
 
 
-def _json(data: bytes) -> Any:
+def _json(dice: random.Random, data: bytes, others: Sequence[bytes]) -> Any:
+    """JSON data whose text, or parts, are damaged."""
+    if dice.random() < 0.7:
+        return altered(dice, json.loads(data))
     try:
-        return json.loads(data)
+        return json.loads(mutated(dice, data, others))
     except (ValueError, RecursionError):
         raise _DamagedError from None
 
 
 def _state(dice: random.Random) -> None:
-    data = _json(mutated(dice, dice.choice(_states()), _states()))
+    data = _json(dice, dice.choice(_states()), _states())
     stopper = es.Stopper(RULE, save=es.Best("loss"))
     stopper.load_state_dict(data)
     while not stopper.stopped and stopper.epoch < 60:
@@ -128,7 +140,7 @@ def _rule(dice: random.Random) -> None:
         es.Rule.from_text(mutated(dice, text, [text]).decode("utf-8", "surrogateescape"))
         return
     form = json.dumps(RULE.to_dict()).encode()
-    es.Rule.from_dict(_json(mutated(dice, form, [form])))
+    es.Rule.from_dict(_json(dice, form, [form]))
 
 
 _ATTEMPTS: dict[str, Callable[[random.Random], None]] = {

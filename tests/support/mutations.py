@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 TOKENS = (
     *(
@@ -31,6 +34,46 @@ def mutated(random: random.Random, data: bytes, others: Sequence[bytes]) -> byte
     for _ in range(random.choice((1, 1, 1, 2, 3, 6))):
         data = random.choice(_ACCIDENTS)(random, data, others)
     return data
+
+
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, -1, 0, 1, 1.5, -0.0, 2**31, 2**63, -(2**64), 10**400, 1e308, math.nan, math.inf),
+    *("", "nan", "inf", "-inf", "0", "../x", "\ud800", "\0", "a" * 5000, "Never", "loss", [], {}),
+    *([[]], [None], [1, "a"], {"": 1}, {"Never": {}}, {"Not": {"rule": {"Never": {}}}}),
+)
+
+
+def altered(random: random.Random, value: Any) -> Any:
+    """JSON data in which a few parts are replaced, dropped, doubled or nested deeper."""
+    value = copy.deepcopy(value)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        places = [*_places(value)]
+        if not places:
+            break
+        owner, key = random.choice(places)
+        kind = random.randrange(6)
+        if kind == 0:
+            del owner[key]
+        elif kind == 1:
+            other, other_key = random.choice(places)
+            owner[key] = copy.deepcopy(other[other_key])
+        elif kind == 2:
+            for _ in range(random.choice((1, 20, 60))):
+                owner[key] = random.choice(([owner[key]], {"Not": {"rule": owner[key]}}))
+        else:
+            owner[key] = copy.deepcopy(random.choice(ODD_VALUES))
+    return value
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every part of JSON data, as what holds it and the key there."""
+    ahead = [value]
+    while ahead:
+        owner = ahead.pop()
+        if isinstance(owner, (dict, list)):
+            for key in [*owner] if isinstance(owner, dict) else range(len(owner)):
+                yield owner, key
+                ahead.append(owner[key])
 
 
 def _span(random: random.Random, data: bytes) -> tuple[int, int]:
