@@ -155,7 +155,8 @@ class Columns(Mapping[str, Floats]):
     def __getitem__(self, name: str) -> Floats:
         column = self._columns[name]
         if not isinstance(column, Ragged):
-            return column  # type: ignore[no-any-return]
+            array: Floats = column
+            return array
         if name not in self._padded:
             self._padded[name] = column.padded()
             self._padded[name].flags.writeable = False

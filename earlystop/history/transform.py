@@ -42,7 +42,8 @@ def derived(
         stored = columns.all_stored()
         return {key: read(column) for key, column in stored.items()} if flat else columns
 
-    values = RecordedReads(collections.ChainMap(known(metrics), known(coordinates)))  # type: ignore[arg-type]
+    both: Any = collections.ChainMap(known(metrics), known(coordinates))  # type: ignore[arg-type]  # only read
+    values = RecordedReads(both)
     array = np.asarray(evaluate(how, values) if isinstance(how, str) else how(values))
     if array.shape != read(like).shape if flat else array.shape != like.shape:
         raise HistoryError(
