@@ -73,6 +73,8 @@ class LogError(HistoryError):
     def __init__(
         self, message: str, source: str = "", place: str = "", *, not_a_log: bool = False
     ) -> None:
+        # Either may quote names from the log, which may be of any length.
+        message, place = _cut(message, 3000), _cut(place, 200)
         where = ", ".join(part for part in (source, place) if part)
         super().__init__(f"{where}: {message}" if where else message)
         self.message, self.source, self.place = message, source, place
@@ -81,6 +83,10 @@ class LogError(HistoryError):
     def __reduce__(self) -> tuple[object, ...]:
         arguments = (self.message, self.source, self.place)
         return _log_error, (*arguments, self.not_a_log)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _log_error(message: str, source: str, place: str, not_a_log: bool) -> LogError:
@@ -144,7 +150,7 @@ def shortened(value: object, most: int = 100) -> str:
         text = repr(value)
     except Exception as error:
         text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    return _cut(text, most)
 
 
 _MOST_BITS = 2000

@@ -224,3 +224,9 @@ def test_the_samples_cover_every_format() -> None:
         read |= {file.format for file in report.files}
     not_one_file = {"refused", "earlystop"}  # the latter is a folder of checkpoints
     assert read == {format.name for format in es.logs.formats()} - not_one_file
+
+
+def test_an_error_is_short_however_long_the_names_in_the_log() -> None:
+    assert len(refused(json.dumps([{"about": 1}, {"a" * 10**6: [["x"], [1.5]]}]))) < 5000
+    names = {"x" * 5000 + str(number): [1.0] * (1 + number % 2) for number in range(100)}
+    assert len(refused(json.dumps(names))) < 5000

@@ -66,24 +66,12 @@ def _parquet_batches(log: Source, data: bytes) -> Iterator[Any]:
     columns = _columns(log, file.schema_arrow)
     _within(log, file.metadata.num_rows, len(columns))
     left = Allowance(log)
-    for unpacked, values in parquet.pages(data, _chunks(file.metadata, set(columns))):
+    for unpacked, values in parquet.pages(data, parquet.chunks(data, set(columns))):
         left.take(max(unpacked, _BYTES * values))
     # Labels stay numbers with a list of texts: a long one, repeated, would fill the memory.
     labels = [name for name in columns if tells_apart(name)]
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), read_dictionary=labels)
     yield from file.iter_batches(_AT_ONCE, columns=columns, use_threads=False)
-
-
-def _chunks(metadata: Any, columns: set[str]) -> Iterator[tuple[int, int]]:
-    """Where the pages of these columns begin and end."""
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for number in range(row_group.num_columns):
-            chunk = row_group.column(number)
-            if chunk.path_in_schema in columns:
-                first = chunk.dictionary_page_offset or chunk.data_page_offset
-                start = min(first, chunk.data_page_offset)
-                yield start, start + chunk.total_compressed_size
 
 
 def _arrow_batches(log: Source, data: bytes) -> Iterator[Any]:

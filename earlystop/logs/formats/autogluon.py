@@ -55,9 +55,10 @@ def _run(log: Source, model: str, entry: list[Any]) -> Run:
     lengths = set()
     if not isinstance(data, list) or len(data) != len(metrics):
         raise log.wrong(f"expected {len(metrics)} lists, one per metric", model)
-    for metric, curves in zip(metrics, data, strict=True):
-        splits = entry[0] if len(entry) == 3 else _SPLITS.get(len(curves or ()), ())
-        if not isinstance(curves, list) or len(curves) != len(splits):
+    for metric, found_curves in zip(metrics, data, strict=True):
+        curves = found_curves if isinstance(found_curves, list) else []
+        splits = entry[0] if len(entry) == 3 else _SPLITS.get(len(curves), ())
+        if not curves or len(curves) != len(splits):
             raise log.wrong(f"expected the curves of {metric!r}, one per split", model)
         points = {s: points_of(log, metric, c, model) for s, c in zip(splits, curves, strict=True)}
         lengths |= {len(curve) for curve in curves}

@@ -1,17 +1,52 @@
 """Parquet: the sizes in the headers of the pages, which readers trust when they unpack.
 
-A header is a struct of Thrift's compact protocol. What the footer says of sizes is not asked: a
-crafted file may say little there.
+A header is a struct of Thrift's compact protocol, and so is the footer, which says where the pages
+are. What it says of sizes is not asked: a crafted file may say little there. The fields are those
+of parquet.thrift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-__all__ = ["pages"]
+__all__ = ["chunks", "pages"]
 
-_DEEPEST = 16  # structs within a header; there are two levels
+_DEEPEST = 16  # structs within each other; Parquet has no more than seven
+
+
+def chunks(data: bytes, columns: Set[str]) -> Iterator[tuple[int, int]]:
+    """Where the pages of these columns begin and end, in every group of rows.
+
+    Raises ValueError for a damaged footer.
+    """
+    length = int.from_bytes(data[-8:-4], "little")
+    if length + 8 > len(data):
+        raise ValueError("the footer is cut off")
+    footer, _ = _fields(data, len(data) - 8 - length, 0)
+    for group in _items(footer, 4):
+        for chunk in _items(group, 1):
+            described = chunk.get(3) if isinstance(chunk, dict) else None
+            path = b".".join(part for part in _items(described, 3) if isinstance(part, bytes))
+            is_read = path.decode("utf-8", "replace") in columns
+            # Without values a column has no pages that are read, and may say nothing of its place.
+            if isinstance(described, dict) and is_read and described.get(5) != 0:
+                yield _place(described)
+
+
+def _items(struct: Any, field: int) -> list[Any]:
+    """The items of a list in a struct; none if there is no such list."""
+    items = struct.get(field) if isinstance(struct, dict) else None
+    return items if isinstance(items, list) else []
+
+
+def _place(described: dict[int, Any]) -> tuple[int, int]:
+    """Where the pages of a column begin, with those of its dictionary, and where they end."""
+    size, first, dictionary = (described.get(field) for field in (7, 9, 11))
+    if type(size) is not int or type(first) is not int:
+        raise ValueError("a column without a place")
+    start = min(first, dictionary) if type(dictionary) is int and dictionary > 0 else first
+    return start, start + size
 
 
 def pages(data: bytes, chunks: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -79,10 +114,26 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
         return None, at + 8
     if kind == 8:
         length, at = _varint(data, at)
-        return None, at + length
+        return data[at : at + length], at + length
+    if kind in (9, 10):
+        return _list(data, at, depth)
     if kind == 12:
         return _fields(data, at, depth + 1)
-    raise ValueError(f"a field of the kind {kind}, which no page has")
+    raise ValueError(f"a field of the kind {kind}, which Parquet has not")
+
+
+def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    head = _byte(data, at)
+    at += 1
+    count, kind = head >> 4, head & 15
+    if count == 15:
+        count, at = _varint(data, at)
+    items = []
+    for _ in range(count):
+        item, at = _value(data, at, 3 if kind in (1, 2) else kind, depth + 1)
+        items.append(item)
+        _byte(data, at - 1)  # so that a count beyond the end of the file ends
+    return items, at
 
 
 def _byte(data: bytes, at: int) -> int:
