@@ -138,7 +138,7 @@ def _checked_rule(role: str, data: Any, rule: Rule, changed_rules: bool) -> Rule
     else:
         if saved == rule:  # perhaps saved before the rule gained some of its settings
             return rule
-        text, difference = repr(saved), kind_difference(saved, rule)
+        text, difference = shortened(saved, 2000), kind_difference(saved, rule)
         if changed_rules and not difference:
             return saved
     way_out = "make the stopper with the rules it was saved with"
@@ -148,7 +148,7 @@ def _checked_rule(role: str, data: Any, rule: Rule, changed_rules: bool) -> Rule
         way_out += f" (`changed_rules=True` takes other numbers only: {difference})"
     raise StateError(
         f"the state was saved by other rules: its {role} rule is {text}, this stopper's is "
-        f"{rule!r}; {way_out}"
+        f"{shortened(rule, 2000)}; {way_out}"
     )
 
 

@@ -21,7 +21,7 @@ class Limits:
     whole: bytes in a source that must be in memory at once: an open file, a NumPy or Parquet file.
     file: bytes in any file, unpacked.
     packing: how many times larger than its packed size a file may become, beyond its first 16 MiB,
-        however it is packed (gzip, Parquet, Feather); a value counts as 16 bytes,
+        however it is packed (gzip, Parquet, Feather); a value counts as 32 bytes,
         a run as 1,024.
     record: bytes in a record of a TensorBoard file.
     names: different metrics in a run, or runs in a file.

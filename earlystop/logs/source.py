@@ -32,7 +32,7 @@ _BINARY = 1024  # the first characters, which contain no NUL if this is text
 _CHUNK = 2**20
 
 
-_VALUE, _RUN = 16, 1024  # bytes that a value with its row, and a run, take in memory
+_VALUE, _RUN = 32, 1024  # bytes that a value (as read, and in the history) and a run take
 
 
 class NoDocument(NamedTuple):
