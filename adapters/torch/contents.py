@@ -19,10 +19,11 @@ from . import files
 from .averaged import averages_of, weights_in_training
 from .parts import check_names, checked_parts, load_states, models_of, states_of
 from .rng import load_random_state, random_state
-from .sharded import CONTENTS, has_shards, like_optimizer, split, write_shards
+from .sharded import CONTENTS, has_shards, like_optimizer, split, stager, write_shards
 from .weights import (
     ModelWeights,
     check_weights,
+    copied,
     load_weights,
     unwrapped,
     weights_of,
@@ -30,6 +31,7 @@ from .weights import (
 
 __all__ = ["Contents", "Models", "Writer"]
 
+Body = tuple[dict[str, Any], dict[str, torch.Tensor]]
 Models = torch.nn.Module | Mapping[str, torch.nn.Module]
 
 
@@ -37,11 +39,12 @@ class Writer(NamedTuple):
     """Functions that write a checkpoint at a path.
 
     first: writes it on rank 0; of a sharded model, all but the shards.
-    shards: writes the shards, on all ranks together; None if the model is not sharded.
+    shards: writes the shards, on all ranks together, in the process group that it is given (None
+        for the default one); None if the model is not sharded.
     """
 
     first: Callable[[Path], None]
-    shards: Callable[[Path], None] | None = None
+    shards: Callable[[Path, Any], None] | None = None
 
 
 class Contents:
@@ -80,9 +83,18 @@ class Contents:
         self.changed_rules = validated(bool, changed_rules, "Training(changed_rules=...)")
         self.changed_parts = validated(bool, changed_parts, "Training(changed_parts=...)")
         self._verified = False
+        self._copy: dict[str, Any] | None = None
+        self._stager: Any = None
         models = list(self.model.values()) if isinstance(self.model, dict) else [self.model]
         models += [part for part in self.parts.values() if isinstance(part, torch.nn.Module)]
         self.sharded = any(list(map(has_shards, models)))
+
+    def kinds(self) -> str:
+        """The class of the model, or of each of several."""
+        if not isinstance(self.model, dict):
+            return type(self.model).__name__
+        models = (f"{name!r}: {type(model).__name__}" for name, model in self.model.items())
+        return f"{{{', '.join(models)}}}"
 
     # Saving ----------------------------------------------------------------------------------
 
@@ -101,11 +113,15 @@ class Contents:
         self,
         state: dict[str, Any] | None = None,
         best: Callable[[], dict[str, Any] | None] = lambda: None,
+        *,
+        of_copy: bool = False,
     ) -> Writer:
         """What writes a file, or the folder of a sharded model. All ranks ask for it.
 
         state: the session's state; None for a file in the folder, whose ledger holds it.
         best: returns the weights of the best epoch, where the file is to hold them.
+        of_copy: write what there is now, whatever has become of it when it is written: a copy, in
+            the memory of the one before.
 
         Raises LoopError for a sharded model that is to be written to a file of its own.
         """
@@ -115,29 +131,45 @@ class Contents:
                 "the Training a folder, to which every `step` saves all of it"
             )
         rng = self._session.ranks.gather(random_state()) if self.rng else None
+        epoch = self._session.stopper.epoch - 1
+        now = self._copied_body() if of_copy else None
 
-        def body(shards: dict[str, torch.Tensor]) -> dict[str, Any]:
-            saved = {"model": self.weights(), "parts": states_of(self.parts)}
-            if self.sharded:
-                saved = {name: split(tree, name, shards) for name, tree in saved.items()}
-            return saved
+        def body() -> Body:
+            return self._body() if now is None else now
 
         def write(path: Path) -> None:
             if self.sharded:
                 path.mkdir()
                 path = path / CONTENTS
             rest = {"rng": rng, "state": state, "best": best()}
-            files.write(path, {"epoch": self._session.stopper.epoch - 1, **body({}), **rest})
+            files.write(path, {"epoch": epoch, **body()[0], **rest})
             if not self._verified:
                 files.verify(path)
                 self._verified = True
 
-        def write_all_shards(path: Path) -> None:
-            shards: dict[str, torch.Tensor] = {}
-            body(shards)
-            write_shards(shards, path)
+        def write_all_shards(path: Path, group: Any) -> None:
+            write_shards(body()[1], path, group)
 
         return Writer(write, write_all_shards if self.sharded else None)
+
+    def _body(self) -> Body:
+        """The states of the models and the parts, and the shards that are not in them."""
+        saved = {"model": self.weights(), "parts": states_of(self.parts)}
+        shards: dict[str, torch.Tensor] = {}
+        if self.sharded:
+            saved = {name: split(tree, name, shards) for name, tree in saved.items()}
+        return saved, shards
+
+    def _copied_body(self) -> Body:
+        """The same on the CPU; of what is not sharded, only on rank 0, which writes it."""
+        first = self._session.ranks.rank == 0
+        saved, shards = self._body() if first or self.sharded else ({}, {})
+        if first:
+            self._copy = copied(saved, self._copy, to_cpu=True)
+        if shards:
+            self._stager = self._stager or stager()
+            shards = self._stager.stage(shards)
+        return self._copy or {}, shards
 
     def like(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """States like saved ones, whose tensors are sharded as those of this training are."""

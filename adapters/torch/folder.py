@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile, ranking_settings
 from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors
-from earlystop.engine.ranks import Ranks, on_first
+from earlystop.engine.decision import Decision
+from earlystop.engine.ranks import on_first
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import CheckpointError, CheckpointWarning, RuleError, warn_caller
 
 from . import files
+from .background import Background
 from .contents import Contents, Writer
-from .ranks import read_on_first, write_together
+from .ranks import TorchRanks, on_all, read_on_first, write_together
 from .sharded import CONTENTS, check_metadata, filled
 
 __all__ = ["RunFolder", "ranking"]
-
-
-Like = Callable[[Mapping[str, Any]], Any]
 
 
 class RunFolder:
@@ -28,76 +28,142 @@ class RunFolder:
 
     All ranks call the same methods and get the same answers, and the same errors.
 
-    like: is given entries that were read, and returns states whose tensors are sharded as those in
-        the entries shall be.
-    checkpoints: the checkpoints on rank 0; None on the other ranks.
+    contents: what is written and read.
+    asynchronous: write in the background. Then `save` returns before all is written, and the other
+        methods wait until it is; `wait` and those that say so raise the error of it.
     checks: the checks of the run that goes on in the folder, as (epoch, metrics).
     """
 
     def __init__(
-        self, ranks: Ranks, folder: str | Path, name: str, like: Like, **settings: Any
+        self,
+        contents: Contents,
+        folder: str | Path,
+        name: str,
+        asynchronous: bool = False,
+        **settings: Any,
     ) -> None:
-        self.checkpoints: Checkpoints | None = None
-        self._ranks, self._like = ranks, like
+        self._checkpoints: Checkpoints | None = None
+        self._contents, self._ranks = contents, TorchRanks()
         self._metrics_file: MetricsFile | None = None
+        self._background: Background | None = None
+        self._appended = -1
 
         def open_folder() -> list[tuple[int, dict[str, float]]]:
-            self.checkpoints = Checkpoints(folder, name, **settings)
-            self._metrics_file = MetricsFile(self.checkpoints.folder)
+            self._checkpoints = Checkpoints(folder, name, **settings)
+            self._metrics_file = MetricsFile(self._checkpoints.folder)
             try:
-                return _checks_before(self.checkpoints, self._metrics_file, settings["resume"])
+                return _checks_before(self._checkpoints, self._metrics_file, settings["resume"])
             except BaseException:
-                self.checkpoints.close()
+                self._checkpoints.close()
                 raise
 
-        self.checks = on_first(ranks, open_folder)
+        self.checks = on_first(self._ranks, open_folder)
+        if asynchronous:
+            self._background = Background()
 
-    def save(
+    @property
+    def checkpoints(self) -> Checkpoints | None:
+        """The checkpoints on rank 0; None on the other ranks."""
+        self._settle()
+        return self._checkpoints
+
+    # Saving ----------------------------------------------------------------------------------
+
+    def save(self, decision: Decision, metrics: dict[str, float], state: Mapping[str, Any]) -> None:
+        """See `Checkpoints.save`; the metrics of every epoch are written, saved or not.
+
+        In the background, call `wait` before; a run that stops is waited for.
+        """
+        write = functools.partial(self._write, decision, metrics, state)
+        background = self._background
+        if background is None or not on_first(self._ranks, lambda: self._wants(decision, metrics)):
+            write(self._contents.writer(), self._ranks)
+            return
+        writer = on_all(self._ranks, lambda: self._contents.writer(of_copy=True))
+        background.start(lambda: write(writer, background.ranks), decision.epoch)
+        if decision.stop:
+            background.wait()
+
+    def _wants(self, decision: Decision, metrics: dict[str, float]) -> bool:
+        epoch, best = decision.epoch, decision.save
+        return self._opened()[0].wants(epoch=epoch, metrics=metrics, best=best)
+
+    def _write(
         self,
-        writer: Writer,
-        epoch: int,
+        decision: Decision,
         metrics: dict[str, float],
-        best: bool,
         state: Mapping[str, Any],
+        writer: Writer,
+        ranks: TorchRanks,
     ) -> None:
-        """See `Checkpoints.save`; the metrics of every epoch are written, saved or not."""
+        epoch, best = decision.epoch, decision.save
 
         def save(write: Callable[[Path], None]) -> None:
             checkpoints, metrics_file = self._opened()
             if checkpoints.is_open:
-                metrics_file.append(epoch, metrics)
+                self._append(metrics_file, epoch, metrics)
             try:
                 checkpoints.save(write, epoch=epoch, metrics=metrics, best=best, state=state)
             except BaseException:
                 last = checkpoints.last
-                if checkpoints.is_open and (last is None or last.epoch < epoch):
+                undone = self._background is None or decision.stop  # else the run has gone on
+                if checkpoints.is_open and undone and (last is None or last.epoch < epoch):
                     metrics_file.cut_after(epoch - 1)
                 raise
 
-        if writer.shards is None:
-            on_first(self._ranks, lambda: save(writer.first))
+        if (shards := writer.shards) is None:
+            on_first(ranks, lambda: save(writer.first))
         else:
-            state = {**state, "shards": self._ranks.size}
-            write_together(self._ranks, save, writer.shards, writer.first)
+            state = {**state, "shards": ranks.size}
+            write_together(ranks, save, lambda path: shards(path, ranks.group), writer.first)
+
+    def _append(self, metrics_file: MetricsFile, epoch: int, metrics: dict[str, float]) -> None:
+        if epoch <= self._appended:  # of a step that was undone after that
+            metrics_file.cut_after(epoch - 1)
+        metrics_file.append(epoch, metrics)
+        self._appended = epoch
+
+    def wait(self) -> None:
+        """Wait until all is written. Raises CheckpointError, on all ranks, if it failed."""
+        if self._background is not None:
+            self._background.wait()
+
+    def _settle(self) -> None:
+        if self._background is not None:
+            self._background.settle()
+
+    # Reading ---------------------------------------------------------------------------------
 
     def last(self) -> Checkpoint | None:
         """The newest checkpoint; None before the first."""
+        self._settle()
         return on_first(self._ranks, lambda: self._opened()[0].last)
 
-    def resume(self, contents: Contents) -> None:
-        """Resume from the newest checkpoint, if there is one."""
-        last = self.last()
-        if last is not None:
-            saved = self.read(last, ("model", "parts", "rng"))
-            contents.resume(saved, last.state, "in the folder")
+    def resume(self, best_epoch: Callable[[], int | None]) -> None:
+        """Resume from the newest checkpoint, if there is one; release the folder if that fails.
+
+        best_epoch: returns the best epoch as the stopper knows it.
+
+        Warns, on rank 0, if the best epoch could not be restored after the last epoch.
+        """
+        try:
+            last = self.last()
+            if last is not None:
+                saved = self.read(last, ("model", "parts", "rng"))
+                self._contents.resume(saved, last.state, "in the folder")
+            self._warn_of_lost_best(best_epoch())
+        except BaseException:
+            self.close()
+            raise
 
     def read_best(self, epoch: int | None, entries: tuple[str, ...]) -> dict[str, Any]:
         """These entries of the file of the best epoch; without a best, each is None.
 
         epoch: the best epoch as the stopper knows it.
 
-        Raises CheckpointError if that epoch is not in the folder, and what `read` raises.
+        Raises CheckpointError if that epoch is not in the folder, what `wait` and `read` raise.
         """
+        self.wait()
         best = on_first(self._ranks, lambda: self._opened()[0].best)
         if epoch != (None if best is None else best.epoch):
             raise CheckpointError(f"the best, epoch {epoch}, is no longer in the folder")
@@ -121,21 +187,19 @@ class RunFolder:
         saved = read_on_first(self._ranks, read)
         shards = saved.pop("shards", None)
         result: dict[str, Any]
-        result = saved if shards is None else filled(saved, self._like(saved), Path(shards))
+        result = (
+            saved if shards is None else filled(saved, self._contents.like(saved), Path(shards))
+        )
         return result
 
-    def warn_of_lost_best(self, epoch: int | None) -> None:
-        """Warn now, on rank 0, if the best epoch could not be restored after the last epoch.
-
-        epoch: the best epoch as the stopper knows it.
-        """
-        if self.checkpoints is None or epoch is None:
+    def _warn_of_lost_best(self, epoch: int | None) -> None:
+        if self._checkpoints is None or epoch is None:
             return
-        if any(lost.epoch == epoch for lost in self.checkpoints.lost):
+        if any(lost.epoch == epoch for lost in self._checkpoints.lost):
             return  # that has been told when the folder was opened
-        best, path = self.checkpoints.best, self.checkpoints.best_path
+        best, path = self._checkpoints.best, self._checkpoints.best_path
         if best is None or best.epoch != epoch or path is None:
-            told = f"is no longer in the folder {str(self.checkpoints.folder)!r}"
+            told = f"is no longer in the folder {str(self._checkpoints.folder)!r}"
         elif problem := files.problem(path / CONTENTS if path.is_dir() else path):
             told = f"cannot be restored from {str(path)!r}: {problem}"
         else:
@@ -148,6 +212,7 @@ class RunFolder:
 
     def best_weights(self) -> dict[str, Any] | None:
         """The weights of the best checkpoint; None before the first. Call it only on rank 0."""
+        self._settle()
         path = self._opened()[0].best_path
         if path is None:
             return None
@@ -157,19 +222,28 @@ class RunFolder:
         return weights
 
     def close(self) -> None:
-        """Bring the metrics to the disk, and release the lock on the folder."""
-        if self.checkpoints is None or self._metrics_file is None:
+        """Bring the metrics to the disk, and release the lock on the folder. Raises as `wait`."""
+        self._settle()  # nothing may be written without the lock, even after an interrupt of this
+        background, self._background = self._background, None
+        try:
+            self._release()
+        finally:
+            if background is not None:
+                background.close()
+
+    def _release(self) -> None:
+        if self._checkpoints is None or self._metrics_file is None:
             return
         try:
-            if self.checkpoints.is_open:
+            if self._checkpoints.is_open:
                 self._metrics_file.sync()
         finally:
-            self.checkpoints.close()
+            self._checkpoints.close()
 
     def _opened(self) -> tuple[Checkpoints, MetricsFile]:
-        if self.checkpoints is None or self._metrics_file is None:
+        if self._checkpoints is None or self._metrics_file is None:
             raise CheckpointError("only rank 0 has the folder open")
-        return self.checkpoints, self._metrics_file
+        return self._checkpoints, self._metrics_file
 
 
 def _checks_before(

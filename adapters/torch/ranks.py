@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -13,7 +13,14 @@ import torch.distributed as dist
 from earlystop.engine.ranks import Ranks, on_first
 from earlystop.errors import CheckpointError
 
-__all__ = ["TorchRanks", "read_on_first", "write_together"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+else:
+    Self = Any
+
+__all__ = ["TorchRanks", "on_all", "read_on_first", "write_together"]
+
+_Result = TypeVar("_Result")
 
 Writes = Callable[[Path], None]
 
@@ -21,7 +28,24 @@ _has_group = dist.is_initialized if dist.is_available() else bool  # bool() is F
 
 
 class TorchRanks:
-    """All ranks of the default process group, or a single rank without a group."""
+    """All ranks of the default process group, or a single rank without a group.
+
+    group: what they communicate in; None for the default process group.
+    """
+
+    def __init__(self, group: Any = None) -> None:
+        self.group = group
+
+    @classmethod
+    def in_own_group(cls) -> Self:
+        """All ranks, in a new process group for another thread of each; all ranks call it."""
+        return cls(dist.new_group(backend="gloo") if _has_group() else None)
+
+    def release(self) -> None:
+        """Give up the process group that `in_own_group` made."""
+        group, self.group = self.group, None
+        if group is not None and _has_group():
+            dist.destroy_process_group(group)
 
     @property
     def size(self) -> int:
@@ -34,13 +58,13 @@ class TorchRanks:
     def share(self, value: Any) -> Any:
         values = [value]
         if self.size > 1:
-            dist.broadcast_object_list(values, src=0)
+            dist.broadcast_object_list(values, src=0, group=self.group)
         return values[0]
 
     def gather(self, value: Any) -> list[Any]:
         values = [value] * self.size
         if self.size > 1:
-            dist.all_gather_object(values, value)
+            dist.all_gather_object(values, value, group=self.group)
         return values
 
 
@@ -79,6 +103,25 @@ def write_together(
             ranks.share(None)
 
     on_first(ranks, act)
+
+
+def on_all(ranks: Ranks, action: Callable[[], _Result]) -> _Result:
+    """What an action returns on each rank.
+
+    Raises what it raises; on ranks on which it succeeds, a CheckpointError if it fails elsewhere.
+    """
+    result, failed = None, None
+    try:
+        result = action()
+    except Exception as error:
+        failed = error
+    told = ranks.gather(None if failed is None else f"{type(failed).__name__}: {failed}")
+    if failed is not None:
+        raise failed
+    for rank, message in enumerate(told):
+        if message is not None:
+            raise CheckpointError(f"rank {rank} failed: {message}")
+    return cast(_Result, result)
 
 
 def read_on_first(ranks: Ranks, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:

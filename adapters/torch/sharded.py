@@ -25,6 +25,7 @@ __all__ = [
     "has_shards",
     "like_optimizer",
     "split",
+    "stager",
     "write_shards",
 ]
 
@@ -66,8 +67,17 @@ def split(tree: Any, name: str, shards: dict[str, torch.Tensor]) -> Any:
     return tree
 
 
-def write_shards(shards: dict[str, torch.Tensor], folder: Path) -> None:
+def stager() -> Any:
+    """What copies shards to the CPU by `stage(shards)`, each time into the same memory."""
+    from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+
+    return DefaultStager(StagingOptions(False, False, False, False))
+
+
+def write_shards(shards: dict[str, torch.Tensor], folder: Path, group: Any = None) -> None:
     """Write the shards of this rank; all ranks call it.
+
+    group: the process group in which they agree; by default, the default one.
 
     Raises CheckpointError on all ranks if it fails on one.
     """
@@ -75,7 +85,8 @@ def write_shards(shards: dict[str, torch.Tensor], folder: Path) -> None:
     from torch.distributed.checkpoint.state_dict_saver import save
 
     def write() -> None:
-        save(shards, storage_writer=FileSystemWriter(folder, sync_files=True))
+        writer = FileSystemWriter(folder, sync_files=True)
+        save(shards, storage_writer=writer, process_group=group)
 
     _together(write, f"the shards in {str(folder)!r} cannot be written")
 

@@ -76,6 +76,10 @@ class Training:
         unless they stop it at the same epoch.
     changed_parts: resume a run that was saved with other parts: those that both have are loaded, a
         new one begins as it is, one that is left out is passed over.
+    asynchronous: write checkpoints in the background: `step` returns once all has been copied to
+        the memory of the CPU, unless it stops the run. The next `step`, `restore_best` or `close`
+        waits until it is on the disk, and raises CheckpointError, which names the epoch, if it
+        could not be written: that epoch is then not in the folder, and the run can go on.
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
         and `load_state_dict`, a torch.Generator, or a list or dict of these, whose parts are named
@@ -125,6 +129,7 @@ class Training:
         ranks: MetricsOf = "first",
         changed_rules: bool = False,
         changed_parts: bool = False,
+        asynchronous: bool = False,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
     ) -> None:
@@ -136,8 +141,10 @@ class Training:
             average=validated(MetricsOf, ranks, "Training(ranks=...)") == "mean",
             stopwatch=Stopwatch(clock),
         )
-        if folder is None and resume:
-            raise RuleError("`Training(resume=...)` needs a folder that the run is kept in")
+        asynchronous = validated(bool, asynchronous, "Training(asynchronous=...)")
+        for setting, given in {"resume": resume, "asynchronous": asynchronous}.items():
+            if folder is None and given:
+                raise RuleError(f"`Training({setting}=...)` needs a folder that the run is kept in")
         self.stopper = stopper
         changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
         self._contents = Contents(
@@ -150,15 +157,9 @@ class Training:
         if folder is not None:
             keep = {"keep_best": keep_best, "keep_last": keep_last, "keep_every": keep_every}
             by = {"resume": resume, "ties": ties, **ranking(stopper, monitor, mode, keep_best)}
-            like = self._contents.like
-            self._folder = RunFolder(self._session.ranks, folder, name, like, **by, **keep)
+            self._folder = RunFolder(self._contents, folder, name, asynchronous, **by, **keep)
             self._reported = Reported(self._folder.checks)
-            try:
-                self._folder.resume(self._contents)
-                self._folder.warn_of_lost_best(stopper.best_epoch)
-            except BaseException:
-                self.close()
-                raise
+            self._folder.resume(lambda: stopper.best_epoch)
         self._session.stopwatch.start()
 
     # The epochs ------------------------------------------------------------------------------
@@ -221,6 +222,8 @@ class Training:
         repeat the step, unless the epoch was saved in spite of the error.
         """
         session = self._session
+        if self._folder is not None:
+            self._folder.wait()
         values = session.collect(metrics, more)
         before, best = self.stopper.snapshot(), self._in_memory.weights
         try:
@@ -239,10 +242,8 @@ class Training:
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
         if self._folder is None:
             self._in_memory.take(self._contents.weights())
-            return
-        state = self._session.state_dict(values[ELAPSED])
-        writer = self._contents.writer()
-        self._folder.save(writer, decision.epoch, values, decision.save, state)
+        else:
+            self._folder.save(decision, values, self._session.state_dict(values[ELAPSED]))
 
     def _is_saved(self, epoch: int, best_before: object) -> bool:
         if self._folder is None:
@@ -277,7 +278,7 @@ class Training:
         return epoch
 
     def close(self) -> None:
-        """Release the lock on the folder; the end of the process does, too."""
+        """Release the lock on the folder, once all is written; the end of the process does, too."""
         if self._folder is not None:
             self._folder.close()
 
@@ -291,9 +292,11 @@ class Training:
         traceback: TracebackType | None,
     ) -> None:
         # After an error the ranks may be at different epochs, so they cannot act together.
-        if error is None or self._session.ranks.size == 1:
-            self.restore_best()
-        self.close()
+        try:
+            if error is None or self._session.ranks.size == 1:
+                self.restore_best()
+        finally:
+            self.close()
 
     # Files -----------------------------------------------------------------------------------
 
@@ -343,7 +346,4 @@ class Training:
         return self._folder.best_weights()
 
     def __repr__(self) -> str:
-        if not isinstance(self.model, dict):
-            return f"Training({self.stopper!r}, {type(self.model).__name__})"
-        models = (f"{name!r}: {type(model).__name__}" for name, model in self.model.items())
-        return f"Training({self.stopper!r}, {{{', '.join(models)}}})"
+        return f"Training({self.stopper!r}, {self._contents.kinds()})"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +16,7 @@ from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
 import earlystop as es
 from earlystop.checkpoints import read_ledger
 from tests.adapters.torch.runs import linear, stopper
-
-ROOT = Path(__file__).parents[3]
-
-
-def run(folder: Path, world: int, *cases: str) -> dict[str, list[Any]]:
-    """What each rank came to in each case."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "tests" / "support" / "sharded_ranks.py")]
-    processes = [
-        subprocess.Popen([*command, str(rank), str(world), str(folder), *cases], env=environment)
-        for rank in range(world)
-    ]
-    try:
-        assert [process.wait(timeout=180) for process in processes] == [0] * world
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    return {
-        case: [json.loads((folder / f"{case}-{rank}.json").read_text()) for rank in range(world)]
-        for case in cases
-    }
+from tests.adapters.torch.sharded_runs import run
 
 
 @pytest.fixture(scope="module")
