@@ -121,7 +121,7 @@ class Contents:
         state: the session's state; None for a file in the folder, whose ledger holds it.
         best: returns the weights of the best epoch, where the file is to hold them.
         of_copy: write what there is now, whatever has become of it when it is written: a copy, in
-            the memory of the one before.
+            the memory of the one before. `will_copy` must have been called.
 
         Raises LoopError for a sharded model that is to be written to a file of its own.
         """
@@ -152,6 +152,10 @@ class Contents:
 
         return Writer(write, write_all_shards if self.sharded else None)
 
+    def will_copy(self) -> None:
+        """Prepare for copies. Raises RuleError if this PyTorch cannot copy shards."""
+        self._stager = stager() if self.sharded else None
+
     def _body(self) -> Body:
         """The states of the models and the parts, and the shards that are not in them."""
         saved = {"model": self.weights(), "parts": states_of(self.parts)}
@@ -167,7 +171,6 @@ class Contents:
         if first:
             self._copy = copied(saved, self._copy, to_cpu=True)
         if shards:
-            self._stager = self._stager or stager()
             shards = self._stager.stage(shards)
         return self._copy or {}, shards
 

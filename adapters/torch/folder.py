@@ -47,6 +47,8 @@ class RunFolder:
         self._metrics_file: MetricsFile | None = None
         self._background: Background | None = None
         self._appended = -1
+        if asynchronous:
+            contents.will_copy()
 
         def open_folder() -> list[tuple[int, dict[str, float]]]:
             self._checkpoints = Checkpoints(folder, name, **settings)

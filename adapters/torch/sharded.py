@@ -68,9 +68,18 @@ def split(tree: Any, name: str, shards: dict[str, torch.Tensor]) -> Any:
 
 
 def stager() -> Any:
-    """What copies shards to the CPU by `stage(shards)`, each time into the same memory."""
-    from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+    """What copies shards to the CPU by `stage(shards)`, each time into the same memory.
 
+    Raises RuleError for a version of PyTorch that has none.
+    """
+    try:
+        from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+    except ImportError:
+        raise RuleError(
+            "`Training(asynchronous=True)` of a sharded model needs a newer PyTorch than "
+            f"{torch.__version__}, which cannot copy shards (DefaultStager): update it, or save "
+            "without asynchronous=True"
+        ) from None
     return DefaultStager(StagingOptions(False, False, False, False))
 
 

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from earlystop.adapters.torch.sharded import stager
+from torch.distributed.checkpoint import staging
 
 from earlystop.checkpoints import read_ledger
+from earlystop.errors import RuleError
 from tests.adapters.torch.sharded_runs import run
 
 
@@ -57,3 +61,17 @@ def test_a_kill_while_shards_are_written_leaves_only_whole_checkpoints_from_whic
     assert [entry.epoch for entry in read_ledger(folder / "killed")] == [1]
     assert [name for name in names if name.endswith(".pt")] == [".new-0002.pt", "0001.pt"]
     assert run(folder, 2, "after_kill")["after_kill"] == [2, 2]
+
+
+def test_shards_are_copied_into_the_same_memory_and_an_older_pytorch_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies, weight = stager(), torch.ones(3)
+    first = copies.stage({"weight": weight})["weight"]
+    assert first.data_ptr() != weight.data_ptr()
+    weight.fill_(2)
+    assert first.tolist() == [1, 1, 1]
+    assert copies.stage({"weight": weight})["weight"].data_ptr() == first.data_ptr()
+    monkeypatch.delattr(staging, "DefaultStager")
+    with pytest.raises(RuleError, match="needs a newer PyTorch than"):
+        stager()
