@@ -60,7 +60,7 @@ def test_an_error_on_one_rank_is_raised_on_all_so_no_rank_deadlocks(ranks: list[
         assert wrong_mean.startswith("MetricError: rank 1: the metric 'loss' must be one")
         assert "rank 1 reports acc, elapsed_seconds, loss, rank 0 elapsed_seconds, loss" in names
         assert "holds the checkpoints of an earlier run (last epoch 3, best epoch 1)" in there
-        assert "does not belong to this run" in written
+        assert "cannot be written" in written
         assert ("rank 0 failed" in written) == (rank > 0)
 
 
