@@ -11,7 +11,7 @@ from earlystop.adapters.torch import Training
 
 from benchmarks.crash.interrupted_runs import check_position, loss, rules
 from earlystop.checkpoints import checkpoint_path, read_ledger
-from earlystop.checkpoints.names import LEDGER, LOCK
+from earlystop.checkpoints.names import LEDGER, LOCK, METRICS
 
 __all__ = ["TrainingRun"]
 
@@ -96,7 +96,7 @@ class TrainingRun:
             self.step(training)
         self.check_folder(training, self.folder)
         listed = {entry.file for entry in read_ledger(self.folder)}
-        names = {path.name for path in self.folder.iterdir()} - {LEDGER, LOCK}
+        names = {path.name for path in self.folder.iterdir()} - {LEDGER, LOCK, METRICS}
         assert names == listed, f"left over: {names - listed}, missing: {listed - names}"
         self.check_best(training)
         self.close()
