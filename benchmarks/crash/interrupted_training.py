@@ -10,8 +10,8 @@ import torch
 from earlystop.adapters.torch import Training
 
 from benchmarks.crash.interrupted_runs import check_position, loss, rules
+from earlystop._files.names import LEDGER, LOCK, METRICS
 from earlystop.checkpoints import checkpoint_path, read_ledger
-from earlystop.checkpoints.names import LEDGER, LOCK, METRICS
 
 __all__ = ["TrainingRun"]
 
