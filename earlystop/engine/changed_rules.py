@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import StateError
+from ..errors import StateError, shortened
 from ..language.rule import Rule
 from ..language.state import flatten, is_window
 
@@ -28,13 +28,14 @@ def kind_difference(saved: Rule, rule: Rule) -> str:
     if type(saved) is not type(rule):
         return f"{type(saved).__name__} is not {type(rule).__name__}"
     if len(saved.children) != len(rule.children):
-        return f"{saved!r} combines {len(saved.children)} rules, {rule!r} {len(rule.children)}"
+        parts, own = len(saved.children), len(rule.children)
+        return f"{shortened(saved)} combines {parts} rules, {shortened(rule)} {own}"
     for field, value in saved.settings.items():
         other = rule.settings[field]
         if value != other and not (_is_number(value) and _is_number(other)):
             if field in _fields_of_children(rule):
                 continue
-            return f"{field}={value!r} is not {field}={other!r}"
+            return f"{field}={shortened(value)} is not {field}={shortened(other)}"
     for child, other_child in zip(saved.children, rule.children, strict=True):
         difference = kind_difference(child, other_child)
         if difference:
@@ -53,8 +54,8 @@ def carried_over(leaves: tuple[Any, ...], saved: Rule, rule: Rule, where: str) -
             result.append(new)
         elif is_window(new) and len(new) != len(leaf):
             raise StateError(
-                f"{where} holds {len(leaf)} values, {rule!r} looks at {len(new)}: the length of a "
-                "window cannot change while a run goes on"
+                f"{where} holds {len(leaf)} values, {shortened(rule)} looks at {len(new)}: the length "
+                "of a window cannot change while a run goes on"
             )
         else:
             result.append(leaf)
