@@ -54,8 +54,8 @@ def carried_over(leaves: tuple[Any, ...], saved: Rule, rule: Rule, where: str) -
             result.append(new)
         elif is_window(new) and len(new) != len(leaf):
             raise StateError(
-                f"{where} holds {len(leaf)} values, {shortened(rule)} looks at {len(new)}: the length "
-                "of a window cannot change while a run goes on"
+                f"{where} holds {len(leaf)} values, {shortened(rule)} looks at {len(new)}: "
+                "the length of a window cannot change while a run goes on"
             )
         else:
             result.append(leaf)
