@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -59,7 +60,8 @@ def _interrupted(
             raise KeyboardInterrupt
         return trace
 
-    before, hook = sys.gettrace(), sys.unraisablehook
+    before, hook, collects = sys.gettrace(), sys.unraisablehook, gc.isenabled()
+    gc.disable()  # an interrupt in a finalizer of what others left would be lost, and counted
     sys.unraisablehook = lambda unraisable: None  # pytest's would keep what is being finalized
     try:
         sys.settrace(trace)
@@ -69,4 +71,6 @@ def _interrupted(
     finally:
         sys.settrace(before)
         sys.unraisablehook = hook
+        if collects:
+            gc.enable()
     return came  # a finalizer cannot raise it
