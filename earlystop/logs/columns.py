@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .odd_numbers import NOT_REPORTED, odd_number
+
 __all__ = ["EPOCHS", "STEPS", "is_coordinate", "number", "plain_number"]
 
 
@@ -26,9 +28,6 @@ _OTHERS = ("index", "wall_time", "walltime", "timestamp", "_timestamp", "_runtim
 _COORDINATES = frozenset((*STEPS, *EPOCHS, *_OTHERS))
 
 
-_NOT_REPORTED = frozenset(("", "none", "null", "na", "n/a", "<na>"))
-
-
 def is_coordinate(name: str) -> bool:
     """Does a column of this name give the position of a row, rather than a metric?"""
     return name.lower() in _COORDINATES
@@ -45,10 +44,8 @@ def number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        text = text.strip()
-        if text.lower() in _NOT_REPORTED:
-            return None
-        raise
+        plain = text.strip().lower()
+        return None if plain in NOT_REPORTED else odd_number(plain)
     if "_" in text:  # float() allows underscores, which no log uses
         raise ValueError(f"could not convert string to float: {text!r}")
     return value

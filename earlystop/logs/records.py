@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..language.splits import SPLITS
@@ -14,7 +14,7 @@ from .rows import Rows
 from .run import Run
 from .source import Source
 
-__all__ = ["few", "flat", "runs_of"]
+__all__ = ["coordinates_among", "few", "flat", "runs_of"]
 
 
 _DEEPEST = 4  # nested records
@@ -52,6 +52,17 @@ def _meaning(log: Source, raw: Any) -> tuple[str, int]:
     if name.lower() in RUN_COLUMNS:
         return name, _RUN
     return name, _SPLIT if name.lower() in SPLIT_COLUMNS else _METRIC
+
+
+def coordinates_among(log: Source, names: Sequence[str]) -> set[str] | None:
+    """Those of these names that are coordinates, where all others are metrics.
+
+    None if rows with these names have to be read one by one.
+    """
+    meanings = {name: _meaning(log, name) for name in names}
+    if any(kind in (_RUN, _SPLIT) or plain != raw for raw, (plain, kind) in meanings.items()):
+        return None
+    return {name for name, (_, kind) in meanings.items() if kind == _COORDINATE}
 
 
 def _entries(record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:

@@ -16,9 +16,11 @@ from typing import Any, BinaryIO, NamedTuple
 from .._arguments import argument
 from ..errors import LogError
 from .bounded import BoundedBytes, allowed, too_much
+from .dialect import Dialect, dialect_of
 from .json_text import parsed
 from .options import Options
 from .rows import Rows
+from .text_lines import Block, blocks_of, described, lines_of
 
 __all__ = ["Source"]
 
@@ -27,9 +29,6 @@ _HEAD = 2**16
 
 
 _BINARY = 1024  # the first characters, which contain no NUL if this is text
-
-
-_CHUNK = 2**20
 
 
 _VALUE, _RUN = 32, 1024  # bytes that a value (as read, and in the history) and a run take
@@ -107,6 +106,10 @@ class Source:
         if self._values > self.limits.values:
             raise self.wrong(f"more than {self.limits.values:,} values (see `limits`)")
         self._spend(_VALUE * values)
+
+    def recount(self) -> None:
+        """Count values and runs anew: the source is read once more."""
+        self._values = self._spent = 0
 
     def count_run(self) -> None:
         """Add to the number of runs. Raises LogError if there are too many for the source."""
@@ -187,7 +190,7 @@ class Source:
             text = decoder.decode(self.head, len(self.head) < _HEAD)
         except UnicodeError as error:
             self.text_error = (
-                f"expected text in {self.encoding}, got bytes that are none ({_described(error)}); "
+                f"expected text in {self.encoding}, got bytes that are none ({described(error)}); "
                 f"pass {argument('encoding')} if it is another one"
             )
             text = self.head[: getattr(error, "start", 0)].decode(self.encoding, "ignore")
@@ -203,64 +206,31 @@ class Source:
     @functools.cached_property
     def first_lines(self) -> list[str]:
         """The first complete lines, without line ends; blank lines are left out."""
-        lines = [line.rstrip("\r") for line in self.text.split("\n")]
+        lines = [line.rstrip("\r") for line in self.text.split(self.line_end)]
         if len(lines) > 1 and len(self.head) == _HEAD:
             lines.pop()
         return [line for line in lines if line.strip()]
+
+    @functools.cached_property
+    def line_end(self) -> str:
+        """What ends a line: a carriage return if there is no line feed in the first 64 KiB."""
+        return "\r" if "\r" in self.text and "\n" not in self.text else "\n"
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """The lines, each with its number, counted from 1; blank lines are left out.
 
         Raises LogError for a line that is too long, and for bytes that are not text.
         """
-        if self.encoding.startswith(("utf-16", "utf-32")):  # a line end is not a single byte
-            yield from self._wide_lines()
-            return
-        for line_number, line in self._lines_of_bytes():
-            try:
-                text = line.decode(self.encoding if line_number == 1 else self._codec)
-            except UnicodeError as error:
-                raise self.wrong(
-                    f"expected text in {self.encoding}, got bytes that are none "
-                    f"({_described(error)}); pass {argument('encoding')} if it is another one",
-                    f"line {line_number}",
-                ) from None
-            yield line_number, text
+        return lines_of(self)
 
-    def _lines_of_bytes(self) -> Iterator[tuple[int, bytes]]:
-        longest = self.limits.line
-        with self.open() as file:
-            line_number, rest = 0, b""
-            while chunk := file.read(min(_CHUNK, longest)):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    line_number += 1
-                    if line and line != b"\r":
-                        self._within(line, line_number)
-                        yield line_number, line + b"\n"
-                self._within(rest, line_number + 1)
-            if rest.strip():
-                yield line_number + 1, rest
+    def blocks(self) -> Iterator[Block]:
+        """The text in blocks of whole lines. Raises LogError as `lines` does."""
+        return blocks_of(self)
 
-    def _within(self, line: bytes, line_number: int) -> None:
-        if len(line) > self.limits.line:
-            raise self.wrong(
-                f"the line is longer than {self.limits.line:,} bytes (see `limits`)",
-                f"line {line_number}",
-            )
-
-    @property
-    def _codec(self) -> str:
-        return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
-
-    def _wide_lines(self) -> Iterator[tuple[int, str]]:
-        try:
-            text = self.whole().decode(self.encoding)
-        except UnicodeError as error:
-            raise self.wrong(f"expected text in {self.encoding}: {_described(error)}") from None
-        for line_number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield line_number, line + "\n"
+    @functools.cached_property
+    def dialect(self) -> Dialect:
+        """How a table of text is written, judging by the first lines."""
+        return dialect_of(self.first_lines, self.options.separator)
 
     @functools.cached_property
     def document(self) -> Any:
@@ -277,7 +247,7 @@ class Source:
         except json.JSONDecodeError as error:
             return NoDocument(error.msg, f"line {error.lineno} column {error.colno}")
         except UnicodeError as error:
-            return NoDocument(f"expected text in {self.encoding}: {_described(error)}")
+            return NoDocument(f"expected text in {self.encoding}: {described(error)}")
         except ValueError as error:
             return NoDocument(str(error))
 
@@ -336,11 +306,6 @@ class Source:
                 self.damaged(f"expected a JSON object, got {_short(line)}", f"line {line_number}")
                 return
             yield line_number, record
-
-
-def _described(error: UnicodeError) -> str:
-    start = getattr(error, "start", None)
-    return str(error) if start is None else f"byte {start}: {getattr(error, 'reason', '')}"
 
 
 def _short(text: str) -> str:

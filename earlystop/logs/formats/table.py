@@ -2,83 +2,62 @@
 
 Keras and Lightning `CSVLogger`, Ultralytics, Weights & Biases, AlgoPerf, CatBoost and other tools
 write them. An empty cell is a gap, the text nan is a value. Names and cells are stripped. A header
-in the middle of a file begins another run.
+in the middle of a file begins another run, unless the epochs or steps go on below it.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..columns import is_coordinate, number
+from ..columns import is_coordinate
+from ..columnwise import Column, records_of, runs_of_columns
+from ..dialect import is_number
 from ..log_format import LogFormat
-from ..records import runs_of
 from ..run import Run
 from ..source import Source
+from ..table_columns import columns_of_tables
 
-__all__ = ["FORMAT", "cells", "plain_rows", "separator_of"]
-
-_SEPARATORS = (",", ";", "\t", "|")
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
-
-
-def cells(line: str, separator: str) -> list[str]:
-    """The cells of one line, stripped."""
-    if separator == " ":
-        return line.split()
-    try:
-        row = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    except csv.Error:
-        return []
-    return [cell.strip() for cell in row]
-
-
-def separator_of(log: Source) -> str | None:
-    """The separator with which the first rows have as many cells as the header; None if unknown."""
-    lines = log.first_lines[:3]
-    if not lines:
-        return None
-    best, most = None, 1
-    given = log.options.separator
-    for separator in (*_SEPARATORS, " ") if given is None else (given,):
-        rows = [cells(line.lstrip("#"), separator) for line in lines]
-        if given is not None or (len({len(row) for row in rows}) == 1 and len(rows[0]) > most):
-            best, most = separator, len(rows[0])
-    return best
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return number(cell) is not None
-    except ValueError:
-        return _DECIMAL_COMMA.fullmatch(cell) is not None
+__all__ = ["FORMAT", "plain_rows"]
 
 
 def _recognise(log: Source) -> bool:
     lines = log.first_lines
     if not lines or lines[0].startswith(("{", "[")):
         return False
-    separator = separator_of(log) or ","
-    header = cells(lines[0].lstrip("#"), separator)
-    if any(_is_number(name) for name in header) and not all(map(_is_number, header)):
+    separator, _, header, rows, known = log.dialect
+    if any(map(is_number, header)) and not all(map(is_number, header)):
         return False
-    if len(lines) == 1:
-        return len(header) > 1 and any(map(is_coordinate, header))
-    row = cells(lines[1], separator)
+    if not rows:
+        return known and len(header) > 1 and any(map(is_coordinate, header))
     quantifier = all if separator == " " else any  # any sentence with a number has one number cell
-    return len(row) >= len(header) > 0 and quantifier(map(_is_number, row))
+    return len(rows[0]) >= len(header) > 0 and quantifier(map(is_number, rows[0]))
 
 
 def _read(log: Source) -> Iterator[Run]:
-    tables = itertools.groupby(_numbered(log), key=lambda item: item[0])
-    for table_number, rows in tables:
-        for run in runs_of(log, (row for _, row in rows)):
-            if table_number > 1:
-                run.name = f"#{table_number}" if run.name is None else f"#{table_number} {run.name}"
+    tables = columns_of_tables(log)
+    if not any(_is_metric(column) for columns in tables for column in columns):
+        raise log.wrong(f"there is no metric in it{_texts(tables)}", not_a_log=True)
+    for number, columns in enumerate(tables, 1):
+        for run in runs_of_columns(log, columns):
+            if number > 1:
+                run.name = f"#{number}" if run.name is None else f"#{number} {run.name}"
             yield run
+
+
+def _is_metric(column: Column) -> bool:
+    return len(column.gaps) < len(column.values) and not is_coordinate(column.name)
+
+
+def _texts(tables: Sequence[Sequence[Column]]) -> str:
+    """The columns of text, and what stands in them, for an error."""
+    found = [
+        f"{column.name!r} has no numbers, but {next(iter(column.texts.values()))[:40]!r}"
+        for columns in tables
+        for column in columns
+        if column.texts
+    ]
+    return f": {', '.join(found[:5])}" if found else ""
 
 
 def plain_rows(log: Source) -> Iterator[dict[str, Any]]:
@@ -86,132 +65,8 @@ def plain_rows(log: Source) -> Iterator[dict[str, Any]]:
 
     Raises LogError for a table that is damaged or has no rows.
     """
-    for _, row in _numbered(log):
-        yield row
-
-
-def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows, each with the number of its table; another header begins another table."""
-    separator = separator_of(log) or ","
-    header: list[str] = []
-    numeric: dict[str, bool] = {}
-    table = rows = 0
-    for line_number, found in _rows(log, separator):
-        if not header or _is_header(found, header):
-            header, numeric = _header(log, found, line_number), {}
-            table += 1
-            continue
-        blank = len(found) > len(header) and not any(found[len(header) :])
-        row = found[: len(header)] if blank else found
-        if len(row) != len(header):
-            log.damaged(
-                f"expected {len(header)} cells, as in the header, got {len(row)}",
-                f"line {line_number}",
-            )
-            return
-        record = _record(log, header, row, numeric, separator, line_number)
-        if record is None:
-            return
-        rows += 1
-        yield table, record
-    if not rows:
-        raise log.wrong(f"no rows below the header ({', '.join(header)[:200]})")
-
-
-def _rows(log: Source, separator: str) -> Iterator[tuple[int, list[str]]]:
-    last_line = [0]
-
-    def texts() -> Iterator[str]:
-        for line_number, line in log.lines():
-            last_line[0] = line_number
-            if line.strip():
-                yield line.lstrip("#") if line_number == 1 else line
-
-    if separator == " ":
-        for line in texts():
-            yield last_line[0], line.split()
-        return
-    reader = csv.reader(texts(), delimiter=separator, skipinitialspace=True)
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise log.wrong(f"expected cells of a table: {error}", f"line {last_line[0]}") from None
-        if row is None:
-            return
-        yield last_line[0], [cell.strip() for cell in row]
-
-
-def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:
-    if not row or _is_number(row[0]):
-        return False
-    if list(row) == list(header):
-        return True
-    return (
-        len(row) > 1
-        and any(map(is_coordinate, row))
-        and not any(_is_number(cell) or not cell for cell in row)
-    )
-
-
-def _header(log: Source, row: list[str], line_number: int) -> list[str]:
-    if row and not row[-1]:
-        row = row[:-1]  # a separator at the end of each line
-    if row and (not row[0] or row[0] == "Unnamed: 0"):
-        row = ["index", *row[1:]]  # the index of a data frame
-    if not row or all(map(_is_number, row)):
-        raise log.wrong(
-            "expected a header with the names of the columns, got numbers", f"line {line_number}"
-        )
-    if len(row) > log.limits.names:
-        raise log.wrong(
-            f"more than {log.limits.names:,} columns (see `limits`)", f"line {line_number}"
-        )
-    twice = [name for name in dict.fromkeys(row) if name and row.count(name) > 1][:3]
-    if twice:
-        raise log.wrong(
-            f"expected columns of different names, got twice {twice}", f"line {line_number}"
-        )
-    return row
-
-
-def _record(
-    log: Source,
-    header: list[str],
-    row: list[str],
-    numeric: dict[str, bool],
-    separator: str,
-    line_number: int,
-) -> dict[str, Any] | None:
-    """The cells of a row by column name, with numbers parsed.
-
-    None if a cell is damaged and errors are skipped.
-    """
-    record: dict[str, Any] = {}
-    for name, cell in zip(header, row, strict=True):
-        if not name:
-            continue
-        value: Any
-        try:
-            value = number(cell)
-        except ValueError:
-            if separator != "," and _DECIMAL_COMMA.fullmatch(cell):
-                value = number(cell.replace(",", "."))
-            elif numeric.get(name):
-                log.damaged(
-                    f"expected a number in the column {name!r}, got {cell[:40]!r}",
-                    f"line {line_number}",
-                )
-                return None
-            else:
-                value = cell
-        if isinstance(value, float):
-            record[name] = value if numeric.setdefault(name, True) else cell
-        else:
-            record[name] = value
-            if value is not None:
-                numeric.setdefault(name, False)
-    return record
+    for columns in columns_of_tables(log):
+        yield from records_of(columns)
 
 
 FORMAT = LogFormat("table", _recognise, _read, general=True, order=190)

@@ -14,14 +14,9 @@ from ..log_format import LogFormat
 from ..rows import Rows
 from ..run import Run
 from ..source import Source
-from .table import cells, plain_rows, separator_of
+from .table import plain_rows
 
 __all__ = ["FORMAT"]
-
-
-def _header(log: Source) -> list[str]:
-    lines = log.first_lines
-    return cells(lines[0], separator_of(log) or ",") if lines else []
 
 
 def _is_chart(header: list[str]) -> bool:
@@ -40,7 +35,7 @@ def _is_list_of_runs(header: list[str]) -> bool:
 
 
 def _recognise(log: Source) -> bool:
-    header = _header(log)
+    header = log.dialect.header
     return _is_chart(header) or _is_list_of_runs(header)
 
 
@@ -57,7 +52,7 @@ def _rows_by_run(
 
 
 def _read(log: Source) -> Iterator[Run]:
-    header = _header(log)
+    header = log.dialect.header
     if not _is_chart(header):
         raise log.wrong(
             "expected a log of metrics, got a table of runs of Weights & Biases, one row per run: "

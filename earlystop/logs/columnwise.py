@@ -1,0 +1,93 @@
+"""Runs of logs that are read by columns: the same as `runs_of` makes of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .records import coordinates_among, runs_of
+from .run import Points, Run
+from .source import Source
+
+__all__ = ["Column", "joined", "records_of", "runs_of_columns"]
+
+
+class Column(NamedTuple):
+    """A column of a log.
+
+    name: its name.
+    values: the numbers, NaN where there is none, shape (rows,).
+    gaps: the rows without a number, in ascending order.
+    texts: the text in some of these rows.
+    """
+
+    name: str
+    values: npt.NDArray[np.float64]
+    gaps: npt.NDArray[np.int64]
+    texts: Mapping[int, str]
+
+    def cells(self) -> list[Any]:
+        """A number, a text or None for every row."""
+        cells: list[Any] = self.values.tolist()
+        for row in self.gaps.tolist():
+            cells[row] = self.texts.get(row)
+        return cells
+
+
+def runs_of_columns(log: Source, columns: Sequence[Column]) -> Iterator[Run]:
+    """The runs in these columns, of one length. Raises LogError as `runs_of` does."""
+    coordinates = coordinates_among(log, [column.name for column in columns])
+    if coordinates is None or any(column.texts for column in columns):
+        yield from runs_of(log, records_of(columns))
+    else:
+        yield _run(columns, coordinates)
+
+
+def records_of(columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
+    """The rows, by name."""
+    names = [column.name for column in columns]
+    for cells in zip(*(column.cells() for column in columns), strict=True):
+        yield dict(zip(names, cells, strict=True))
+
+
+def _run(columns: Sequence[Column], coordinates: Container[str]) -> Run:
+    """The run in columns of numbers; they are in the order in which they begin to report."""
+    length = len(columns[0].values)
+    run, all_rows = Run(None, length, {}), np.arange(length)
+    found = []
+    for name, values, gaps, _ in columns:
+        rows = np.delete(all_rows, gaps) if len(gaps) else all_rows
+        if len(rows):
+            found.append((name, Points(rows, values[rows] if len(gaps) else values)))
+    for name, points in sorted(found, key=lambda item: int(item[1].rows[0])):
+        (run.coordinates if name in coordinates else run.metrics)[name] = points
+    return run
+
+
+def joined(above: Sequence[Column], below: Sequence[Column]) -> list[Column]:
+    """The columns of two tables, one below the other; gaps where one of them lacks a column."""
+    tables = [{column.name: column for column in columns} for columns in (above, below)]
+    lengths = [len(columns[0].values) for columns in (above, below)]
+    return [
+        _end_to_end(
+            *(table.get(name) or _empty(name, n) for table, n in zip(tables, lengths, strict=True))
+        )
+        for name in dict.fromkeys([*tables[0], *tables[1]])
+    ]
+
+
+def _empty(name: str, length: int) -> Column:
+    return Column(name, np.full(length, np.nan), np.arange(length), {})
+
+
+def _end_to_end(above: Column, below: Column) -> Column:
+    length = len(above.values)
+    return Column(
+        above.name,
+        np.concatenate([above.values, below.values]),
+        np.concatenate([above.gaps, below.gaps + length]),
+        {**above.texts, **{row + length: text for row, text in below.texts.items()}},
+    )

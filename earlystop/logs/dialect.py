@@ -1,0 +1,121 @@
+"""How a table of text is written: what separates its cells, and where its header stands."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from .columns import number
+from .odd_numbers import NOT_REPORTED
+
+__all__ = ["Dialect", "cells_of_rows", "dialect_of", "is_comment", "is_number"]
+
+_SEPARATORS = (",", ";", "\t", "|", " ")
+_GLANCE = 3  # rows, the header included, that are looked at
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # as spreadsheets write it
+_WITH_COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d*)?(e[+-]?\d+)?|[+-]?\d+(\.\d+)+,\d+")
+
+
+class Dialect(NamedTuple):
+    """How a table is written.
+
+    separator: of cells; a blank stands for any number of blanks.
+    preamble: how many lines, blank ones not counted, stand before the header.
+    header: its cells.
+    rows: the cells of the first rows below it, at most two.
+    known: whether a separator was found that gives all of them as many cells.
+    """
+
+    separator: str
+    preamble: int
+    header: list[str]
+    rows: list[list[str]]
+    known: bool
+
+
+def dialect_of(lines: Sequence[str], separator: str | None) -> Dialect:
+    """The dialect of a table that begins with these lines.
+
+    lines: without line ends and blank lines.
+    separator: the separator, if it is known.
+    """
+    preamble = 0
+    named = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    if named is not None:
+        preamble, separator = 1, separator or named[1]
+    below = preamble
+    while below < len(lines) and is_comment(lines[below]):
+        below += 1
+    body = (line for line in itertools.islice(lines, below, below + 100) if not is_comment(line))
+    if below > preamble:
+        table = [*itertools.islice(body, _GLANCE)]
+        commented = _best([_uncommented(lines[below - 1]), *table], separator)
+        if not table or _is_header_above(commented.header, commented.rows[0]):
+            return commented._replace(preamble=below - 1)
+        return _best(table, separator)._replace(preamble=below)
+    return _best(list(body), separator)._replace(preamble=preamble)
+
+
+def is_comment(line: str) -> bool:
+    """Is this line a comment, rather than a row whose first cell is `#N/A`?"""
+    if not line.startswith("#"):
+        return False
+    first = re.match(r"#[^,;|\t ]*( n/a)?", line, re.IGNORECASE)
+    return first is None or first[0].lower() not in NOT_REPORTED
+
+
+def _uncommented(line: str) -> str:
+    return line.lstrip("#").strip()
+
+
+def _is_header_above(header: Sequence[str], row: Sequence[str]) -> bool:
+    """Is the comment above the first row its header?"""
+    return len(header) == len(row) and any(map(is_number, row)) and not any(map(is_number, header))
+
+
+def _best(lines: Sequence[str], separator: str | None) -> Dialect:
+    """The dialect with which the first rows have as many cells as the header, and most of them."""
+    if not lines:
+        return Dialect(separator or ",", 0, [], [], False)
+    best: Dialect | None = None
+    for candidate in _SEPARATORS if separator is None else (separator,):
+        if separator is None and candidate not in lines[0]:
+            continue
+        header, *rows = [*itertools.islice(cells_of_rows(lines, candidate), _GLANCE)] or [[]]
+        found = Dialect(candidate, 0, header, rows, True)
+        if separator is not None:
+            return found
+        if len(header) > (1 if best is None else len(best.header)) and all(
+            len(row) == len(header) for row in rows
+        ):
+            best = found
+    if best is not None:
+        return best
+    header, *rows = [*itertools.islice(cells_of_rows(lines, ","), _GLANCE)] or [[]]
+    return Dialect(",", 0, header, rows, False)
+
+
+def cells_of_rows(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    """The cells of each row, stripped; a quoted cell may go over several lines.
+
+    Ends at a row that the csv module refuses.
+    """
+    if separator == " ":
+        yield from map(str.split, lines)
+        return
+    try:
+        for row in csv.reader(lines, delimiter=separator, skipinitialspace=True):
+            yield [cell.strip() for cell in row]
+    except csv.Error:
+        return
+
+
+def is_number(cell: str) -> bool:
+    """Is there a number in this cell, in whatever spelling?"""
+    try:
+        return number(cell.removesuffix("%")) is not None
+    except ValueError:
+        return _WITH_COMMAS.fullmatch(cell) is not None

@@ -1,0 +1,129 @@
+"""The columns of a text table, with what their cells say: numbers, text, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .cell_columns import CellColumn
+from .columns import EPOCHS, STEPS, number, tells_apart
+from .columnwise import Column, joined
+from .commas import Commas
+from .source import Source
+from .table_reading import Table, read_tables
+
+__all__ = ["columns_of_tables"]
+
+
+def columns_of_tables(log: Source) -> list[list[Column]]:
+    """The tables in a text, each by columns.
+
+    A column is of text if more of its cells are text than numbers, or if it tells rows apart. A
+    table that goes on where the one above ended is part of it.
+
+    Raises LogError for a table that is damaged or has no rows.
+    """
+    tables, damage, open_line = _read(log)
+    found: list[list[Column]] = []
+    for table in tables:
+        bad = min(filter(None, map(_bad_cell, table.header, table.columns)), default=None)
+        if bad is not None:
+            row, message = bad
+            table.cut(row)
+            line = table.line_of(row)
+            if line != open_line:
+                damage = damage if damage and damage[1] < line else (message, line)
+            else:
+                log.notes.append(f"line {line} is cut off, left out")
+        if table.length:
+            _take(log, found, _columns(log, table))
+        if damage is not None and bad is not None:
+            break
+    if damage is not None:
+        log.damaged(damage[0], f"line {damage[1]}")
+    elif not found:
+        header = ", ".join(tables[0].header) if tables else ""
+        raise log.wrong(f"no rows below the header ({header[:200]})")
+    return found
+
+
+def _read(log: Source) -> tuple[list[Table], tuple[str, int] | None, int]:
+    """What `read_tables` gives, with numbers in which commas matter as Python writes them."""
+    notes = len(log.notes)
+    read = read_tables(log)
+    if not any(
+        map(Commas.matter, {t for table in read[0] for c in table.columns for t in c.odd_texts})
+    ):
+        return read
+    commas = Commas()
+    for plain in (commas.learned, commas.plain):
+        log.recount()
+        del log.notes[notes:]
+        read = read_tables(log, plain)
+    if commas.unclear and not (commas.decimal or commas.thousands):
+        log.notes.append(f"commas are taken for those of decimals, as in {commas.unclear}")
+    return read
+
+
+def _bad_cell(name: str, column: CellColumn) -> tuple[int, str] | None:
+    """The row of a cell that is no number, in a column of numbers, and what is wrong."""
+    if not name or not column.odd_rows or tells_apart(name):
+        return None
+    if len(column.odd_rows) > column.numbers:
+        return None
+    text = column.odd_texts[0][:40]
+    return column.odd_rows[0], f"expected a number in the column {name!r}, got {text!r}"
+
+
+def _columns(log: Source, table: Table) -> list[Column]:
+    found = []
+    for name, column in zip(table.header, table.columns, strict=True):
+        if not name:
+            continue
+        if column.odd_texts and not column.numbers and all(map(_is_share, set(column.odd_texts))):
+            column.set_odd([float(text[:-1]) for text in column.odd_texts])
+            log.notes.append(f"{name}: in per cent, as written")
+        texts = dict(zip(column.odd_rows, column.odd_texts, strict=True))
+        gaps = column.gaps()
+        if texts:
+            values = column.values()
+            for row in np.setdiff1d(np.arange(column.length), gaps, assume_unique=True).tolist():
+                texts[row] = f"{values[row]:.12g}"
+            gaps = np.arange(column.length)
+        found.append(Column(name, column.values(), gaps, texts))
+    return found
+
+
+def _is_share(text: str) -> bool:
+    """Is this a number of per cent?"""
+    try:
+        return text.endswith("%") and number(text[:-1]) is not None
+    except ValueError:
+        return False
+
+
+def _take(log: Source, found: list[list[Column]], columns: list[Column]) -> None:
+    """Add a table, to the one above it if that goes on in it."""
+    if found and _goes_on(log, found[-1], columns):
+        found[-1] = joined(found[-1], columns)
+    else:
+        found.append(columns)
+
+
+def _goes_on(log: Source, above: Sequence[Column], below: Sequence[Column]) -> bool:
+    """Do both count their rows by the same column, under one header, or further and further?"""
+    upper, lower = ({column.name: column for column in columns} for columns in (above, below))
+    counters = [n for n in upper if n in lower and _counts(log, n)]
+    if not counters:
+        return False
+    if [*upper] == [*lower]:
+        return True
+    last, first = (
+        table[counters[0]].values[~np.isnan(table[counters[0]].values)] for table in (upper, lower)
+    )
+    return bool(len(last) and len(first) and first[0] > last[-1])
+
+
+def _counts(log: Source, name: str) -> bool:
+    return name.lower() in (*STEPS, *EPOCHS) or name == log.options.coordinate

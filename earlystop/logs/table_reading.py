@@ -1,0 +1,305 @@
+"""The rows of a text table, collected by columns.
+
+Text is split in blocks where no quotes, comments, blank lines or other headers are in it, and row
+by row otherwise: the same cells either way.
+"""
+
+from __future__ import annotations
+
+import collections
+import csv
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from .cell_columns import CellColumn
+from .columns import is_coordinate
+from .dialect import Dialect, cells_of_rows, is_comment, is_number
+from .records import few
+from .source import Source
+from .text_lines import Block
+
+__all__ = ["Table", "read_tables"]
+
+
+_ROWS = 4096  # that are collected before they are added to the columns
+
+
+class Table:
+    """The rows below one header.
+
+    header: the names of the columns; "" for columns that are left out.
+    columns: their cells.
+    """
+
+    def __init__(self, header: list[str], plain: Callable[[str], str] | None) -> None:
+        self.header = header
+        self.columns = [CellColumn(plain) for _ in header]
+        self._lines: list[Sequence[int]] = []
+
+    @property
+    def length(self) -> int:
+        """How many rows there are."""
+        return self.columns[0].length
+
+    @property
+    def filled(self) -> int:
+        """How many cells are not empty."""
+        return sum(column.filled for column in self.columns)
+
+    def add(
+        self, columns: Sequence[Sequence[str]], lines: Sequence[int], *, underscores: bool = True
+    ) -> None:
+        """Add rows, given by columns, and the numbers of their lines."""
+        for column, cells in zip(self.columns, columns, strict=True):
+            column.add(cells, underscores=underscores)
+        self._lines.append(lines)
+
+    def add_lines(self, lines: Sequence[int]) -> None:
+        """Tell the numbers of the lines of rows that were added to the columns themselves."""
+        self._lines.append(lines)
+
+    def line_of(self, row: int) -> int:
+        """The number of the line of a row."""
+        for lines in self._lines:
+            if row < len(lines):
+                return lines[row]
+            row -= len(lines)
+        raise IndexError(row)
+
+    def cut(self, length: int) -> None:
+        """Leave out all rows from this one on."""
+        for column in self.columns:
+            column.cut(length)
+
+
+class _Reader:
+    """Reads a table, or several, one below the other."""
+
+    def __init__(self, log: Source, dialect: Dialect, plain: Callable[[str], str] | None) -> None:
+        self._log, self._dialect, self._plain = log, dialect, plain
+        self._before = dialect.preamble  # lines that stand before the header
+        self._written: list[str] = []  # the cells of the header, as they stand there
+        self._pending: list[list[str]] = []
+        self._lines: list[int] = []
+        self.open_line = 0
+        self.damage: tuple[str, int] | None = None
+        self.tables: list[Table] = []
+
+    def read(self) -> None:
+        blocks = self._blocks()
+        for found in blocks:
+            block = found if self.tables else self._past_header(found)
+            if self._split(block):
+                continue
+            quoted = '"' in block.text  # a quoted cell may go on in the next block
+            for line, row in self._rows(itertools.chain([block], blocks) if quoted else [block]):
+                self._row(line, row)
+                if self.damage is not None:
+                    break
+            self._flush()
+            if self.damage is not None:
+                return
+
+    def _blocks(self) -> Iterator[Block]:
+        """The text; a last line without an end is a block of its own."""
+        for first, text in self._log.blocks():
+            whole = text.rfind("\n") + 1
+            if whole:
+                yield Block(first, text[:whole])
+            if whole < len(text):
+                self.open_line = first + text.count("\n")
+                yield Block(self.open_line, text[whole:])
+
+    def _past_header(self, block: Block) -> Block:
+        """Read the header and what stands before it; return what is left of the block."""
+        line, text = block
+        begin = 0
+        while not self.tables and (end := text.find("\n", begin)) >= 0:
+            content = text[begin:end]
+            if content.count('"') % 2:
+                break
+            if content := self._of_table(content):
+                self._begin(self._cells(content), line)
+            begin, line = end + 1, line + 1
+        return Block(line, text[begin:])
+
+    def _split(self, block: Block) -> bool:
+        """Add the rows of a block, if all of them are plain rows."""
+        text, separator = block.text, self._dialect.separator
+        if not text:
+            return True
+        if not self.tables or separator == " " or '"' in text or "#" in text:
+            return False
+        text = text.replace("\r\n", "\n")
+        if "\r" in text or "\n\n" in text or not text.endswith("\n") or text[0] == "\n":
+            return False
+        width = len(self.tables[-1].header)
+        rows = text[:-1].split("\n")
+        if set(map(str.count, rows, itertools.repeat(separator))) != {width - 1}:
+            return False
+        cells = text[:-1].replace("\n", separator).split(separator)
+        first = cells[::width]
+        if self._may_be_headers(first) and any(
+            self._is_header(row.split(separator)) for row in rows
+        ):
+            return False
+        columns = [first, *(cells[place::width] for place in range(1, width))]
+        lines = range(block.first, block.first + len(rows))
+        self._add(columns, lines, underscores="_" in text)
+        return True
+
+    def _may_be_headers(self, cells: Sequence[str]) -> bool:
+        """May any of these first cells of rows be that of a header?"""
+        try:
+            collections.deque(map(float, cells), 0)
+        except ValueError:
+            return not self._written[0] or any(cell and not _is_float(cell) for cell in cells)
+        return False
+
+    def _rows(self, blocks: Iterable[Block]) -> Iterator[tuple[int, list[str]]]:
+        """The cells of each row, stripped, and the number of its last line."""
+        last = [0]
+
+        def lines() -> Iterator[str]:
+            for first, text in blocks:
+                for number, line in enumerate(text.split("\n"), first):
+                    last[0] = number
+                    if line := self._of_table(line):
+                        yield line + "\n"
+
+        if self._dialect.separator == " ":
+            for line in lines():
+                yield last[0], line.split()
+            return
+        reader = csv.reader(lines(), delimiter=self._dialect.separator, skipinitialspace=True)
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                raise self._log.wrong(
+                    f"expected cells of a table: {error}", f"line {last[0]}"
+                ) from None
+            if row is None:
+                return
+            yield last[0], [cell.strip() for cell in row]
+
+    def _of_table(self, line: str) -> str:
+        """What of this line is part of the table: nothing if it stands before it, or is a comment.
+
+        A header may be written as a comment.
+        """
+        if not line.strip():
+            return ""
+        if self._before:
+            self._before -= 1
+            return ""
+        if not self.tables:
+            return line.lstrip("#")
+        if not is_comment(line):
+            return line
+        line = line.lstrip("#")
+        return line if self._cells(line) == self._written else ""
+
+    def _cells(self, line: str) -> list[str]:
+        return next(cells_of_rows([line], self._dialect.separator), [])
+
+    def _row(self, line: int, row: list[str]) -> None:
+        if not self.tables or self._is_header(row):
+            self._begin(row, line)
+            return
+        width = len(self.tables[-1].header)
+        if len(row) > width and not any(row[width:]):
+            row = row[:width]
+        if len(row) != width:
+            if len(row) < width and line == self.open_line:
+                self._log.notes.append(f"line {line} is cut off, left out")
+            else:
+                self.damage = f"expected {width} cells, as in the header, got {len(row)}", line
+            return
+        self._pending.append(row)
+        self._lines.append(line)
+        if len(self._pending) == _ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._add(list(zip(*self._pending, strict=True)), self._lines)
+            self._pending, self._lines = [], []
+
+    def _add(
+        self, columns: Sequence[Sequence[str]], lines: Sequence[int], *, underscores: bool = True
+    ) -> None:
+        table = self.tables[-1]
+        before = table.filled
+        table.add(columns, lines, underscores=underscores)
+        self._log.count(table.filled - before + len(lines))
+        if table.length * len(columns) > self._log.limits.values:
+            self._log.count(table.length * len(columns))
+
+    def _begin(self, row: list[str], line: int) -> None:
+        self._flush()
+        self._written = row
+        self.tables.append(Table(_header(self._log, row, line), self._plain))
+
+    def _is_header(self, row: list[str]) -> bool:
+        if not row or is_number(row[0]):
+            return False
+        if row == self._written:
+            return True
+        return (
+            len(row) > 1
+            and any(map(is_coordinate, row))
+            and not any(is_number(cell) or not cell for cell in row)
+        )
+
+
+def _is_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def read_tables(
+    log: Source, plain: Callable[[str], str] | None = None
+) -> tuple[list[Table], tuple[str, int] | None, int]:
+    """The tables in a text, one below the other; what is wrong with it, if anything, and where;
+    and the number of the line that has no end, 0 if all have one.
+
+    plain: see `CellColumn`.
+    """
+    reader = _Reader(log, log.dialect, plain)
+    reader.read()
+    return reader.tables, reader.damage, reader.open_line
+
+
+def _header(log: Source, row: list[str], line: int) -> list[str]:
+    """The names of the columns: those that stand twice get a number, as in `loss.1`."""
+    if row and not row[-1]:
+        row = row[:-1]  # a separator at the end of each line
+    if row and (not row[0] or row[0] == "Unnamed: 0"):
+        row = ["index", *row[1:]]  # the index of a data frame
+    if not row or all(map(is_number, row)):
+        raise log.wrong(
+            "expected a header with the names of the columns, got numbers", f"line {line}"
+        )
+    if len(row) > log.limits.names:
+        raise log.wrong(f"more than {log.limits.names:,} columns (see `limits`)", f"line {line}")
+    return _different(log, row)
+
+
+def _different(log: Source, row: list[str]) -> list[str]:
+    taken, names, renamed = set(row), dict[str, None](), []
+    for written in row:
+        name, number = written, 0
+        while (name and name in names) or (number and name in taken):
+            number += 1
+            name = f"{written}.{number}"
+        if number:
+            taken.add(name)
+            renamed.append(name)
+        names[name or f"\0{len(names)}"] = None
+    if renamed:
+        log.notes.append(f"columns of one name, told apart: {few(renamed)}")
+    return ["" if name.startswith("\0") else name for name in names]

@@ -1,0 +1,160 @@
+"""The text of a source, decoded: in blocks of whole lines, or line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple, Protocol
+
+from .._arguments import argument
+from ..errors import LogError
+from .limits import Limited
+
+__all__ = ["Block", "Readable", "blocks_of", "described", "lines_of"]
+
+
+_FIRST, _CHUNK = 2**16, 2**20  # bytes that are read at a time: few at first, for a glance
+
+
+class Block(NamedTuple):
+    """Whole lines, as text.
+
+    first: the number of the first, counted from 1.
+    text: the lines, each with "\\n" at its end; the last of a source may lack it.
+    """
+
+    first: int
+    text: str
+
+
+class Readable(Limited, Protocol):
+    """The interface of a source for reading its text."""
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the text."""
+
+    @property
+    def line_end(self) -> str:
+        """What ends a line."""
+
+    @property
+    def head(self) -> bytes:
+        """The first 64 KiB."""
+
+    def open(self) -> BinaryIO:
+        """Open the source for reading bytes."""
+
+    def whole(self) -> bytes:
+        """All bytes."""
+
+
+def blocks_of(log: Readable) -> Iterator[Block]:
+    """The text in blocks, about a MiB each.
+
+    Raises LogError for a line that is too long, and for bytes that are not text.
+    """
+    if log.encoding.startswith(("utf-16", "utf-32")):  # a line end is not a single byte
+        yield _whole_text(log)
+        return
+    encoding, first = log.encoding, 1
+    end = log.line_end.encode()
+    for data in _blocks_of_bytes(log, end):
+        yield from _decoded(log, data, first, encoding)
+        first += data.count(end)
+        encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _whole_text(log: Readable) -> Block:
+    try:
+        text = log.whole().decode(log.encoding)
+    except UnicodeError as error:
+        raise log.wrong(f"expected text in {log.encoding}: {described(error)}") from None
+    return Block(1, _with_line_feeds(log, text))
+
+
+def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[bytes]:
+    """Bytes that end with the end of a line, but for the last."""
+    longest, first, rest = log.limits.line, 1, b""
+    for chunk in _chunks(log, longest):
+        data = rest + chunk
+        cut = data.rfind(end) + 1
+        data, rest = data[:cut], data[cut:]
+        if data:
+            _check_lengths(log, data, first, end)
+            yield data
+            first += data.count(end)
+        _check_lengths(log, rest, first, end)
+    if rest.strip():
+        yield rest
+
+
+def _chunks(log: Readable, longest: int) -> Iterator[bytes]:
+    if len(log.head) < _FIRST:  # all of it
+        yield log.head
+        return
+    size = _FIRST
+    with log.open() as file:
+        while chunk := file.read(min(size, longest)):
+            yield chunk
+            size = _CHUNK
+
+
+def _check_lengths(log: Readable, data: bytes, first: int, end: bytes) -> None:
+    longest = log.limits.line
+    if len(data) <= longest:
+        return
+    for number, line in enumerate(data.split(end), first):
+        if len(line) > longest:
+            raise log.wrong(
+                f"the line is longer than {longest:,} bytes (see `limits`)", f"line {number}"
+            )
+
+
+def _decoded(log: Readable, data: bytes, first: int, encoding: str) -> Iterator[Block]:
+    """The lines, up to one that is not text, and then an error that names it."""
+    try:
+        text = data.decode(encoding)
+    except UnicodeError as error:
+        end = log.line_end.encode()
+        begin = data.rfind(end, 0, getattr(error, "start", 0)) + 1
+        if begin:
+            yield Block(first, _with_line_feeds(log, data[:begin].decode(encoding)))
+        raise _no_text(log, data[begin:], first + data.count(end, 0, begin), encoding) from None
+    yield Block(first, _with_line_feeds(log, text))
+
+
+def _with_line_feeds(log: Readable, text: str) -> str:
+    return text.replace("\r", "\n") if log.line_end == "\r" else text
+
+
+def _no_text(log: Readable, data: bytes, number: int, encoding: str) -> LogError:
+    why = ""
+    try:
+        data.decode(encoding)
+    except UnicodeError as error:
+        why = described(error)  # with the place in this line
+    return log.wrong(
+        f"expected text in {log.encoding}, got bytes that are none ({why}); "
+        f"pass {argument('encoding')} if it is another one",
+        f"line {number}",
+    )
+
+
+def lines_of(log: Readable) -> Iterator[tuple[int, str]]:
+    """The lines, each with its number, counted from 1; blank lines are left out.
+
+    Raises LogError for a line that is too long, and for bytes that are not text.
+    """
+    for first, text in blocks_of(log):
+        *lines, rest = text.split("\n")
+        for number, line in enumerate(lines, first):
+            if line and line != "\r":
+                yield number, line + "\n"
+        if rest.strip():
+            yield first + len(lines), rest
+
+
+def described(error: UnicodeError) -> str:
+    """What is wrong with bytes that are not text."""
+    start = getattr(error, "start", None)
+    return str(error) if start is None else f"byte {start}: {getattr(error, 'reason', '')}"
