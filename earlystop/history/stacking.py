@@ -14,13 +14,20 @@ __all__ = ["stacked"]
 
 
 def stacked(
-    names: Iterable[str], runs: Sequence[Mapping[str, tuple[Any, Any]]], lengths: Ints
+    names: Iterable[str],
+    runs: Sequence[Mapping[str, tuple[Any, Any]]],
+    lengths: Ints,
+    *,
+    owned: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The columns of these metrics, NaN where not reported, and masks of their gaps.
 
-    runs: what each reports, by metric: the numbers of epochs, or a range of them, and the values
-        there.
+    runs: what each reports, by metric: the numbers of epochs, in ascending order, or a range of
+        them, and the values there.
+    owned: whether arrays of values may become columns as they are, rather than be copied.
     """
+    if len(runs) == 1:
+        return _columns_of_one(names, runs[0], int(lengths[0]), owned)
     columns = {name: new_column(lengths, np.nan) for name in names}
     gaps = {name: new_column(lengths, fill=True) for name in columns}
     for row, run in enumerate(runs):
@@ -28,4 +35,20 @@ def stacked(
             if name in columns:
                 columns[name][row, epochs] = values
                 gaps[name][row, epochs] = False
+    return columns, gaps
+
+
+def _columns_of_one(
+    names: Iterable[str], run: Mapping[str, tuple[Any, Any]], length: int, owned: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    columns, gaps = {}, {}
+    for name in names:
+        epochs, values = run.get(name, ((), ()))
+        if owned and len(epochs) == length:
+            columns[name], gaps[name] = values[None], np.zeros((1, length), np.bool_)
+            continue
+        column, gap = np.full((1, length), np.nan), np.ones((1, length), np.bool_)
+        if len(epochs):
+            column[0, epochs], gap[0, epochs] = values, False
+        columns[name], gaps[name] = column, gap
     return columns, gaps

@@ -54,8 +54,8 @@ def assemble(
             kept = [name for name in reported if name in wanted | needed] or reported[:1]
     lengths = np.array([run.length for run in runs])
     _within(limits, lengths, kept, coordinates, reads)
-    axes, _ = stacked(coordinates, [run.coordinates for run in runs], lengths)
-    metrics, gaps = stacked(kept, [run.metrics for run in runs], lengths)
+    axes, _ = stacked(coordinates, [run.coordinates for run in runs], lengths, owned=True)
+    metrics, gaps = stacked(kept, [run.metrics for run in runs], lengths, owned=True)
     history = history_of(metrics, gaps, lengths, run_names(reads), axes)
     for name, how in derived.items():
         history = history.derive(name, how)

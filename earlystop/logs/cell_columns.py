@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +30,7 @@ class CellColumn:
         self.length = 0
         self._plain = plain
         self.odd_rows, self.odd_texts = array("q"), list[str]()
-        self._values: npt.NDArray[np.float64] = np.empty(0, np.float64)
+        self._values: list[npt.NDArray[np.float64]] = []
         self._gaps: list[npt.NDArray[np.int64]] = []
         self._known: dict[str, str] = {}
         self._empty = 0
@@ -53,14 +52,11 @@ class CellColumn:
         self, values: npt.NDArray[np.float64], gaps: npt.NDArray[np.int64] | None = None
     ) -> None:
         """Add numbers. gaps: which of them are not reported."""
-        end = self.length + len(values)
-        if end > len(self._values):
-            self._values.resize(max(end, len(self._values) * 3 // 2), refcheck=False)
-        self._values[self.length : end] = values
+        self._values.append(values)
         if gaps is not None and len(gaps):
             self._gaps.append(gaps + self.length)
             self._empty += len(gaps)
-        self.length = end
+        self.length += len(values)
 
     def _add_with_gaps(self, cells: Sequence[str]) -> None:
         filled = [cell or "nan" for cell in cells]
@@ -102,7 +98,7 @@ class CellColumn:
     def set_odd(self, values: Sequence[float]) -> None:
         """Take all odd cells for these numbers."""
         rows = np.array(self.odd_rows, np.int64)
-        self._values[rows] = values
+        self.values()[rows] = values
         self._keep_gaps(np.setdiff1d(self.gaps(), rows, assume_unique=True))
         self.odd_rows, self.odd_texts = array("q"), []
 
@@ -123,13 +119,7 @@ class CellColumn:
 
     def values(self) -> npt.NDArray[np.float64]:
         """The numbers, NaN where there is none, shape (length,)."""
-        return self._values[: self.length]
-
-    def cells(self) -> list[Any]:
-        """The cells as numbers, text, or None for a gap."""
-        found: list[Any] = self.values().tolist()
-        for row in self.gaps().tolist():
-            found[row] = None
-        for row, text in zip(self.odd_rows, self.odd_texts, strict=True):
-            found[row] = text
-        return found
+        if len(self._values) != 1:
+            parts, self._values = self._values or [np.empty(0)], []
+            self._values = [np.concatenate(parts)]
+        return self._values[0][: self.length]

@@ -15,6 +15,7 @@ __all__ = ["Dialect", "cells_of_rows", "dialect_of", "is_comment", "is_number"]
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _GLANCE = 3  # rows, the header included, that are looked at
+_LINES = 20  # in which they are expected
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # as spreadsheets write it
 _WITH_COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d*)?(e[+-]?\d+)?|[+-]?\d+(\.\d+)+,\d+")
 
@@ -49,14 +50,13 @@ def dialect_of(lines: Sequence[str], separator: str | None) -> Dialect:
     below = preamble
     while below < len(lines) and is_comment(lines[below]):
         below += 1
-    body = (line for line in itertools.islice(lines, below, below + 100) if not is_comment(line))
+    table = [line for line in lines[below : below + _LINES] if not is_comment(line)]
     if below > preamble:
-        table = [*itertools.islice(body, _GLANCE)]
         commented = _best([_uncommented(lines[below - 1]), *table], separator)
         if not table or _is_header_above(commented.header, commented.rows[0]):
             return commented._replace(preamble=below - 1)
         return _best(table, separator)._replace(preamble=below)
-    return _best(list(body), separator)._replace(preamble=preamble)
+    return _best(table, separator)._replace(preamble=preamble)
 
 
 def is_comment(line: str) -> bool:

@@ -206,10 +206,12 @@ class Source:
     @functools.cached_property
     def first_lines(self) -> list[str]:
         """The first complete lines, without line ends; blank lines are left out."""
-        lines = [line.rstrip("\r") for line in self.text.split(self.line_end)]
+        lines = self.text.split(self.line_end)
+        if "\r" in self.text:
+            lines = [line.rstrip("\r") for line in lines]
         if len(lines) > 1 and len(self.head) == _HEAD:
             lines.pop()
-        return [line for line in lines if line.strip()]
+        return list(filter(str.strip, lines))
 
     @functools.cached_property
     def line_end(self) -> str:

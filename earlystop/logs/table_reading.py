@@ -11,6 +11,7 @@ import csv
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from .arrow_cells import ArrowCells, Numbers
 from .cell_columns import CellColumn
 from .columns import is_coordinate
 from .dialect import Dialect, cells_of_rows, is_comment, is_number
@@ -54,8 +55,10 @@ class Table:
             column.add(cells, underscores=underscores)
         self._lines.append(lines)
 
-    def add_lines(self, lines: Sequence[int]) -> None:
-        """Tell the numbers of the lines of rows that were added to the columns themselves."""
+    def append(self, columns: Sequence[Numbers], lines: Sequence[int]) -> None:
+        """Add rows of numbers, given by columns, and the numbers of their lines."""
+        for column, (values, gaps) in zip(self.columns, columns, strict=True):
+            column.append(values, gaps)
         self._lines.append(lines)
 
     def line_of(self, row: int) -> int:
@@ -79,6 +82,8 @@ class _Reader:
         self._log, self._dialect, self._plain = log, dialect, plain
         self._before = dialect.preamble  # lines that stand before the header
         self._written: list[str] = []  # the cells of the header, as they stand there
+        self._filled = 0  # cells of the table that are counted
+        self._arrow = ArrowCells()
         self._pending: list[list[str]] = []
         self._lines: list[int] = []
         self.open_line = 0
@@ -130,23 +135,40 @@ class _Reader:
             return True
         if not self.tables or separator == " " or '"' in text or "#" in text:
             return False
-        text = text.replace("\r\n", "\n")
-        if "\r" in text or "\n\n" in text or not text.endswith("\n") or text[0] == "\n":
-            return False
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
         width = len(self.tables[-1].header)
+        if "\r" in text or not text.endswith("\n") or width == 1:
+            return False
+        if self._plain is None:
+            numbers = self._arrow.columns(text, separator, width)
+            if numbers is not None:
+                self._append(numbers, block.first)
+                return True
+        return self._split_rows(text, separator, width, block.first)
+
+    def _split_rows(self, text: str, separator: str, width: int, begin: int) -> bool:
         rows = text[:-1].split("\n")
         if set(map(str.count, rows, itertools.repeat(separator))) != {width - 1}:
             return False
         cells = text[:-1].replace("\n", separator).split(separator)
+        numbers = self._arrow.split(cells, width) if self._plain is None else None
+        if numbers is not None:
+            self._append(numbers, begin)
+            return True
         first = cells[::width]
         if self._may_be_headers(first) and any(
             self._is_header(row.split(separator)) for row in rows
         ):
             return False
         columns = [first, *(cells[place::width] for place in range(1, width))]
-        lines = range(block.first, block.first + len(rows))
-        self._add(columns, lines, underscores="_" in text)
+        self._add(columns, range(begin, begin + len(rows)), underscores="_" in text)
         return True
+
+    def _append(self, columns: Sequence[Numbers], begin: int) -> None:
+        rows = len(columns[0].values)
+        self.tables[-1].append(columns, range(begin, begin + rows))
+        self._counted(rows)
 
     def _may_be_headers(self, cells: Sequence[str]) -> bool:
         """May any of these first cells of rows be that of a header?"""
@@ -229,16 +251,21 @@ class _Reader:
     def _add(
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], *, underscores: bool = True
     ) -> None:
-        table = self.tables[-1]
-        before = table.filled
-        table.add(columns, lines, underscores=underscores)
-        self._log.count(table.filled - before + len(lines))
-        if table.length * len(columns) > self._log.limits.values:
-            self._log.count(table.length * len(columns))
+        self.tables[-1].add(columns, lines, underscores=underscores)
+        self._counted(len(lines))
+
+    def _counted(self, rows: int) -> None:
+        """Count rows that were added."""
+        table, limits = self.tables[-1], self._log.limits
+        self._log.count(table.filled - self._filled + rows)
+        self._filled = table.filled
+        cells = table.length * len(table.header)
+        if cells > limits.values:
+            self._log.count(cells)
 
     def _begin(self, row: list[str], line: int) -> None:
         self._flush()
-        self._written = row
+        self._written, self._filled = row, 0
         self.tables.append(Table(_header(self._log, row, line), self._plain))
 
     def _is_header(self, row: list[str]) -> bool:

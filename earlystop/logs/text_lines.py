@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
+import numpy as np
+
 from .._arguments import argument
 from ..errors import LogError
 from .limits import Limited
@@ -12,7 +14,7 @@ from .limits import Limited
 __all__ = ["Block", "Readable", "blocks_of", "described", "lines_of"]
 
 
-_FIRST, _CHUNK = 2**16, 2**20  # bytes that are read at a time: few at first, for a glance
+_FIRST, _CHUNK = 2**16, 2**22  # bytes that are read at a time: few at first, for a glance
 
 
 class Block(NamedTuple):
@@ -49,18 +51,16 @@ class Readable(Limited, Protocol):
 
 
 def blocks_of(log: Readable) -> Iterator[Block]:
-    """The text in blocks, about a MiB each.
+    """The text in blocks, of 4 MiB or more each, but for the first and the last.
 
     Raises LogError for a line that is too long, and for bytes that are not text.
     """
     if log.encoding.startswith(("utf-16", "utf-32")):  # a line end is not a single byte
         yield _whole_text(log)
         return
-    encoding, first = log.encoding, 1
-    end = log.line_end.encode()
-    for data in _blocks_of_bytes(log, end):
+    encoding = log.encoding
+    for first, data in _blocks_of_bytes(log, log.line_end.encode()):
         yield from _decoded(log, data, first, encoding)
-        first += data.count(end)
         encoding = "utf-8" if encoding == "utf-8-sig" else encoding
 
 
@@ -72,20 +72,21 @@ def _whole_text(log: Readable) -> Block:
     return Block(1, _with_line_feeds(log, text))
 
 
-def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[bytes]:
-    """Bytes that end with the end of a line, but for the last."""
+def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, and the number of the first; the last of a source may lack its end."""
     longest, first, rest = log.limits.line, 1, b""
     for chunk in _chunks(log, longest):
-        data = rest + chunk
-        cut = data.rfind(end) + 1
-        data, rest = data[:cut], data[cut:]
-        if data:
+        cut = chunk.rfind(end) + 1
+        if cut:
+            data = b"".join((rest, memoryview(chunk)[:cut])) if rest or cut < len(chunk) else chunk
             _check_lengths(log, data, first, end)
-            yield data
-            first += data.count(end)
+            yield first, data
+            first += int(np.count_nonzero(np.frombuffer(data, np.uint8) == end[0]))
+            rest = b""
+        rest += chunk[cut:]
         _check_lengths(log, rest, first, end)
     if rest.strip():
-        yield rest
+        yield first, rest
 
 
 def _chunks(log: Readable, longest: int) -> Iterator[bytes]:
