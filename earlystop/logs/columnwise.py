@@ -12,7 +12,7 @@ from .records import coordinates_among, runs_of
 from .run import Points, Run
 from .source import Source
 
-__all__ = ["Column", "joined", "records_of", "runs_of_columns"]
+__all__ = ["Column", "joined", "records_of", "run_of_points", "runs_of_columns"]
 
 
 class Column(NamedTuple):
@@ -54,15 +54,20 @@ def records_of(columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
 
 
 def _run(columns: Sequence[Column], coordinates: Container[str]) -> Run:
-    """The run in columns of numbers; they are in the order in which they begin to report."""
     length = len(columns[0].values)
-    run, all_rows = Run(None, length, {}), np.arange(length)
-    found = []
+    all_rows, found = np.arange(length), []
     for name, values, gaps, _ in columns:
         rows = np.delete(all_rows, gaps) if len(gaps) else all_rows
         if len(rows):
             found.append((name, Points(rows, values[rows] if len(gaps) else values)))
-    for name, points in sorted(found, key=lambda item: int(item[1].rows[0])):
+    found.sort(key=lambda item: int(item[1].rows[0]))  # as they begin to be reported
+    return run_of_points(length, dict(found), coordinates)
+
+
+def run_of_points(length: int, found: Mapping[str, Points], coordinates: Container[str]) -> Run:
+    """The run of this many rows, with these values by name. coordinates: which are no metrics."""
+    run = Run(None, length, {})
+    for name, points in found.items():
         (run.coordinates if name in coordinates else run.metrics)[name] = points
     return run
 

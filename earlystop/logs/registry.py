@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from .._arguments import argument
 from ..errors import LogError, name_advice
 from . import formats as formats_package
+from .json_text import NoDocument
 from .log_format import LogFormat
-from .source import NoDocument, Source
+from .source import Source
 
 __all__ = ["find_format", "formats", "preserved", "recognised_format", "register"]
 

@@ -11,13 +11,13 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from .._arguments import argument
 from ..errors import LogError
 from .bounded import BoundedBytes, allowed, too_much
 from .dialect import Dialect, dialect_of
-from .json_text import parsed
+from .json_text import NoDocument, broken_start, no_document, parsed
 from .options import Options
 from .rows import Rows
 from .text_lines import Block, blocks_of, described, lines_of
@@ -32,17 +32,6 @@ _BINARY = 1024  # the first characters, which contain no NUL if this is text
 
 
 _VALUE, _RUN = 32, 1024  # bytes that a value (as read, and in the history) and a run take
-
-
-class NoDocument(NamedTuple):
-    """The document of a source that is not one JSON document.
-
-    error: why it is not; "" if it does not begin like one.
-    position: the position of the error.
-    """
-
-    error: str = ""
-    position: str = ""
 
 
 class Source:
@@ -86,6 +75,17 @@ class Source:
         if not self.options.skip:
             raise error
         self.damage = error
+
+    def cut_off(self, line: str, number: int) -> bool:
+        """Is this line, a record that cannot be read, the beginning of one? Then that is noted."""
+        if number == 1 or line.endswith("\n") or not line.lstrip().startswith("{"):
+            return False
+        self.left_out(number)
+        return True
+
+    def left_out(self, number: int) -> None:
+        """Note that the last line is the beginning of one: the run goes on, or was killed."""
+        self.notes.append(f"line {number:,}, the last, is cut off: left out")
 
     def rows(self, name: str | None = None) -> Rows:
         """A new run of this log, without rows."""
@@ -239,6 +239,10 @@ class Source:
         """The whole source as one JSON document, or a `NoDocument` that says why it is not one."""
         if not self.text.lstrip().startswith(("{", "[")):
             return NoDocument()
+        if len(self.first_records) > 1:
+            return NoDocument("Extra data", "line 2 column 1")
+        if len(self.head) == _HEAD and (broken := broken_start(self.text)):
+            return broken
         largest = self.limits.document
         with self.open() as file:
             data = file.read(largest + 1)
@@ -247,7 +251,7 @@ class Source:
         try:
             return parsed(data.decode(self.encoding))
         except json.JSONDecodeError as error:
-            return NoDocument(error.msg, f"line {error.lineno} column {error.colno}")
+            return no_document(error)
         except UnicodeError as error:
             return NoDocument(f"expected text in {self.encoding}: {described(error)}")
         except ValueError as error:
@@ -296,6 +300,8 @@ class Source:
             try:
                 record = parsed(line)
             except json.JSONDecodeError as error:
+                if self.cut_off(line, line_number):
+                    return
                 self.damaged(
                     f"expected a JSON object, got {_short(line)}: {error.msg}",
                     f"line {line_number}",

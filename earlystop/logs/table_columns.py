@@ -35,7 +35,7 @@ def columns_of_tables(log: Source) -> list[list[Column]]:
             if line != open_line:
                 damage = damage if damage and damage[1] < line else (message, line)
             else:
-                log.notes.append(f"line {line} is cut off, left out")
+                log.left_out(line)
         if table.length:
             _take(log, found, _columns(log, table))
         if damage is not None and bad is not None:

@@ -234,7 +234,7 @@ class _Reader:
             row = row[:width]
         if len(row) != width:
             if len(row) < width and line == self.open_line:
-                self._log.notes.append(f"line {line} is cut off, left out")
+                self._log.left_out(line)
             else:
                 self.damage = f"expected {width} cells, as in the header, got {len(row)}", line
             return

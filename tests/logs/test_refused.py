@@ -53,7 +53,7 @@ SMALL = es.logs.Limits(line=1000, document=10_000, file=10**6, record=1000, name
         ("epoch,loss\n0,0.5\n1\n", "line 3: expected 2 cells"),
         ("epoch,loss\n0,0.5\n1,oops\n", "line 3: expected a number in the column 'loss'"),
         ('epoch,loss\n0,"0.5\n' + "1,2\n" * 70_000, "expected cells"),
-        ('{"epoch": 0, "loss": 1}\n{"epoch": 1, "lo', "line 2: expected a JSON object"),
+        ('{"epoch": 0, "loss": 1}\n{"epoch": 1, "lo\n', "line 2: expected a JSON object"),
         ('{"loss": [1, 2], "acc": [1]}', "loss 2, acc 1"),
         ('{"log_history": [{"step": 1,', "line 1 column"),
         ('{"log_history": []}', "nothing was logged"),

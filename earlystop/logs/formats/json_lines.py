@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..json_columns import run_of_lines
 from ..log_format import LogFormat
 from ..records import runs_of
 from ..run import Run
@@ -17,7 +18,11 @@ def _recognise(log: Source) -> bool:
 
 
 def _read(log: Source) -> Iterator[Run]:
-    yield from runs_of(log, (record for _, record in log.records()))
+    run = run_of_lines(log)
+    if run is not None:
+        yield run
+    else:
+        yield from runs_of(log, (record for _, record in log.records()))
 
 
 FORMAT = LogFormat("json_lines", _recognise, _read, general=True, order=130)
