@@ -26,7 +26,8 @@ def samples() -> list[bytes]:
     np.save(npy, np.arange(12.0))
     parquet = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns), parquet)
-    columns_npy, feather = io.BytesIO(), io.BytesIO()
+    columns_npy, feather, npz = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.savez_compressed(npz, timesteps=np.arange(12), results=np.ones((12, 3)))
     np.save(columns_npy, np.array([(e, 1 / (e + 1)) for e in epochs], "i8,<f4"))
     labelled = {**columns, "run": ["a" if e < 6 else "b" for e in epochs]}
     pyarrow.feather.write_feather(pyarrow.table(labelled), feather, compression="zstd")
@@ -58,6 +59,7 @@ def samples() -> list[bytes]:
         event_file([(0.0, e, "loss", 1.0) for e in epochs]),
         event_file([(0.0, e, "loss", 1.0) for e in epochs], as_tensor=True),
         npy.getvalue(),
+        npz.getvalue(),
         parquet.getvalue(),
         columns_npy.getvalue(),
         feather.getvalue(),

@@ -17,8 +17,9 @@ from ..log_format import LogFormat
 from ..run import Points, Run
 from ..source import Source
 
-__all__ = ["FORMAT", "runs_of_array"]
+__all__ = ["FORMAT", "array_of", "runs_of_array"]
 
+_MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 2**16
 _MOST_AXES = 64  # as in NumPy
 _NUMBER_TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|12|16))")
@@ -103,8 +104,13 @@ def _type_of(described: Any) -> Any:
     return np.dtype(described)
 
 
-def _read(log: Source) -> Iterator[Run]:
-    data = log.whole()
+def array_of(log: Source, data: bytes) -> Any:
+    """The array in the bytes of a NumPy file.
+
+    Raises LogError for anything but plain numbers, and for a header that does not fit.
+    """
+    if not data.startswith(_MAGIC):
+        raise log.wrong("expected a NumPy array", "byte 0")
     shape, kind, in_columns, begin = _header(log, data)
     wanted = math.prod(shape) * kind.itemsize
     if wanted != len(data) - begin or not wanted:
@@ -113,9 +119,14 @@ def _read(log: Source) -> Iterator[Run]:
             f"{len(data) - begin:,}",
             f"byte {begin}",
         )
-    log.count(math.prod(shape) * len(kind.names or [""]))
     array = np.frombuffer(data, kind, offset=begin)
-    yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
+    return array.reshape(shape, order="F" if in_columns else "C")
 
 
-FORMAT = LogFormat("npy", lambda log: log.head.startswith(b"\x93NUMPY"), _read, order=20)
+def _read(log: Source) -> Iterator[Run]:
+    array = array_of(log, log.whole())
+    log.count(array.size * len(array.dtype.names or [""]))
+    yield from runs_of_array(log, array)
+
+
+FORMAT = LogFormat("npy", lambda log: log.head.startswith(_MAGIC), _read, order=20)
