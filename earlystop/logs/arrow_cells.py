@@ -55,13 +55,15 @@ class ArrowCells:
             table = csv.read_csv(
                 pyarrow.py_buffer(text.encode()),
                 csv.ReadOptions(column_names=names),
-                csv.ParseOptions(delimiter=separator, quote_char=False, ignore_empty_lines=False),
+                csv.ParseOptions(delimiter=separator, quote_char=False),
                 csv.ConvertOptions(
                     column_types=dict.fromkeys(names, pyarrow.float64()), null_values=[""]
                 ),
             )
         except pyarrow.ArrowInvalid:
             self._refused += 1
+            return None
+        if table.num_rows != text.count("\n"):  # blank lines, which it leaves out
             return None
         return [_numbers(column) for column in table.columns]
 

@@ -21,6 +21,7 @@ from .source import Source
 __all__ = ["run_of_lines"]
 
 _NONE = type(None)
+_NUMBERS = {float, int, _NONE}
 
 
 class _OddError(Exception):
@@ -36,7 +37,10 @@ class _Piece(NamedTuple):
 
 
 class _Group:
-    """Records with the same keys: the numbers of their rows, and their values, row by row."""
+    """Records with the same keys: the numbers of their rows, and their values, row by row.
+
+    counts: whether they name a metric; other records are no rows.
+    """
 
     __slots__ = ("counts", "names", "rows", "values")
 
@@ -44,6 +48,12 @@ class _Group:
         self.names, self.counts = names, counts
         self.rows: list[int] = []
         self.values: list[Any] = []
+
+    def drop(self) -> None:
+        """Forget records without a metric. Raises _OddError for other values than numbers."""
+        if not set(map(type, self.values)) <= _NUMBERS:
+            raise _OddError
+        self.values = []
 
     def take(self) -> Iterator[tuple[str, _Piece]]:
         """The points of each name, which are then forgotten. Raises _OddError for other values."""
@@ -55,7 +65,7 @@ class _Group:
 
 def _points(rows: npt.NDArray[np.int64], values: list[Any], place: int) -> _Piece:
     kinds = set(map(type, values))
-    if not kinds <= {float, int, _NONE}:
+    if not kinds <= _NUMBERS:
         raise _OddError
     if _NONE in kinds:
         there = np.fromiter((value is not None for value in values), np.bool_, len(values))
@@ -100,9 +110,9 @@ class _Lines:
             raise _OddError
         names = tuple(record)
         group = self._groups.get(names) or self._group(names)
+        group.values.extend(record.values())
         if group.counts:
             group.rows.append(self.length)
-            group.values.extend(record.values())
             self.length += 1
 
     def _group(self, names: tuple[str, ...]) -> _Group:
@@ -116,7 +126,8 @@ class _Lines:
     def _flush(self) -> None:
         count = 0
         for group in self._groups.values():
-            if not group.rows:
+            if not group.counts:
+                group.drop()
                 continue
             count += len(group.rows)
             for name, piece in group.take():
