@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .columns import number
-from .odd_numbers import NOT_REPORTED
 
 __all__ = ["Dialect", "cells_of_rows", "dialect_of", "is_comment", "is_number"]
 
@@ -60,11 +59,15 @@ def dialect_of(lines: Sequence[str], separator: str | None) -> Dialect:
 
 
 def is_comment(line: str) -> bool:
-    """Is this line a comment, rather than a row whose first cell is `#N/A`?"""
+    """Is this line a comment, rather than a row whose first cell is `#N/A` or the like?"""
     if not line.startswith("#"):
         return False
-    first = re.match(r"#[^,;|\t ]*( n/a)?", line, re.IGNORECASE)
-    return first is None or first[0].lower() not in NOT_REPORTED
+    first = re.match(r"#n/a n/a|#[^,;|\s]*", line, re.IGNORECASE)
+    try:
+        number(first[0] if first else line)
+    except ValueError:
+        return True
+    return False
 
 
 def _uncommented(line: str) -> str:

@@ -43,6 +43,7 @@ def odd_number(text: str) -> float:
     if infinite:
         return -math.inf if infinite[1] == "-" else math.inf
     wrapped = _WRAPPED.fullmatch(text) if len(text) < 200 else None
-    if wrapped is None or "_" in text:
+    value = "" if wrapped is None else wrapped[1] or wrapped[2]
+    if not value or "_" in value:
         raise ValueError(f"could not convert string to float: {text!r}")
-    return float(wrapped[1] or wrapped[2])
+    return float(value)

@@ -70,10 +70,12 @@ def _bad_cell(name: str, column: CellColumn) -> tuple[int, str] | None:
     """The row of a cell that is no number, in a column of numbers, and what is wrong."""
     if not name or not column.odd_rows or tells_apart(name):
         return None
-    if len(column.odd_rows) > column.numbers:
+    text, why = column.odd_texts[0], ""
+    if Commas.matter(text):
+        why = ": its comma may begin decimals or group thousands, as others in this file do either"
+    elif len(column.odd_rows) > column.numbers:
         return None
-    text = column.odd_texts[0][:40]
-    return column.odd_rows[0], f"expected a number in the column {name!r}, got {text!r}"
+    return column.odd_rows[0], f"expected a number in the column {name!r}, got {text[:40]!r}{why}"
 
 
 def _columns(log: Source, table: Table) -> list[Column]:
