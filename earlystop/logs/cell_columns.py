@@ -30,7 +30,8 @@ class CellColumn:
         self.length = 0
         self._plain = plain
         self.odd_rows, self.odd_texts = array("q"), list[str]()
-        self._values: list[npt.NDArray[np.float64]] = []
+        self._values: npt.NDArray[np.float64] = np.empty(0, np.float64)
+        self._expected = 0
         self._gaps: list[npt.NDArray[np.int64]] = []
         self._known: dict[str, str] = {}
         self._empty = 0
@@ -52,11 +53,25 @@ class CellColumn:
         self, values: npt.NDArray[np.float64], gaps: npt.NDArray[np.int64] | None = None
     ) -> None:
         """Add numbers. gaps: which of them are not reported."""
-        self._values.append(values)
+        end = self.length + len(values)
+        if not len(self._values) and values.flags.writeable:
+            self._values = values
+        else:
+            if end > len(self._values):
+                self._grow(max(end, self._expected, 2 * self.length))
+            self._values[self.length : end] = values
         if gaps is not None and len(gaps):
             self._gaps.append(gaps + self.length)
             self._empty += len(gaps)
-        self.length += len(values)
+        self.length = end
+
+    def expect(self, cells: int) -> None:
+        """Make room for so many cells in all, when there are more: memory is taken as it fills."""
+        self._expected = cells
+
+    def _grow(self, size: int) -> None:
+        before, self._values = self._values, np.empty(size, np.float64)
+        self._values[: self.length] = before[: self.length]
 
     def _add_with_gaps(self, cells: Sequence[str]) -> None:
         filled = [cell or "nan" for cell in cells]
@@ -119,7 +134,4 @@ class CellColumn:
 
     def values(self) -> npt.NDArray[np.float64]:
         """The numbers, NaN where there is none, shape (length,)."""
-        if len(self._values) != 1:
-            parts, self._values = self._values or [np.empty(0)], []
-            self._values = [np.concatenate(parts)]
-        return self._values[0][: self.length]
+        return self._values[: self.length]

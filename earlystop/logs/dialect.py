@@ -52,7 +52,7 @@ def dialect_of(lines: Sequence[str], separator: str | None) -> Dialect:
     table = [line for line in lines[below : below + _LINES] if not is_comment(line)]
     if below > preamble:
         commented = _best([_uncommented(lines[below - 1]), *table], separator)
-        if not table or _is_header_above(commented.header, commented.rows[0]):
+        if not table or _is_header_above(commented.header, commented.rows):
             return commented._replace(preamble=below - 1)
         return _best(table, separator)._replace(preamble=below)
     return _best(table, separator)._replace(preamble=preamble)
@@ -74,8 +74,9 @@ def _uncommented(line: str) -> str:
     return line.lstrip("#").strip()
 
 
-def _is_header_above(header: Sequence[str], row: Sequence[str]) -> bool:
-    """Is the comment above the first row its header?"""
+def _is_header_above(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Is the comment above the first of these rows their header?"""
+    row = rows[0] if rows else ()
     return len(header) == len(row) and any(map(is_number, row)) and not any(map(is_number, header))
 
 

@@ -22,6 +22,7 @@ from .text_lines import Block
 __all__ = ["Table", "read_tables"]
 
 
+_SLACK = 1.2  # of the rows that are expected, as the first rows may be longer
 _ROWS = 4096  # that are collected before they are added to the columns
 
 
@@ -54,6 +55,11 @@ class Table:
         for column, cells in zip(self.columns, columns, strict=True):
             column.add(cells, underscores=underscores)
         self._lines.append(lines)
+
+    def expect(self, rows: int) -> None:
+        """Make room for so many rows in all."""
+        for column in self.columns:
+            column.expect(rows)
 
     def append(self, columns: Sequence[Numbers], lines: Sequence[int]) -> None:
         """Add rows of numbers, given by columns, and the numbers of their lines."""
@@ -143,7 +149,7 @@ class _Reader:
         if self._plain is None:
             numbers = self._arrow.columns(text, separator, width)
             if numbers is not None:
-                self._append(numbers, block.first)
+                self._append(numbers, block.first, len(text))
                 return True
         return self._split_rows(text, separator, width, block.first)
 
@@ -154,7 +160,7 @@ class _Reader:
         cells = text[:-1].replace("\n", separator).split(separator)
         numbers = self._arrow.split(cells, width) if self._plain is None else None
         if numbers is not None:
-            self._append(numbers, begin)
+            self._append(numbers, begin, len(text))
             return True
         first = cells[::width]
         if self._may_be_headers(first) and any(
@@ -165,9 +171,11 @@ class _Reader:
         self._add(columns, range(begin, begin + len(rows)), underscores="_" in text)
         return True
 
-    def _append(self, columns: Sequence[Numbers], begin: int) -> None:
-        rows = len(columns[0].values)
-        self.tables[-1].append(columns, range(begin, begin + rows))
+    def _append(self, columns: Sequence[Numbers], begin: int, size: int) -> None:
+        rows, table = len(columns[0].values), self.tables[-1]
+        if not table.length:
+            table.expect(int(_SLACK * rows * self._log.size / size))
+        table.append(columns, range(begin, begin + rows))
         self._counted(rows)
 
     def _may_be_headers(self, cells: Sequence[str]) -> bool:
