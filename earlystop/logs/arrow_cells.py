@@ -41,20 +41,24 @@ class ArrowCells:
     def __init__(self) -> None:
         self._refused = 0
 
-    def columns(self, text: str, separator: str, width: int) -> list[Numbers] | None:
-        """The columns of rows of plain cells, if each has `width`, all of them numbers or empty.
+    def columns(self, data: bytes, separator: str, rows: int, width: int) -> list[Numbers] | None:
+        """The columns of so many rows of plain cells, if each has `width`, all numbers or empty.
 
         It pays for long texts.
         """
-        pyarrow = self._library(len(text))
-        if pyarrow is None or len(text) < _LONG or not text.isascii():
+        pyarrow = None if len(data) < _LONG else self._library(len(data))
+        if pyarrow is None:
             return None
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+            if b"\r" in data:
+                return None
         csv = importlib.import_module("pyarrow.csv")
         names = [str(place) for place in range(width)]
         try:
             table = csv.read_csv(
-                pyarrow.py_buffer(text.encode()),
-                csv.ReadOptions(column_names=names),
+                pyarrow.py_buffer(data),
+                csv.ReadOptions(column_names=names, block_size=len(data) + 1),
                 csv.ParseOptions(delimiter=separator, quote_char=False),
                 csv.ConvertOptions(
                     column_types=dict.fromkeys(names, pyarrow.float64()), null_values=[""]
@@ -63,7 +67,7 @@ class ArrowCells:
         except pyarrow.ArrowInvalid:
             self._refused += 1
             return None
-        if table.num_rows != text.count("\n"):  # blank lines, which it leaves out
+        if table.num_rows != rows:  # it leaves blank lines out
             return None
         return [_numbers(column) for column in table.columns]
 

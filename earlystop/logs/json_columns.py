@@ -87,15 +87,15 @@ class _Lines:
         self.length = 0
 
     def read(self) -> None:
-        for first, text in self._log.blocks():
-            *lines, rest = text.split("\n")
+        for block in self._log.blocks():
+            *lines, rest = block.text.split("\n")
             for line in lines:
                 self._add(line)
             if rest.strip():
                 try:
                     self._add(rest)
                 except _OddError:
-                    if not self._log.cut_off(rest, first + len(lines)):
+                    if not self._log.cut_off(rest, block.first + len(lines)):
                         raise
             self._flush()
 

@@ -113,29 +113,32 @@ class _Reader:
 
     def _blocks(self) -> Iterator[Block]:
         """The text; a last line without an end is a block of its own."""
-        for first, text in self._log.blocks():
-            whole = text.rfind("\n") + 1
+        for block in self._log.blocks():
+            if block.plain is not None or block.text.endswith("\n"):
+                yield block
+                continue
+            whole = block.text.rfind("\n") + 1
             if whole:
-                yield Block(first, text[:whole])
-            if whole < len(text):
-                self.open_line = first + text.count("\n")
-                yield Block(self.open_line, text[whole:])
+                yield Block(block.first, block.text[:whole])
+            self.open_line = block.first + block.text.count("\n")
+            yield Block(self.open_line, block.text[whole:])
 
     def _past_header(self, block: Block) -> Block:
         """Read the header and what stands before it; return what is left of the block."""
-        line, text = block
-        begin = 0
+        text, begin, lines = block.text, 0, 0
         while not self.tables and (end := text.find("\n", begin)) >= 0:
             content = text[begin:end]
             if content.count('"') % 2:
                 break
             if content := self._of_table(content):
-                self._begin(self._cells(content), line)
-            begin, line = end + 1, line + 1
-        return Block(line, text[begin:])
+                self._begin(self._cells(content), block.first + lines)
+            begin, lines = end + 1, lines + 1
+        return block.after(begin, lines)
 
     def _split(self, block: Block) -> bool:
         """Add the rows of a block, if all of them are plain rows."""
+        if self._split_by_arrow(block):
+            return True
         text, separator = block.text, self._dialect.separator
         if not text:
             return True
@@ -146,12 +149,21 @@ class _Reader:
         width = len(self.tables[-1].header)
         if "\r" in text or not text.endswith("\n") or width == 1:
             return False
-        if self._plain is None:
-            numbers = self._arrow.columns(text, separator, width)
-            if numbers is not None:
-                self._append(numbers, block.first, len(text))
-                return True
         return self._split_rows(text, separator, width, block.first)
+
+    def _split_by_arrow(self, block: Block) -> bool:
+        """Add the rows of a long block, if all of them are plain rows of numbers."""
+        data, separator = block.plain, self._dialect.separator
+        if data is None or self._plain is not None or not self.tables or separator == " ":
+            return False
+        width = len(self.tables[-1].header)
+        if b'"' in data or b"#" in data or width == 1:
+            return False
+        numbers = self._arrow.columns(data, separator, block.count, width)
+        if numbers is None:
+            return False
+        self._append(numbers, block.first, len(data))
+        return True
 
     def _split_rows(self, text: str, separator: str, width: int, begin: int) -> bool:
         rows = text[:-1].split("\n")
@@ -191,8 +203,8 @@ class _Reader:
         last = [0]
 
         def lines() -> Iterator[str]:
-            for first, text in blocks:
-                for number, line in enumerate(text.split("\n"), first):
+            for block in blocks:
+                for number, line in enumerate(block.text.split("\n"), block.first):
                     last[0] = number
                     if line := self._of_table(line):
                         yield line + "\n"

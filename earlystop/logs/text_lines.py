@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -17,15 +17,36 @@ __all__ = ["Block", "Readable", "blocks_of", "described", "lines_of"]
 _FIRST, _CHUNK = 2**16, 2**22  # bytes that are read at a time: few at first, for a glance
 
 
-class Block(NamedTuple):
-    """Whole lines, as text.
+_LIKE_ASCII = ("utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252")
+
+
+class Block:
+    """Whole lines.
 
     first: the number of the first, counted from 1.
-    text: the lines, each with "\\n" at its end; the last of a source may lack it.
+    plain: the lines as bytes, each with a line feed at its end, if all are ASCII; None otherwise.
+    count: how many there are, if they are plain; 0 otherwise.
     """
 
-    first: int
-    text: str
+    __slots__ = ("_text", "count", "first", "plain")
+
+    def __init__(
+        self, first: int, text: str | None = None, plain: bytes | None = None, count: int = 0
+    ) -> None:
+        self.first, self.plain, self.count, self._text = first, plain, count, text
+
+    def after(self, begin: int, lines: int) -> Block:
+        """What follows the first so many lines, which end before this character."""
+        if self.plain is None:
+            return Block(self.first + lines, self.text[begin:])
+        return Block(self.first + lines, plain=self.plain[begin:], count=self.count - lines)
+
+    @property
+    def text(self) -> str:
+        """The lines as text, each with "\\n" at its end; the last of a source may lack it."""
+        if self._text is None:
+            self._text = (self.plain or b"").decode("ascii")
+        return self._text
 
 
 class Readable(Limited, Protocol):
@@ -59,8 +80,12 @@ def blocks_of(log: Readable) -> Iterator[Block]:
         yield _whole_text(log)
         return
     encoding = log.encoding
-    for first, data in _blocks_of_bytes(log, log.line_end.encode()):
-        yield from _decoded(log, data, first, encoding)
+    plain = encoding in _LIKE_ASCII and log.line_end == "\n"
+    for first, count, data in _blocks_of_bytes(log, log.line_end.encode()):
+        if plain and count and data.isascii():
+            yield Block(first, plain=data, count=count)
+        else:
+            yield from _decoded(log, data, first, encoding)
         encoding = "utf-8" if encoding == "utf-8-sig" else encoding
 
 
@@ -72,21 +97,22 @@ def _whole_text(log: Readable) -> Block:
     return Block(1, _with_line_feeds(log, text))
 
 
-def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, bytes]]:
-    """Whole lines, and the number of the first; the last of a source may lack its end."""
+def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Lines: the number of the first, how many of them end, and their bytes."""
     longest, first, rest = log.limits.line, 1, b""
     for chunk in _chunks(log, longest):
         cut = chunk.rfind(end) + 1
         if cut:
             data = b"".join((rest, memoryview(chunk)[:cut])) if rest or cut < len(chunk) else chunk
             _check_lengths(log, data, first, end)
-            yield first, data
-            first += int(np.count_nonzero(np.frombuffer(data, np.uint8) == end[0]))
+            count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == end[0]))
+            yield first, count, data
+            first += count
             rest = b""
         rest += chunk[cut:]
         _check_lengths(log, rest, first, end)
     if rest.strip():
-        yield first, rest
+        yield first, 0, rest
 
 
 def _chunks(log: Readable, longest: int) -> Iterator[bytes]:
@@ -146,13 +172,13 @@ def lines_of(log: Readable) -> Iterator[tuple[int, str]]:
 
     Raises LogError for a line that is too long, and for bytes that are not text.
     """
-    for first, text in blocks_of(log):
-        *lines, rest = text.split("\n")
-        for number, line in enumerate(lines, first):
+    for block in blocks_of(log):
+        *lines, rest = block.text.split("\n")
+        for number, line in enumerate(lines, block.first):
             if line and line != "\r":
                 yield number, line + "\n"
         if rest.strip():
-            yield first + len(lines), rest
+            yield block.first + len(lines), rest
 
 
 def described(error: UnicodeError) -> str:
