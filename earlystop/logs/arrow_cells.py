@@ -58,7 +58,7 @@ class ArrowCells:
         try:
             table = csv.read_csv(
                 pyarrow.py_buffer(data),
-                csv.ReadOptions(column_names=names, block_size=len(data) + 1),
+                csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
                 csv.ParseOptions(delimiter=separator, quote_char=False),
                 csv.ConvertOptions(
                     column_types=dict.fromkeys(names, pyarrow.float64()), null_values=[""]

@@ -7,10 +7,14 @@ by row otherwise: the same cells either way.
 from __future__ import annotations
 
 import collections
+import contextlib
 import csv
+import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from .._parallel import in_order
 from .arrow_cells import ArrowCells, Numbers
 from .cell_columns import CellColumn
 from .columns import is_coordinate
@@ -23,6 +27,8 @@ __all__ = ["Table", "read_tables"]
 
 
 _SLACK = 1.2  # of the rows that are expected, as the first rows may be longer
+_LARGE = 2**23  # bytes, from which several blocks are converted at a time
+_WORKERS = 4
 _ROWS = 4096  # that are collected before they are added to the columns
 
 
@@ -97,19 +103,30 @@ class _Reader:
         self.tables: list[Table] = []
 
     def read(self) -> None:
-        blocks = self._blocks()
-        for found in blocks:
-            block = found if self.tables else self._past_header(found)
-            if self._split(block):
-                continue
-            quoted = '"' in block.text  # a quoted cell may go on in the next block
-            for line, row in self._rows(itertools.chain([block], blocks) if quoted else [block]):
-                self._row(line, row)
+        with contextlib.closing(self._converted()) as converted:
+            for found, numbers in converted:
+                block = found if self.tables else self._past_header(found)
+                if self._take(block, numbers) or self._split(block):
+                    continue
+                blocks: Iterable[Block] = [block]
+                if '"' in block.text:  # a quoted cell may go on in the next block
+                    blocks = itertools.chain(blocks, (block for block, _ in converted))
+                for line, row in self._rows(blocks):
+                    self._row(line, row)
+                    if self.damage is not None:
+                        break
+                self._flush()
                 if self.damage is not None:
-                    break
-            self._flush()
-            if self.damage is not None:
-                return
+                    return
+
+    def _converted(self) -> Iterator[tuple[Block, list[Numbers] | None]]:
+        """The text in blocks, and the numbers in those of plain rows; several at a time."""
+        blocks = self._blocks()
+        for block in itertools.islice(blocks, 1):  # with the header
+            yield block, None
+        workers = min(_WORKERS, os.cpu_count() or 1) if self._log.size > _LARGE else 1
+        tasks = (functools.partial(self._by_arrow, block) for block in blocks)
+        yield from in_order(tasks, workers)
 
     def _blocks(self) -> Iterator[Block]:
         """The text; a last line without an end is a block of its own."""
@@ -137,8 +154,6 @@ class _Reader:
 
     def _split(self, block: Block) -> bool:
         """Add the rows of a block, if all of them are plain rows."""
-        if self._split_by_arrow(block):
-            return True
         text, separator = block.text, self._dialect.separator
         if not text:
             return True
@@ -151,18 +166,21 @@ class _Reader:
             return False
         return self._split_rows(text, separator, width, block.first)
 
-    def _split_by_arrow(self, block: Block) -> bool:
-        """Add the rows of a long block, if all of them are plain rows of numbers."""
+    def _by_arrow(self, block: Block) -> tuple[Block, list[Numbers] | None]:
+        """The block, and its columns, if it is long, and all of its rows are plain numbers."""
         data, separator = block.plain, self._dialect.separator
         if data is None or self._plain is not None or not self.tables or separator == " ":
-            return False
+            return block, None
         width = len(self.tables[-1].header)
         if b'"' in data or b"#" in data or width == 1:
+            return block, None
+        return block, self._arrow.columns(data, separator, block.count, width)
+
+    def _take(self, block: Block, numbers: list[Numbers] | None) -> bool:
+        """Add the rows of a block by their numbers, if they are known."""
+        if numbers is None or len(numbers) != len(self.tables[-1].header):
             return False
-        numbers = self._arrow.columns(data, separator, block.count, width)
-        if numbers is None:
-            return False
-        self._append(numbers, block.first, len(data))
+        self._append(numbers, block.first, len(block.plain or b""))
         return True
 
     def _split_rows(self, text: str, separator: str, width: int, begin: int) -> bool:
