@@ -21,8 +21,9 @@ from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import EarlystopError, RuleError
+from earlystop.language.positions import ELAPSED
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED, Never
+from earlystop.rules import Never
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -18,8 +18,8 @@ from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError, StateError
 from earlystop.language.keywords import by_keyword
+from earlystop.language.positions import ELAPSED
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED
 
 from ..loop import LoopError
 from . import files

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from ..errors import CheckpointError, MetricError
-from ..rules import ELAPSED
+from ..language.positions import ELAPSED
 
 __all__ = ["OneProcess", "Ranks", "agree", "on_first"]
 

@@ -22,8 +22,8 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 from ..errors import MetricError, RuleTypeError, StateError
+from ..language.positions import ELAPSED
 from ..language.state import number_from_json
-from ..rules import ELAPSED
 from .decision import Decision
 from .metrics import as_floats
 from .missing import MissingMetrics, OnMissingMetric

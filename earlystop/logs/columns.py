@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EPOCHS", "STEPS", "is_coordinate", "number", "plain_number"]
+__all__ = ["CLOCKS", "EPOCHS", "RUNTIMES", "STEPS", "is_coordinate", "number", "plain_number"]
 
 
 # The columns that count rows, in order of preference. Names are compared in lower case.
@@ -20,10 +20,12 @@ STEPS = (
 EPOCHS = ("epoch", "epochs", "epoch_id", "epoch_num", "trainer/epoch")
 
 
-_OTHERS = ("index", "wall_time", "walltime", "timestamp", "_timestamp", "_runtime")
+# The time of day, and the time since the run began; in seconds.
+CLOCKS = ("wall_time", "walltime", "timestamp", "_timestamp")
+RUNTIMES = ("_runtime",)
 
 
-_COORDINATES = frozenset((*STEPS, *EPOCHS, *_OTHERS))
+_COORDINATES = frozenset(("index", *STEPS, *EPOCHS, *CLOCKS, *RUNTIMES))
 
 
 _NOT_REPORTED = frozenset(("", "none", "null", "na", "n/a", "<na>"))

@@ -1,0 +1,302 @@
+"""The positions of the checks of logged runs: epochs, steps and seconds, all at once.
+
+They mean what `earlystop.engine.positions` takes from a live run. A position that a row does not
+tell is that of the row before (of the first row that tells one, before that).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engine.positions import counts_from_zero, epochs_by
+from ..errors import HistoryError, MissingMetricError, name_advice
+from ..history import History
+from ..history.history import history_of
+from ..history.ragged import Ragged
+from ..language.positions import CHECKS, DERIVED, ELAPSED, EPOCH, STEP, number_text
+from ..logs.columns import CLOCKS, EPOCHS, RUNTIMES, STEPS
+
+__all__ = ["LoggedPositions", "position_names", "whole"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_NAMES = {EPOCH: EPOCHS, STEP: STEPS, ELAPSED: (ELAPSED, *RUNTIMES)}
+
+
+class LoggedPositions:
+    """Where the checks of a history stand in their runs.
+
+    log: the whole log, whose first row tells when a run began by the clock.
+    checks: the history of its checks alone.
+
+    Raises HistoryError for an epoch or a step that goes back within a run, and for a step that
+    comes twice.
+    """
+
+    def __init__(self, log: History, checks: History) -> None:
+        self._log, self._checks = log, checks
+        self._lengths: Ints = checks.lengths
+        self._starts: Ints = np.cumsum(self._lengths) - self._lengths
+        self._known: dict[str, Floats | None] = {}
+        self.done = self._epochs_done()
+        """How many epochs are done at each check, of all runs, one run after another; NaN in a run
+        without epochs. None if every check is one more epoch, or no run has epochs."""
+
+    def column(self, name: str) -> Floats | None:
+        """A position at each check, of all runs, one run after another; NaN in a run without it.
+
+        name: "epoch", "step", "elapsed_seconds", a coordinate, or a metric. None for an unknown
+        one.
+        """
+        if name not in self._known:
+            values = _flat(self._checks, name)
+            if values is None and name == ELAPSED:
+                values = self._by_clock()
+            if values is not None and not np.isfinite(values).all():
+                values = self._carried(values)
+            if values is not None and name in (EPOCH, STEP):
+                self._check_order(name, values, again=name == EPOCH)
+            self._known[name] = values
+        return self._known[name]
+
+    def has(self, name: str) -> bool:
+        """Whether every run with a check tells this position."""
+        values = self.column(name)
+        return values is not None and not np.isnan(values[self._starts[self._lengths > 0]]).any()
+
+    def at(self, name: str, checks: Ints, runs: Any = slice(None)) -> Floats:
+        """A position at one check of each run, shape (runs,); NaN where it is not told, or for -1.
+
+        runs: the numbers of the runs, or a slice of them; by default all.
+
+        Raises MissingMetricError for a name that the log does not have.
+        """
+        values = self.column(name)
+        if values is None and name not in (EPOCH, STEP, ELAPSED):
+            known = [*self._checks.coordinates, *self._checks.metrics]
+            raise MissingMetricError(f"no position {name!r}: {name_advice(name, known)}")
+        found: Floats = np.full(len(checks), np.nan)
+        some = checks >= 0
+        if values is not None:
+            found[some] = values[(self._starts[runs] + checks)[some]]
+        return found
+
+    def epochs_after(self, checks: Ints, runs: Any = slice(None)) -> Any:
+        """How many epochs are done after so many checks of each run, shape (runs,).
+
+        The checks, in a run without epochs.
+        """
+        if self.done is None:
+            return checks.astype(np.int64)
+        done = np.full(len(checks), np.nan)
+        some = checks > 0
+        done[some] = self.done[(self._starts[runs] + checks - 1)[some]]
+        return whole(np.where(np.isnan(done), checks, done))
+
+    def epoch_of(self, checks: Ints, runs: Any = slice(None)) -> Any:
+        """The epoch of one check of each run, as the log counts it, shape (runs,); -1 for none.
+
+        The number of the check, in a run without epochs.
+        """
+        epochs = self.at(EPOCH, checks, runs)
+        return whole(np.where(np.isnan(epochs), checks, epochs))
+
+    def amount(self, unit: str, checks: Ints, runs: Any = slice(None)) -> Any:
+        """How much of a unit so many checks of each run take, shape (runs,); NaN where unknown.
+
+        Raises MissingMetricError for an unknown unit, HistoryError for one that falls.
+        """
+        if unit == CHECKS:
+            return checks.astype(np.int64)
+        if unit == EPOCH:
+            return self.epochs_after(checks, runs)
+        if self.column(unit) is None:
+            known = [CHECKS, EPOCH, *self._checks.coordinates, *self._checks.metrics]
+            raise MissingMetricError(
+                f"no epoch reports the unit {unit!r}: {name_advice(unit, known, 'units')}"
+            )
+        self.require_growing(unit)
+        amounts = self.at(unit, checks - 1, runs)
+        amounts[checks == 0] = 0.0
+        return whole(amounts)
+
+    def default_unit(self) -> str:
+        """The unit in which the cost of a run is told: its steps, else epochs, else checks."""
+        return next((name for name in (STEP, EPOCH) if self.has(name)), CHECKS)
+
+    def require_growing(self, unit: str) -> None:
+        """Raise HistoryError if a metric that is counted in falls within a run."""
+        values = self.column(unit)
+        if values is not None:
+            self._check_order(unit, values, again=True)
+
+    def for_rules(self, names: tuple[str, ...]) -> History:
+        """The checks with those of these names that are positions as metrics, and epochs done."""
+        found = {name: self.column(name) for name in names if name not in self._checks.metrics}
+        found |= dict.fromkeys(DERIVED, self.done)
+        columns = {name: values for name, values in found.items() if values is not None}
+        if not columns:
+            return self._checks
+        history = self._checks
+        metrics, gaps = history.metrics.all_stored(), {n: history.gaps(n) for n in history.metrics}
+        for name, values in columns.items():
+            metrics[name], gaps[name] = self._stored(values), self._stored(np.isnan(values))
+        known = {name: missing for name, missing in gaps.items() if missing is not None}
+        coordinates = history.coordinates.all_stored()
+        return history_of(
+            metrics, known, history.lengths, history.given_names, coordinates, history.report
+        )
+
+    def of_run(self, run: int) -> list[dict[str, float]]:
+        """The epoch and step of each check of a run, as far as it tells them.
+
+        Nothing for epochs that are the numbers of the checks.
+        """
+        cells = slice(int(self._starts[run]), int(self._starts[run] + self._lengths[run]))
+        told: list[dict[str, float]] = [{} for _ in range(int(self._lengths[run]))]
+        for name in (EPOCH, STEP):
+            values = self.column(name)
+            if values is None or np.isnan(values[cells]).any():
+                continue
+            numbers = values[cells]
+            if name == EPOCH and (numbers == np.arange(len(numbers))).all():
+                continue
+            for check, number in enumerate(numbers.tolist()):
+                told[check][name] = number
+        return told
+
+    def _epochs_done(self) -> Floats | None:
+        epochs = self.column(EPOCH)
+        if epochs is None or not len(epochs):
+            return None
+        runs, lengths = self._starts[self._lengths > 0], self._lengths[self._lengths > 0]
+        first = epochs[runs]
+        second = epochs[runs + (lengths > 1)]
+        from_zero = np.repeat(counts_from_zero(first, second - first), lengths)
+        from_zero[runs] = counts_from_zero(first, 0)
+        fractions = epochs % 1 != 0
+        if fractions.any():
+            at = np.maximum.accumulate(np.where(fractions, np.arange(len(epochs)), -1))
+            from_zero &= at < np.repeat(self._starts, self._lengths)
+        done: Floats = epochs_by(epochs, from_zero)
+        return None if _equal_or_nan(done, self._numbers() + 1) else done
+
+    def _numbers(self) -> Ints:
+        """The number of each check in its run."""
+        numbers: Ints = np.arange(int(self._lengths.sum())) - np.repeat(self._starts, self._lengths)
+        return numbers
+
+    def _carried(self, values: Floats) -> Floats | None:
+        """With the position of the check before where one is not told."""
+        cells = np.arange(len(values))
+        known = np.isfinite(values)
+        if not known.any():
+            return None
+        starts = np.repeat(self._starts, self._lengths)
+        last = np.maximum.accumulate(np.where(known, cells, -1))
+        following = np.minimum.accumulate(np.where(known, cells, len(values))[::-1])[::-1]
+        ends = starts + np.repeat(self._lengths, self._lengths)
+        source = np.where(last >= starts, last, following)
+        inside = (source >= starts) & (source < ends)
+        return np.where(inside, values[np.where(inside, source, 0)], np.nan)
+
+    def _by_clock(self) -> Floats | None:
+        """Seconds since the first row of a run, by the time of day that the log tells."""
+        name = next((name for name in CLOCKS if _flat(self._log, name) is not None), None)
+        now = None if name is None else _flat(self._checks, name)
+        if name is None or now is None:
+            return None
+        logged, lengths = _flat(self._log, name), self._log.lengths
+        told = np.flatnonzero(np.isfinite(logged))
+        starts = np.cumsum(lengths) - lengths
+        first = np.searchsorted(told, starts)  # among those that are told
+        began = np.full(len(lengths), np.nan)
+        some = first < len(told)
+        cells = told[first[some]]
+        began[some] = np.where(cells < (starts + lengths)[some], logged[cells], np.nan)
+        return np.asarray(now - np.repeat(began, self._lengths))
+
+    def _check_order(self, name: str, values: Floats, again: bool) -> None:
+        """Raise HistoryError for a value below the one before or, if not again, the same one."""
+        if len(values) < 2:
+            return
+        change = np.diff(values)
+        wrong = change < 0 if again else change <= 0
+        if not wrong.any():
+            return
+        wrong[(self._starts[(self._starts > 0) & (self._starts < len(values))]) - 1] = False
+        for cell in np.flatnonzero(wrong)[:1].tolist():
+            run = int(np.searchsorted(self._starts + self._lengths, cell + 1, side="right"))
+            check = cell + 1 - int(self._starts[run])
+            now, before = number_text(values[cell + 1]), number_text(values[cell])
+            what = f"falls from {before} to {now}" if now != before else f"is {now} twice"
+            raise HistoryError(
+                f"{name!r} {what} at check {check} of {self._checks.names[run]!r}: positions and "
+                "units never go back within a run; put the rows in order, or take the parts of a "
+                "run that was started again as runs of their own"
+            )
+
+    def _stored(self, values: npt.NDArray[Any]) -> Any:
+        """A column of the history with these values."""
+        like = self._checks.values(next(iter(self._checks.metrics)))
+        if isinstance(like, Ragged):
+            return Ragged(values, self._lengths)
+        column = np.zeros(like.shape, dtype=values.dtype)
+        column[np.arange(like.shape[1]) < self._lengths[:, None]] = values
+        return column
+
+
+def position_names(history: History) -> tuple[str, ...]:
+    """Which of the reserved positions a history tells."""
+    names = [name for name in _NAMES if _flat(history, name) is not None]
+    if ELAPSED not in names and any(_flat(history, clock) is not None for clock in CLOCKS):
+        names.append(ELAPSED)
+    return tuple(names)
+
+
+def whole(amounts: Floats) -> Any:
+    """As whole numbers, if all of them are."""
+    if np.isfinite(amounts).all() and (amounts % 1 == 0).all() and (abs(amounts) < 2**53).all():
+        return amounts.astype(np.int64)
+    return amounts
+
+
+def _column_name(history: History, name: str) -> tuple[bool, str] | None:
+    """Whether a position is a metric of the history, and its name there; None for neither."""
+    if name in history.metrics:
+        return True, name
+    by_name = {known.lower(): known for known in reversed([*history.coordinates])}
+    found = next((by_name[alias] for alias in _NAMES.get(name, (name,)) if alias in by_name), None)
+    if found is None and name in history.coordinates:
+        found = name
+    return None if found is None else (False, found)
+
+
+def _flat(history: History, name: str) -> Floats | None:
+    """The values of a metric or coordinate, of all runs, one run after another, NaN in gaps."""
+    found = _column_name(history, name)
+    if found is None:
+        return None
+    is_metric, stored = found
+    if not is_metric:
+        return _values(history.coordinates.stored(stored), history.lengths)
+    values = _values(history.metrics.stored(stored), history.lengths)
+    gaps = history.gaps(stored)
+    return values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
+
+
+def _values(column: Any, lengths: Ints) -> Any:
+    if isinstance(column, Ragged):
+        return column.values
+    if (lengths == column.shape[1]).all():
+        return column.reshape(-1)
+    return column[np.arange(column.shape[1]) < lengths[:, None]]
+
+
+def _equal_or_nan(values: Floats, numbers: Ints) -> bool:
+    same = values == numbers
+    return bool(same.all() or (same | np.isnan(values)).all())
