@@ -1,4 +1,4 @@
-"""Where the checks of a sweep stand: for each setting, which may look at other rows, and each run."""
+"""Where the checks of a sweep stand: of each run, for each setting, which may judge other rows."""
 
 from __future__ import annotations
 
