@@ -66,7 +66,11 @@ class PresmoothedHistory:
                 self._smooth_into(values, part)
             missing = metrics[self.smoothed.monitor].mask
             metrics[self.monitor] = np.ma.MaskedArray(values, missing)
-            yield History(metrics, part.lengths)
+            coordinates = {
+                name: column[runs, : part.epochs]
+                for name, column in self.history.coordinates.all_stored().items()
+            }
+            yield History(metrics, part.lengths, coordinates=coordinates)
 
     def _parts(self) -> Iterator[slice]:
         """The runs in order, in batches that are not mostly padding."""

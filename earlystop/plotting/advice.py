@@ -36,7 +36,7 @@ _ALSO = LineStyle("#9a9a9a", "-", ".")
 
 
 def plot_advice(advice: Advice, *, ax: Any = None) -> Figure:
-    """The trade-off between epochs and regret; see `Advice.plot`."""
+    """The trade-off between cost and regret; see `Advice.plot`."""
     with styled():
         figure, (axes,) = axes_for(ax, 1, (8.0, 4.6 + 0.2 * (len(advice.lines) + 3)))
         _trade_off(axes, advice)
@@ -98,7 +98,7 @@ def _scale(ax: Axes, level: float) -> None:
 
 def _line(ax: Axes, line: Line, height: Any, style: LineStyle, logged: float) -> None:
     ax.plot(
-        line.epochs / logged,
+        line.used / logged,
         np.clip(height, 0, LARGEST),
         color=style.color if style is not _ALSO else FAINT,
         ls=style.dashes,
