@@ -172,7 +172,7 @@ class Session:
     def skip(self) -> None:
         """Count a check that could not be carried out, as one without metrics: no rule sees it."""
         position = self.stopper.snapshot()
-        self.stopper.restore(position._replace(epoch=position.epoch + 1))
+        self.stopper.restore(position._replace(checks=position.checks + 1))
 
     def decision_at(self, at: Hashable) -> Decision | None:
         """The decision of another session with the same stopper at this check; None if none."""

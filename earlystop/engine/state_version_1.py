@@ -10,8 +10,11 @@ from typing import Any
 
 from ..language.rule import Rule, State
 from ..language.state import encode_state
+from ..rules import Every, Patience
 
 __all__ = ["migrated_from_1"]
+
+_ADDED = {Patience.State: ("since", "epoch", "step"), Every.State: ("multiple",)}
 
 
 def migrated_from_1(body: dict[str, Any]) -> dict[str, Any]:
@@ -30,12 +33,13 @@ def migrated_from_1(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _completed(data: Any, shape: State) -> Any:
-    """The JSON of a rule's state, with the fields that `added` names as they are at first.
+    """The JSON of a rule's state, with the fields that were added since as they are at first.
 
     shape: a state of the rule.
     """
     if isinstance(data, Mapping) and hasattr(shape, "_fields"):
-        added = {name: encode_state(getattr(shape, name)) for name in getattr(shape, "added", ())}
+        names = _ADDED.get(type(shape), ())
+        added = {name: encode_state(getattr(shape, name)) for name in names}
         known = {name: _completed(data[name], getattr(shape, name, None)) for name in data}
         return {**added, **known}
     if isinstance(data, list) and isinstance(shape, tuple) and len(data) == len(shape):

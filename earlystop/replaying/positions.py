@@ -206,11 +206,11 @@ class LoggedPositions:
 
     def _by_clock(self) -> Floats | None:
         """Seconds since the first row of a run, by the time of day that the log tells."""
-        name = next((name for name in CLOCKS if _flat(self._log, name) is not None), None)
-        now = None if name is None else _flat(self._checks, name)
-        if name is None or now is None:
+        clock = next((name for name in CLOCKS if _flat(self._log, name) is not None), "")
+        logged, now = _flat(self._log, clock), _flat(self._checks, clock)
+        if logged is None or now is None:
             return None
-        logged, lengths = _flat(self._log, name), self._log.lengths
+        lengths = self._log.lengths
         told = np.flatnonzero(np.isfinite(logged))
         starts = np.cumsum(lengths) - lengths
         first = np.searchsorted(told, starts)  # among those that are told
@@ -282,9 +282,10 @@ def _flat(history: History, name: str) -> Floats | None:
     if found is None:
         return None
     is_metric, stored = found
+    columns = history.metrics if is_metric else history.coordinates
+    values: Floats = _values(columns.stored(stored), history.lengths)
     if not is_metric:
-        return _values(history.coordinates.stored(stored), history.lengths)
-    values = _values(history.metrics.stored(stored), history.lengths)
+        return values
     gaps = history.gaps(stored)
     return values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
 

@@ -138,7 +138,7 @@ class Replay:
     @property
     def share_saved(self) -> float:
         """The share of all that was logged that would have been saved, measured in the unit."""
-        return 1 - total(self.used) / (total(self.logged) or 1)
+        return float(1 - total(self.used) / (total(self.logged) or 1))
 
     def decisions(self, run: int | str) -> list[Decision]:
         """The decisions on one run, given by number or name: exactly those of a live `Stopper`.

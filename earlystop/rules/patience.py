@@ -90,7 +90,6 @@ class Patience(Rule):
         since: float  # where the wait began, in the unit; checks are just counted
         epoch: float  # the position of the reference, NaN if unknown
         step: float
-        added = ("since", "epoch", "step")
 
     def init(self) -> State:
         start = worst(self.mode) if self.baseline is None else self.baseline

@@ -33,7 +33,6 @@ class Every(Rule):
     class State(NamedTuple):
         seen: int = 0
         multiple: float = 0.0
-        added = ("multiple",)
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         seen = state.seen + 1

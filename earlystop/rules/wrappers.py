@@ -64,9 +64,10 @@ class Warmup(Rule):
     def _is_over(self, state: State, metrics: Mapping[str, Any]) -> Any:
         if self.steps is not None:
             return metrics[STEP] > self.steps
+        seen, most = state.hidden + 1, self.checks
         if self.epochs is not None:
-            return epochs_counted(metrics, state.hidden + 1) > self.epochs
-        return state.hidden >= self.checks
+            seen, most = epochs_counted(metrics, seen), self.epochs
+        return seen > (most or 0)
 
     def _shown(self, metrics: Any) -> Any:
         return metrics if self.epochs is None else later_start(metrics, self.epochs)
