@@ -41,7 +41,7 @@ def positions_from_json(data: object) -> Positions | None:
         raise StateError(f"positions should have the entries {entries}, got {shortened(data)}")
     places = {
         name: _place(data[name], f"positions.{name}")
-        for name in ("epoch", "step", "best_epoch", "best_step")
+        for name in ("epoch", "step", "first", "best_epoch", "best_step")
     }
     from_zero = decode_state(data["from_zero"], False, "positions.from_zero")
     units = metrics_from_json(data["units"], "positions.units")
