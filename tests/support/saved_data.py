@@ -38,6 +38,7 @@ class StopperRun(NamedTuple):
     save: es.Rule
     on_missing: str = "raise"
     lacking: tuple[int, ...] = ()  # epochs without "val_loss"
+    places: bool = False  # whether the checks come with an epoch and a step
 
     def stopper(self) -> es.Stopper:
         on_missing: Any = self.on_missing
@@ -48,6 +49,8 @@ class StopperRun(NamedTuple):
         for epoch, (loss, accuracy) in enumerate(zip(_LOSS, _ACCURACY, strict=True)):
             metrics = {"loss": 1 / (epoch + 1), "val_loss": loss, "accuracy": accuracy}
             metrics["elapsed_seconds"] = 1.5 * (epoch + 1)
+            if self.places:
+                metrics |= {"epoch": epoch // 2, "step": 50 * (epoch + 1)}
             if epoch in self.lacking:
                 del metrics["val_loss"]
             epochs.append(metrics)
@@ -72,6 +75,11 @@ STOPPERS = {
     "non_finite": StopperRun(es.NonFinite("val_loss"), es.Never()),
     "time_limit": StopperRun(es.TimeLimit(16.0), _BEST),
     "max_epochs": StopperRun(es.MaxEpochs(13), es.Best("loss") & es.Every(2)),
+    "positions": StopperRun(
+        es.Patience("val_loss", 400, unit="step", start_from_epoch=1) | es.MaxSteps(600),
+        es.Best("val_loss") | es.Every(2, unit="epoch"),
+        places=True,
+    ),
     "never_stops": StopperRun(es.Never(), es.Best("val_loss", min_delta=0.5)),
     "smoothed": StopperRun(
         es.Smoothed(es.Patience("val_loss", 3), "val_loss", alpha=0.5),
