@@ -36,10 +36,14 @@ class Position(NamedTuple):
     positions: Positions | None
 
 
-def beginning(stop: Rule, save: Rule) -> Position:
-    """The position before the first check."""
+def beginning(stop: Rule, save: Rule, units: tuple[str, ...]) -> Position:
+    """The position before the first check.
+
+    units: the metrics in which the rules count.
+    """
     leaves = tuple(flatten((stop.init(), save.init())))
-    return Position(leaves, 0, False, "", None, None, None, None)
+    positions = Positions() if units else None  # without, a step does not look for them
+    return Position(leaves, 0, False, "", None, None, None, positions)
 
 
 def explained(stop: Rule, leaves: tuple[Any, ...], metrics: dict[str, float], check: int) -> str:

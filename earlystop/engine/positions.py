@@ -57,7 +57,8 @@ def advanced(
 ) -> Positions:
     """The positions at the next check of a run.
 
-    before: those of the check before; None if it had none: its epoch is then its number.
+    before: those of the check before; None, or without an epoch, if it had none: its epoch is then
+        its number.
     check: the number of the check, from 0. best_check: that of the last one that was saved.
     metrics: of the check, which may contain positions. given: those passed as arguments.
     units: the metrics in which the rules count.
@@ -67,10 +68,9 @@ def advanced(
     """
     taken = {name: _taken(name, metrics, given[name]) for name in (EPOCH, STEP)}
     epoch, step = taken[EPOCH], taken[STEP]
-    if before is None:
-        before = Positions()
-        if check and epoch is not None:
-            before = before._replace(epoch=check - 1, best_epoch=best_check)
+    before = Positions() if before is None else before
+    if before.epoch is None and check and epoch is not None:
+        before = before._replace(epoch=check - 1, best_epoch=best_check)
     _check_order(EPOCH, before.epoch, epoch, check)
     _check_order(STEP, before.step, step, check)
     last = dict(before.units)

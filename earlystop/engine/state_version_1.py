@@ -14,7 +14,7 @@ from ..rules import Every, Patience
 
 __all__ = ["migrated_from_1"]
 
-_ADDED = {Patience.State: ("since", "epoch", "step"), Every.State: ("multiple",)}
+_ADDED = {Patience.State: ("place",), Every.State: ("multiple",)}
 
 
 def migrated_from_1(body: dict[str, Any]) -> dict[str, Any]:

@@ -146,9 +146,8 @@ class Stopper:
             epoch is not None
             or step is not None
             or positions is not None
-            or EPOCH in metrics
-            or STEP in metrics
-            or self._units
+            or "epoch" in metrics
+            or "step" in metrics
         ):
             given = {EPOCH: epoch, STEP: step}
             positions = advanced(positions, check, best_check, metrics, given, self._units)
@@ -167,9 +166,8 @@ class Stopper:
         if save:
             best_check, best_metrics = check, with_string_names(metrics)
             positions = None if positions is None else with_best(positions)
-        self._position = (
-            *(after, check + 1, stop, reason, best_check, best_metrics, last_check, positions),
-        )
+        state = after, check + 1, stop, reason, best_check, best_metrics, last_check, positions
+        self._position = state
         if place is None:
             return _new_tuple(Decision, (check, stop, save, reason, None))
         return Decision(check if place.epoch is None else place.epoch, stop, save, reason, place)
@@ -270,7 +268,7 @@ class Stopper:
 
     def reset(self) -> None:
         """Go back to the state before the first check."""
-        self.restore(beginning(self._stop, self._save))
+        self.restore(beginning(self._stop, self._save, self._units))
 
     def snapshot(self) -> Position:
         """The position of the run, for `restore`: cheap, for this object only, not for files.

@@ -13,7 +13,18 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..language.direction import Mode
-from ..language.ops import Dtype, Value, absolute, improves, isfinite, isnan, reported, where, worst
+from ..language.ops import (
+    Dtype,
+    Value,
+    absolute,
+    improves,
+    isfinite,
+    isnan,
+    push,
+    reported,
+    where,
+    worst,
+)
 from ..language.positions import (
     CHECKS,
     EPOCH,
@@ -86,49 +97,44 @@ class Patience(Rule):
     class State(NamedTuple):
         reference: float
         reference_epoch: int  # the number of its check
-        wait: float  # in the unit
-        since: float  # where the wait began, in the unit; checks are just counted
-        epoch: float  # the position of the reference, NaN if unknown
-        step: float
+        wait: float  # in checks; in another unit, where the wait began, NaN before
+        place: tuple[float, float]  # the epoch and step of the reference, NaN if unknown
 
     def init(self) -> State:
         start = worst(self.mode) if self.baseline is None else self.baseline
-        wait = 0 if self.unit == CHECKS else 0.0
-        return self.State(start, -1, wait, math.nan, math.nan, math.nan)
+        wait = 0 if self.unit == CHECKS else math.nan
+        return self.State(start, -1, wait, (math.nan, math.nan))
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         value = metrics[self.monitor]
-        counts = (
-            epochs_done(metrics, epoch) > self.start_from_epoch if self.start_from_epoch else True
-        )
+        counts: Value = True
+        if self.start_from_epoch > 0:
+            counts = epochs_done(metrics, epoch) > self.start_from_epoch
         improved = counts & self.improves(value, state.reference)
-        since = self._since(state, metrics, epoch, counts, improved)
         after = self.State(
             reference=where(improved, value, state.reference),
             reference_epoch=where(improved, epoch, state.reference_epoch),
-            wait=self._wait(state, metrics, epoch, counts, improved, since),
-            since=since,
-            epoch=_position(metrics, EPOCH, improved, state.epoch),
-            step=_position(metrics, STEP, improved, state.step),
+            wait=self._next_wait(state, metrics, epoch, counts, improved),
+            place=_place(state, metrics, improved),
         )
-        return after, after.wait >= self.required_wait(self._last_improvement(after))
+        wait = self._waited(after, metrics, epoch)
+        return after, wait >= self.required_wait(self._last_improvement(after))
 
-    def _since(
+    def _next_wait(
         self, state: State, metrics: Any, epoch: Value, counts: Value, improved: Value
     ) -> Value:
         if self.unit == CHECKS:
-            return state.since
+            return where(improved, 0, state.wait + counts)
         at = begin = self._coordinate(metrics, epoch)
         if self.unit == EPOCH:  # the first epoch without an improvement is one to count
             begin = where(at < 0, -1, at - 1)
-        return where(improved, at, where(isnan(state.since) & counts, begin, state.since))
+        return where(improved, at, where(isnan(state.wait) & counts, begin, state.wait))
 
-    def _wait(
-        self, state: State, metrics: Any, epoch: Value, counts: Value, improved: Value, since: Value
-    ) -> Value:
+    def _waited(self, state: State, metrics: Any, epoch: Value) -> Value:
+        """How long the wait is, in the unit; NaN before anything counts."""
         if self.unit == CHECKS:
-            return where(improved, 0, state.wait + counts)
-        return where(counts, self._coordinate(metrics, epoch) - since, 0.0)
+            return state.wait
+        return self._coordinate(metrics, epoch) - state.wait
 
     def _coordinate(self, metrics: Any, epoch: Value) -> Value:
         """Where a check stands in the unit, for units other than checks."""
@@ -138,7 +144,7 @@ class Patience(Rule):
         """Where the reference stands in the unit; -1 before the first."""
         if self.unit == CHECKS or not self.wait_grows:
             return state.reference_epoch
-        return where(state.reference_epoch < 0, -1.0, state.since)
+        return where(state.reference_epoch < 0, -1.0, state.wait)
 
     def required_wait(self, reference_epoch: Any, patience: Any = None) -> Any:
         """The wait without improvement at which the rule fires, in the unit.
@@ -178,14 +184,15 @@ class Patience(Rule):
         return improves(value, reference, self.mode, margin, self.dtype)
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        for_epochs = f"for {amount_text(state.wait, self._unit_in_words(state, metrics))}"
+        wait = self._waited(state, metrics, epoch)
+        for_epochs = f"for {amount_text(wait, self._unit_in_words(state, metrics))}"
         if state.reference_epoch < 0 and self.baseline is None:
             return f"{self.monitor} has had no value to improve on {for_epochs}"
         margin = f"{self.min_delta:.6g}" + (" of it" if self.relative else "")
         if state.reference_epoch < 0:
             rival = f"the baseline {state.reference:.6g}"
             return f"{self.monitor} has not beaten {rival} by more than {margin} {for_epochs}"
-        at = (None if math.isnan(position) else position for position in (state.epoch, state.step))
+        at = (None if math.isnan(position) else position for position in state.place)
         rival = f"{state.reference:.6g} ({place_text(state.reference_epoch, *at)})"
         return f"{self.monitor} has not improved on {rival} by more than {margin} {for_epochs}"
 
@@ -195,9 +202,16 @@ class Patience(Rule):
             return self.unit
         if EPOCH not in metrics and STEP not in metrics:
             return EPOCH
-        return EPOCH if metrics.get(EPOCH, math.nan) - state.epoch == state.wait else CHECKS
+        return EPOCH if metrics.get(EPOCH, math.nan) - state.place[0] == state.wait else CHECKS
 
 
-def _position(metrics: Any, name: str, improved: Value, before: Value) -> Value:
-    present = reported(metrics, (name,))
-    return before if present is False else where(present & improved, metrics[name], before)
+def _place(state: Patience.State, metrics: Any, improved: Value) -> Value:
+    """The place of the reference after a check."""
+    told = [(name, reported(metrics, (name,))) for name in (EPOCH, STEP)]
+    if all(present is False for _, present in told):
+        return state.place
+    place = state.place
+    for name, present in told:
+        at = math.nan if present is False else where(present, metrics[name], math.nan)
+        place = push(place, at)
+    return where(improved, place, state.place)

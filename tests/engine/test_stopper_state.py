@@ -91,7 +91,7 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
     ),
     "a state of another shape": (
         {**saved(), "stop_state": {"wait": 1}},
-        "stop_state should have the entries reference, reference_epoch, wait, since, epoch, step, ",
+        "stop_state should have the entries reference, reference_epoch, wait, place, got {",
     ),
     "a number of another type": (
         {**saved(), "stop_state": {**saved()["stop_state"], "wait": 1.5}},
