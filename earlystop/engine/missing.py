@@ -21,11 +21,17 @@ __all__ = ["MissingMetrics", "OnMissingMetric", "missing_metric"]
 OnMissingMetric = Literal["auto", "raise", "skip"]
 
 
-def missing_metric(name: str, metrics: Mapping[str, float], place: Place) -> MissingMetricError:
-    """The error for a check that lacks the metric of a rule.
+def missing_metric(
+    needed: Iterable[str], name: str, metrics: Mapping[str, float], place: Place
+) -> MissingMetricError:
+    """The error for a check that lacks a metric of its rules.
 
+    needed: the metrics of the rules. name: one that the check lacks.
     metrics: those it has. place: where it stands.
     """
+    given = {EPOCH: place.epoch, STEP: place.step}
+    lacking = (each for each in needed if each not in metrics and given.get(each) is None)
+    name = next(lacking, name)
     if name == ELAPSED:
         hint = f"add {ELAPSED!r} yourself, or use an adapter, which does"
     elif name in (EPOCH, STEP):

@@ -100,7 +100,6 @@ class Stopper:
     def step(
         self,
         metrics: Mapping[str, SupportsFloat],
-        *,
         epoch: SupportsFloat | None = None,
         step: SupportsFloat | None = None,
     ) -> Decision:
@@ -156,9 +155,8 @@ class Stopper:
         try:
             after, stop, save = advance(leaves, seen, check)
         except KeyError as error:
-            needed = dict.fromkeys(self._stop.all_metrics + self._save.all_metrics)
-            lacking = next((name for name in needed if name not in seen), error.args[0])
-            raise missing_metric(lacking, metrics, place or Place(check)) from None
+            needed = self._stop.all_metrics + self._save.all_metrics
+            raise missing_metric(needed, error.args[0], metrics, place or Place(check)) from None
         last_check = None
         if stop:
             reason = explained(self._stop, leaves, seen, check)

@@ -127,7 +127,7 @@ class Patience(Rule):
             return where(improved, 0, state.wait + counts)
         at = begin = self._coordinate(metrics, epoch)
         if self.unit == EPOCH:  # the first epoch without an improvement is one to count
-            begin = where(at < 0, -1, at - 1)
+            begin = where(at < 0, -1.0, at - 1)
         return where(improved, at, where(isnan(state.wait) & counts, begin, state.wait))
 
     def _waited(self, state: State, metrics: Any, epoch: Value) -> Value:
@@ -138,7 +138,7 @@ class Patience(Rule):
 
     def _coordinate(self, metrics: Any, epoch: Value) -> Value:
         """Where a check stands in the unit, for units other than checks."""
-        return epochs_done(metrics, epoch) - 1 if self.unit == EPOCH else metrics[self.unit]
+        return epochs_done(metrics, epoch) - 1.0 if self.unit == EPOCH else metrics[self.unit]
 
     def _last_improvement(self, state: State) -> Value:
         """Where the reference stands in the unit; -1 before the first."""

@@ -46,7 +46,7 @@ class Every(Rule):
     def _count(self, metrics: Mapping[str, Any], seen: Value) -> Value:
         if self.unit == CHECKS:
             return seen
-        return epochs_counted(metrics, seen) if self.unit == EPOCH else metrics[self.unit]
+        return epochs_counted(metrics, seen) + 0.0 if self.unit == EPOCH else metrics[self.unit]
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         count = amount_text(self._count(metrics, state.seen), self.unit)
