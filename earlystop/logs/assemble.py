@@ -18,6 +18,7 @@ from ..history.ragged import cells_of
 from ..history.stacking import stacked
 from .limits import Limits
 from .naming import run_names
+from .ordered import drop_positions_that_go_back
 from .read_source import ReadSource
 
 __all__ = ["assemble"]
@@ -41,6 +42,8 @@ def assemble(
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)
+    for run in runs:
+        drop_positions_that_go_back(run)
     reported = list(dict.fromkeys(name for run in runs for name in run.metrics))
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
     kept = reported

@@ -1,0 +1,35 @@
+"""Epochs and steps that tell where a row stands in its run; those that go back tell nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._text import number
+from .columns import EPOCHS, STEPS
+from .run import Run
+
+__all__ = ["drop_positions_that_go_back"]
+
+
+def drop_positions_that_go_back(run: Run) -> None:
+    """Leave out coordinates of a run that are no positions, each with a note.
+
+    The rows are in the order of the log, after repeats and restarts have been resolved. An epoch
+    that goes back from one row to a later one, or a step that does not go on (some tools log a step
+    that is always 0), is not where the row stands.
+    """
+    for name in list(run.coordinates):
+        is_step = name.lower() in STEPS
+        if not is_step and name.lower() not in EPOCHS:
+            continue
+        values = run.coordinates[name].values
+        values = values[np.isfinite(values)]
+        change = np.diff(values)
+        wrong = np.flatnonzero(change <= 0 if is_step else change < 0)
+        if len(wrong):
+            before, now = (number(float(value)) for value in values[wrong[0] : wrong[0] + 2])
+            del run.coordinates[name]
+            run.notes.append(
+                f"{name!r} is no position in the run, it does not go on ({now} after {before}): "
+                "left out"
+            )
