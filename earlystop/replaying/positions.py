@@ -157,17 +157,16 @@ class LoggedPositions:
         Nothing for epochs that are the numbers of the checks.
         """
         cells = slice(int(self._starts[run]), int(self._starts[run] + self._lengths[run]))
-        told: list[dict[str, float]] = [{} for _ in range(int(self._lengths[run]))]
+        told: dict[str, Floats] = {}
         for name in (EPOCH, STEP):
             values = self.column(name)
-            if values is None or np.isnan(values[cells]).any():
-                continue
-            numbers = values[cells]
-            if name == EPOCH and (numbers == np.arange(len(numbers))).all():
-                continue
-            for check, number in enumerate(numbers.tolist()):
-                told[check][name] = number
-        return told
+            if values is not None and not np.isnan(values[cells]).any():
+                told[name] = values[cells]
+        if list(told) == [EPOCH] and np.array_equal(told[EPOCH], np.arange(len(told[EPOCH]))):
+            told = {}
+        numbers = zip(*(values.tolist() for values in told.values()), strict=True)
+        places = [dict(zip(told, each, strict=True)) for each in numbers]
+        return places or [{} for _ in range(int(self._lengths[run]))]
 
     def _epochs_done(self) -> Floats | None:
         epochs = self.column(EPOCH)
