@@ -150,11 +150,10 @@ class Rule(Config, abstract=True):
 
     @functools.cached_property
     def all_units(self) -> tuple[str, ...]:
-        """The metrics in which this rule or any rule inside it counts; they must never fall."""
+        """The metrics in which this rule or any inside it counts; they must never fall."""
         unit = self.settings.get("unit", CHECKS)
-        names = [] if unit in (CHECKS, EPOCH) else [unit]
-        names += [name for child in self.children for name in child.all_units]
-        return tuple(dict.fromkeys(names))
+        inner = (name for child in self.children for name in child.all_units)
+        return tuple(dict.fromkeys((*(() if unit in (CHECKS, EPOCH) else (unit,)), *inner)))
 
     # JSON and text ---------------------------------------------------------------------------
 
@@ -224,9 +223,8 @@ class AnyOf(Rule):
     """`a | b`: fires when any of its rules fires.
 
     >>> from earlystop import MaxEpochs, NonFinite
-    >>> rule = MaxEpochs(100) | NonFinite("loss")
-    >>> rule, rule.rules[0]
-    (MaxEpochs(100) | NonFinite('loss'), MaxEpochs(100))
+    >>> (MaxEpochs(100) | NonFinite("loss")).rules
+    (MaxEpochs(100), NonFinite('loss'))
     """
 
     rules: tuple[Rule, ...]
