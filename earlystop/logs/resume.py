@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from .parts import told_apart
 from .row_counter import Counter, row_counter
 from .run import Points, Run
 
@@ -142,6 +143,11 @@ def split_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     coordinate: the coordinate that counts the rows; None to choose one.
     repeats: "replace" or "keep".
     """
+    parts = told_apart(run, coordinate)
+    return [found for part in parts for found in _split(part, coordinate, repeats)]
+
+
+def _split(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     counter = row_counter(run, coordinate)
     if counter is None:
         return [_by_repeats(run)] if run.joined else [run]
