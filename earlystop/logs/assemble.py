@@ -20,6 +20,7 @@ from .limits import Limits
 from .naming import run_names
 from .read_source import ReadSource
 from .run import Run
+from .set_aside import set_aside
 
 __all__ = ["assemble"]
 
@@ -39,6 +40,7 @@ def assemble(
     Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
     for a wanted metric that no run has.
     """
+    set_aside(reads)
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)

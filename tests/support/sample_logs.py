@@ -40,6 +40,8 @@ def samples() -> list[bytes]:
         {"log_history": records},
         {"id": "a", "x": [*epochs], "metrics": {n: {"y": y} for n, y in columns.items()}},
         {"valid": columns, "train": columns},
+        {"history": columns, "config": {"lr": 0.1}},
+        {str(e): {"loss": 1 / (e + 1)} for e in epochs} | {"11": {"loss": "0.5"}},
         [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
         [{**record, "batches": []} for record in records],
         catboost,
