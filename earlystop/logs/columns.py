@@ -155,6 +155,10 @@ METRIC_COLUMNS = frozenset(
 )
 
 
+# Those that name metrics only beside a column of values.
+NAMES_OF_ANYTHING = frozenset(("tag", "key", "name"))
+
+
 VALUE_COLUMNS = frozenset(("value", "values", "val", "metric_value", "scalar_value", "result"))
 
 

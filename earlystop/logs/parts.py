@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..language.splits import SPLITS
-from .columns import METRIC_COLUMNS, VALUE_COLUMNS, is_label
+from .columns import METRIC_COLUMNS, NAMES_OF_ANYTHING, VALUE_COLUMNS, is_label
 from .records import few
 from .row_counter import row_counter
 from .run import Labels, Points, Run
@@ -53,7 +53,9 @@ def _by_names(run: Run) -> Run:
             _rename(run, name, lambda text, metric: f"{text}/{metric}")
     for name in list(run.labels):
         values = [metric for metric in run.metrics if _last(metric) in VALUE_COLUMNS]
-        if name.lower() in METRIC_COLUMNS and values and run.labels[name].texts:
+        texts = run.labels[name].texts
+        named = bool(texts and values) or (len(texts) > 1 and name.lower() not in NAMES_OF_ANYTHING)
+        if named and name.lower() in METRIC_COLUMNS:
             _rename(run, name, _named_by_text)
     return run
 
@@ -64,7 +66,8 @@ def _last(metric: str) -> str:
 
 def _named_by_text(text: str, metric: str) -> str:
     above, slash, last = metric.rpartition("/")
-    return f"{above}{slash}{text}" if last.lower() in VALUE_COLUMNS else f"{metric}/{text}"
+    whole = last.lower() in VALUE_COLUMNS
+    return f"{above}{slash}{text}" if whole else f"{above}{slash}{text}/{last}"
 
 
 def _rename(run: Run, column: str, renamed: Callable[[str, str], str]) -> None:
@@ -208,7 +211,8 @@ def _split(run: Run, column: _Column) -> list[Run]:
     found_runs = [parts[code] for code in dict.fromkeys(codes.tolist()) if parts[code].metrics]
     what = "columns" if len(column.columns) > 1 else "column"
     told = f"{len(found_runs)} runs, told apart by the {what} {few(map(repr, column.columns))}"
-    found_runs[0].notes = [*run.notes, told]
+    for part in found_runs:
+        part.notes = [*run.notes, told]
     return found_runs
 
 

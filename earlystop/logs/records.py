@@ -79,6 +79,8 @@ class _Reader:
         self._log = log
         self._columns: dict[Any, tuple[str, int]] = {}
         self._of_text: set[str] = set()
+        self._longest: dict[str, int] = {}
+        self._varying: set[str] = set()
         self.labels: dict[str, str] = {}
         self.left_out: dict[str, None] = {}
 
@@ -108,12 +110,26 @@ class _Reader:
             row.values.append((name, number))
         elif value is not None:
             numbers = _listed(value)
-            if not numbers:
+            if numbers is None:
                 self.left_out[name] = None
                 return
-            several = len(numbers) > 1
-            row.values += [(f"{name}/{i}" if several else name, n) for i, n in numbers]
+            row.values += self._by_place(name, numbers)
         row.names_a_metric |= kind != _COORDINATE
+
+    def _by_place(self, name: str, numbers: list[float | None]) -> list[tuple[str, float]]:
+        """The numbers of a list as metrics; one that changes its length is not one of classes."""
+        number = len(numbers)
+        if number and self._longest.setdefault(name, number) != number:
+            self._longest[name] = max(self._longest[name], number)
+            self._varying.add(name)
+        names = [name] if number == 1 else [f"{name}/{place}" for place in range(number)]
+        return [(n, value) for n, value in zip(names, numbers, strict=True) if value is not None]
+
+    def varying(self) -> list[str]:
+        """The metrics that come from lists of varying length, which are named as left out."""
+        self.left_out |= dict.fromkeys(sorted(self._varying))
+        places = {name: range(self._longest[name]) for name in self._varying}
+        return [*places, *(f"{name}/{i}" for name, many in places.items() for i in many)]
 
     def _text(self, row: _Row, name: str, kind: int, text: str) -> None:
         """Add to a row what a text says: a split, a number, or to what the row belongs."""
@@ -143,18 +159,18 @@ class _Reader:
 _LONGEST_LIST = 256  # numbers in a cell, one per class, say
 
 
-def _listed(value: Any) -> list[tuple[int, float]]:
-    """The numbers in a list, an array or a tensor, with their places; [] for anything else."""
+def _listed(value: Any) -> list[float | None] | None:
+    """The numbers in a list, an array or a tensor, None for nulls; None for anything else."""
     if hasattr(value, "shape") and hasattr(value, "tolist"):
         value = value.tolist()
     while isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
     if not isinstance(value, (list, tuple)) or len(value) > _LONGEST_LIST:
-        return []
+        return None
     numbers = list(map(plain_number, value))
     if any(n is None and item is not None for n, item in zip(numbers, value, strict=True)):
-        return []
-    return [(place, n) for place, n in enumerate(numbers) if n is not None]
+        return None
+    return numbers
 
 
 def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
@@ -178,10 +194,12 @@ def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
                 raise log.wrong(f"more than {log.limits.names:,} runs (see `limits`)")
             rows = runs[key] = log.rows()
         rows.add(row.values, row.texts)
+    varying = reader.varying()
     if reader.left_out:
         log.notes.append(f"no numbers, left out: {few(reader.left_out)}")
     further = [] if log.options.coordinate is None else [log.options.coordinate]
     for key, rows in runs.items():
         if len(runs) > 1:
             rows.name = "/".join(key)[:200] or "unnamed"
+        rows.leave_out(varying)
         yield rows.run(coordinates=further)

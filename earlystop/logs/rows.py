@@ -99,6 +99,11 @@ class Rows:
                 f"row {self.length + 1}",
             )
 
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Forget these columns."""
+        for name in names:
+            self._columns.pop(name, None)
+
     def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
         """The run of the rows so far.
 

@@ -49,6 +49,14 @@ def test_splits_beside_each_other_are_parts_of_the_names() -> None:
         assert logged(history, "train/loss") == logged(history, "val/loss") == LOSSES
 
 
+def test_the_runs_in_a_list_are_named_by_what_tells_them_apart() -> None:
+    folds = [{"fold": f, "history": {"loss": [f + 0.5, 0.25], "n": [1, 2]}} for f in range(3)]
+    history = read(json.dumps(folds))
+    assert history.names == ("fold=0", "fold=1", "fold=2")
+    assert logged(history, "loss", 2) == [2.5, 0.25]
+    assert logged(read(json.dumps([VALUES, VALUES])), "val_loss", 1) == VALUES["val_loss"]
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -117,6 +117,17 @@ def test_parts_that_only_several_columns_tell_apart_are_runs() -> None:
     assert "'model', 'cv_fold'" in str(history.report)
 
 
+def test_a_long_table_may_have_several_values_of_each_metric() -> None:
+    rows = [
+        {"epoch": e, "metric": m, "mean": float(e), "std": 0.5}
+        for e in range(3)
+        for m in ("loss", "acc")
+    ]
+    history = read(as_csv(rows))
+    assert list(history.metrics) == ["loss/mean", "loss/std", "acc/mean", "acc/std"]
+    assert history.lengths.tolist() == [3]
+
+
 def test_text_that_tells_nothing_apart_is_left_out_and_named() -> None:
     rows = [
         {"epoch": e, "at": f"12:0{e}", "comment": "abc"[e % 3], "loss": float(e)} for e in range(9)
@@ -212,3 +223,10 @@ def test_the_numbers_of_a_list_are_metrics_by_their_place() -> None:
     assert logged(history, "iou/0") == [0.5, 1.5, 2.5]
     tensors = [{"epoch": 0, "iou": torch.tensor([0.5, 0.25])}]
     assert logged(es.read_history(tensors), "iou/1") == [0.25]
+
+
+def test_lists_of_varying_length_are_left_out_and_named() -> None:
+    rows = [{"epoch": e, "batches": [0.5] * (1 + e % 3), "loss": 1.0} for e in range(4)]
+    history = read(as_lines(rows))
+    assert list(history.metrics) == ["loss"]
+    assert "left out: batches" in str(history.report)

@@ -1,6 +1,7 @@
 """JSON in which the log is a part, beside settings and final figures.
 
 `{"history": {metric: [...]}, "config": ...}`, `{"epochs": [{...}, ...]}`, `{"1": {...}, "2": ...}`.
+Also lists of runs, each an object with lists of numbers, `[{"fold": 0, "history": {...}}, ...]`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...language.splits import SPLITS
-from ..columns import is_coordinate, plain_number
+from ..columns import is_coordinate, is_label, plain_number
 from ..known_names import is_metric
 from ..log_format import LogFormat
 from ..records import few, flat, runs_of
@@ -88,6 +89,23 @@ def _part(path: tuple[str, ...], value: Any) -> _Part | None:
     return None
 
 
+def _runs(document: list[Any]) -> list[tuple[str, _Part]]:
+    """The runs in a list, each with its name or ""; none if it is a list of anything else."""
+    found = []
+    for item in document:
+        if not isinstance(item, dict) or any(
+            plain_number(value) is not None and (is_coordinate(str(name)) or is_metric(str(name)))
+            for name, value in item.items()
+        ):
+            return []
+        part = next((part for part in _parts(item) if part.kind == "lists"), None)
+        if part is None:
+            return []
+        labels = [f"{n}={v}" for n, v in item.items() if isinstance(v, (str, int)) and is_label(n)]
+        found.append(("/".join(labels)[:200], part))
+    return found
+
+
 def _is_log(records: list[Any]) -> bool:
     """Are these the records of a log, rather than of anything else?"""
     if not all(isinstance(record, dict) for record in records):
@@ -105,6 +123,8 @@ def _is_log(records: list[Any]) -> bool:
 
 def _recognise(log: Source) -> bool:
     document = log.document
+    if isinstance(document, list):
+        return bool(_runs(document))
     if not isinstance(document, dict) or any(map(is_series, document.values())):
         return False
     return not is_evals_result(document) and bool(_parts(document))
@@ -112,6 +132,10 @@ def _recognise(log: Source) -> bool:
 
 def _read(log: Source) -> Iterator[Run]:
     document = log.document
+    if isinstance(document, list) and (runs := _runs(document)):
+        for number, (name, part) in enumerate(runs):
+            yield columns_run(log, part.value, name or f"#{number}")
+        return
     parts = _parts(document) if isinstance(document, dict) else []
     if not parts:
         raise log.wrong("expected a JSON object with a history or records of epochs in it")
