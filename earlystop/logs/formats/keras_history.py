@@ -1,4 +1,4 @@
-"""Keras's `History.history` as JSON, an object of lists of equal length; others write it, too."""
+"""Keras's `History.history` as JSON, an object of lists of numbers; others write it, too."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from ..source import Source
 from .run_lines import points_of
 
 __all__ = ["FORMAT", "columns_run", "is_series"]
+
+
+_FIRST = 1000  # names that are looked at
 
 
 def is_series(value: Any) -> bool:
@@ -111,9 +114,10 @@ def _recognise(log: Source) -> bool:
     if not isinstance(document, dict):
         return False
     lists = [str(name) for name, value in document.items() if is_series(value)]
+    if not lists or log.value is not None or len(lists) == len(document):
+        return bool(lists)
     # Settings have lists of numbers, too.
-    known = log.value is not None or any(is_coordinate(n) or is_metric(n) for n in lists)
-    return bool(lists) and (known or len(lists) == len(document))
+    return any(is_coordinate(name) or is_metric(name) for name in lists[:_FIRST])
 
 
 def _read(log: Source) -> Iterator[Run]:

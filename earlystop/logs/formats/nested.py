@@ -23,7 +23,7 @@ from .keras_history import columns_run, is_series
 __all__ = ["FORMAT"]
 
 _DEEPEST = 4  # objects in one another
-_MOST = 1000  # of them that are looked at
+_MOST = 1000  # of them, and of names, that are looked at
 
 _LOGS = re.compile(r"(?i)(^|[_ -])(hist(ory)?|logs?|epochs?|metrics|results?|curves?|records?)$")
 _SETTINGS = re.compile(
@@ -84,7 +84,7 @@ def _part(path: tuple[str, ...], value: Any) -> _Part | None:
         return None
     lists = {key: series for key, series in value.items() if is_series(series)}
     longest = max(map(len, lists.values()), default=0)
-    if longest > 1 and any(map(is_metric, map(str, lists))):
+    if longest > 1 and any(map(is_metric, map(str, list(lists)[:_MOST]))):
         return _Part(path, "lists", lists, longest)
     return None
 
@@ -118,7 +118,7 @@ def _is_log(records: list[Any]) -> bool:
     }
     if not names or "support" in {name.lower() for name in names}:  # a report of classes
         return False
-    return any(is_coordinate(name) or is_metric(name) for name in names)
+    return any(is_coordinate(name) or is_metric(name) for name in list(names)[:_MOST])
 
 
 def _recognise(log: Source) -> bool:
