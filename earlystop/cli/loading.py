@@ -10,6 +10,7 @@ import click
 
 from .._text import count, one_line
 from .log_options import LogOptions
+from .reading import print_notes
 from .rule_options import MOST_CHECKED, DirectionError, RuleOptions
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def load(
     Rules are checked before anything is read if possible. Some logs state the direction of a
     metric, as CatBoost's do; then the options get it. Only the metrics that the rules use, and
     `also`, are read. Runs that do not report the metric that says which epoch is best are left out,
-    with a note on the error output.
+    with a note on the error output, as what reading left out is.
     """
     history = None
     try:
@@ -45,6 +46,7 @@ def load(
     if history is None:
         names = _metrics([*rules, *saves, *options.axis_rules()])
         history = logs.read(None if names is None else names | set(also))
+    print_notes(history)
     return _reporting(history, rules, saves), options
 
 

@@ -12,7 +12,7 @@ from .epochs import LoggedEpochs
 from .log_options import LogOptions, log_options
 from .options import machine_options
 from .output import Machine, say, write_csv, write_json
-from .reading import files_of, print_skipped, report_of
+from .reading import files_of, print_notes, print_skipped, report_of
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -219,3 +219,4 @@ def _print_files(history: History, every: bool) -> None:
         f"{count(len(files), 'file')}: "
         + ", ".join(f"{name} {amount:,}" for name, amount in formats.most_common())
     )
+    print_notes(history)

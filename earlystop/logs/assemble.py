@@ -20,6 +20,8 @@ from .limits import Limits
 from .naming import run_names
 from .ordered import drop_positions_that_go_back
 from .read_source import ReadSource
+from .run import Run
+from .set_aside import set_aside
 
 __all__ = ["assemble"]
 
@@ -39,6 +41,7 @@ def assemble(
     Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
     for a wanted metric that no run has.
     """
+    set_aside(reads)
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)
@@ -108,15 +111,23 @@ def _without_source(error: LogError, source: str) -> str:
     return f"{error.place}: {error.message}" if error.place else error.message
 
 
+def _run_notes(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """The notes of runs, each after the name of its run unless all runs share it."""
+    counts = collections.Counter(note for run in runs for note in dict.fromkeys(run.notes))
+    notes = [note for note, number in counts.items() if number == len(runs)]
+    for name, run in zip(names, runs, strict=True):
+        notes += [f"{name}: {note}" for note in run.notes if counts[note] < len(runs)]
+    return notes
+
+
 def _report(reads: Sequence[ReadSource], names: Sequence[str]) -> Report:
     files, first = [], 0
     modes: dict[str, set[str]] = collections.defaultdict(set)
     for read in reads:
         given = tuple(names[first : first + len(read.runs)])
         first += len(read.runs)
-        notes = list(read.notes)
-        for name, run in zip(given, read.runs, strict=True):
-            notes += [f"{name}: {note}" if len(given) > 1 else note for note in run.notes]
+        notes = [*read.notes, *_run_notes(given, read.runs)]
+        for run in read.runs:
             for metric, mode in run.modes.items():
                 modes[metric].add(mode)
         error = _without_source(read.error, read.source) if read.error else ""

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 
-__all__ = ["CLOCKS", "EPOCHS", "RUNTIMES", "STEPS", "is_coordinate", "number", "plain_number"]
+__all__ = [
+    "CLOCKS",
+    "EPOCHS",
+    "INNER",
+    "RUNTIMES",
+    "STEPS",
+    "is_coordinate",
+    "number",
+    "plain_name",
+    "plain_number",
+]
 
 
-# The columns that count rows, in order of preference. Names are compared in lower case.
+# The columns that count rows, in order of preference. Names are compared as `plain_name` has them.
 STEPS = (
     *("global_step", "trainer/global_step", "step", "_step", "iteration", "iterations"),
-    *("iter", "num_iterations", "boosting_round", "round", "generation", "update", "updates"),
+    *("training_iteration", "iter", "num_iterations", "num_iters", "numiters", "current_steps"),
+    *("total_timesteps", "timesteps_total", "total_env_steps", "totalenvinteracts"),
+    *("boosting_round", "round", "generation", "update", "updates", "num_updates"),
 )
 
 
 EPOCHS = ("epoch", "epochs", "epoch_id", "epoch_num", "trainer/epoch")
+
+
+# Those that may count from the start of each epoch, or name an amount: the steps of an episode.
+INNER = ("iters", "n_iter", "batch", "batch_idx", "steps", "timesteps")
 
 
 # The time of day, and the time since the run began; in seconds.
@@ -25,15 +42,32 @@ CLOCKS = ("wall_time", "walltime", "timestamp", "_timestamp")
 RUNTIMES = ("_runtime",)
 
 
-_COORDINATES = frozenset(("index", *STEPS, *EPOCHS, *CLOCKS, *RUNTIMES))
+_COORDINATES = frozenset(("index", "episode", *STEPS, *EPOCHS, *INNER, *CLOCKS, *RUNTIMES))
+
+
+# Those that count rows in any namespace, such as rollout/ or time/.
+_IN_NAMESPACES = frozenset(
+    ("total_timesteps", "timesteps_total", "training_iteration", "global_step")
+)
 
 
 _NOT_REPORTED = frozenset(("", "none", "null", "na", "n/a", "<na>"))
 
 
+def plain_name(name: str) -> str:
+    """The name of a coordinate in one spelling: in lower case, with underscores.
+
+    >>> plain_name("Wall time"), plain_name("time/total_timesteps"), plain_name("Epoch")
+    ('wall_time', 'total_timesteps', 'epoch')
+    """
+    name = "_".join(name.lower().split())
+    last = name.rpartition("/")[2]
+    return last if last in _IN_NAMESPACES or name == "time/iterations" else name
+
+
 def is_coordinate(name: str) -> bool:
     """Does a column of this name give the position of a row, rather than a metric?"""
-    return name.lower() in _COORDINATES
+    return name.lower() in _COORDINATES or plain_name(name) in _COORDINATES
 
 
 def number(text: str) -> float | None:
@@ -57,17 +91,44 @@ def number(text: str) -> float | None:
 
 
 def plain_number(value: Any) -> float | None:
-    """A number from JSON or a record as a float; None for anything else, including booleans."""
+    """A number from JSON or a record as a float; None for anything else, including booleans.
+
+    Numbers are those of Python and NumPy, decimals and fractions, and arrays and tensors, of any
+    library, whose one element is a number.
+
+    >>> plain_number(1), plain_number("nan"), plain_number(True), plain_number("0.5")
+    (1.0, nan, None, None)
+    """
     if value is None or isinstance(value, (bool, np.bool_)):
         return None
     if isinstance(value, (int, float, np.integer, np.floating)):
-        try:
-            return float(value)
-        except OverflowError:  # an integer of hundreds of digits
-            return math.inf if value > 0 else -math.inf
+        return _as_float(value)
     if isinstance(value, str):
         return _NON_FINITE.get(value.strip().lower())
-    return None
+    if isinstance(value, (list, tuple, dict)) or not hasattr(type(value), "__float__"):
+        return None
+    if hasattr(value, "detach"):  # a tensor of PyTorch, which may have a gradient
+        value = value.detach()
+    return _as_float(_element(value))
+
+
+def _as_float(value: Any) -> float | None:
+    if value is np.ma.masked or isinstance(value, (complex, np.complexfloating, np.timedelta64)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError, LookupError, RuntimeError):  # other objects, each in its way
+        return None
+
+
+def _element(value: Any) -> Any:
+    """The element of an array of any shape that has one; another value as it is."""
+    shape = getattr(value, "shape", ())
+    if not shape or any(size != 1 for size in shape):
+        return value
+    return getattr(value, "iloc", value)[(0,) * len(shape)]
 
 
 _NON_FINITE = {
@@ -88,6 +149,41 @@ RUN_COLUMNS = frozenset(
 SPLIT_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
 
 
+# The columns of long tables: in one the name of the metric, in another its value.
+METRIC_COLUMNS = frozenset(
+    ("metric", "metrics", "metric_name", "variable", "measure", "tag", "key", "name", "scalar")
+)
+
+
+# Those that name metrics only beside a column of values.
+NAMES_OF_ANYTHING = frozenset(("tag", "key", "name"))
+
+
+VALUE_COLUMNS = frozenset(("value", "values", "val", "metric_value", "scalar_value", "result"))
+
+
+# Words in the names of columns whose numbers tell rows apart, as in cv_fold or worker_id.
+_LABEL_WORDS = frozenset(
+    (
+        *("fold", "cv", "rank", "seed", "run", "trial", "worker", "client", "replica", "member"),
+        *("replicate", "repeat", "gpu", "device", "process", "experiment", "split", "set", "model"),
+    )
+)
+
+
 def tells_apart(name: str) -> bool:
-    """Does a column of this name say to which run, or which split of the data, a row belongs?"""
-    return name.lower() in RUN_COLUMNS or name.lower() in SPLIT_COLUMNS
+    """Does a column of this name say to which run, split or metric a row belongs?"""
+    plain = name.lower()
+    return (
+        plain in RUN_COLUMNS or plain in SPLIT_COLUMNS or plain in METRIC_COLUMNS or is_label(name)
+    )
+
+
+def is_label(name: str) -> bool:
+    """May the numbers, or the text, in a column of this name tell rows apart?
+
+    >>> is_label("cv_fold"), is_label("workerId"), is_label("val_loss")
+    (True, True, False)
+    """
+    words = re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    return not _LABEL_WORDS.isdisjoint(words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._text import number
-from .columns import EPOCHS, STEPS
+from .columns import EPOCHS, STEPS, plain_name
 from .run import Run
 
 __all__ = ["drop_positions_that_go_back"]
@@ -19,8 +19,8 @@ def drop_positions_that_go_back(run: Run) -> None:
     that is always 0), is not where the row stands.
     """
     for name in list(run.coordinates):
-        is_step = name.lower() in STEPS
-        if not is_step and name.lower() not in EPOCHS:
+        is_step = plain_name(name) in STEPS
+        if not is_step and plain_name(name) not in EPOCHS:
             continue
         values = run.coordinates[name].values
         values = values[np.isfinite(values)]

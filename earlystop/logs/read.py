@@ -103,7 +103,9 @@ def read_history(
             f"{argument('separator', owner='read_history')} must be one character, got "
             f"{separator!r}"
         )
+    wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     options = Options(
+        wanted=None if wanted is None or derived else frozenset(wanted),
         coordinate=coordinate,
         repeats=repeats,
         skip=on_error == "skip",
@@ -114,7 +116,6 @@ def read_history(
         nan_is_gap=nan_is_gap,
         limits=limits or Limits(),
     )
-    wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     reader = _Reader(options, None if format is None else find_format(format), options.skip)
     reads = []
     for found in _with_bar(discover(source, options), progress):
@@ -146,7 +147,7 @@ class _Reader:
 
     def read(self, source: Discovered) -> ReadSource:
         """The runs of one source, or the error if errors are skipped."""
-        read = ReadSource(source.name, source.parts)
+        read = ReadSource(source.name, source.parts, source.found)
         try:
             read.format, read.runs = self._runs(source)
         except LogError as error:

@@ -17,7 +17,7 @@ from ..history import History
 from ..history.history import history_of
 from ..history.ragged import Ragged
 from ..language.positions import CHECKS, DERIVED, ELAPSED, EPOCH, STEP, number_text
-from ..logs.columns import CLOCKS, EPOCHS, RUNTIMES, STEPS
+from ..logs.columns import CLOCKS, EPOCHS, RUNTIMES, STEPS, plain_name
 
 __all__ = ["LoggedPositions", "position_names", "whole"]
 
@@ -268,7 +268,7 @@ def _column_name(history: History, name: str) -> tuple[bool, str] | None:
     """Whether a position is a metric of the history, and its name there; None for neither."""
     if name in history.metrics:
         return True, name
-    by_name = {known.lower(): known for known in reversed([*history.coordinates])}
+    by_name = {plain_name(known): known for known in reversed([*history.coordinates])}
     found = next((by_name[alias] for alias in _NAMES.get(name, (name,)) if alias in by_name), None)
     if found is None and name in history.coordinates:
         found = name

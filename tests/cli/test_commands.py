@@ -323,3 +323,29 @@ def test_metrics_counts_the_epochs_that_the_log_numbers(
     log = tmp_path / "log.csv"
     log.write_text(rows)
     assert good("metrics", log).splitlines()[1].strip() == says
+
+
+# notes --------------------------------------------------------------------------------------------
+
+
+COMMANDS = {
+    "replay": [*MONITOR, "--patience", 1],
+    "sweep": [*MONITOR, "--patience", "1,2"],
+    "advise": [*MONITOR, "--max-regret", 0.5],
+    "report": [*MONITOR, "--patience", 1, "--out", "r.html"],
+    "plot": [*MONITOR, "--patience", 1, "--out", "p.png"],
+    "metrics": [],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_what_reading_did(command: str, tmp_path: Path) -> None:
+    epochs = (0, 1, 2, 3, 4, 3, 4, 5)
+    for name in "abcd":
+        rows = "".join(f"{e},{1 / (row + 1)},x\n" for row, e in enumerate(epochs))
+        (tmp_path / f"{name}.csv").write_text(f"epoch,val_loss,remark\n{rows}")
+    options = [tmp_path / o if str(o).startswith(("r.", "p.")) else o for o in COMMANDS[command]]
+    done = run(command, tmp_path / "[a-d].csv", *options)
+    said = done.stdout + done.stderr
+    assert "resumed 1 time, at 3: 2 rows replaced by later ones" in said
+    assert "left out: remark" in said

@@ -20,6 +20,7 @@ def samples() -> list[bytes]:
     """A log of every format that one file may have."""
     epochs = range(12)
     table = "".join(f"{e},{1 / (e + 1)},{'' if e % 2 else 2.5}\n" for e in epochs)
+    long = "".join(f"{e // 2},{('train', 'val')[e % 2]},loss,{e}.5\n" for e in epochs)
     records = [{"epoch": e, "iter": e, "step": e, "loss": 1 / (e + 1)} for e in epochs]
     columns = {"loss": [1 / (e + 1) for e in epochs], "val_loss": [None, *range(11)]}
     npy = io.BytesIO()
@@ -40,6 +41,8 @@ def samples() -> list[bytes]:
         {"log_history": records},
         {"id": "a", "x": [*epochs], "metrics": {n: {"y": y} for n, y in columns.items()}},
         {"valid": columns, "train": columns},
+        {"history": columns, "config": {"lr": 0.1}},
+        {str(e): {"loss": 1 / (e + 1)} for e in epochs} | {"11": {"loss": "0.5"}},
         [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
         [{**record, "batches": []} for record in records],
         catboost,
@@ -50,6 +53,10 @@ def samples() -> list[bytes]:
     return [
         f"epoch,loss,val_loss\n{table}".encode(),
         f"epoch;loss;val_loss\r\n{table}".replace(",", ";").encode("utf-16"),
+        f"epoch,set,metric,value\n{long}".encode(),
+        "".join(
+            f'{{"epoch": {e // 2}, "cv_fold": {e % 2}, "loss": "0.{e}"}}\n' for e in epochs
+        ).encode(),
         lines.encode(),
         "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
         gzip.compress(lines.encode()),

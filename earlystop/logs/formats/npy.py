@@ -50,7 +50,9 @@ def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
         for name, column in columns.items():
             values = column if column.ndim == 1 else column[number]
             target = run.coordinates if is_coordinate(name) else run.metrics
-            target[name] = Points(rows, values.astype(np.float64))
+            known = ~np.ma.getmaskarray(values)  # what is masked was not reported
+            if known.any():
+                target[name] = Points(rows[known], np.ma.getdata(values)[known].astype(np.float64))
         yield run
 
 
