@@ -214,8 +214,10 @@ def _print_files(history: History, every: bool) -> None:
             for line in str(file).splitlines():
                 say(line)
         return
-    formats = collections.Counter(file.format or "left out" for file in files)
+    formats = collections.Counter(
+        file.format or "left out" for file in files if file.format or file.error
+    )
     say(
-        f"{count(len(files), 'file')}: "
+        f"{count(formats.total(), 'file')}: "
         + ", ".join(f"{name} {amount:,}" for name, amount in formats.most_common())
     )

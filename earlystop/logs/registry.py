@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 
 from .._arguments import argument
@@ -92,7 +93,7 @@ def recognised_format(log: Source) -> LogFormat:
             "JSON of no known format: expected lists of numbers by metric, or one record per epoch",
             not_a_log=True,
         )
-    if document.error:
+    if document.error and _begins_like_json(log.text, document):
         raise log.wrong(f"expected JSON: {document.error}", document.position)
     if not log.text:
         message = log.text_error or "expected a log, got a file of no known format"
@@ -102,3 +103,16 @@ def recognised_format(log: Source) -> LogFormat:
         r"named group for each metric, such as 'loss=(?P<loss>\S+)'",
         not_a_log=True,
     )
+
+
+def _begins_like_json(text: str, document: NoDocument) -> bool:
+    """Is this JSON with an error, rather than text that happens to begin with a bracket?"""
+    if document.error.startswith("Extra data") and document.position.startswith("line 1 "):
+        return False  # [0] train-rmse:0.5
+    return _JSON.match(text) is not None
+
+
+_VALUE = (
+    r"""(["\[{\]]|(-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|NaN|-?Infinity)\s*([,\]]|$)|$)"""
+)
+_JSON = re.compile(rf"""\ufeff?\s*(\{{\s*(["}}]|$)|\[\s*{_VALUE})""")

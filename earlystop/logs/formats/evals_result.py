@@ -64,4 +64,4 @@ def _columns(document: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-FORMAT = LogFormat("evals_result", _recognise, _read, order=150)
+FORMAT = LogFormat("evals_result", _recognise, _read, general=True, order=150)

@@ -115,7 +115,8 @@ def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
         rows += 1
         yield table, record
     if not rows:
-        raise log.wrong(f"no rows below the header ({', '.join(header)[:200]})")
+        names = ", ".join(header)[:200]
+        raise log.wrong(f"no rows below the header ({names})", not_a_log=True)
 
 
 def _rows(log: Source, separator: str) -> Iterator[tuple[int, list[str]]]:
