@@ -229,7 +229,7 @@ def _walk(
                 files.append(path)
             elif path.is_symlink():
                 passed_over.links += 1
-        yield Folder(Path(here), root, files, options)
+        yield Folder(Path(here), root, files, options, claimed)
 
 
 def _is_searched(folder: str) -> bool:

@@ -7,24 +7,16 @@ name a metric are read like a file that is given by its name; what cannot be rea
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from ..errors import RuleError
-from ..language.direction import direction
-from ..language.splits import SPLITS
-from .columns import is_coordinate
+from .known_names import counts_rows, is_metric
 from .log_format import LogFormat
 from .run import Run
 from .source import Source
 
 __all__ = ["counted_or_known", "is_proven", "looks_like_a_log"]
 
-# Coordinates that tables of any kind have.
-_ANYWHERE = frozenset(
-    ("index", "wall_time", "wall time", "walltime", "timestamp", "_timestamp", "_runtime", "time")
-)
 _SEPARATOR = re.compile(r"[,;\t|]")
 _LINES = 5  # at the start, among which the header is
 
@@ -32,13 +24,15 @@ _LINES = 5  # at the start, among which the header is
 def is_proven(log: Source, format: LogFormat) -> bool:
     """Has this file of this format proved to be a log?"""
     return (
-        not format.general or log.options.coordinate is not None or any(map(_counts, _names(log)))
+        not format.general
+        or log.options.coordinate is not None
+        or any(map(counts_rows, _names(log)))
     )
 
 
 def looks_like_a_log(log: Source) -> bool:
     """Does the start of this file name a metric, or a column that counts rows?"""
-    return any(_counts(name) or _is_metric(name) for name in _names(log))
+    return any(counts_rows(name) or is_metric(name) for name in _names(log))
 
 
 def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
@@ -48,10 +42,11 @@ def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
     whose metrics are unknown.
     """
     all_runs = list(runs)
-    if any(_counts(name) for run in all_runs for name in run.coordinates):
+    if any(counts_rows(name) for run in all_runs for name in run.coordinates):
         yield from all_runs
         return
-    known = any(_is_metric(name) for run in all_runs for name in run.metrics)
+    names = {name for run in all_runs for name in run.metrics}
+    known = any(map(is_metric, names)) or names == {log.options.value_name}  # an array has no names
     if not known or all(run.length < 2 for run in all_runs) or _has_words(log):
         raise log.wrong(
             "neither a column that counts its rows nor a known metric: not taken for a log in a "
@@ -60,26 +55,6 @@ def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
         )
     log.notes.append("no column is known to count its rows: read in their order")
     yield from all_runs
-
-
-def _counts(name: str) -> bool:
-    return is_coordinate(name) and name.lower() not in _ANYWHERE
-
-
-@functools.lru_cache(4096)
-def _is_metric(name: str) -> bool:
-    """Is this the name of a metric, by its direction or by the part of the data that it names?"""
-    first, *rest = re.split(r"[/_.-]", name.strip().lower(), maxsplit=1)
-    if rest and first in SPLITS and rest[0] not in _NOT_METRICS:
-        return True
-    try:
-        direction(name[:200], "auto", "")
-    except RuleError:
-        return False
-    return True
-
-
-_NOT_METRICS = frozenset(("file", "files", "path", "dir", "data", "size", "split", "set", "id"))
 
 
 def _names(log: Source) -> Collection[str]:

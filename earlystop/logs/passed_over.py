@@ -6,8 +6,8 @@ They are not opened. A file that is given by its name is always opened.
 from __future__ import annotations
 
 import collections
+import os
 import re
-from pathlib import PurePath
 
 from .._text import count
 
@@ -24,14 +24,15 @@ _LISTED = """
     lmdb mdb vocab spm nib
 """
 _ENDINGS = frozenset(f".{ending}" for ending in _LISTED.split())
+_TEXT = frozenset(("", ".txt", ".json"))
 _NAMES = re.compile(
     r"""(?ix)
     (.*[._-])?(config|configs|cfg|args|hparams|hyperparameters|hyper_params|settings|options|opt
         |params|tokenizer|tokenizer_config|vocab|special_tokens_map|added_tokens)
         \.(json|txt)
     | (.*[._-])?requirements.*\.txt | package(-lock)?\.json | tsconfig\.json | conda.*\.txt
-    | (readme|licen[cs]e|notice|authors|contributing|changelog|citation|install|todo)(\..*)?
-    | makefile | dockerfile | cmakelists\.txt | merges\.txt | .*\.data-\d+-of-\d+ | .*~
+    | (readme|licen[cs]e|notice|authors|contributing|changelog|citation|install|todo)(\.txt)?
+    | makefile | dockerfile | cmakelists\.txt | merges\.txt
     """
 )
 
@@ -70,9 +71,11 @@ def _kind(name: str) -> str:
     """What a file is by its name; "" for what may be a log."""
     if name.startswith("."):
         return "hidden"
+    if name.endswith("~"):
+        return "hidden"
     if ".tfevents." in name:
         return ""
-    ending = PurePath(name).suffix.lower()
+    ending = os.path.splitext(name)[1].lower()
     if ending in _ENDINGS:
         return ending
-    return name if _NAMES.fullmatch(name) else ""
+    return name if ending in _TEXT and _NAMES.fullmatch(name) else ""

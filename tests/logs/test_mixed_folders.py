@@ -157,3 +157,9 @@ def test_a_folder_of_many_files_that_are_no_logs_is_read_quickly(tmp_path: Path)
     begin = time.perf_counter()
     assert es.read_history(tmp_path).runs == 1
     assert time.perf_counter() - begin < 2000 * 1e-3  # 0.1 ms each here; slow machines have 1
+
+
+def test_damaged_arrays_and_tables_of_data_do_not_end_the_reading(tmp_path: Path) -> None:
+    write(tmp_path / "a.npy", b"\x93NUMPY\x01\x00")
+    write(tmp_path / "b.parquet", b"PAR1 and no more")
+    assert runs_beside(tmp_path, "c.feather", b"ARROW1").names == ("metrics",)

@@ -118,4 +118,8 @@ def _read(log: Source) -> Iterator[Run]:
     yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
 
 
-FORMAT = LogFormat("npy", lambda log: log.head.startswith(b"\x93NUMPY"), _read, order=20)
+def _recognise(log: Source) -> bool:
+    return log.head.startswith(b"\x93NUMPY")
+
+
+FORMAT = LogFormat("npy", _recognise, _read, general=True, order=20)
