@@ -19,6 +19,7 @@ from ..history.stacking import stacked
 from .limits import Limits
 from .naming import run_names
 from .read_source import ReadSource
+from .renaming import Renames, rename_metrics
 
 __all__ = ["assemble"]
 
@@ -28,19 +29,22 @@ def assemble(
     limits: Limits,
     wanted: set[str] | None,
     derived: Mapping[str, str | Callable[..., Any]],
+    renames: Renames,
 ) -> History:
     """One history of all runs.
 
     reads: what each source contained.
     wanted: the names of the metrics to keep; None for all.
     derived: further metrics, by name; see `History.derive`.
+    renames: new names of metrics.
 
     Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
-    for a wanted metric that no run has.
+    for a wanted or renamed metric that no run has.
     """
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)
+    rename_metrics(runs, renames)
     reported = list(dict.fromkeys(name for run in runs for name in run.metrics))
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
     kept = reported

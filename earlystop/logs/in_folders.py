@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 
+from ..errors import LogError
 from .known_names import counts_rows, is_metric
 from .log_format import LogFormat
 from .run import Run
@@ -32,7 +33,11 @@ def is_proven(log: Source, format: LogFormat) -> bool:
 
 def looks_like_a_log(log: Source) -> bool:
     """Does the start of this file name a metric, or a column that counts rows?"""
-    return any(counts_rows(name) or is_metric(name) for name in _names(log))
+    try:
+        names = _names(log)
+    except (LogError, OSError):  # even its start cannot be read
+        return False
+    return any(counts_rows(name) or is_metric(name) for name in names)
 
 
 def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:

@@ -19,6 +19,7 @@ from .options import Options
 from .patterns import compile_patterns
 from .read_source import ReadSource
 from .registry import find_format, recognised_format
+from .renaming import checked_renames
 from .resume import split_runs
 from .run import Run
 from .source import Source
@@ -36,6 +37,7 @@ def read_history(
     format: str | None = None,
     metrics: str | Iterable[str] | None = None,
     derived: Mapping[str, str | Callable[..., Any]] | None = None,
+    rename: Mapping[str, str] | None = None,
     coordinate: str | None = None,
     repeats: Repeats = "replace",
     on_error: OnError = "raise",
@@ -56,6 +58,10 @@ def read_history(
     metrics: the names of the metrics to keep; by default, all.
     derived: further metrics, by name: an expression or a function of others, see
         `History.derive`.
+    rename: new names of metrics, by the names in the logs, such as
+        `{"eval_loss": "val_loss", "validation/loss": "val_loss"}`, so that the logs of several
+        tools answer one question. Of several names for one metric, the first that a run has counts,
+        before all others the new name itself. `metrics` and `derived` use the new names.
     coordinate: the name of the column that counts the rows, if it is unusual.
     repeats: what to do with rows that a resumed run reports again. "replace": the later report of
         an epoch replaces the earlier, and everything after it is dropped. "keep": all rows stay. In
@@ -115,6 +121,7 @@ def read_history(
         nan_is_gap=nan_is_gap,
         limits=limits or Limits(),
     )
+    renames = checked_renames(rename)
     wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     reader = _Reader(options, None if format is None else find_format(format), options.skip)
     reads, unread = [], list[LogError]()
@@ -128,7 +135,7 @@ def read_history(
         reads.append(read)
     if unread:
         warn_caller(_listed(unread), LogWarning)
-    return assemble(reads, options.limits, wanted, derived or {})
+    return assemble(reads, options.limits, wanted, derived or {}, renames)
 
 
 def _listed(errors: Sequence[LogError]) -> str:
