@@ -95,9 +95,8 @@ rewards/chosen; rewards/rejected; entropy; policy_entropy; clip_fraction; ep_len
 loss_ratio; loss_scale; loss_weight; loss_fn; loss_std; mean_test_score; feature_map;
 attention_mAPs; half_prec; valid_0_custom; val_loss_ratio/dataloader_idx_0; dataloader_idx_0; r;
 p; acc_pose; reward_std; loss_cls_std; best_val_loss; neg_pairs; 1-mAP; one_minus_mAP; mAP_gap;
-mAP_std; StdEpRet;
-MinEpRet; elbo_validation; val_elbo; no_hits@10; missed_R@1; loss_cls_weight; lr/dataloader_idx_0; pos_loss_ratio;
-num_errors; neg; rewards/std; k; at_k; grad_loss_cls
+mAP_std; no_hits@10; missed_R@1; loss_cls_weight; lr/dataloader_idx_0; pos_loss_ratio; StdEpRet;
+MinEpRet; elbo_validation; val_elbo; num_errors; neg; rewards/std; k; at_k; grad_loss_cls
 """
 
 
