@@ -11,6 +11,7 @@ from ..history.history import History
 from ..language.keywords import by_keyword
 from ..language.settings import validated
 from .assemble import assemble
+from .console_output import leave_out_console_output
 from .discover import Discovered, discover
 from .in_folders import counted_or_known, is_proven, looks_like_a_log
 from .limits import Limits
@@ -124,7 +125,7 @@ def read_history(
     renames = checked_renames(rename)
     wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     reader = _Reader(options, None if format is None else find_format(format), options.skip)
-    reads, unread = [], list[LogError]()
+    reads, in_folders, unread = [], list[ReadSource](), list[LogError]()
     for found in _with_bar(discover(source, options), progress):
         read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
@@ -133,6 +134,9 @@ def read_history(
             else:
                 unread.append(read.error)
         reads.append(read)
+        if found.found:
+            in_folders.append(read)
+    leave_out_console_output(in_folders)
     if unread:
         warn_caller(_listed(unread), LogWarning)
     return assemble(reads, options.limits, wanted, derived or {}, renames)

@@ -63,5 +63,11 @@ def samples() -> list[bytes]:
         feather.getvalue(),
         gzip.compress(feather.getvalue()),
         "".join(f"epoch {e}: loss={e}\n" for e in epochs).encode(),
+        "".join(f"[{e}]\ttrain-rmse:0.{e}\tvalid-rmse:1.{e}\n" for e in epochs).encode(),
+        "".join(
+            f"Epoch {e}/12\n9/9 - 1s - loss: 0.{e} - val_loss: 1.{e}\n" for e in epochs
+        ).encode(),
+        b"Wall time,Step,Value\n" + "".join(f"{1.6e9 + e},{e},0.{e}\n" for e in epochs).encode(),
+        json.dumps([[1.6e9 + e, e, 1 / (e + 1)] for e in epochs]).encode(),
         *(json.dumps(document).encode() for document in documents),
     ]
