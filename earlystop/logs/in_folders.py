@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from ..errors import LogError
-from .known_names import counts_rows, is_metric
+from .known_names import counts_rows, is_metric, prints_a_loss
 from .log_format import LogFormat
 from .run import Run
 from .source import Source
@@ -37,7 +37,7 @@ def looks_like_a_log(log: Source) -> bool:
         names = _names(log)
     except (LogError, OSError):  # even its start cannot be read
         return False
-    return any(counts_rows(name) or is_metric(name) for name in names)
+    return any(map(counts_rows, names)) or any(map(is_metric, names)) or prints_a_loss(log.text)
 
 
 def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:

@@ -10,7 +10,7 @@ from ..language.direction import direction
 from ..language.splits import SPLITS
 from .columns import is_coordinate
 
-__all__ = ["counts_rows", "is_metric"]
+__all__ = ["counts_rows", "is_metric", "prints_a_loss"]
 
 # Coordinates that tables of any kind have.
 _ANYWHERE = frozenset(
@@ -36,4 +36,16 @@ def is_metric(name: str) -> bool:
     return True
 
 
-_NOT_METRICS = frozenset(("file", "files", "path", "dir", "data", "size", "split", "set", "id"))
+_TOLD_OF_PARTS = """
+    file files path dir data size split set id batch batch_size samples steps time runtime seed
+    samples_per_second steps_per_second
+"""
+_NOT_METRICS = frozenset(_TOLD_OF_PARTS.split())
+
+
+def prints_a_loss(text: str) -> bool:
+    """Does plain text have a loss with a number, as any training prints it?"""
+    return "oss" in text and _LOSS.search(text) is not None
+
+
+_LOSS = re.compile(r"""[Ll]oss\w*['"]?\s*[:=]?\s*[-+]?\d*\.\d""")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["TOOLS", "Lines", "Tool"]
+__all__ = ["STYLE", "TOOLS", "Lines", "Tool"]
 
+STYLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # colours, and moves of the cursor
 _N = r"[-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .._arguments import argument
 from ..errors import LogError, name_advice
 from . import formats as formats_package
+from .known_names import prints_a_loss
 from .log_format import LogFormat
 from .source import NoDocument, Source
 
@@ -100,8 +101,9 @@ def recognised_format(log: Source) -> LogFormat:
         raise log.wrong(message, not_a_log=True)
     raise log.wrong(
         f"plain text of no known format: pass {argument('pattern')}, a regular expression with a "
-        r"named group for each metric, such as 'loss=(?P<loss>\S+)'",
-        not_a_log=True,
+        r"named group for each metric, such as 'loss=(?P<loss>\S+)'; `earlystop metrics FILE "
+        "--propose` and `es.logs.propose_patterns` propose one",
+        not_a_log=not prints_a_loss(log.text),
     )
 
 

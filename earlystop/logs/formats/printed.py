@@ -9,14 +9,13 @@ from typing import Any
 
 from ..columns import is_coordinate, number, plain_number
 from ..log_format import LogFormat
-from ..printed_lines import TOOLS, Lines, Tool
+from ..printed_lines import STYLE, TOOLS, Lines, Tool
 from ..rows import Rows
 from ..run import Run
 from ..source import Source
 
 __all__ = ["FORMAT"]
 
-_STYLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # colours, and moves of the cursor
 _OVERWRITTEN = re.compile(r"[\r\x08]+")  # progress bars begin their line anew
 _LONGEST = 4000  # characters of a line that are searched
 _COUNTERS = {"epoch_num": "epoch", "epoch": "epoch", "num_updates": "step", "step_num": "step",
@@ -38,7 +37,7 @@ def _read(log: Source) -> Iterator[Run]:
         raise log.wrong(f"expected what one of these tools prints: {known}")
     epochs = _Epochs(log.rows(), tool.overwrites)
     for _, line in log.lines():
-        for part in _OVERWRITTEN.split(_STYLE.sub("", line.rstrip("\n"))):
+        for part in _OVERWRITTEN.split(STYLE.sub("", line.rstrip("\n"))):
             epochs.add(list(_found(tool, part[:_LONGEST])))
     epochs.end()
     if not epochs.rows.length:
