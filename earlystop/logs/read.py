@@ -184,7 +184,7 @@ class _Reader:
             if source.read is not None:
                 name, runs = source.read()
             else:
-                format = self._forced or recognised_format(source.log)
+                format = self._forced or recognised_format(source.log, among_others=source.found)
                 name, runs = format.name, self._of_format(source, format)
             read.runs = self._split(source, runs)
             read.format = name

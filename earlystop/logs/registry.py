@@ -14,6 +14,7 @@ from ..errors import LogError, name_advice
 from . import formats as formats_package
 from .known_names import prints_a_loss
 from .log_format import LogFormat
+from .prose import is_prose
 from .source import NoDocument, Source
 
 __all__ = ["find_format", "formats", "preserved", "recognised_format", "register"]
@@ -83,8 +84,14 @@ def find_format(name: str) -> LogFormat:
     raise LogError(f"no format {name!r}: {name_advice(name, names, 'formats')}")
 
 
-def recognised_format(log: Source) -> LogFormat:
-    """The format of a log, recognised by its content. Raises LogError for an unknown format."""
+def recognised_format(log: Source, *, among_others: bool = False) -> LogFormat:
+    """The format of a log, recognised by its content. Raises LogError for an unknown format.
+
+    among_others: whether it was found in a folder, where most texts are none and are told by a
+        glance.
+    """
+    if among_others and not _own and log.options.pattern is None and is_prose(log):
+        raise _unknown_text(log, not_a_log=True)
     for known in formats():
         if known.recognise(log):
             return known
@@ -99,11 +106,15 @@ def recognised_format(log: Source) -> LogFormat:
     if not log.text:
         message = log.text_error or "expected a log, got a file of no known format"
         raise log.wrong(message, not_a_log=True)
-    raise log.wrong(
+    raise _unknown_text(log, not_a_log=not prints_a_loss(log.text))
+
+
+def _unknown_text(log: Source, *, not_a_log: bool) -> LogError:
+    return log.wrong(
         f"plain text of no known format: pass {argument('pattern')}, a regular expression with a "
         r"named group for each metric, such as 'loss=(?P<loss>\S+)'; `earlystop metrics FILE "
         "--propose` and `es.logs.propose_patterns` propose one",
-        not_a_log=not prints_a_loss(log.text),
+        not_a_log=not_a_log,
     )
 
 

@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.logs.options import Options
+from earlystop.logs.prose import is_prose
 from tests.logs.reading import logged, write
+from tests.support.sample_logs import samples
 
 LOG = "epoch,loss,val_loss\n0,0.9,1.0\n1,0.5,0.8\n2,0.4,0.9\n"
 
@@ -163,3 +166,11 @@ def test_damaged_arrays_and_tables_of_data_do_not_end_the_reading(tmp_path: Path
     write(tmp_path / "a.npy", b"\x93NUMPY\x01\x00")
     write(tmp_path / "b.parquet", b"PAR1 and no more")
     assert runs_beside(tmp_path, "c.feather", b"ARROW1").names == ("metrics",)
+
+
+@given(data=st.text(alphabet="ab .:=\n1,\t[{#-", max_size=60) | st.sampled_from(samples()))
+def test_what_is_prose_at_a_glance_has_no_format(data: str | bytes) -> None:
+    data = data.encode() if isinstance(data, str) else data
+    log = es.logs.Source("text", Options(), content=data)
+    if is_prose(log):
+        assert not any(format.recognise(log) for format in es.logs.formats())

@@ -1,0 +1,44 @@
+"""Prose is told from logs at a glance: a folder may have a hundred thousand texts that are none."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from .printed_lines import TOOLS
+from .source import Source
+
+__all__ = ["is_prose"]
+
+_LINES = 8  # at the start, one of which would be the header of a table or its first row
+_OF_TABLES = re.compile(rb"[,;\t|#\"]|^\s*[-+.\d{\[]")
+_MARKS = tuple(tool.mark.encode() for tool in TOOLS)
+_NO_TEXT = bytes(range(9)) + bytes(range(14, 27))
+
+
+def is_prose(log: Source) -> bool:
+    """Is this certainly text without a table, a record, or a line of a known tool?
+
+    True only where no built-in format would recognise it; False where in doubt.
+    """
+    head = log.head
+    if not head.isascii() or len(head.translate(None, _NO_TEXT)) < len(head):
+        return False
+    first = list(itertools.islice(_lines(head), _LINES))
+    return (
+        bool(first)
+        and not any(map(_OF_TABLES.search, first))
+        and not any(mark in head for mark in _MARKS)
+    )
+
+
+def _lines(head: bytes) -> Iterator[bytes]:
+    """The lines that are not blank."""
+    begin = 0
+    while begin < len(head):
+        end = head.find(b"\n", begin)
+        end = len(head) if end < 0 else end
+        if line := head[begin:end].strip():
+            yield line
+        begin = end + 1
