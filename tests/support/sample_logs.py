@@ -30,6 +30,7 @@ def samples() -> list[bytes]:
     np.save(columns_npy, np.array([(e, 1 / (e + 1)) for e in epochs], "i8,<f4"))
     labelled = {**columns, "run": ["a" if e < 6 else "b" for e in epochs]}
     pyarrow.feather.write_feather(pyarrow.table(labelled), feather, compression="zstd")
+    observations = [{"value": [1 / (e + 1)], "step": e} for e in epochs]
     catboost = {
         "meta": {"learn_metrics": [{"name": "RMSE", "best_value": "Min"}]},
         "iterations": [{"learn": [1.0], "iteration": e} for e in epochs],
@@ -43,6 +44,9 @@ def samples() -> list[bytes]:
         [{"about": 1}, {"GBM": [["accuracy"], [[columns["loss"]] * 2]]}],
         [{**record, "batches": []} for record in records],
         catboost,
+        {str(e): 1 / (e + 1) for e in epochs},
+        {"training": {"combined": columns}, "validation": {"combined": {"loss": columns["loss"]}}},
+        {"trial_id": "0", "metrics": {"metrics": {"loss": {"observations": observations}}}},
         {"epoch": 3, "training_loss": 0.5, "validation_loss": 0.75, "best_epoch": 2},
     ]
     lines = "".join(json.dumps(record) + "\n" for record in records)
@@ -51,6 +55,11 @@ def samples() -> list[bytes]:
         f"epoch,loss,val_loss\n{table}".encode(),
         f"epoch;loss;val_loss\r\n{table}".replace(",", ";").encode("utf-16"),
         lines.encode(),
+        "".join(
+            f'{{"op_code": 7, "worker_id": "a", "trial_id": 0, "step": {e}, '
+            f'"intermediate_value": 0.{e}}}\n'
+            for e in epochs
+        ).encode(),
         "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
         gzip.compress(lines.encode()),
         chart.encode(),
