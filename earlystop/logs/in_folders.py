@@ -19,7 +19,7 @@ from .source import Source
 __all__ = ["counted_or_known", "is_proven", "looks_like_a_log"]
 
 _SEPARATOR = re.compile(r"[,;\t|]")
-_LINES = 5  # at the start, among which the header is
+_LINES = 20  # at the start, among which the header is: comments may stand before it
 
 
 def is_proven(log: Source, format: LogFormat) -> bool:
@@ -46,6 +46,8 @@ def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
     Raises LogError, with the way to read the file after all, for rows that nothing counts and
     whose metrics are unknown.
     """
+    if _is_text(log) and log.options.coordinate is None and not looks_like_a_log(log):
+        raise _no_log(log)  # by its start alone: it may be of any size
     all_runs = list(runs)
     if any(counts_rows(name) for run in all_runs for name in run.coordinates):
         yield from all_runs
@@ -53,13 +55,22 @@ def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
     names = {name for run in all_runs for name in run.metrics}
     known = any(map(is_metric, names)) or names == {log.options.value_name}  # an array has no names
     if not known or all(run.length < 2 for run in all_runs) or _has_words(log):
-        raise log.wrong(
-            "neither a column that counts its rows nor a known metric: not taken for a log in a "
-            "folder; to read it, name the file",
-            not_a_log=True,
-        )
+        raise _no_log(log)
     log.notes.append("no column is known to count its rows: read in their order")
     yield from all_runs
+
+
+def _is_text(log: Source) -> bool:
+    """Is this a table of text, whose columns have their names at the start?"""
+    return bool(log.text) and not log.text.lstrip().startswith(("{", "["))
+
+
+def _no_log(log: Source) -> LogError:
+    return log.wrong(
+        "neither a column that counts its rows nor a known metric: not taken for a log in a "
+        "folder; to read it, name the file",
+        not_a_log=True,
+    )
 
 
 def _names(log: Source) -> Collection[str]:
@@ -78,8 +89,10 @@ _BEGINNING = 4096
 
 def _headers(log: Source) -> Iterator[list[str]]:
     for line in log.first_lines[:_LINES]:
-        found = [cell.strip(" \"'#") for cell in _SEPARATOR.split(line)]
-        if len(found) > 1 and not any(_is_number(cell) for cell in found):
+        cells = _SEPARATOR.split(line)
+        cells = cells if len(cells) > 1 else line.split()
+        found = [cell.strip(" \"'#") for cell in cells]
+        if not any(_is_number(cell) for cell in found):
             yield found
 
 

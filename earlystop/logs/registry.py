@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from .._arguments import argument
 from ..errors import LogError, name_advice
 from . import formats as formats_package
+from .glance import is_numbers_alone, is_prose
 from .known_names import prints_a_loss
 from .log_format import LogFormat
-from .prose import is_prose
 from .source import NoDocument, Source
 
 __all__ = ["find_format", "formats", "preserved", "recognised_format", "register"]
@@ -90,8 +90,11 @@ def recognised_format(log: Source, *, among_others: bool = False) -> LogFormat:
     among_others: whether it was found in a folder, where most texts are none and are told by a
         glance.
     """
-    if among_others and not _own and log.options.pattern is None and is_prose(log):
-        raise _unknown_text(log, not_a_log=True)
+    if among_others and not _own and log.options.pattern is None:
+        if is_prose(log):
+            raise _unknown_text(log, not_a_log=True)
+        if is_numbers_alone(log):
+            raise log.wrong("numbers without names: not a log", not_a_log=True)
     for known in formats():
         if known.recognise(log):
             return known

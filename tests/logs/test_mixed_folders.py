@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.logs.glance import is_prose
 from earlystop.logs.options import Options
-from earlystop.logs.prose import is_prose
 from tests.logs.reading import logged, write
 from tests.support.sample_logs import samples
 
@@ -174,3 +174,19 @@ def test_what_is_prose_at_a_glance_has_no_format(data: str | bytes) -> None:
     log = es.logs.Source("text", Options(), content=data)
     if is_prose(log):
         assert not any(format.recognise(log) for format in es.logs.formats())
+
+
+def test_a_table_of_data_is_told_by_its_header_alone(tmp_path: Path) -> None:
+    write(tmp_path / "data.csv", "x,y,z\n" + "1.5,2.5,3.5\n" * 100)
+    write(tmp_path / "labels.txt", "0 0.5 0.5 0.1 0.1\n1 0.25 0.5 0.1 0.1\n")
+    write(tmp_path / "metrics.csv", LOG)
+    history = es.read_history(tmp_path, limits=es.logs.Limits(values=50))
+    assert history.names == ("metrics",)
+    assert "neither a column that counts" in str(history.report)
+    assert "more than 50 values" not in str(history.report)
+
+
+@pytest.mark.parametrize("text", ["loss\n0.5\n0.25\n", "epoch loss\n0 0.5\n1 0.25\n"])
+def test_tables_of_one_column_or_of_blanks_are_read_in_a_folder(text: str, tmp_path: Path) -> None:
+    write(tmp_path / "log.txt", text)
+    assert logged(es.read_history(tmp_path), "loss") == [0.5, 0.25]

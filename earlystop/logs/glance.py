@@ -1,4 +1,4 @@
-"""Prose is told from logs at a glance: a folder may have a hundred thousand texts that are none."""
+"""What is no log at a glance: a folder may have a hundred thousand texts, or labels of pictures."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from .printed_lines import TOOLS
 from .source import Source
 
-__all__ = ["is_prose"]
+__all__ = ["is_numbers_alone", "is_prose"]
 
 _LINES = 8  # at the start, one of which would be the header of a table or its first row
 _OF_TABLES = re.compile(rb"[,;\t|#\"]|^\s*[-+.\d{\[]")
+_NUMBERS = re.compile(rb"[-+.\deE,;\t| ]*")
+_TIME = re.compile(rb"\d{9}")  # a metric of MLflow has lines of a time, a value and a step
 _MARKS = tuple(tool.mark.encode() for tool in TOOLS)
 _NO_TEXT = bytes(range(9)) + bytes(range(14, 27))
 
@@ -25,12 +27,24 @@ def is_prose(log: Source) -> bool:
     head = log.head
     if not head.isascii() or len(head.translate(None, _NO_TEXT)) < len(head):
         return False
-    first = list(itertools.islice(_lines(head), _LINES))
-    return (
-        bool(first)
-        and not any(map(_OF_TABLES.search, first))
-        and not any(mark in head for mark in _MARKS)
-    )
+    first = _first_lines(head)
+    return bool(first) and not any(map(_OF_TABLES.search, first)) and not _any_mark(head)
+
+
+def is_numbers_alone(log: Source) -> bool:
+    """Are these certainly numbers without names, as of points or of boxes in a picture?"""
+    if log.path is None or log.path.suffix not in (".txt", ".csv", ".tsv"):
+        return False
+    first = _first_lines(log.head)
+    return bool(first) and all(map(_NUMBERS.fullmatch, first)) and not _TIME.match(first[0])
+
+
+def _any_mark(head: bytes) -> bool:
+    return any(mark in head for mark in _MARKS)
+
+
+def _first_lines(head: bytes) -> list[bytes]:
+    return list(itertools.islice(_lines(head), _LINES))
 
 
 def _lines(head: bytes) -> Iterator[bytes]:
