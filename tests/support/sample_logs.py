@@ -22,6 +22,8 @@ def samples() -> list[bytes]:
     table = "".join(f"{e},{1 / (e + 1)},{'' if e % 2 else 2.5}\n" for e in epochs)
     records = [{"epoch": e, "iter": e, "step": e, "loss": 1 / (e + 1)} for e in epochs]
     columns = {"loss": [1 / (e + 1) for e in epochs], "val_loss": [None, *range(11)]}
+    npz = io.BytesIO()
+    np.savez_compressed(npz, timesteps=np.arange(12), results=np.ones((12, 2)))
     npy = io.BytesIO()
     np.save(npy, np.arange(12.0))
     parquet = io.BytesIO()
@@ -67,6 +69,7 @@ def samples() -> list[bytes]:
         event_file([(0.0, e, "loss", 1.0) for e in epochs]),
         event_file([(0.0, e, "loss", 1.0) for e in epochs], as_tensor=True),
         npy.getvalue(),
+        npz.getvalue(),
         parquet.getvalue(),
         columns_npy.getvalue(),
         feather.getvalue(),
