@@ -112,22 +112,22 @@ def _counts(pair: _Pair) -> bool:
 
 def _pairs(line: str) -> Iterator[_Pair]:
     """The counters, metrics and learning rates in a line, with different names of groups."""
-    taken = set[str]()
+    taken, led = set[str](), False
     word = _part(line)
-    part = "" if word is None else word[0].lower()
     for match in itertools.islice(_matches(line), _MOST_PAIRS):
         name = re.sub(r"\s+", " ", match["name"].strip())
         group, lead = _group(name), ""
+        part = word[0] if word is not None and word.start() < match.end() else ""
         if not is_coordinate(group):
             if not (is_metric(name) or name.lower() in _ALSO):
                 continue
             if part and name.lower() not in _ALSO and not _names_a_part(group):
-                group = f"{part}_{group}"
+                group = f"{part.lower()}_{group}"
         if group in taken:
             continue
         taken.add(group)
-        if word is not None and match.end() > word.start():
-            lead, word = word[0] if match.start() > word.start() else "", None
+        if part and not led:
+            lead, led = "" if part in match["name"] else part, True
         yield _Pair(group, match["name"] + match["between"], lead)
 
 

@@ -16,6 +16,10 @@ from tests.logs.reading import logged, write
 
 TEXTS = [
     (
+        "Epoch 1: Loss=0.9, Val Loss: 1.2\nEpoch 2: Loss=0.5, Val Loss: 0.8\n",
+        {"loss": [0.9, 0.5], "val_loss": [1.2, 0.8]},
+    ),
+    (
         "Epoch 1: Train Loss=0.9, Val Loss=1.2\nEpoch 2: Train Loss=0.5, Val Loss=0.8\n",
         {"train_loss": [0.9, 0.5], "val_loss": [1.2, 0.8]},
     ),
@@ -107,7 +111,7 @@ def test_what_is_proposed_for_any_text_is_a_pattern(
 
 
 def test_the_command_proposes_reads_and_shows_the_options(tmp_path: Path) -> None:
-    path = write(tmp_path / "train.log", TEXTS[0][0])
+    path = write(tmp_path / "train.log", TEXTS[1][0])
     refused = run("metrics", path)
     assert refused.exit_code == 1
     assert "--propose" in refused.stderr
@@ -130,7 +134,7 @@ def test_the_command_proposes_reads_and_shows_the_options(tmp_path: Path) -> Non
     ],
 )
 def test_what_cannot_be_proposed_says_why(arguments: list[str], words: str, tmp_path: Path) -> None:
-    write(tmp_path / "a.log", TEXTS[0][0])
+    write(tmp_path / "a.log", TEXTS[1][0])
     write(tmp_path / "prose.txt", "some words\nand other words\n")
     paths = [
         str(tmp_path / part) if "." in part[1:] and "(" not in part else part for part in arguments
@@ -139,7 +143,7 @@ def test_what_cannot_be_proposed_says_why(arguments: list[str], words: str, tmp_
 
 
 def test_in_a_folder_text_with_a_loss_is_listed_with_the_way_to_read_it(tmp_path: Path) -> None:
-    write(tmp_path / "out.txt", TEXTS[0][0])
+    write(tmp_path / "out.txt", TEXTS[1][0])
     write(tmp_path / "notes.txt", "prose, no more\nand other prose\n")
     write(tmp_path / "log.csv", "epoch,loss\n0,1\n")
     with pytest.warns(es.LogWarning, match=r"1 file looks like a log.*(?s:.*)--propose"):
