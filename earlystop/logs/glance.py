@@ -12,7 +12,10 @@ from .source import Source
 __all__ = ["is_numbers_alone", "is_prose"]
 
 _LINES = 8  # at the start, one of which would be the header of a table or its first row
-_OF_TABLES = re.compile(rb"[,;\t|#\"]|^\s*[-+.\d{\[]")
+# A comment, a record, a quoted cell, a row of numbers, or a number between separators.
+_OF_TABLES = re.compile(
+    rb"[#\"]|^\s*[-+.\d{\[]|[,;\t|]\s*[-+]?\.?\d[\d.]*([eE][-+]?\d+)?\s*([,;\t|]|$)"
+)
 _NUMBERS = re.compile(rb"[-+.\deE,;\t| ]*")
 _TIME = re.compile(rb"\d{9}")  # a metric of MLflow has lines of a time, a value and a step
 _MARKS = tuple(tool.mark.encode() for tool in TOOLS)

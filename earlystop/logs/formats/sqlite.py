@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..log_format import LogFormat
 from ..rows import Rows
 from ..run import Run
 from ..source import Source
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["FORMAT"]
 
@@ -58,6 +60,8 @@ def _connected(log: Source) -> Iterator[sqlite3.Connection]:
     """The database, opened for reading alone. Raises LogError for what is none."""
     if log.path is None:
         raise log.wrong("an SQLite database is read from its file: pass its path")
+    import sqlite3  # slow, and some builds of Python have none
+
     wal = log.path.with_name(f"{log.path.name}-wal")
     unchanging = "" if wal.exists() else "&immutable=1"  # then no file is made beside it
     address = f"file:{quote(str(log.path.absolute()))}?mode=ro{unchanging}"
