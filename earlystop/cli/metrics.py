@@ -12,6 +12,7 @@ from .epochs import LoggedEpochs
 from .log_options import LogOptions, log_options
 from .options import machine_options
 from .output import Machine, say, write_csv, write_json
+from .proposing import with_proposed_patterns
 from .reading import files_of, print_notes, print_skipped, report_of
 from .tables import print_table
 
@@ -26,8 +27,13 @@ _FEW = 20  # runs, or files, that are listed without --all
 @click.command(short_help="Tell what is in logs.")
 @log_options
 @click.option("--all", "every", is_flag=True, help="List every run and file, however many.")
+@click.option(
+    "--propose",
+    is_flag=True,
+    help="For plain text: propose patterns from what recurs in it, and read it with them.",
+)
 @machine_options
-def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
+def metrics(logs: LogOptions, every: bool, propose: bool, machine: Machine) -> None:
     """Tell what is in logs: files and formats, runs, metrics, and what is not there.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Of each metric: whether
@@ -39,7 +45,10 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
     \b
     earlystop metrics runs/
     earlystop metrics trainer_state.json --json | jq '.metrics[].metric'
+    earlystop metrics train.log --propose
     """
+    if propose:
+        logs = with_proposed_patterns(logs)
     history = logs.read()
     logged = LoggedEpochs(history)
     found = {name: _Metric(history, name) for name in history.metrics}
@@ -214,9 +223,11 @@ def _print_files(history: History, every: bool) -> None:
             for line in str(file).splitlines():
                 say(line)
         return
-    formats = collections.Counter(file.format or "left out" for file in files)
+    formats = collections.Counter(
+        file.format or "left out" for file in files if file.format or file.error
+    )
     say(
-        f"{count(len(files), 'file')}: "
+        f"{count(formats.total(), 'file')}: "
         + ", ".join(f"{name} {amount:,}" for name, amount in formats.most_common())
     )
     print_notes(history)

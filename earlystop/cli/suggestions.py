@@ -51,6 +51,7 @@ _SYNONYMS = {
     "--on-error": "ignoreerrors skiperrors errors keepgoing skip ignore",
     "--coordinate": "index xaxis stepcolumn epochcolumn counter step epoch",
     "--derive": "derived compute expr define formula",
+    "--rename": "renames alias aliases names map mapping as",
     "--repeats": "duplicates dedup",
     "--format": "type filetype logformat inputformat",
     "--progress": "verbose v progressbar bar",

@@ -24,6 +24,7 @@ from ..history.provenance import FileReport as FileReport
 from ..history.provenance import Report as Report
 from .limits import Limits as Limits
 from .log_format import LogFormat as LogFormat
+from .proposing import propose_patterns as propose_patterns
 from .read import read_history as read_history
 from .registry import formats as formats
 from .registry import register as register
@@ -42,6 +43,7 @@ __all__ = [
     "Run",
     "Source",
     "formats",
+    "propose_patterns",
     "read_history",
     "register",
 ]

@@ -20,6 +20,7 @@ from .limits import Limits
 from .naming import run_names
 from .ordered import drop_positions_that_go_back
 from .read_source import ReadSource
+from .renaming import Renames, rename_metrics
 from .run import Run
 from .set_aside import set_aside
 
@@ -31,15 +32,17 @@ def assemble(
     limits: Limits,
     wanted: set[str] | None,
     derived: Mapping[str, str | Callable[..., Any]],
+    renames: Renames,
 ) -> History:
     """One history of all runs.
 
     reads: what each source contained.
     wanted: the names of the metrics to keep; None for all.
     derived: further metrics, by name; see `History.derive`.
+    renames: new names of metrics.
 
     Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
-    for a wanted metric that no run has.
+    for a wanted or renamed metric that no run has.
     """
     set_aside(reads)
     runs = [run for read in reads for run in read.runs]
@@ -47,6 +50,7 @@ def assemble(
         raise _nothing(reads)
     for run in runs:
         drop_positions_that_go_back(run)
+    rename_metrics(runs, renames)
     reported = list(dict.fromkeys(name for run in runs for name in run.metrics))
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
     kept = reported

@@ -298,12 +298,17 @@ def test_several_logs_folders_and_globs_are_one_history(folder: Path, one: Path)
 
 
 def test_unreadable_logs_are_left_out_on_request(folder: Path) -> None:
-    (folder / "broken.json").write_text('{"val_loss": [1, 2')
+    (folder / "broken.csv").write_text("epoch,val_loss\n0,1\n1,one\n")
+    (folder / "cut.json").write_text('{"val_loss": [1, 2')
     arguments = ("replay", folder, *MONITOR, "--patience", 1, "--json")
-    assert "broken.json" in failed(1, *arguments)
+    assert "broken.csv" in failed(1, *arguments)
     done = run(*arguments, "--on-error", "skip")
     assert done.exit_code == 0
-    assert "broken.json" in done.stderr
+    assert "broken.csv" in done.stderr
+    (folder / "broken.csv").unlink()
+    done = run(*arguments)  # what has not proved to be a log is listed
+    assert done.exit_code == 0
+    assert "cut.json" in done.stderr
     assert len(json.loads(done.stdout)["runs"]) == 3
 
 

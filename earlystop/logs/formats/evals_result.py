@@ -70,4 +70,6 @@ def _columns(document: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-FORMAT = LogFormat("evals_result", lambda log: is_evals_result(log.document), _read, order=150)
+FORMAT = LogFormat(
+    "evals_result", lambda log: is_evals_result(log.document), _read, general=True, order=150
+)

@@ -126,4 +126,4 @@ def _read(log: Source) -> Iterator[Run]:
     yield columns_run(log, log.document)
 
 
-FORMAT = LogFormat("keras_history", _recognise, _read, order=140)
+FORMAT = LogFormat("keras_history", _recognise, _read, general=True, order=140)

@@ -17,7 +17,7 @@ from ..log_format import LogFormat
 from ..run import Points, Run
 from ..source import Source
 
-__all__ = ["FORMAT", "runs_of_array"]
+__all__ = ["FORMAT", "array_of", "runs_of_array"]
 
 _LONGEST_HEADER = 2**16
 _MOST_AXES = 64  # as in NumPy
@@ -105,19 +105,32 @@ def _type_of(described: Any) -> Any:
     return np.dtype(described)
 
 
-def _read(log: Source) -> Iterator[Run]:
-    data = log.whole()
+def array_of(log: Source, data: bytes, name: str = "") -> Any:
+    """The array in the bytes of a NumPy file.
+
+    name: its name in errors, if it is one of several.
+
+    Raises LogError for a damaged header, and for one that claims another number of bytes.
+    """
     shape, kind, in_columns, begin = _header(log, data)
     wanted = math.prod(shape) * kind.itemsize
     if wanted != len(data) - begin or not wanted:
         raise log.wrong(
             f"the header claims {wanted:,} bytes of values (shape {shape}), but the file has "
             f"{len(data) - begin:,}",
-            f"byte {begin}",
+            name or f"byte {begin}",
         )
     log.count(math.prod(shape) * len(kind.names or [""]))
     array = np.frombuffer(data, kind, offset=begin)
-    yield from runs_of_array(log, array.reshape(shape, order="F" if in_columns else "C"))
+    return array.reshape(shape, order="F" if in_columns else "C")
 
 
-FORMAT = LogFormat("npy", lambda log: log.head.startswith(b"\x93NUMPY"), _read, order=20)
+def _read(log: Source) -> Iterator[Run]:
+    yield from runs_of_array(log, array_of(log, log.whole()))
+
+
+def _recognise(log: Source) -> bool:
+    return log.head.startswith(b"\x93NUMPY")
+
+
+FORMAT = LogFormat("npy", _recognise, _read, general=True, order=20)

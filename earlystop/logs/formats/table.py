@@ -44,6 +44,8 @@ def separator_of(log: Source) -> str | None:
     best, most = None, 1
     given = log.options.separator
     for separator in (*_SEPARATORS, " ") if given is None else (given,):
+        if given is None and separator not in lines[0]:
+            continue
         rows = [cells(line.lstrip("#"), separator) for line in lines]
         if given is not None or (len({len(row) for row in rows}) == 1 and len(rows[0]) > most):
             best, most = separator, len(rows[0])
@@ -115,7 +117,8 @@ def _numbered(log: Source) -> Iterator[tuple[int, dict[str, Any]]]:
         rows += 1
         yield table, record
     if not rows:
-        raise log.wrong(f"no rows below the header ({', '.join(header)[:200]})")
+        names = ", ".join(header)[:200]
+        raise log.wrong(f"no rows below the header ({names})", not_a_log=True)
 
 
 def _rows(log: Source, separator: str) -> Iterator[tuple[int, list[str]]]:
