@@ -135,6 +135,16 @@ class Replay:
         """How much of the unit the checks of each log take, shape (runs,); NaN where not told."""
         return self._positions.amount(self.unit, self.replayed.history.lengths)
 
+    @functools.cached_property
+    def hours(self) -> Floats:
+        """The hours each run would have taken, shape (runs,); NaN where its log tells no time."""
+        return self._positions.hours(self.checks)
+
+    @functools.cached_property
+    def hours_logged(self) -> Floats:
+        """The hours that the checks of each log take, shape (runs,); NaN where not told."""
+        return self._positions.hours(self.replayed.history.lengths)
+
     @property
     def share_saved(self) -> float:
         """The share of all that was logged that would have been saved, measured in the unit."""
@@ -195,12 +205,16 @@ class Replay:
     def summary(self) -> dict[str, Any]:
         """What the rule did over all runs, as plain data; None for values that are unknown.
 
+        unit: in what `logged`, `used` and `share_saved` are told. hours, hours_logged: of the runs
+        whose logs tell their time.
+
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
         >>> replay(EarlyStopping("loss", patience=1), history).summary()["mean_regret"]
         1.0
         """
         regret = self.known_regret
+        timed = not np.isnan(self.hours_logged).all()
         return {
             "rule": repr(self.stop),
             "save": repr(self.save),
@@ -212,6 +226,8 @@ class Replay:
             "checks": int(self.checks.sum()),
             "epochs": total(self.epochs),
             "share_saved": self.share_saved,
+            "hours_logged": total(self.hours_logged) if timed else None,
+            "hours": total(self.hours) if timed else None,
             "mean_regret": exact_mean(regret) if len(regret) else None,
             "max_regret": float(regret.max()) if len(regret) else None,
         }
@@ -226,27 +242,28 @@ class Replay:
         return self.save
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """One row per run, as columns: name, epochs logged and used, stopped, saved epoch.
+        """One row per run, as columns: name, what was logged and used, stopped, saved epoch.
 
-        Where checks are not epochs, also the checks; where the log tells steps, also these. With a
-        `Best` as save rule, also the best value and the regret. To get a data frame, call
-        `pandas.DataFrame(result.to_dict())`.
+        `logged` and `used` are in `unit`. Where checks are not epochs, also the checks; where the
+        log tells steps or time, also these. With a `Best` as save rule, also the best value and the
+        regret. To get a data frame, call `pandas.DataFrame(result.to_dict())`.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0]]})
         >>> replay(EarlyStopping("loss", patience=1), history).to_dict()
-        {'run': ['run 0'], 'logged': [3], 'epochs': [2], 'stopped': [True], 'saved_epoch': [0], \
-'best': [3.0], 'regret': [2.0]}
+        {'run': ['run 0'], 'unit': ['checks'], 'logged': [3], 'used': [2], 'epochs': [2], \
+'stopped': [True], 'saved_epoch': [0], 'best': [3.0], 'regret': [2.0]}
         """
         columns: dict[str, list[Any]] = {"run": list(self.history.names)}
-        whole_logs = self.replayed.history.lengths
-        columns["logged"] = self._positions.epochs_after(whole_logs).tolist()
-        for name in ("epochs", "stopped", "saved_epoch"):
+        columns["unit"] = [self.unit] * len(self)
+        for name in ("logged", "used", "epochs", "stopped", "saved_epoch"):
             columns[name] = getattr(self, name).tolist()
         if not np.array_equal(self.epochs, self.checks):
             columns["checks"] = self.checks.tolist()
         if not np.isnan(self.steps).all():
             columns |= {"steps": self.steps.tolist(), "saved_step": self.best_at(STEP).tolist()}
+        if not np.isnan(self.hours_logged).all():
+            columns |= {"hours_logged": self.hours_logged.tolist(), "hours": self.hours.tolist()}
         if isinstance(self.save, Best):
             columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
         return columns
