@@ -5,7 +5,15 @@ from __future__ import annotations
 from .._text import duration
 from .positions import CHECKS, ELAPSED, EPOCH, STEP, number_text
 
-__all__ = ["UNITS", "amount_cell", "amount_in_words", "axis_of", "unit_of_amount", "unit_words"]
+__all__ = [
+    "UNITS",
+    "amount_cell",
+    "amount_in_words",
+    "axis_of",
+    "mean_cell",
+    "unit_of_amount",
+    "unit_words",
+]
 
 UNITS = (CHECKS, EPOCH, STEP, ELAPSED)
 """The units that every log may tell; a metric that never falls is one, too."""
@@ -44,6 +52,17 @@ def amount_in_words(amount: float, unit: str) -> str:
     """
     cell = amount_cell(amount, unit)
     return cell if unit == ELAPSED else f"{cell} {unit_of_amount(amount, unit)}"
+
+
+def mean_cell(mean: float, unit: str) -> str:
+    """A mean amount without its unit, with a decimal where that says something.
+
+    >>> mean_cell(41.27, "epoch"), mean_cell(41270.3, "step"), mean_cell(12000.0, "elapsed_seconds")
+    ('41.3', '41,270', '3 h 20 min')
+    """
+    if unit == ELAPSED or mean != mean:
+        return amount_cell(mean, unit)
+    return f"{mean:,.1f}" if abs(mean) < 1000 else f"{mean:,.0f}"
 
 
 def unit_of_amount(amount: float, unit: str) -> str:

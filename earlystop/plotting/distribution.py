@@ -33,7 +33,7 @@ def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[s
     left, right = axes
     words = plain(unit_words(common_unit(results)), 30)
     for result, name, style in with_styles(results, names):
-        used = result.used / np.where(result.logged > 0, result.logged, 1)
+        used = result.share_used
         stopped = result.stopped.mean()
         label = f"{name}: stops {stopped:.0%} of runs, uses {1 - result.share_saved:.0%} of {words}"
         _cumulative(left, used[~np.isnan(used)], style, label)

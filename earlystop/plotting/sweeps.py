@@ -9,7 +9,8 @@ import numpy as np
 
 from .._text import count, number
 from ..errors import RuleError
-from ..language.units import amount_in_words, axis_of, unit_words
+from ..language.positions import ELAPSED
+from ..language.units import axis_of, mean_cell, unit_words
 from .style import (
     FAINT,
     LARGEST,
@@ -176,7 +177,8 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
         ax.vlines(x, 0, y, color=LOGGED, lw=0.8, ls=":", label="_knee")
         ax.hlines(y, 0, x, color=LOGGED, lw=0.8, ls=":", label="_knee")
         saved = f"{table.share_saved[knee]:.0%} saved"
-        cost = amount_in_words(_brief(float(table.mean_used[knee])), table.unit)
+        cost = mean_cell(float(table.mean_used[knee]), table.unit)
+        cost += "" if table.unit == ELAPSED else f" {unit_words(table.unit)}"
         label = plain(f"knee: {setting} ({cost}, {saved}, regret {number(y)})", 110)
         star(ax, x, y, label, 15)
     for index in line:
@@ -195,11 +197,6 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
                 fontsize=8,
                 color=LOGGED,
             )
-
-
-def _brief(mean: float) -> float:
-    """A mean amount, with a decimal where that says something."""
-    return round(mean, 1 if mean < 1000 else None)
 
 
 def _share_axis(ax: Axes, table: Sweep) -> None:

@@ -111,7 +111,7 @@ class LoggedPositions:
         if unit == EPOCH:
             return self.epochs_after(checks, runs)
         if self.column(unit) is None:
-            known = [CHECKS, EPOCH, *self._checks.coordinates, *self._checks.metrics]
+            known = {CHECKS, EPOCH, *self._checks.coordinates, *self._checks.metrics}
             raise MissingMetricError(
                 f"no epoch reports the unit {unit!r}: {name_advice(unit, known, 'units')}"
             )

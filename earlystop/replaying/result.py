@@ -135,6 +135,12 @@ class Replay:
         """How much of the unit the checks of each log take, shape (runs,); NaN where not told."""
         return self._positions.amount(self.unit, self.replayed.history.lengths)
 
+    @property
+    def share_used(self) -> Floats:
+        """The share of what each run logged that it would have taken, shape (runs,)."""
+        shares: Floats = self.used / np.where(self.logged > 0, self.logged, 1)
+        return shares
+
     @functools.cached_property
     def hours(self) -> Floats:
         """The hours each run would have taken, shape (runs,); NaN where its log tells no time."""

@@ -12,6 +12,7 @@ from ..language.units import amount_cell, unit_of_amount, unit_words
 from .positions import LoggedPositions
 
 if TYPE_CHECKING:
+    from .checks import Checks
     from .price import Price
     from .result import Replay
 
@@ -61,40 +62,47 @@ def used_text(summary: dict[str, Any]) -> str:
     return text if named == "time" else f"{text} {named}"
 
 
-def hours_text(summary: dict[str, Any], price: Price | None = None) -> str:
-    """The hours that are used and saved, by `Replay.summary()`, with what they cost.
+def hours_text(result: Replay, price: Price | None = None) -> str:
+    """The hours that are used and saved, of the runs that tell their time, and what they cost.
 
+    >>> from earlystop import EarlyStopping, History, replay
     >>> from earlystop.replaying.price import Price
-    >>> hours_text({"hours": 1.5, "hours_logged": 4.0}, Price(2.0, "$"))
-    '1 h 30 min of 4 h used, 2 h 30 min saved ($5.00 of $8.00)'
+    >>> hours = {"elapsed_seconds": [3600, 7200, 10800, 14400]}
+    >>> log = History({"val_loss": [4.0, 3.0, 3.5, 2.0], **hours})
+    >>> hours_text(replay(EarlyStopping("val_loss"), log), Price(2.0, "$"))
+    '3 h of 4 h used, 1 h saved ($2.00 of $8.00)'
     """
-    used, logged = summary["hours"], summary["hours_logged"]
+    told = ~np.isnan(result.hours_logged)
+    used, logged = float(result.hours[told].sum()), float(result.hours_logged[told].sum())
     text = (
         f"{duration(3600 * used)} of {duration(3600 * logged)} used, "
         f"{duration(3600 * (logged - used))} saved"
     )
-    if price is None:
-        return text
-    return f"{text} ({price.text(logged - used)} of {price.text(logged)})"
+    if price is not None:
+        text += f" ({price.text(logged - used)} of {price.text(logged)})"
+    return text if told.all() else f"{text}, of the {count(int(told.sum()), 'run')} that tell it"
 
 
-def mixed_units_text(result: Replay) -> str | None:
+def mixed_units_text(checks: Checks, unit: str) -> str | None:
     """One sentence if some runs tell what others do not, so that not all amounts compare; or None.
+
+    checks: of the runs. unit: in what amounts are told.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> steps = [[500, 1000], [float("nan")] * 2]
     >>> log = History({"val_loss": [[2.0, 1.0], [2.0, 1.0]]}, coordinates={"step": steps})
-    >>> mixed_units_text(replay(EarlyStopping("val_loss"), log))
+    >>> result = replay(EarlyStopping("val_loss"), log)
+    >>> mixed_units_text(result.replayed, result.unit)
     '1 of 2 runs tells no steps: amounts are in checks, which differ from run to run; compare shares'
     """
-    positions, lengths = result.replayed.positions, result.replayed.history.lengths
+    positions, lengths = checks.positions, checks.history.lengths
     judged = lengths > 0
-    for name in {CHECKS: (STEP, EPOCH), EPOCH: (EPOCH, STEP)}.get(result.unit, (result.unit,)):
+    for name in {CHECKS: (STEP, EPOCH), EPOCH: (EPOCH, STEP)}.get(unit, (unit,)):
         untold = int(np.isnan(positions.at(name, lengths - 1))[judged].sum())
         if 0 < untold < int(judged.sum()):
             tells = "tells" if untold == 1 else "tell"
             which = f"{untold:,} of {count(int(judged.sum()), 'run')} {tells}"
-            return f"{which} no {unit_words(name)}: {_consequence(name, result.unit)}"
+            return f"{which} no {unit_words(name)}: {_consequence(name, unit)}"
     return None
 
 

@@ -226,7 +226,11 @@ def test_settings_with_an_infinite_regret_are_left_out_and_counted() -> None:
 
 
 @settings(max_examples=15)
-@given(strategies.histories(), st.sampled_from(["curve", "rows", "distribution"]), st.data())
+@given(
+    strategies.histories().filter(lambda history: "step" in history.metrics),
+    st.sampled_from(["curve", "rows", "distribution"]),
+    st.data(),
+)
 def test_whatever_was_logged_can_be_drawn(history: es.History, kind: Any, data: Any) -> None:
     save = es.Best("val_loss", mode=data.draw(st.sampled_from(["min", "max"])))
     results = [
