@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .._text import one_line
+from .options import Command
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-def unit_option(name: str = "--unit") -> Any:
+def unit_option(name: str = "--unit") -> Callable[[Command], Command]:
     """Add the option that says in what cost is told."""
     return click.option(
         name,

@@ -97,14 +97,16 @@ class LoggedExtent:
         cell = self._cells(run).start + row
         told = {"best_epoch": self._epochs, "best_step": self._steps}
         return {
-            name: None if row < 0 or each is None or each[cell] != each[cell] else _whole(float(each[cell]))
+            name: None
+            if row < 0 or each is None or each[cell] != each[cell]
+            else _whole(float(each[cell]))
             for name, each in told.items()
         } | {"best_row": None if row < 0 else row}
 
     def reports(self, run: int, rows: Any) -> str:
         """How often a run reported what it reported in these rows.
 
-        Such as "every epoch", "every 50 steps", "every 2 epochs", "3 times an epoch", "irregularly".
+        Such as "every epoch", "every 50 steps", "3 times an epoch", "irregularly".
         """
         if len(rows) == 1:
             return "once"

@@ -59,7 +59,9 @@ def load(
     print_notes(history)
     history = _reporting(history, rules, saves)
     if unit is not None:
-        require_unit(judged_checks(history, [*rules, *saves], options.on_missing), unit, unit_option)
+        require_unit(
+            judged_checks(history, [*rules, *saves], options.on_missing), unit, unit_option
+        )
     return history, options
 
 

@@ -205,7 +205,18 @@ def _print(history: History, logged: LoggedExtent, found: list[_Metric], every: 
         )
     several = history.runs > 1
     print_table(
-        ["<metric", "best\nis", "runs", "values", "gaps", "NaN,\ninf", "first", "last", "best", "<reported"],
+        [
+            "<metric",
+            "best\nis",
+            "runs",
+            "values",
+            "gaps",
+            "NaN,\ninf",
+            "first",
+            "last",
+            "best",
+            "<reported",
+        ],
         rows,
         title=f"{count(history.runs, 'run')}, {logged}",
         caption="first, last, best: the median over runs" if several else None,

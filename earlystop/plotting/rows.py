@@ -45,12 +45,12 @@ def draw_rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> 
         heights = rows + (index - (len(results) - 1) / 2) * step
         _draw_rule(axes, result, name, style, heights, divisor)
     if any((result.saved_check >= 0).any() for result in results):
-        axes[0].plot(
-            [], [], "|", color="#606060", ms=9, mew=2, label="where the best is kept"
-        )
+        axes[0].plot([], [], "|", color="#606060", ms=9, mew=2, label="where the best is kept")
     axes[0].set_yticks(rows, [plain(name, 38) for name in history.names], fontsize=8)
     _use_axis(axes[0], logged / divisor, words)
-    axes[0].set_title(f"{count(history.runs, 'run')}: {plain(unit_words(unit), 40)} used", loc="left")
+    axes[0].set_title(
+        f"{count(history.runs, 'run')}: {plain(unit_words(unit), 40)} used", loc="left"
+    )
     legend_below(axes[0])
     if len(axes) > 1:
         _regret_axis(axes[1], results)

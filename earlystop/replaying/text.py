@@ -93,7 +93,7 @@ def mixed_units_text(checks: Checks, unit: str) -> str | None:
     >>> log = History({"val_loss": [[2.0, 1.0], [2.0, 1.0]]}, coordinates={"step": steps})
     >>> result = replay(EarlyStopping("val_loss"), log)
     >>> mixed_units_text(result.replayed, result.unit)
-    '1 of 2 runs tells no steps: amounts are in checks, which differ from run to run; compare shares'
+    '1 of 2 runs tells no steps: amounts are in checks, compare shares instead'
     """
     positions, lengths = checks.positions, checks.history.lengths
     judged = lengths > 0
@@ -108,7 +108,7 @@ def mixed_units_text(checks: Checks, unit: str) -> str | None:
 
 def _consequence(missing: str, unit: str) -> str:
     if unit == CHECKS:
-        return "amounts are in checks, which differ from run to run; compare shares"
+        return "amounts are in checks, compare shares instead"
     if unit == EPOCH:
         return "amounts are in epochs" if missing == STEP else "each check counts as an epoch there"
     return "totals and shares are of the other runs"

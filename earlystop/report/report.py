@@ -56,8 +56,8 @@ def write_report(
     The file is written whole or not at all. It embeds its pictures and refers to nothing outside.
 
     Raises RuleTypeError without replays, RuleError for replays of several histories, for a name
-    with another ending and for a cost that cannot be read, ImportError, naming what to install, without matplotlib or jinja2, OSError
-    if the file cannot be written.
+    with another ending and for a cost that cannot be read, ImportError, naming what to install,
+    without matplotlib or jinja2, OSError if the file cannot be written.
 
     >>> import earlystop as es, tempfile
     >>> history = es.History({"loss": [[3.0, 2.0, 2.5, 2.6, 1.0]]}, names=["<b>first</b>"])

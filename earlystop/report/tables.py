@@ -82,7 +82,7 @@ def rules_table(replays: tuple[Replay, ...], price: Price | None) -> Table:
         rows.append([*cells, hours_text(result, price)] if timed else cells)
     note = (
         "Regret: how much worse the value that is kept is than the best of the whole log, in the "
-        "metric’s unit."
+        "metric's unit."
     )
     return Table(headings, rows, text=(0, 1), code=(0, 1), note=note)
 
