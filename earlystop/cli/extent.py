@@ -67,25 +67,28 @@ class LoggedExtent:
         """What each run spans, in words, by heading: what no run tells has none."""
         from ..language.positions import number_text
 
-        amounts = {"epochs": self.epochs, "steps": self.steps, "rows": self.rows}
         told = {
-            name: ["-" if each != each else number_text(each) for each in amounts[name].tolist()]
-            for name in amounts
-            if amounts[name] is not None
+            name: ["-" if each != each else number_text(each) for each in amounts.tolist()]
+            for name, amounts in self._counts().items()
         }
         if self.seconds is not None:
             told["time"] = [duration(each) for each in self.seconds.tolist()]
         return told
 
+    def _counts(self) -> dict[str, Any]:
+        """The numbers that runs tell, by name; rows only if they are not the epochs."""
+        amounts = {"epochs": self.epochs, "steps": self.steps, "rows": self.rows}
+        if self.epochs is not None and (self.epochs == self.rows).all():
+            del amounts["rows"]
+        return {name: each for name, each in amounts.items() if each is not None}
+
     def ranges(self) -> list[str]:
         """What runs span, from the least to the most, as far as it is told."""
         import numpy as np
 
-        amounts = {"epochs": self.epochs, "steps": self.steps, "rows": self.rows}
         found = []
-        for name, each in (*amounts.items(), ("time", self.seconds)):
-            if each is None:
-                continue
+        timed = {} if self.seconds is None else {"time": self.seconds}
+        for name, each in {**self._counts(), **timed}.items():
             told = each[~np.isnan(each)]
             least, median, most = np.quantile(told, (0.0, 0.5, 1.0), method="nearest").tolist()
             text = duration if name == "time" else _number

@@ -245,7 +245,7 @@ def row_positions(history: History, name: str) -> Floats | None:
     >>> from earlystop import History
     >>> log = History({"loss": [3.0, 2.0, 1.0]}, coordinates={"step": [10, 10, 20]})
     >>> row_positions(log, "step").tolist()
-    [10.0, 10.0, 20.0]
+    [10, 10, 20]
     """
     return _column(history, history, name)
 

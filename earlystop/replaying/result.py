@@ -286,8 +286,9 @@ class Replay:
         """Plot what the rule did, optionally next to other rules on the same history.
 
         One run: its monitor, the best of its log, where each rule stops and what it keeps. Up to 25
-        runs: one row per run. More runs: the distributions of epochs used and of regret over the
-        runs (with a `Best` as save rule).
+        runs: one row per run. More runs: the distributions of what is used and of regret over the
+        runs (with a `Best` as save rule). Curves are drawn over the log's step, else epoch, else
+        row; what is used is measured in the unit.
 
         others: replays of other rules on the same history.
         run: the run to plot, by number or name.
@@ -308,7 +309,7 @@ class Replay:
         >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
         >>> figure = one.plot(two)
         >>> figure.axes[0].get_title(loc="left")
-        'run 0: 5 epochs logged'
+        'run 0: 5 checks logged'
         """
         draw: Callable[..., Figure] = plotter("plot_replays")
         return draw([self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax)
