@@ -44,7 +44,7 @@ def run_axis(history: History, run: int, unit: str, every_row: bool) -> RunAxis:
         if at is None or np.isnan(at).any():
             continue
         divisor, words = axis_of(name, float(at.max(initial=0.0)))
-        label = {STEP: "step", EPOCH: "epoch", ELAPSED: f"{words} since the first row"}
+        label = {STEP: "step", EPOCH: "epoch", ELAPSED: f"time ({words})"}
         return RunAxis(at / divisor, label.get(name, words), name)
     numbers = np.arange(int(history.lengths[run]), dtype=np.float64)
     name = "check" if every_row else "row of the log"

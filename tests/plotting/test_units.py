@@ -50,7 +50,7 @@ SECONDS = 900.0 * np.arange(32)
             "elapsed_seconds",
             27 * 0.25,
             "step 280",
-            "hours since the first row",
+            "time (hours)",
             "7 h 45 min",
         ),
     ],
