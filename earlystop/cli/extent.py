@@ -25,6 +25,7 @@ class LoggedExtent:
 
         self.rows: Any = history.lengths
         self._ends = self.rows.cumsum()
+        self._intervals: dict[tuple[int, int, int], str] = {}
         self._epochs, self._steps, seconds = (
             row_positions(history, name) for name in (EPOCH, STEP, ELAPSED)
         )
@@ -111,8 +112,12 @@ class LoggedExtent:
 
         Such as "every epoch", "every 50 steps", "3 times an epoch", "irregularly".
         """
-        if len(rows) == 1:
-            return "once"
+        key = run, len(rows), hash(rows.tobytes())  # metrics are often reported together
+        if key not in self._intervals:
+            self._intervals[key] = "once" if len(rows) == 1 else self._interval(run, rows)
+        return self._intervals[key]
+
+    def _interval(self, run: int, rows: Any) -> str:
         found = None
         epochs, steps = (
             None if each is None else each[self._cells(run)][rows]
@@ -178,14 +183,10 @@ def _epochs_done(numbers: Any) -> float:
 
 def _regular(places: Any, unit: str) -> str | None:
     """The interval between these places, if it is one; the first and the last may be shorter."""
-    import numpy as np
-
-    between = np.diff(places)
-    if not len(between):
-        return None
+    between = places[1:] - places[:-1]
     every = float(between[len(between) // 2])
     middle = between[1:-1] if len(between) > 3 else between
-    even = np.isclose(middle, every, rtol=1e-3, atol=0).all() and (between <= every * 1.001).all()
+    even = (abs(middle - every) <= every * 1e-3).all() and (between <= every * 1.001).all()
     if not (every > 0 and even and (between > 0).all()):
         return None
     return f"every {unit}" if every == 1 else f"every {_number(every)} {unit}s"
