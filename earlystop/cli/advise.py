@@ -93,7 +93,7 @@ def advise(
 
     LOGS are files, folders, glob patterns, or - for the standard input: complete runs of the kind
     that is to be stopped early. The advice is what uses the least among what is promised
-    to lose at most --max-regret of a run's improvement, if its best epoch is kept. --patience,
+    to lose at most --max-regret of a run's improvement, if its best check is kept. --patience,
     --min-delta and the like say what to choose from; so does --rule, which may come several times.
 
     \b

@@ -35,7 +35,7 @@ def load(
     Rules are checked before anything is read if possible. Some logs state the direction of a
     metric, as CatBoost's do; then the options get it. Only the metrics that the rules use, and
     `also`, are read, and where checks stand, such as the time. A unit that no run tells is refused.
-    Runs that do not report the metric that says which epoch is best are left out, with a note on
+    Runs that do not report the metric that says which check is best are left out, with a note on
     the error output, as what reading left out is.
     """
     history = None
@@ -77,7 +77,7 @@ def _metrics(rules: Sequence[Rule]) -> set[str] | None:
 
 
 def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -> History:
-    """The runs that report the metric that says which epoch is best, or else one that rules use."""
+    """The runs that report the metric that says which check is best, or else one that rules use."""
     import numpy as np
 
     saved_by = {name for save in saves for name in save.all_metrics}

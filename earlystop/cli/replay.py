@@ -146,7 +146,7 @@ def _rows(result: Replay, reasons: bool, price: Price | None) -> list[dict[str, 
     for number_of_run, row in enumerate(rows):
         if row["saved_epoch"] < 0:
             row["saved_epoch"] = None
-            row.update({name: None for name in ("best",) if name in row})
+            row.update({name: None for name in ("saved_step", "best") if name in row})
         if row.get("best_of_log_epoch", 0) < 0:
             row.update(best_of_log_epoch=None, best_of_log=None, regret=None)
         if reasons:

@@ -138,7 +138,7 @@ def _draw_rule(
             color=style.color,
             mfc="none",
             mew=1.6,
-            ms=9 + 4 * index,  # markers of rules that keep the same epoch surround one another
+            ms=9 + 4 * index,  # markers of rules that keep the same check surround one another
             zorder=5,
             label="_kept",
         )
