@@ -262,7 +262,7 @@ def _picture(runs: list[_Run]) -> bytes:
             draw_metric(axes, history[f"val_{name}"], label="validation")
             axes.set_ylabel(label)
             for level, (run, style) in enumerate(zip(runs[1:], LINE_STYLES, strict=False)):
-                best, last = run.stopper.best_epoch or 0, run.stopper.epoch - 1
+                best, last = run.stopper.best_check or 0, run.stopper.checks - 1
                 text = f"{run.name}: stops after epoch {last}"
                 mark_stop(axes, last, style, level, label=text)
                 axes.plot(

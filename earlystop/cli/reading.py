@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count, one_line
-from .epochs import LoggedEpochs
+from .extent import LoggedExtent
 
 if TYPE_CHECKING:
     from ..history.history import History
@@ -31,8 +31,7 @@ def report_of(history: History) -> dict[str, Any]:
     return {
         "runs": history.runs,
         "runs_left_out": read - history.runs,
-        "epochs": int(LoggedEpochs(history).amounts.sum()),
-        "rows": int(history.lengths.sum()),
+        **LoggedExtent(history).totals(),
         "metrics": list(history.metrics),
         **files,
     }

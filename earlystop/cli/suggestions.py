@@ -45,6 +45,8 @@ _SYNONYMS = {
     "--out --csv --json": "o output outfile outputfile outfilename dest destination saveto savefig",
     "--csv --json": "table tocsv",
     "--json --csv": "tojson machine",
+    "--unit --cost-unit": "units per along countin xunit",
+    "--cost": "price rate hourly hourlycost costperhour hourlyrate gpucost",
     "--workers": "j jobs njobs threads numworkers nthreads numthreads processes parallel cpus",
     "--separator": "sep delimiter delim",
     "--pattern": "regex regexp re grep",

@@ -16,6 +16,7 @@ from ..history.history import History, history_of
 from ..history.provenance import FileReport, Report
 from ..history.ragged import cells_of
 from ..history.stacking import stacked
+from ..language.positions import ELAPSED, EPOCH, STEP
 from .limits import Limits
 from .naming import run_names
 from .ordered import drop_positions_that_go_back
@@ -37,7 +38,8 @@ def assemble(
     """One history of all runs.
 
     reads: what each source contained.
-    wanted: the names of the metrics to keep; None for all.
+    wanted: the names of the metrics to keep; None for all. Coordinates, which are always kept, and
+        positions may be among them.
     derived: further metrics, by name; see `History.derive`.
     renames: new names of metrics.
 
@@ -55,7 +57,8 @@ def assemble(
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
     kept = reported
     if wanted is not None:
-        for name in sorted(wanted - set(reported) - set(derived)):
+        known = {*reported, *derived, *coordinates, EPOCH, STEP, ELAPSED}
+        for name in sorted(wanted - known):
             raise MissingMetricError(f"no run has {name!r}: {name_advice(name, reported)}")
         if not any(callable(how) for how in derived.values()):
             needed = {

@@ -56,7 +56,8 @@ def read_history(
         (dicts, one per epoch), a data frame (pandas, polars, pyarrow), a NumPy array of shape
         (epochs,) or (runs, epochs), or a list of any of these. Files may be packed with gzip.
     format: the name of the format (see `es.logs.formats()`); by default, it is recognised.
-    metrics: the names of the metrics to keep; by default, all.
+    metrics: the names of the metrics to keep; by default, all. Coordinates are always kept, and
+        no run needs to have "epoch", "step" or "elapsed_seconds".
     derived: further metrics, by name: an expression or a function of others, see
         `History.derive`.
     rename: new names of metrics, by the names in the logs, such as

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count
+from ..language.units import unit_words
 from .style import (
     FAINT,
     LARGEST,
@@ -71,7 +72,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if share or advice.unit != "metric":
         ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_xlabel("epochs used, share of those logged")
+    ax.set_xlabel(f"{plain(unit_words(advice.cost_unit), 40)} used, share of those logged")
     what = {
         "improvement": "mean regret,\nshare of the run's improvement",
         "best": "mean regret,\nshare of the best value",

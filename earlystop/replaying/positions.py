@@ -19,7 +19,7 @@ from ..history.ragged import Ragged
 from ..language.positions import CHECKS, DERIVED, ELAPSED, EPOCH, STEP, number_text
 from ..logs.columns import CLOCKS, EPOCHS, RUNTIMES, STEPS, plain_name
 
-__all__ = ["LoggedPositions", "position_names", "whole"]
+__all__ = ["LoggedPositions", "position_names", "row_positions", "whole"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -53,11 +53,7 @@ class LoggedPositions:
         one.
         """
         if name not in self._known:
-            values = _flat(self._checks, name)
-            if values is None and name == ELAPSED:
-                values = self._by_clock()
-            if values is not None and not np.isfinite(values).all():
-                values = self._carried(values)
+            values = _column(self._log, self._checks, name)
             if values is not None and name in (EPOCH, STEP):
                 self._check_order(name, values, again=name == EPOCH)
             self._known[name] = values
@@ -115,7 +111,7 @@ class LoggedPositions:
         if unit == EPOCH:
             return self.epochs_after(checks, runs)
         if self.column(unit) is None:
-            known = [CHECKS, EPOCH, *self._checks.coordinates, *self._checks.metrics]
+            known = {CHECKS, EPOCH, *self._checks.coordinates, *self._checks.metrics}
             raise MissingMetricError(
                 f"no epoch reports the unit {unit!r}: {name_advice(unit, known, 'units')}"
             )
@@ -123,6 +119,17 @@ class LoggedPositions:
         amounts = self.at(unit, checks - 1, runs)
         amounts[checks == 0] = 0.0
         return whole(amounts)
+
+    def hours(self, checks: Ints) -> Floats:
+        """The hours that so many checks of each run take, shape (runs,).
+
+        NaN for a run that does not tell its time, or whose time falls.
+        """
+        seconds = self.at(ELAPSED, checks - 1)
+        values = self.column(ELAPSED)
+        if values is not None:
+            seconds[self._run_of(self._out_of_order(values, again=True))] = np.nan
+        return seconds / 3600
 
     def default_unit(self) -> str:
         """The unit in which the cost of a run is told: its steps, else epochs, else checks."""
@@ -189,55 +196,28 @@ class LoggedPositions:
         numbers: Ints = np.arange(int(self._lengths.sum())) - np.repeat(self._starts, self._lengths)
         return numbers
 
-    def _carried(self, values: Floats) -> Floats | None:
-        """With the position of the check before where one is not told."""
-        cells = np.arange(len(values))
-        known = np.isfinite(values)
-        if not known.any():
-            return None
-        starts = np.repeat(self._starts, self._lengths)
-        last = np.maximum.accumulate(np.where(known, cells, -1))
-        following = np.minimum.accumulate(np.where(known, cells, len(values))[::-1])[::-1]
-        ends = starts + np.repeat(self._lengths, self._lengths)
-        source = np.where(last >= starts, last, following)
-        inside = (source >= starts) & (source < ends)
-        return np.where(inside, values[np.where(inside, source, 0)], np.nan)
-
-    def _by_clock(self) -> Floats | None:
-        """Seconds since the first row of a run, by the time of day that the log tells."""
-        clock = next((name for name in CLOCKS if _flat(self._log, name) is not None), "")
-        logged, now = _flat(self._log, clock), _flat(self._checks, clock)
-        if logged is None or now is None:
-            return None
-        lengths = self._log.lengths
-        told = np.flatnonzero(np.isfinite(logged))
-        starts = np.cumsum(lengths) - lengths
-        first = np.searchsorted(told, starts)  # among those that are told
-        began = np.full(len(lengths), np.nan)
-        some = first < len(told)
-        cells = told[first[some]]
-        began[some] = np.where(cells < (starts + lengths)[some], logged[cells], np.nan)
-        return np.asarray(now - np.repeat(began, self._lengths))
-
     def _check_order(self, name: str, values: Floats, again: bool) -> None:
         """Raise HistoryError for a value below the one before or, if not again, the same one."""
-        if len(values) < 2:
-            return
-        change = np.diff(values)
-        wrong = change < 0 if again else change <= 0
-        if not wrong.any():
-            return
-        wrong[(self._starts[(self._starts > 0) & (self._starts < len(values))]) - 1] = False
-        for cell in np.flatnonzero(wrong)[:1].tolist():
-            run = int(np.searchsorted(self._starts + self._lengths, cell + 1, side="right"))
-            check = cell + 1 - int(self._starts[run])
-            now, before = number_text(values[cell + 1]), number_text(values[cell])
+        for cell in self._out_of_order(values, again)[:1].tolist():
+            run = int(self._run_of(cell))
+            check = cell - int(self._starts[run])
+            now, before = number_text(values[cell]), number_text(values[cell - 1])
             what = f"falls from {before} to {now}" if now != before else f"is {now} twice"
             raise HistoryError(
                 f"{name!r} {what} at check {check} of {self._checks.names[run]!r}: positions and "
                 "units never go back within a run; put the rows in order, or take the parts of a "
                 "run that was started again as runs of their own"
             )
+
+    def _out_of_order(self, values: Floats, again: bool) -> Ints:
+        """The cells with a value below the one before in their run or, if not again, the same."""
+        change = np.diff(values)
+        wrong = change < 0 if again else change <= 0
+        wrong[(self._starts[(self._starts > 0) & (self._starts < len(values))]) - 1] = False
+        return np.flatnonzero(wrong) + 1
+
+    def _run_of(self, cells: Any) -> Any:
+        return np.searchsorted(self._starts + self._lengths, cells, side="right")
 
     def _stored(self, values: npt.NDArray[Any]) -> Any:
         """A column of the history with these values."""
@@ -255,6 +235,19 @@ def position_names(history: History) -> tuple[str, ...]:
     if ELAPSED not in names and any(_flat(history, clock) is not None for clock in CLOCKS):
         names.append(ELAPSED)
     return tuple(names)
+
+
+def row_positions(history: History, name: str) -> Floats | None:
+    """A position at every row of a history, of all runs, one run after another.
+
+    As `LoggedPositions.column`, but in whatever order the rows are; None for an unknown one.
+
+    >>> from earlystop import History
+    >>> log = History({"loss": [3.0, 2.0, 1.0]}, coordinates={"step": [10, 10, 20]})
+    >>> row_positions(log, "step").tolist()
+    [10, 10, 20]
+    """
+    return _column(history, history, name)
 
 
 def whole(amounts: Floats) -> Any:
@@ -287,6 +280,48 @@ def _flat(history: History, name: str) -> Floats | None:
         return values
     gaps = history.gaps(stored)
     return values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
+
+
+def _column(log: History, checks: History, name: str) -> Floats | None:
+    """A position at each check, without gaps; NaN in a run that does not tell it."""
+    values = _flat(checks, name)
+    if values is None and name == ELAPSED:
+        values = _by_clock(log, checks)
+    if values is None or np.isfinite(values).all():
+        return values
+    return _carried(values, checks.lengths)
+
+
+def _carried(values: Floats, lengths: Ints) -> Floats | None:
+    """With the position of the check before where one is not told."""
+    cells = np.arange(len(values))
+    known = np.isfinite(values)
+    if not known.any():
+        return None
+    starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    last = np.maximum.accumulate(np.where(known, cells, -1))
+    following = np.minimum.accumulate(np.where(known, cells, len(values))[::-1])[::-1]
+    ends = starts + np.repeat(lengths, lengths)
+    source = np.where(last >= starts, last, following)
+    inside = (source >= starts) & (source < ends)
+    return np.where(inside, values[np.where(inside, source, 0)], np.nan)
+
+
+def _by_clock(log: History, checks: History) -> Floats | None:
+    """Seconds since the first row of a run, by the time of day that the log tells."""
+    clock = next((name for name in CLOCKS if _flat(log, name) is not None), "")
+    logged, now = _flat(log, clock), _flat(checks, clock)
+    if logged is None or now is None:
+        return None
+    lengths = log.lengths
+    told = np.flatnonzero(np.isfinite(logged))
+    starts = np.cumsum(lengths) - lengths
+    first = np.searchsorted(told, starts)  # among those that are told
+    began = np.full(len(lengths), np.nan)
+    some = first < len(told)
+    cells = told[first[some]]
+    began[some] = np.where(cells < (starts + lengths)[some], logged[cells], np.nan)
+    return np.asarray(now - np.repeat(began, checks.lengths))
 
 
 def _values(column: Any, lengths: Ints) -> Any:

@@ -136,6 +136,22 @@ class Replay:
         return self._positions.amount(self.unit, self.replayed.history.lengths)
 
     @property
+    def share_used(self) -> Floats:
+        """The share of what each run logged that it would have taken, shape (runs,)."""
+        shares: Floats = self.used / np.where(self.logged > 0, self.logged, 1)
+        return shares
+
+    @functools.cached_property
+    def hours(self) -> Floats:
+        """The hours each run would have taken, shape (runs,); NaN where its log tells no time."""
+        return self._positions.hours(self.checks)
+
+    @functools.cached_property
+    def hours_logged(self) -> Floats:
+        """The hours that the checks of each log take, shape (runs,); NaN where not told."""
+        return self._positions.hours(self.replayed.history.lengths)
+
+    @property
     def share_saved(self) -> float:
         """The share of all that was logged that would have been saved, measured in the unit."""
         return float(1 - total(self.used) / (total(self.logged) or 1))
@@ -195,12 +211,16 @@ class Replay:
     def summary(self) -> dict[str, Any]:
         """What the rule did over all runs, as plain data; None for values that are unknown.
 
+        unit: in what `logged`, `used` and `share_saved` are told. hours, hours_logged: of the runs
+        whose logs tell their time.
+
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
         >>> replay(EarlyStopping("loss", patience=1), history).summary()["mean_regret"]
         1.0
         """
         regret = self.known_regret
+        timed = not np.isnan(self.hours_logged).all()
         return {
             "rule": repr(self.stop),
             "save": repr(self.save),
@@ -212,6 +232,8 @@ class Replay:
             "checks": int(self.checks.sum()),
             "epochs": total(self.epochs),
             "share_saved": self.share_saved,
+            "hours_logged": total(self.hours_logged) if timed else None,
+            "hours": total(self.hours) if timed else None,
             "mean_regret": exact_mean(regret) if len(regret) else None,
             "max_regret": float(regret.max()) if len(regret) else None,
         }
@@ -226,27 +248,28 @@ class Replay:
         return self.save
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """One row per run, as columns: name, epochs logged and used, stopped, saved epoch.
+        """One row per run, as columns: name, what was logged and used, stopped, saved epoch.
 
-        Where checks are not epochs, also the checks; where the log tells steps, also these. With a
-        `Best` as save rule, also the best value and the regret. To get a data frame, call
-        `pandas.DataFrame(result.to_dict())`.
+        `logged` and `used` are in `unit`. Where checks are not epochs, also the checks; where the
+        log tells steps or time, also these. With a `Best` as save rule, also the best value and the
+        regret. To get a data frame, call `pandas.DataFrame(result.to_dict())`.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0]]})
         >>> replay(EarlyStopping("loss", patience=1), history).to_dict()
-        {'run': ['run 0'], 'logged': [3], 'epochs': [2], 'stopped': [True], 'saved_epoch': [0], \
-'best': [3.0], 'regret': [2.0]}
+        {'run': ['run 0'], 'unit': ['checks'], 'logged': [3], 'used': [2], 'epochs': [2], \
+'stopped': [True], 'saved_epoch': [0], 'best': [3.0], 'regret': [2.0]}
         """
         columns: dict[str, list[Any]] = {"run": list(self.history.names)}
-        whole_logs = self.replayed.history.lengths
-        columns["logged"] = self._positions.epochs_after(whole_logs).tolist()
-        for name in ("epochs", "stopped", "saved_epoch"):
+        columns["unit"] = [self.unit] * len(self)
+        for name in ("logged", "used", "epochs", "stopped", "saved_epoch"):
             columns[name] = getattr(self, name).tolist()
         if not np.array_equal(self.epochs, self.checks):
             columns["checks"] = self.checks.tolist()
         if not np.isnan(self.steps).all():
             columns |= {"steps": self.steps.tolist(), "saved_step": self.best_at(STEP).tolist()}
+        if not np.isnan(self.hours_logged).all():
+            columns |= {"hours_logged": self.hours_logged.tolist(), "hours": self.hours.tolist()}
         if isinstance(self.save, Best):
             columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
         return columns
@@ -263,8 +286,9 @@ class Replay:
         """Plot what the rule did, optionally next to other rules on the same history.
 
         One run: its monitor, the best of its log, where each rule stops and what it keeps. Up to 25
-        runs: one row per run. More runs: the distributions of epochs used and of regret over the
-        runs (with a `Best` as save rule).
+        runs: one row per run. More runs: the distributions of what is used and of regret over the
+        runs (with a `Best` as save rule). Curves are drawn over the log's step, else epoch, else
+        row; what is used is measured in the unit.
 
         others: replays of other rules on the same history.
         run: the run to plot, by number or name.
@@ -285,7 +309,7 @@ class Replay:
         >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
         >>> figure = one.plot(two)
         >>> figure.axes[0].get_title(loc="left")
-        'run 0: 5 epochs logged'
+        'run 0: 5 checks logged'
         """
         draw: Callable[..., Figure] = plotter("plot_replays")
         return draw([self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax)

@@ -236,7 +236,7 @@ class Sweep:
 
     @functools.cached_property
     def knee(self) -> int | None:
-        """The number of the setting beyond which more epochs gain little; None if there is none.
+        """The number of the setting beyond which longer runs gain little; None if there is none.
 
         Mean use and mean regret are scaled to the range from 0 to 1, from the cheapest setting
         to the cheapest of those with the least regret. The knee is the setting farthest below the
@@ -286,11 +286,11 @@ class Sweep:
         return result
 
     def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
-        """Plot the trade-off: mean regret over mean epochs used, with the knee marked.
+        """Plot the trade-off: mean regret over the mean of what is used, with the knee marked.
 
         Each line follows the grid axis with the most values, with one line per combination of the
         other axes. For more than seven combinations, settings are dots, and one line connects those
-        that no other setting beats in both epochs and regret.
+        that no other setting beats in both use and regret.
 
         band: quantiles over runs between which the regret is shaded; None for no band.
         ax: matplotlib axes to draw on instead of a new figure.
@@ -304,7 +304,7 @@ class Sweep:
         >>> from earlystop import History, Patience, sweep
         >>> table = sweep(Patience("loss"), History({"loss": [3.0, 4.0, 1.0]}), patience=[1, 2])
         >>> table.plot().axes[0].get_xlabel()
-        'mean epochs used'
+        'mean checks used'
         """
         draw: Callable[..., Figure] = plotter("plot_sweep")
         return draw(self, band=band, ax=ax)

@@ -21,7 +21,7 @@ def test_replay_prints_what_the_rule_does(one: Path) -> None:
     output = good("replay", one, *MONITOR, "--patience", 1)
     for text in ("Patience('val_loss', patience=1, mode='min')", "one", "rule", "regret"):
         assert text in output
-    assert "one: epoch 2: stop: val_loss has not improved on 0.7 (epoch 1) by more than 0" in output
+    assert "one: stops after epoch 2: val_loss has not improved on 0.7 (epoch 1) by more" in output
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3, 9])
@@ -128,7 +128,7 @@ def test_a_thousand_runs_are_summed_up_in_eighty_columns(tmp_path: Path) -> None
     arguments = ("replay", tmp_path / "values.npy", "--monitor", "value", "--mode", "min")
     output = good(*arguments, "--patience", 3)
     assert len(output.splitlines()) < 40
-    table = [line for line in output.splitlines() if line.startswith(("epochs used", "regret"))]
+    table = [line for line in output.splitlines() if line.startswith(("checks used", "regret"))]
     assert len(table) == 2
     assert max(map(len, output.splitlines()[1:])) <= 80
     assert len(good(*arguments, "--patience", 3, "--all").splitlines()) > 1000
@@ -315,14 +315,18 @@ def test_unreadable_logs_are_left_out_on_request(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ("epoch,step,val_loss\n0,10,\n0,20,0.5\n1,30,\n1,40,0.4\n", "1 run, 2 epochs in 4 rows"),
-        ("epoch,val_loss\n0.5,0.9\n1.0,0.5\n1.5,0.4\n", "1 run, 2 epochs in 3 rows"),
+        (
+            "epoch,step,val_loss\n0,10,\n0,20,0.5\n1,30,\n1,40,0.4\n",
+            "1 run, 2 epochs, 40 steps in 4 rows",
+        ),
+        ("epoch,val_loss\n0.5,0.9\n1.0,0.5\n1.5,0.4\n", "1 run, 1.5 epochs in 3 rows"),
         ("epoch,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 epochs"),
-        ("step,val_loss\n100,0.9\n200,0.5\n", "1 run, 2 rows"),
-        ("loss,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 epochs"),
+        ("step,val_loss\n100,0.9\n200,0.5\n", "1 run, 200 steps in 2 rows"),
+        ("loss,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 rows"),
+        ("epoch,_runtime,val_loss\n1,0,0.9\n3,7200,0.5\n", "1 run, 4 epochs in 2 rows, 2 h"),
     ],
 )
-def test_metrics_counts_the_epochs_that_the_log_numbers(
+def test_metrics_counts_epochs_steps_and_time_as_the_log_tells_them(
     rows: str, says: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log.csv"

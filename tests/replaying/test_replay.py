@@ -247,7 +247,9 @@ def test_without_a_best_rule_regret_is_refused() -> None:
             ask()
     assert result.to_dict() == {
         "run": ["run 0"],
+        "unit": ["checks"],
         "logged": [3],
+        "used": [2],
         "epochs": [2],
         "stopped": [True],
         "saved_epoch": [1],
