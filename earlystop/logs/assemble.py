@@ -19,7 +19,7 @@ from ..history.stacking import stacked
 from ..language.positions import ELAPSED, EPOCH, STEP
 from .limits import Limits
 from .naming import run_names
-from .ordered import drop_positions_that_go_back
+from .ordered import note_positions_that_go_back
 from .read_source import ReadSource
 from .renaming import Renames, rename_metrics
 from .run import Run
@@ -51,7 +51,7 @@ def assemble(
     if not runs:
         raise _nothing(reads)
     for run in runs:
-        drop_positions_that_go_back(run)
+        note_positions_that_go_back(run)
     rename_metrics(runs, renames)
     reported = list(dict.fromkeys(name for run in runs for name in run.metrics))
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))

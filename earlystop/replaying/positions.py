@@ -55,7 +55,7 @@ class LoggedPositions:
         if name not in self._known:
             values = _column(self._log, self._checks, name)
             if values is not None and name in (EPOCH, STEP):
-                self._check_order(name, values, again=name == EPOCH)
+                values = self._in_order(name, values)
             self._known[name] = values
         return self._known[name]
 
@@ -195,6 +195,23 @@ class LoggedPositions:
         """The number of each check in its run."""
         numbers: Ints = np.arange(int(self._lengths.sum())) - np.repeat(self._starts, self._lengths)
         return numbers
+
+    def _in_order(self, name: str, values: Floats) -> Floats | None:
+        """Positions that never go back; runs of a log that was read tell none where they would.
+
+        What a tool wrote is as it is (some write a step that is always 0), and its notes say so.
+        Raises HistoryError for a history that was made with positions that go back.
+        """
+        if self._log.report is None:
+            self._check_order(name, values, again=name == EPOCH)
+            return values
+        wrong = np.unique(self._run_of(self._out_of_order(values, again=name == EPOCH)))
+        if not len(wrong):
+            return values
+        untold = np.zeros(len(self._lengths), dtype=np.bool_)
+        untold[wrong] = True
+        told: Floats = np.where(np.repeat(untold, self._lengths), np.nan, values)
+        return None if np.isnan(told).all() else told
 
     def _check_order(self, name: str, values: Floats, again: bool) -> None:
         """Raise HistoryError for a value below the one before or, if not again, the same one."""

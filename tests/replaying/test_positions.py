@@ -108,3 +108,13 @@ def test_patience_in_any_unit_is_told_live_and_over_logs() -> None:
         assert result.stopped.tolist() == [True], rule
     reason = es.replay(es.Patience("val_loss", 600, unit="step"), history).decisions(0)[-1].reason
     assert reason == "val_loss has not improved on 0.8 (step 200) by more than 0 for 600 steps"
+
+
+def test_positions_of_a_log_that_do_not_go_on_are_not_counted_by_and_told() -> None:
+    rows = [{"epoch": n, "step": 0, "val_loss": loss} for n, loss in enumerate(LOSSES["val_loss"])]
+    history = es.read_history(rows)
+    assert history.report is not None
+    assert "'step' does not go on (0 after 0), so nothing is counted by it" in str(history.report)
+    result = es.replay(STOPPER, history)
+    assert (result.unit, result.epochs.tolist(), result.stopped.tolist()) == ("epoch", [4], [True])
+    assert str(result.decisions(0)[-1]).startswith("epoch 3: stop: ")
