@@ -222,8 +222,9 @@ def _read_entries(data: list[Any], where: str) -> tuple[Checkpoint, ...]:
     files: dict[str, int] = {}
     for number, (earlier, entry) in enumerate(zip((None, *entries), entries, strict=False)):
         if earlier is not None and entry.check <= earlier.check:
+            what = "epoch" if entry.place is None else "check"
             raise StateError(
-                f"{where} {number}: the checks are not in order: {entry.check} follows "
+                f"{where} {number}.{what}: the {what}s are not in order: {entry.check} follows "
                 f"{earlier.check}"
             )
         if entry.file is not None and files.setdefault(entry.file, number) != number:
