@@ -57,8 +57,13 @@ class LoggedPositions:
             if values is None and name == ELAPSED:
                 values = self._by_clock()
             if values is not None and not np.isfinite(values).all():
+                if name == STEP:  # one that is told twice; those that are carried may be the same
+                    told = np.where(np.isfinite(values), values, np.nan)
+                    self._check_order(name, told, again=False)
                 values = self._carried(values)
-            if values is not None and name in (EPOCH, STEP):
+                if values is not None and name in (EPOCH, STEP):
+                    self._check_order(name, values, again=True)
+            elif values is not None and name in (EPOCH, STEP):
                 self._check_order(name, values, again=name == EPOCH)
             self._known[name] = values
         return self._known[name]
@@ -154,7 +159,7 @@ class LoggedPositions:
     def of_run(self, run: int) -> list[dict[str, float]]:
         """The epoch and step of each check of a run, as far as it tells them.
 
-        Nothing for epochs that are the numbers of the checks.
+        Nothing if it tells only epochs, and these are the numbers of the checks.
         """
         cells = slice(int(self._starts[run]), int(self._starts[run] + self._lengths[run]))
         told: dict[str, Floats] = {}

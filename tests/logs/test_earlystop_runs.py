@@ -86,7 +86,7 @@ def test_checks_that_were_told_where_they_stand_have_these_coordinates(tmp_path:
     run(tmp_path, [0.5, 0.25])
     file = MetricsFile(tmp_path)
     for check in (2, 3, 4):
-        file.append(check, {"epoch": check / 4 + 1, "step": 100.0 * check, "loss": 1 / check})
+        file.append(check, {"epoch": check / 4 + 1, "step": 100.0 * check, "loss": 0.1 / check})
     history = es.read_history(tmp_path)
     assert set(history.metrics) == {"loss", "elapsed_seconds"}
     assert history.coordinates["epoch"].tolist() == [[0.0, 1.0, 1.5, 1.75, 2.0]]

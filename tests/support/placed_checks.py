@@ -1,4 +1,4 @@
-"""Checks with positions, as a run that validates every few steps, or every few epochs, makes them."""
+"""Checks with positions, as a run makes that validates every few steps or epochs."""
 
 from __future__ import annotations
 
