@@ -264,9 +264,8 @@ class Training:
     def restore_best(self, parts: WhichParts = False) -> float | None:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
-        parts: which of the other parts to bring back to that epoch, too: False for none, True for
-            all, or their names. This needs a folder, as in memory only the weights are kept. With
-            the part "averaged", the model gets its weights in training, not their average.
+        parts: other parts to bring back to that epoch, too, from a folder: True for all, or their
+            names. With "averaged", the model gets its weights in training, not their average.
 
         Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for
         parts that there are not, StateError if one does not fit; then everything is unchanged.
@@ -320,8 +319,7 @@ class Training:
         """
         target = local_path(path, "`Training.save(path)`")
         state = {**self._session.state_dict(), **self._reported.state_dict()}
-        folder = self._folder
-        best = (lambda: self._in_memory.weights) if folder is None else folder.best_weights
+        best = self._folder.best_weights if self._folder else lambda: self._in_memory.weights
         write = self._contents.writer(state, best).first
         self._session.on_first(lambda: write_atomically(target, write))
 
