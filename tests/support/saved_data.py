@@ -197,7 +197,6 @@ class TrainingRun:
             told.append({"decision": decision, "weight": self.model.bias.item(), "drawn": drawn})
         return told
 
-
     def train_within_epochs(self, checks: int = len(losses)) -> list[Any]:
         """The decisions and weights up to this check, or the end; two checks an epoch."""
         told = []
