@@ -51,8 +51,9 @@ def logs(rng: np.random.Generator, runs: int) -> tuple[es.History, es.History]:
     back = np.tile(np.arange(between, -1, -1), checks)
     sparse["step"] = sparse["step"] - back
     is_check = back == 0
-    values = np.ma.masked_all((runs, rows))
-    values[:, is_check] = losses
+    filled = np.zeros((runs, rows))
+    filled[:, is_check] = losses
+    values: Any = np.ma.MaskedArray(filled, np.tile(~is_check, (runs, 1)))
     between_losses = np.ma.MaskedArray(rng.random((runs, rows)), np.tile(is_check, (runs, 1)))
     metrics = {"val_loss": values, "loss": between_losses}
     return (
@@ -107,7 +108,7 @@ def main() -> None:
             es.sweep(es.Patience("val_loss"), log, unit=unit, **grid) for log in (sparse, dense)
         ]
         same = all(
-            np.array_equal(*(getattr(table, name) for table in tables), equal_nan=True)
+            np.array_equal(getattr(tables[0], name), getattr(tables[1], name), equal_nan=True)
             for name in ("checks", "epochs", "best_epoch", "best", "mean_used", "share_saved")
         )
         found["sweep"] += 0 if same else runs

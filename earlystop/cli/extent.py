@@ -21,7 +21,7 @@ class LoggedExtent:
 
     def __init__(self, history: History) -> None:
         from ..language.positions import ELAPSED, EPOCH, STEP
-        from ..replaying.positions import row_positions
+        from ..replaying.position_columns import row_positions
 
         self.rows: Any = history.lengths
         self._ends = self.rows.cumsum()

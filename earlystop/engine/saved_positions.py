@@ -10,7 +10,13 @@ from ..errors import StateError, shortened
 from ..language.state import decode_state, number_from_json, number_to_json
 from .positions import Positions
 
-__all__ = ["metrics_from_json", "metrics_to_json", "positions_from_json", "positions_to_json"]
+__all__ = [
+    "metrics_from_json",
+    "metrics_to_json",
+    "position_from_json",
+    "positions_from_json",
+    "positions_to_json",
+]
 
 
 def metrics_to_json(metrics: Mapping[str, float] | None) -> dict[str, Any] | None:
@@ -40,7 +46,7 @@ def positions_from_json(data: object) -> Positions | None:
         entries = ", ".join(Positions._fields)
         raise StateError(f"positions should have the entries {entries}, got {shortened(data)}")
     places = {
-        name: _place(data[name], f"positions.{name}")
+        name: position_from_json(data[name], f"positions.{name}")
         for name in ("epoch", "step", "first", "best_epoch", "best_step")
     }
     from_zero = decode_state(data["from_zero"], False, "positions.from_zero")
@@ -48,7 +54,8 @@ def positions_from_json(data: object) -> Positions | None:
     return Positions(**places, from_zero=from_zero, units=tuple(units.items()))
 
 
-def _place(data: object, where: str) -> float | None:
+def position_from_json(data: object, where: str) -> float | None:
+    """An epoch, a step or neither; a whole number as int. Raises StateError, naming `where`."""
     if data is None:
         return None
     value = number_from_json(data, where)

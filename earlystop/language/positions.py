@@ -12,6 +12,7 @@ from typing import Any
 from .ops import Value, replaced, reported, where
 
 __all__ = [
+    "CHECK",
     "CHECKS",
     "DERIVED",
     "ELAPSED",
@@ -24,6 +25,9 @@ __all__ = [
     "number_text",
     "place_text",
 ]
+
+CHECK = "check"
+"""The entry of a record with the number of its check, where its epoch or its step is told."""
 
 CHECKS = "checks"
 """The unit of what is counted in checks, whatever their positions."""

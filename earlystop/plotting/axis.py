@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import RuleError
 from ..language.positions import CHECKS, ELAPSED, EPOCH, STEP
 from ..language.units import axis_of, unit_words
-from ..replaying.positions import row_positions
+from ..replaying.position_columns import row_positions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,14 +17,12 @@ from ..history import History
 from ..history.history import history_of
 from ..history.ragged import Ragged
 from ..language.positions import CHECKS, DERIVED, ELAPSED, EPOCH, STEP, number_text
-from ..logs.columns import CLOCKS, EPOCHS, RUNTIMES, STEPS, plain_name
+from .position_columns import column_of, told_position
 
-__all__ = ["LoggedPositions", "position_names", "row_positions", "whole"]
+__all__ = ["LoggedPositions", "whole"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-_NAMES = {EPOCH: EPOCHS, STEP: STEPS, ELAPSED: (ELAPSED, *RUNTIMES)}
 
 
 class LoggedPositions:
@@ -53,7 +51,7 @@ class LoggedPositions:
         one.
         """
         if name not in self._known:
-            values = _column(self._log, self._checks, name)
+            values = column_of(self._log, self._checks, name)
             if values is not None and name in (EPOCH, STEP):
                 values = self._in_order(name, values)
             self._known[name] = values
@@ -139,7 +137,7 @@ class LoggedPositions:
         """Raise HistoryError if a metric that is counted in falls within a run."""
         values = self.column(unit)
         if values is not None:
-            self._check_order(unit, values, again=True)
+            self._check_order(unit, values, np.full(len(values), True))
 
     def for_rules(self, names: tuple[str, ...]) -> History:
         """The checks with those of these names that are positions as metrics, and epochs done."""
@@ -161,18 +159,20 @@ class LoggedPositions:
     def of_run(self, run: int) -> list[dict[str, float]]:
         """The epoch and step of each check of a run, as far as it tells them.
 
-        Nothing for epochs that are the numbers of the checks.
+        Nothing if it tells only epochs, and these are the numbers of the checks.
         """
         cells = slice(int(self._starts[run]), int(self._starts[run] + self._lengths[run]))
-        told: dict[str, Floats] = {}
+        found: dict[str, Floats] = {}
         for name in (EPOCH, STEP):
             values = self.column(name)
-            if values is not None and not np.isnan(values[cells]).any():
-                told[name] = values[cells]
-        if list(told) == [EPOCH] and np.array_equal(told[EPOCH], np.arange(len(told[EPOCH]))):
-            told = {}
-        numbers = zip(*(values.tolist() for values in told.values()), strict=True)
-        places = [dict(zip(told, each, strict=True)) for each in numbers]
+            if values is None or np.isnan(values[cells]).any():
+                continue
+            if name == EPOCH or (np.diff(values[cells]) > 0).all():
+                found[name] = values[cells]
+        if list(found) == [EPOCH] and np.array_equal(found[EPOCH], np.arange(len(found[EPOCH]))):
+            found = {}
+        numbers = zip(*(values.tolist() for values in found.values()), strict=True)
+        places = [dict(zip(found, each, strict=True)) for each in numbers]
         return places or [{} for _ in range(int(self._lengths[run]))]
 
     def _epochs_done(self) -> Floats | None:
@@ -202,19 +202,23 @@ class LoggedPositions:
         What a tool wrote is as it is (some write a step that is always 0), and its notes say so.
         Raises HistoryError for a history that was made with positions that go back.
         """
+        again = np.full(len(values), True)  # where it may be the one before again
+        if name == STEP:
+            given = told_position(self._checks, name)
+            again = np.isnan(values if given is None else given)
         if self._log.report is None:
-            self._check_order(name, values, again=name == EPOCH)
+            self._check_order(name, values, again)
             return values
-        wrong = np.unique(self._run_of(self._out_of_order(values, again=name == EPOCH)))
+        wrong = np.unique(self._run_of(self._out_of_order(values, again)))
         if not len(wrong):
             return values
         untold = np.zeros(len(self._lengths), dtype=np.bool_)
         untold[wrong] = True
-        told: Floats = np.where(np.repeat(untold, self._lengths), np.nan, values)
-        return None if np.isnan(told).all() else told
+        rest: Floats = np.where(np.repeat(untold, self._lengths), np.nan, values)
+        return None if np.isnan(rest).all() else rest
 
-    def _check_order(self, name: str, values: Floats, again: bool) -> None:
-        """Raise HistoryError for a value below the one before or, if not again, the same one."""
+    def _check_order(self, name: str, values: Floats, again: Any) -> None:
+        """Raise HistoryError for a value below the one before or, where not again, the same one."""
         for cell in self._out_of_order(values, again)[:1].tolist():
             run = int(self._run_of(cell))
             check = cell - int(self._starts[run])
@@ -226,10 +230,10 @@ class LoggedPositions:
                 "run that was started again as runs of their own"
             )
 
-    def _out_of_order(self, values: Floats, again: bool) -> Ints:
+    def _out_of_order(self, values: Floats, again: Any) -> Ints:
         """The cells with a value below the one before in their run or, if not again, the same."""
         change = np.diff(values)
-        wrong = change < 0 if again else change <= 0
+        wrong = (change < 0) | ((change == 0) & ~again[1:])
         wrong[(self._starts[(self._starts > 0) & (self._starts < len(values))]) - 1] = False
         return np.flatnonzero(wrong) + 1
 
@@ -246,107 +250,11 @@ class LoggedPositions:
         return column
 
 
-def position_names(history: History) -> tuple[str, ...]:
-    """Which of the reserved positions a history tells."""
-    names = [name for name in _NAMES if _flat(history, name) is not None]
-    if ELAPSED not in names and any(_flat(history, clock) is not None for clock in CLOCKS):
-        names.append(ELAPSED)
-    return tuple(names)
-
-
-def row_positions(history: History, name: str) -> Floats | None:
-    """A position at every row of a history, of all runs, one run after another.
-
-    As `LoggedPositions.column`, but in whatever order the rows are; None for an unknown one.
-
-    >>> from earlystop import History
-    >>> log = History({"loss": [3.0, 2.0, 1.0]}, coordinates={"step": [10, 10, 20]})
-    >>> row_positions(log, "step").tolist()
-    [10, 10, 20]
-    """
-    return _column(history, history, name)
-
-
 def whole(amounts: Floats) -> Any:
     """As whole numbers, if all of them are."""
     if np.isfinite(amounts).all() and (amounts % 1 == 0).all() and (abs(amounts) < 2**53).all():
         return amounts.astype(np.int64)
     return amounts
-
-
-def _column_name(history: History, name: str) -> tuple[bool, str] | None:
-    """Whether a position is a metric of the history, and its name there; None for neither."""
-    if name in history.metrics:
-        return True, name
-    by_name = {plain_name(known): known for known in reversed([*history.coordinates])}
-    found = next((by_name[alias] for alias in _NAMES.get(name, (name,)) if alias in by_name), None)
-    if found is None and name in history.coordinates:
-        found = name
-    return None if found is None else (False, found)
-
-
-def _flat(history: History, name: str) -> Floats | None:
-    """The values of a metric or coordinate, of all runs, one run after another, NaN in gaps."""
-    found = _column_name(history, name)
-    if found is None:
-        return None
-    is_metric, stored = found
-    columns = history.metrics if is_metric else history.coordinates
-    values: Floats = _values(columns.stored(stored), history.lengths)
-    if not is_metric:
-        return values
-    gaps = history.gaps(stored)
-    return values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
-
-
-def _column(log: History, checks: History, name: str) -> Floats | None:
-    """A position at each check, without gaps; NaN in a run that does not tell it."""
-    values = _flat(checks, name)
-    if values is None and name == ELAPSED:
-        values = _by_clock(log, checks)
-    if values is None or np.isfinite(values).all():
-        return values
-    return _carried(values, checks.lengths)
-
-
-def _carried(values: Floats, lengths: Ints) -> Floats | None:
-    """With the position of the check before where one is not told."""
-    cells = np.arange(len(values))
-    known = np.isfinite(values)
-    if not known.any():
-        return None
-    starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    last = np.maximum.accumulate(np.where(known, cells, -1))
-    following = np.minimum.accumulate(np.where(known, cells, len(values))[::-1])[::-1]
-    ends = starts + np.repeat(lengths, lengths)
-    source = np.where(last >= starts, last, following)
-    inside = (source >= starts) & (source < ends)
-    return np.where(inside, values[np.where(inside, source, 0)], np.nan)
-
-
-def _by_clock(log: History, checks: History) -> Floats | None:
-    """Seconds since the first row of a run, by the time of day that the log tells."""
-    clock = next((name for name in CLOCKS if _flat(log, name) is not None), "")
-    logged, now = _flat(log, clock), _flat(checks, clock)
-    if logged is None or now is None:
-        return None
-    lengths = log.lengths
-    told = np.flatnonzero(np.isfinite(logged))
-    starts = np.cumsum(lengths) - lengths
-    first = np.searchsorted(told, starts)  # among those that are told
-    began = np.full(len(lengths), np.nan)
-    some = first < len(told)
-    cells = told[first[some]]
-    began[some] = np.where(cells < (starts + lengths)[some], logged[cells], np.nan)
-    return np.asarray(now - np.repeat(began, checks.lengths))
-
-
-def _values(column: Any, lengths: Ints) -> Any:
-    if isinstance(column, Ragged):
-        return column.values
-    if (lengths == column.shape[1]).all():
-        return column.reshape(-1)
-    return column[np.arange(column.shape[1]) < lengths[:, None]]
 
 
 def _equal_or_nan(values: Floats, numbers: Ints) -> bool:

@@ -11,7 +11,7 @@ from ..language.settings import Positive, validated
 from .checks import checks_of, looked_at
 from .decide import decide
 from .missing import require_reported
-from .positions import position_names
+from .position_columns import position_names
 from .result import Replay
 
 __all__ = ["Replay", "replay"]

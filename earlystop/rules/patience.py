@@ -202,7 +202,8 @@ class Patience(Rule):
             return self.unit
         if EPOCH not in metrics and STEP not in metrics:
             return EPOCH
-        return EPOCH if metrics.get(EPOCH, math.nan) - state.place[0] == state.wait else CHECKS
+        at = state.reference_epoch if math.isnan(state.place[0]) else state.place[0]
+        return EPOCH if metrics.get(EPOCH, math.nan) - at == state.wait else CHECKS
 
 
 def _place(state: Patience.State, metrics: Any, improved: Value) -> Value:

@@ -17,7 +17,7 @@ from ..language.rule import OnMissing
 from ..replaying.batches import Runs, batches_by_length, run_numbers
 from ..replaying.checks import Checks, checks_of
 from ..replaying.missing import require_reported
-from ..replaying.positions import position_names
+from ..replaying.position_columns import position_names
 from ..replaying.tuning import DEFAULT, Tuning
 from .places import Places
 from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task

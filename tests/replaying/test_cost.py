@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop._text import duration
-from earlystop.replaying.positions import row_positions
+from earlystop.replaying.position_columns import row_positions
 from earlystop.replaying.price import Price
 from earlystop.replaying.text import hours_text, places_of
 

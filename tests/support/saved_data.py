@@ -197,6 +197,36 @@ class TrainingRun:
             told.append({"decision": decision, "weight": self.model.bias.item(), "drawn": drawn})
         return told
 
+    def train_within_epochs(self, checks: int = len(losses)) -> list[Any]:
+        """The decisions and weights up to this check, or the end; two checks an epoch."""
+        told = []
+        for epoch in self.training.epochs(len(self.losses)):
+            first = max(round(2 * (self.training.stopper.epoch - epoch)), 0)
+            for check in range(2 * epoch + first, 2 * epoch + 2):
+                self.now += 5.0
+                for parameter in self.model.parameters():
+                    parameter.grad = torch.full_like(parameter, check + 1.0)
+                self.optimizer.step()
+                place = {"epoch": (check + 1) / 2, "step": 10 * (check + 1)}
+                decision = list(self.training.step(loss=self.losses[check], **place))
+                told.append({"decision": decision, "weight": self.model.bias.item()})
+                if self.training.stopper.stopped or check + 1 == checks:
+                    return told
+        return told
+
+
+WITHIN_EPOCHS = "{epoch:.1f}-{step:03d}.pt"
+
+
+def write_training_within_epochs(folder: Path) -> None:
+    """Write the folder of a run that ends within an epoch, and what the whole run comes to."""
+    run = TrainingRun(folder=folder / "run", name=WITHIN_EPOCHS)
+    run.train_within_epochs(3)
+    run.training.close()
+    for lock in (folder / "run").glob(".*"):
+        lock.unlink()
+    write_json(folder / "checks.json", TrainingRun().train_within_epochs())
+
 
 def write_training(folder: Path) -> None:
     """Write a run's folder, a file of `Training.save`, and what the run came to."""
@@ -229,6 +259,7 @@ def main(folder: Path) -> None:
         for name, run in runs.items():
             write(folder / kind / f"{name}.json", run)
     write_training(folder / "training")
+    write_training_within_epochs(folder / "training_within_epochs")
 
 
 if __name__ == "__main__":
