@@ -137,7 +137,7 @@ class LoggedPositions:
         """Raise HistoryError if a metric that is counted in falls within a run."""
         values = self.column(unit)
         if values is not None:
-            self._check_order(unit, values, np.full(len(values), True))
+            self._check_order(unit, values, again=True)
 
     def for_rules(self, names: tuple[str, ...]) -> History:
         """The checks with those of these names that are positions as metrics, and epochs done."""
@@ -202,7 +202,7 @@ class LoggedPositions:
         What a tool wrote is as it is (some write a step that is always 0), and its notes say so.
         Raises HistoryError for a history that was made with positions that go back.
         """
-        again = np.full(len(values), True)  # where it may be the one before again
+        again: Any = True  # where it may be the one before again
         if name == STEP:
             given = told_position(self._checks, name)
             again = np.isnan(values if given is None else given)
@@ -233,7 +233,7 @@ class LoggedPositions:
     def _out_of_order(self, values: Floats, again: Any) -> Ints:
         """The cells with a value below the one before in their run or, if not again, the same."""
         change = np.diff(values)
-        wrong = (change < 0) | ((change == 0) & ~again[1:])
+        wrong = (change < 0) | ((change == 0) & ~np.broadcast_to(again, values.shape)[1:])
         wrong[(self._starts[(self._starts > 0) & (self._starts < len(values))]) - 1] = False
         return np.flatnonzero(wrong) + 1
 
