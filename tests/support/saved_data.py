@@ -101,7 +101,7 @@ def write_stopper(path: Path, run: StopperRun) -> None:
     for metrics in run.metrics():
         if stopper.stopped:
             break
-        decisions.append(list(stopper.step(metrics)))
+        decisions.append(list(stopper.step(metrics))[:4])
         states.append(stopper.state_dict())
     wanted = {0, 1, 4, len(states) // 2, len(states) - 1}
     chosen = [state for epoch, state in enumerate(states) if epoch in wanted]
