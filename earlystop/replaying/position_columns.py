@@ -6,6 +6,7 @@ before that).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,29 +46,44 @@ def row_positions(history: History, name: str) -> Floats | None:
     return column_of(history, history, name)
 
 
-def _column_name(history: History, name: str) -> tuple[bool, str] | None:
-    """Whether a position is a metric of the history, and its name there; None for neither."""
-    if name in history.metrics:
-        return True, name
-    by_name = {plain_name(known): known for known in reversed([*history.coordinates])}
-    found = next((by_name[alias] for alias in _NAMES.get(name, (name,)) if alias in by_name), None)
-    if found is None and name in history.coordinates:
-        found = name
-    return None if found is None else (False, found)
-
-
 def told_position(history: History, name: str) -> Floats | None:
-    """The values of a metric or coordinate, of all runs, one run after another, NaN in gaps."""
-    found = _column_name(history, name)
-    if found is None:
+    """The values of a metric or coordinate, of all runs, one run after another, NaN in gaps.
+
+    Tools call one position by several names, and a history may have runs of several tools: each run
+    tells it by the first of the names that it has.
+    """
+    columns = _columns(history, name)
+    values = next(columns, None)
+    if values is None:
         return None
-    is_metric, stored = found
-    columns = history.metrics if is_metric else history.coordinates
-    values: Floats = _values(columns.stored(stored), history.lengths)
-    if not is_metric:
-        return values
-    gaps = history.gaps(stored)
-    return values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
+    for more in columns:
+        untold = ~_runs_that_tell(values, history.lengths)
+        if not untold.any():
+            break
+        values = np.where(np.repeat(untold, history.lengths), more, values)
+    return values
+
+
+def _columns(history: History, name: str) -> Iterator[Floats]:
+    """What a history has of a position: a metric, then coordinates."""
+    if name in history.metrics:
+        values, gaps = _values(history.values(name), history.lengths), history.gaps(name)
+        yield values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
+    aliases = _NAMES.get(name, (name,))
+    known = [known for known in history.coordinates if plain_name(known) in (*aliases, name)]
+    places = {alias: place for place, alias in reversed([*enumerate((*aliases, name))])}
+    for stored in sorted(known, key=lambda each: places.get(plain_name(each), len(places))):
+        yield _values(history.coordinates.stored(stored), history.lengths)
+    if not known and name in history.coordinates:
+        yield _values(history.coordinates.stored(name), history.lengths)
+
+
+def _runs_that_tell(values: Floats, lengths: Ints) -> npt.NDArray[np.bool_]:
+    """Which runs have a value; those without rows have nothing to tell."""
+    ends = np.cumsum(lengths)
+    count = np.concatenate([[0], np.cumsum(np.isfinite(values))])
+    tell: npt.NDArray[np.bool_] = (count[ends] > count[ends - lengths]) | (lengths == 0)
+    return tell
 
 
 def column_of(log: History, checks: History, name: str) -> Floats | None:

@@ -118,3 +118,19 @@ def test_positions_of_a_log_that_do_not_go_on_are_not_counted_by_and_told() -> N
     result = es.replay(STOPPER, history)
     assert (result.unit, result.epochs.tolist(), result.stopped.tolist()) == ("epoch", [4], [True])
     assert str(result.decisions(0)[-1]).startswith("epoch 3: stop: ")
+
+
+def test_runs_of_several_tools_tell_their_steps_each_by_its_own_name() -> None:
+    runs = [
+        [{"step": 10 * n, "val_loss": loss} for n, loss in enumerate(LOSSES["val_loss"])],
+        [{"_step": 7 * n, "val_loss": loss} for n, loss in enumerate(LOSSES["val_loss"])],
+        [{"Global Step": 5 * n, "val_loss": loss} for n, loss in enumerate(LOSSES["val_loss"])],
+    ]
+    history = es.read_history(runs)
+    result = es.replay(STOPPER, history)
+    assert (result.unit, result.steps.tolist()) == ("step", [30.0, 21.0, 15.0])
+    assert [str(result.decisions(run)[-1])[:8] for run in range(3)] == [
+        "step 30:",
+        "step 21:",
+        "step 15:",
+    ]
