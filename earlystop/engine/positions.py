@@ -28,6 +28,13 @@ __all__ = [
 ]
 
 
+Units = tuple[tuple[str, float], ...]
+
+_new_tuple = tuple.__new__  # Positions(...) without the extra call of a NamedTuple
+_DONE, _COUNTED = DERIVED
+_EXACT = 2**53  # whole numbers up to this are the same as floats
+
+
 class Positions(NamedTuple):
     """Where a run stands, if its caller counts epochs or steps, or its rules another unit.
 
@@ -44,7 +51,10 @@ class Positions(NamedTuple):
     first: float | None = None
     best_epoch: float | None = None
     best_step: float | None = None
-    units: tuple[tuple[str, float], ...] = ()
+    units: Units = ()
+
+
+_NONE = Positions()
 
 
 def advanced(
@@ -52,7 +62,8 @@ def advanced(
     check: int,
     best_check: int | None,
     metrics: dict[str, float],
-    given: Mapping[str, Any],
+    epoch: Any,
+    step: Any,
     units: tuple[str, ...],
 ) -> Positions:
     """The positions at the next check of a run.
@@ -60,34 +71,31 @@ def advanced(
     before: those of the check before; None, or without an epoch, if it had none: its epoch is then
         its number.
     check: the number of the check, from 0. best_check: that of the last one that was saved.
-    metrics: of the check, which may contain positions. given: those passed as arguments.
+    metrics: of the check, which may contain positions. epoch, step: those passed as arguments.
     units: the metrics in which the rules count.
 
     Raises MetricError for a position that is no finite number, is given twice, is missing although
     the checks before had one, or goes back.
     """
-    taken = {name: _taken(name, metrics, given[name]) for name in (EPOCH, STEP)}
-    epoch, step = taken[EPOCH], taken[STEP]
-    before = Positions() if before is None else before
-    if before.epoch is None and check and epoch is not None:
+    epoch, step = _taken(EPOCH, metrics, epoch), _taken(STEP, metrics, step)
+    before = _NONE if before is None else before
+    if check and before.epoch is None and epoch is not None:
         before = before._replace(epoch=check - 1, best_epoch=best_check)
-    _check_order(EPOCH, before.epoch, epoch, check)
-    _check_order(STEP, before.step, step, check)
-    last = dict(before.units)
-    for name in units:
-        if name in metrics:
-            _check_never_falls(name, last.get(name), metrics[name], place_text(check, epoch, step))
-            last[name] = metrics[name]
-    from_zero, first = before.from_zero, None
+    last_epoch, last_step, from_zero, first, best_epoch, best_step, last_units = before
+    if last_epoch is not None and (epoch is None or epoch < last_epoch):
+        raise _out_of_order(EPOCH, last_epoch, epoch, check)
+    if last_step is not None and (step is None or step <= last_step):
+        raise _out_of_order(STEP, last_step, step, check)
+    if units:
+        last_units = _units_at(units, last_units, metrics, place_text(check, epoch, step))
     if epoch is not None:
-        if before.epoch is None:
+        if last_epoch is None:
             from_zero, first = bool(counts_from_zero(epoch, 0)), epoch
-        elif before.first is not None:
-            begins = counts_from_zero(before.first, epoch - before.first)
-            from_zero = bool(begins) and before.first % 1 == 0
+        elif first is not None:
+            from_zero = bool(counts_from_zero(first, epoch - first)) and first % 1 == 0
+            first = None
         from_zero = from_zero and epoch % 1 == 0
-    best = before.best_epoch, before.best_step
-    return Positions(epoch, step, from_zero, first, *best, tuple(last.items()))
+    return _new_tuple(Positions, (epoch, step, from_zero, first, best_epoch, best_step, last_units))
 
 
 def counts_from_zero(first: Any, between: Any) -> Any:
@@ -111,12 +119,12 @@ def epochs_by(epoch: Any, from_zero: Any) -> Any:
 
 def seen_by_rules(metrics: Mapping[str, float], positions: Positions) -> dict[str, float]:
     """The metrics of a check with its positions, as the rules see them."""
-    seen = dict(metrics)
-    if positions.epoch is not None:
-        done = float(epochs_by(positions.epoch, positions.from_zero))
-        seen.update({EPOCH: float(positions.epoch), **dict.fromkeys(DERIVED, done)})
-    if positions.step is not None:
-        seen[STEP] = float(positions.step)
+    seen, epoch, step = dict(metrics), positions.epoch, positions.step
+    if epoch is not None:
+        seen[EPOCH] = float(epoch)
+        seen[_DONE] = seen[_COUNTED] = float(epochs_by(epoch, positions.from_zero))
+    if step is not None:
+        seen[STEP] = float(step)
     return seen
 
 
@@ -127,7 +135,7 @@ def with_best(positions: Positions) -> Positions:
 
 def place_of(positions: Positions, check: int) -> Place:
     """Where a check with these positions stands."""
-    return Place(check, positions.epoch, positions.step)
+    return _new_tuple(Place, (check, positions.epoch, positions.step))
 
 
 def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
@@ -136,6 +144,8 @@ def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
         if name not in metrics:
             return None
         value = metrics[name]
+    elif type(given) is int and name not in metrics and -_EXACT < given < _EXACT:
+        return given  # the usual case
     else:
         value = as_floats({name: given})[name]
         if name in metrics and metrics[name] != value:
@@ -148,21 +158,30 @@ def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
     return int(value) if value % 1 == 0 else value
 
 
-def _check_order(name: str, before: float | None, now: float | None, check: int) -> None:
-    if before is None:
-        return
+def _out_of_order(name: str, before: float, now: float | None, check: int) -> MetricError:
     if now is None:
-        raise MetricError(
+        return MetricError(
             f"check {check} has no {name}, the one before it was at {name} {number_text(before)}: "
             f"pass `{name}=` at every check, or at none"
         )
-    if now < before or (name == STEP and now == before):
-        what = "goes back to" if now < before else "is again"
-        raise MetricError(
-            f"the {name} {what} {number_text(now)} at check {check}, the check before it was at "
-            f"{name} {number_text(before)}: pass the checks of a run in order, each with the "
-            f"{name} it was made at; for another run, `reset()` the stopper"
-        )
+    what = "goes back to" if now < before else "is again"
+    return MetricError(
+        f"the {name} {what} {number_text(now)} at check {check}, the check before it was at "
+        f"{name} {number_text(before)}: pass the checks of a run in order, each with the "
+        f"{name} it was made at; for another run, `reset()` the stopper"
+    )
+
+
+def _units_at(
+    units: tuple[str, ...], before: Units, metrics: Mapping[str, float], place: str
+) -> Units:
+    """The last values of the metrics that rules count in. Raises MetricError for one that falls."""
+    last = dict(before)
+    for name in units:
+        if name in metrics:
+            _check_never_falls(name, last.get(name), metrics[name], place)
+            last[name] = metrics[name]
+    return tuple(last.items())
 
 
 def _check_never_falls(name: str, before: float | None, now: float, place: str) -> None:

@@ -148,8 +148,7 @@ class Stopper:
             or "epoch" in metrics
             or "step" in metrics
         ):
-            given = {EPOCH: epoch, STEP: step}
-            positions = advanced(positions, check, best_check, metrics, given, self._units)
+            positions = advanced(positions, check, best_check, metrics, epoch, step, self._units)
             seen, advance = seen_by_rules(metrics, positions), self._advance_by(positions)
             place = place_of(positions, check)
         try:
@@ -168,7 +167,8 @@ class Stopper:
         self._position = state
         if place is None:
             return _new_tuple(Decision, (check, stop, save, reason, None))
-        return Decision(check if place.epoch is None else place.epoch, stop, save, reason, place)
+        at = check if place.epoch is None else place.epoch
+        return _new_tuple(Decision, (at, stop, save, reason, place))
 
     def _advance_by(self, positions: Positions) -> Advance:
         """The step for a run with these positions."""

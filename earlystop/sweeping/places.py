@@ -17,6 +17,7 @@ from .plan import FamilyGroup, RuleGroup
 __all__ = ["Places"]
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class Places:
@@ -68,11 +69,13 @@ class Places:
         positions, own = self._of(setting, runs)
         return positions.epoch_of(np.asarray(checks, dtype=np.int64), own)
 
-    def logged(self, setting: int, unit: str) -> float:
-        """How much of a unit all logs take, as far as they tell it."""
-        key = self._keys[setting]
-        pairs = zip(self._positions[key], self._lengths[key], strict=True)
-        return float(sum(np.nansum(each.amount(unit, lengths)) for each, lengths in pairs))
+    def logged(self, unit: str) -> Floats:
+        """How much of a unit all logs take for each setting, as far as they tell it."""
+        of_key = {}
+        for key, positions in self._positions.items():
+            pairs = zip(positions, self._lengths[key], strict=True)
+            of_key[key] = sum(float(np.nansum(each.amount(unit, n))) for each, n in pairs)
+        return np.array([of_key[self._keys[setting]] for setting in range(len(self._keys))])
 
     def _of(self, setting: int, runs: Runs) -> tuple[LoggedPositions, Ints]:
         numbers = run_numbers(runs)

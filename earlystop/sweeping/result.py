@@ -74,9 +74,7 @@ class Sweep:
         self.lengths: Ints = np.concatenate(job.lengths)
         self._places = job.places
         self.unit = self._places.default_unit() if unit is None else unit
-        self.logged: Floats = np.array(
-            [self._places.logged(setting, self.unit) for setting in range(len(settings))]
-        )
+        self.logged: Floats = self._places.logged(self.unit)
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
