@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._text import number
-from .columns import EPOCHS, STEPS, plain_name
+from ..language.coordinate_names import EPOCHS, STEPS, plain_name
 from .run import Run
 
 __all__ = ["note_positions_that_go_back"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .columns import EPOCHS, INNER, STEPS, plain_name
+from ..language.coordinate_names import EPOCHS, INNER, STEPS, plain_name
 from .run import Points, Run
 
 __all__ = ["Counter", "row_counter", "row_counters", "share_replaced"]

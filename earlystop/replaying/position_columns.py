@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from ..history import History
 from ..history.ragged import Ragged
+from ..language.coordinate_names import CLOCKS, EPOCHS, RUNTIMES, STEPS, plain_name
 from ..language.positions import ELAPSED, EPOCH, STEP
-from ..logs.columns import CLOCKS, EPOCHS, RUNTIMES, STEPS, plain_name
 
 __all__ = ["column_of", "position_names", "row_positions", "told_position"]
 

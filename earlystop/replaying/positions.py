@@ -24,6 +24,8 @@ __all__ = ["LoggedPositions", "whole"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_DONE = DERIVED[0]
+
 
 class LoggedPositions:
     """Where the checks of a history stand in their runs.
@@ -39,8 +41,11 @@ class LoggedPositions:
         self._log, self._checks = log, checks
         self._lengths: Ints = checks.lengths
         self._starts: Ints = np.cumsum(self._lengths) - self._lengths
-        self._known: dict[str, Floats | None] = {}
-        self.done = self._epochs_done()
+        # Kept by the history, and no longer than it: it may be replayed again and again.
+        self._known: dict[str, Any] = checks.positions if log is checks else {}
+        if _DONE not in self._known:
+            self._known[_DONE] = self._epochs_done()
+        self.done: Floats | None = self._known[_DONE]
         """How many epochs are done at each check, of all runs, one run after another; NaN in a run
         without epochs. None if every check is one more epoch, or no run has epochs."""
 
@@ -55,7 +60,8 @@ class LoggedPositions:
             if values is not None and name in (EPOCH, STEP):
                 values = self._in_order(name, values)
             self._known[name] = values
-        return self._known[name]
+        known: Floats | None = self._known[name]
+        return known
 
     def has(self, name: str) -> bool:
         """Whether every run with a check tells this position."""
@@ -136,7 +142,7 @@ class LoggedPositions:
     def require_growing(self, unit: str) -> None:
         """Raise HistoryError if a metric that is counted in falls within a run."""
         values = self.column(unit)
-        if values is not None:
+        if values is not None and unit not in (EPOCH, STEP):  # these have been checked
             self._check_order(unit, values, again=True)
 
     def for_rules(self, names: tuple[str, ...]) -> History:
@@ -179,6 +185,9 @@ class LoggedPositions:
         epochs = self.column(EPOCH)
         if epochs is None or not len(epochs):
             return None
+        usual = self._of_every_run(epochs)
+        if usual is not None and usual[0] in (0, 1) and (np.diff(usual) == 1).all():
+            return None
         runs, lengths = self._starts[self._lengths > 0], self._lengths[self._lengths > 0]
         first = epochs[runs]
         second = epochs[runs + (lengths > 1)]
@@ -191,6 +200,13 @@ class LoggedPositions:
         done: Floats = epochs_by(epochs, from_zero)
         return None if _equal_or_nan(done, self._numbers() + 1) else done
 
+    def _of_every_run(self, values: Floats) -> Floats | None:
+        """The values of one run, if all runs have the same, as most do; else None."""
+        if not len(values) or (self._lengths != self._lengths[0]).any():
+            return None
+        rows = values.reshape(len(self._lengths), -1)
+        return rows[0] if (rows == rows[0]).all() else None
+
     def _numbers(self) -> Ints:
         """The number of each check in its run."""
         numbers: Ints = np.arange(int(self._lengths.sum())) - np.repeat(self._starts, self._lengths)
@@ -202,6 +218,9 @@ class LoggedPositions:
         What a tool wrote is as it is (some write a step that is always 0), and its notes say so.
         Raises HistoryError for a history that was made with positions that go back.
         """
+        usual = self._of_every_run(values)
+        if usual is not None and (np.diff(usual) > 0).all():
+            return values
         again: Any = True  # where it may be the one before again
         if name == STEP:
             given = told_position(self._checks, name)

@@ -89,14 +89,9 @@ def replay(
         checks.positions.require_growing(name)
     needed = stopper.stop.all_metrics + stopper.save.all_metrics
     stepped = checks.positions.for_rules(needed)
+    unit = validated(str | None, unit, "replay(unit=...)") or checks.positions.default_unit()
+    checks.positions.amount(unit, stepped.lengths)  # refuses an unknown unit
     outcome = decide(*rules, stepped, workers=workers, progress=progress)
     if on_missing == "raise":
         require_reported(needed, stepped, outcome.epochs, slice(0, history.runs))
-    unit = (
-        checks.positions.default_unit()
-        if unit is None
-        else validated(str, unit, "replay(unit=...)")
-    )
-    result = Replay(*outcome, *rules, on_missing, history, unit, checks)
-    checks.positions.amount(unit, result.checks)  # refuses an unknown unit
-    return result
+    return Replay(*outcome, *rules, on_missing, history, unit, checks)
