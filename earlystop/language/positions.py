@@ -18,7 +18,6 @@ __all__ = [
     "ELAPSED",
     "EPOCH",
     "STEP",
-    "amount_text",
     "epochs_counted",
     "epochs_done",
     "later_start",
@@ -82,11 +81,8 @@ def number_text(value: float) -> str:
     >>> number_text(12000.0), number_text(0.27)
     ('12,000', '0.27')
     """
-    return (
-        f"{int(value):,}"
-        if value == value and abs(value) < 1e15 and value % 1 == 0
-        else (f"{value:.6g}")
-    )
+    is_whole = abs(value) < 1e15 and value % 1 == 0
+    return f"{int(value):,}" if is_whole else f"{value:.6g}"
 
 
 def place_text(check: int, epoch: float | None, step: float | None) -> str:
@@ -101,19 +97,3 @@ def place_text(check: int, epoch: float | None, step: float | None) -> str:
         epoch = check
     places = ((EPOCH, epoch), (STEP, step))
     return ", ".join(f"{unit} {number_text(at)}" for unit, at in places if at is not None)
-
-
-def amount_text(amount: float, unit: str) -> str:
-    """An amount of a unit, such as that of a wait.
-
-    >>> amount_text(1, "epoch"), amount_text(3, "checks"), amount_text(10800, "elapsed_seconds")
-    ('1 epoch', '3 checks', '10,800 s')
-    >>> amount_text(512.0, "tokens")
-    '512 in tokens'
-    """
-    number = number_text(amount)
-    if unit == ELAPSED:
-        return f"{number} s"
-    if unit in (CHECKS, EPOCH, STEP):
-        return f"{number} {unit.removesuffix('s')}{'' if amount == 1 else 's'}"
-    return f"{number} in {unit}"

@@ -16,8 +16,9 @@ from ..engine.decision import Decision
 from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..history import Bools, History
-from ..language.positions import DERIVED, STEP, amount_text, number_text
+from ..language.positions import DERIVED, STEP, number_text
 from ..language.rule import OnMissing, Rule
+from ..language.units import amount_in_words
 from ..rules import Best, Never
 from .checks import Checks
 from .decide import decide
@@ -321,7 +322,7 @@ class Replay:
         used, logged = total(self.used), total(self.logged)
         return (
             f"Replay({self.stop!r}: {int(self.stopped.sum())} of {len(self)} runs stopped, "
-            f"{number_text(used)} of {amount_text(logged, self.unit)} used)"
+            f"{number_text(used)} of {amount_in_words(logged, self.unit)} used)"
         )
 
 

@@ -62,7 +62,7 @@ def _kept(result: Replay, rows: Any) -> tuple[str, list[str]]:
     """Where the last save of each run stands; a word that all have in common is the heading's."""
     places = places_of(result.replayed.positions, result.saved_check[rows], rows)
     words = {place.partition(" ")[0] for place in places if place != "-"}
-    if len(words) != 1 or any("(" in place for place in places):
+    if len(words) != 1 or any(", step" in place for place in places):
         return "kept", places
     (word,) = words
     return f"{word} kept", [place.removeprefix(f"{word} ") for place in places]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count, duration
-from ..language.positions import CHECKS, EPOCH, STEP, number_text
+from ..language.positions import CHECKS, EPOCH, STEP, place_text
 from ..language.units import amount_cell, unit_of_amount, unit_words
 from .positions import LoggedPositions
 
@@ -34,7 +34,7 @@ def places_of(positions: LoggedPositions, checks: Ints, runs: Any = slice(None))
     ...     places_of(result.replayed.positions, result.checks - 1)
     ['check 2']
     ['step 1,500']
-    ['epoch 2 (step 1,500)']
+    ['epoch 2, step 1,500']
     """
     epochs, steps = positions.at(EPOCH, checks, runs), positions.at(STEP, checks, runs)
     told = zip(checks.tolist(), epochs.tolist(), steps.tolist(), strict=True)
@@ -44,10 +44,8 @@ def places_of(positions: LoggedPositions, checks: Ints, runs: Any = slice(None))
 def _place(check: int, epoch: float, step: float) -> str:
     if check < 0:
         return "-"
-    step_text = "" if step != step else f"step {number_text(step)}"
-    if epoch == epoch:
-        return f"epoch {number_text(epoch)}" + (f" ({step_text})" if step_text else "")
-    return step_text or f"check {check:,}"
+    at = [None if position != position else position for position in (epoch, step)]
+    return f"check {check:,}" if at == [None, None] else place_text(check, *at)
 
 
 def used_text(summary: dict[str, Any]) -> str:

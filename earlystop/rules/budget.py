@@ -6,9 +6,10 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from ..language.positions import ELAPSED, EPOCH, STEP, amount_text, epochs_counted, number_text
+from ..language.positions import ELAPSED, EPOCH, STEP, epochs_counted, number_text
 from ..language.rule import Rule
 from ..language.settings import AtLeast, Positive
+from ..language.units import amount_in_words
 
 
 class MaxEpochs(Rule):
@@ -36,7 +37,7 @@ class MaxEpochs(Rule):
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         done = epochs_counted(metrics, state.seen)
-        return f"{amount_text(done, EPOCH)} {'have' if done != 1 else 'has'} been run"
+        return f"{amount_in_words(done, EPOCH)} {'have' if done != 1 else 'has'} been run"
 
 
 class MaxSteps(Rule):

@@ -29,12 +29,12 @@ from ..language.positions import (
     CHECKS,
     EPOCH,
     STEP,
-    amount_text,
     epochs_done,
     place_text,
 )
 from ..language.rule import Rule
 from ..language.settings import Count, NonNegative
+from ..language.units import amount_in_words
 
 
 class Patience(Rule):
@@ -185,7 +185,7 @@ class Patience(Rule):
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         wait = self._waited(state, metrics, epoch)
-        for_epochs = f"for {amount_text(wait, self._unit_in_words(state, metrics))}"
+        for_epochs = f"for {amount_in_words(wait, self._unit_in_words(state, metrics))}"
         if state.reference_epoch < 0 and self.baseline is None:
             return f"{self.monitor} has had no value to improve on {for_epochs}"
         margin = f"{self.min_delta:.6g}" + (" of it" if self.relative else "")

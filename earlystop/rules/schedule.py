@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..language.ops import Value, where
-from ..language.positions import CHECKS, EPOCH, amount_text, epochs_counted
+from ..language.positions import CHECKS, EPOCH, epochs_counted
 from ..language.rule import Rule
 from ..language.settings import Positive
+from ..language.units import amount_in_words
 
 
 class Every(Rule):
@@ -49,8 +50,8 @@ class Every(Rule):
         return epochs_counted(metrics, seen) + 0.0 if self.unit == EPOCH else metrics[self.unit]
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        count = amount_text(self._count(metrics, state.seen), self.unit)
-        return f"{count}: the next of every {amount_text(self.n, self.unit)}"
+        count = amount_in_words(self._count(metrics, state.seen), self.unit)
+        return f"{count}: the next of every {amount_in_words(self.n, self.unit)}"
 
 
 class Never(Rule):

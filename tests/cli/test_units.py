@@ -38,10 +38,10 @@ def words(text: str) -> list[list[str]]:
 
 def test_a_log_with_steps_is_told_in_steps_and_a_stop_in_epochs_and_steps(sparse: Path) -> None:
     output = good("replay", sparse, *PATIENCE)
-    row = ["sparse", "400", "350", "rule", "epoch", "3", "(step", "200)", "0.6", "0.1"]
+    row = ["sparse", "400", "350", "rule", "epoch", "3,", "step", "200", "0.6", "0.1"]
     assert row in words(output)
     assert "steps   steps" in output
-    assert "sparse: stops after epoch 6 (step 350): val_loss has not improved on 0.6" in output
+    assert "sparse: stops after epoch 6, step 350: val_loss has not improved on 0.6" in output
     assert "40 " not in output  # rows of the log
 
 
@@ -115,7 +115,7 @@ def test_runs_that_mix_units_are_said_to_in_one_line_and_compared_by_shares(tmp_
     done = run("replay", tmp_path / "runs", *PATIENCE)
     line = "1 of 3 runs tells no steps: amounts are in checks, compare shares instead"
     assert done.stderr.splitlines() == [line]
-    assert ["a", "8", "7", "87.5%", "rule", "epoch", "3", "(step", "200)"] in [
+    assert ["a", "8", "7", "87.5%", "rule", "epoch", "3,", "step", "200"] in [
         row[:9] for row in words(done.stdout)
     ]
     done = run("sweep", tmp_path / "runs", *MONITOR, "--patience", "1:4")
@@ -150,7 +150,7 @@ def test_hours_are_told_where_the_log_has_time_and_priced_on_request(timed: Path
 
 def test_hours_are_a_unit_with_hours_and_minutes(timed: Path) -> None:
     output = good("replay", timed, *PATIENCE, "--unit", "elapsed_seconds")
-    row = ["a", "4", "h", "3", "h", "30", "min", "rule", "epoch", "3", "(step", "200)"]
+    row = ["a", "4", "h", "3", "h", "30", "min", "rule", "epoch", "3,", "step", "200"]
     assert row in [row[:12] for row in words(output)]
 
 
@@ -268,4 +268,4 @@ def test_runs_that_report_at_other_intervals_are_counted(tmp_path: Path) -> None
 
 def test_rules_about_steps_are_asked_of_logs_that_number_them(sparse: Path) -> None:
     output = good("replay", sparse, "--rule", "MaxSteps(120)")
-    assert "stops after epoch 2 (step 120)" in output
+    assert "stops after epoch 2, step 120" in output

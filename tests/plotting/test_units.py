@@ -39,11 +39,11 @@ SECONDS = 900.0 * np.arange(32)
 @pytest.mark.parametrize(
     ("coordinates", "unit", "stop", "place", "axis", "logged"),
     [
-        ({"step": STEPS, "epoch": EPOCHS}, None, 280, "epoch 6 (step 280)", "step", "320 steps"),
+        ({"step": STEPS, "epoch": EPOCHS}, None, 280, "epoch 6, step 280", "step", "320 steps"),
         ({"step": STEPS}, None, 280, "step 280", "step", "320 steps"),
         ({"epoch": EPOCHS}, None, 6, "epoch 6", "epoch", "8 epochs"),
         ({}, None, 27, "check 6", "row of the log (the first is 0)", "8 checks"),
-        ({"step": STEPS, "epoch": EPOCHS}, "epoch", 6, "epoch 6 (step 280)", "epoch", "8 epochs"),
+        ({"step": STEPS, "epoch": EPOCHS}, "epoch", 6, "epoch 6, step 280", "epoch", "8 epochs"),
         ({"step": STEPS}, "checks", 280, "step 280", "step", "320 steps"),
         (
             {"step": STEPS, "_runtime": SECONDS},
@@ -91,7 +91,8 @@ def two_runs() -> es.History:
 
 def test_rows_of_runs_are_as_long_as_what_they_use() -> None:
     figure = picture(two_runs(), kind="rows")
-    bars = [bar.get_width() for bar in figure.axes[0].containers[0]]  # type: ignore[attr-defined]
+    (bars_of_logs,) = figure.axes[0].containers
+    bars = [bar.get_width() for bar in bars_of_logs]
     assert bars == [800, 2400]
     assert lines(figure, "Patience('val_loss', patience=3): stops") == [700, 2100]
     assert lines(figure, "_kept") == [400, 1200]
