@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsFloat
 
-from earlystop._parallel import progress_bar
 from earlystop.engine.decision import Decision
-from earlystop.engine.reported import Reported
+from earlystop.engine.reported import Reported, with_place
 from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import EarlystopError, RuleError
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED, Never
+from earlystop.rules import Never
+
+from .progress import Progress
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,9 +58,10 @@ class EpochLoop:
 
     stopper: decides; a stopper with a loaded state continues with the epoch it had reached.
     max_epochs: the maximum number of epochs of the run, counted from epoch 0.
-    save: `save(epoch, metrics)` is called when the stopper says save. Its result (a copy of the
-        weights, a path, nothing) is kept for `restore`. If it raises or is interrupted, the report
-        is taken back, so that the stopper's best is always the one that was kept.
+    save: `save(epoch, metrics)` is called when the stopper says save, with the epoch and step among
+        the metrics if they were reported. Its result (a copy of the weights, a path, nothing) is
+        kept for `restore`. If it raises or is interrupted, the report is taken back, so that the
+        stopper's best is always the one that was kept.
     restore: `restore(kept)` is called once at the end, however the run ends: by a stop, by
         `max_epochs`, by `break`, by an error or by Ctrl-C; but not if nothing was ever saved.
         Without a `save`, you save yourself when a report says so, and `restore(None)` is called.
@@ -101,7 +103,7 @@ class EpochLoop:
         stopper: Stopper,
         *,
         max_epochs: int | None = None,
-        save: Callable[[int, dict[str, float]], Any] | None = None,
+        save: Callable[[Any, dict[str, float]], Any] | None = None,
         restore: Callable[[Any], object] | None = None,
         kept: Any = _NOTHING,
         progress: bool = False,
@@ -123,18 +125,14 @@ class EpochLoop:
         self._save, self._restore = save, restore
         self._taken = _Taken(kept)
         self._rows: list[dict[str, float]] = []
-        self._epoch = stopper.epoch  # the current one
+        self._epoch = stopper.checks  # the current one
         self._has_begun = False
         self._closed = False
         self._must_restore = False  # from closing on, until it has been done
         self._restore_error: Exception | None = None
         self._in_block = False
         self._changed_rules = changed_rules
-        self._bar: Any = None
-        if progress:
-            self._bar = progress_bar(
-                "EpochLoop", total=max_epochs, initial=stopper.epoch, unit="epoch"
-            )
+        self._bar = Progress(stopper, max_epochs) if progress else None
 
     def __iter__(self) -> Iterator[int]:
         if self._closed or self._has_begun:
@@ -155,7 +153,7 @@ class EpochLoop:
             while not self.stopper.stopped and not self._is_full():
                 kept, decision, rows, *_ = self._taken
                 self._taken = _Taken(kept, decision, rows, awaits_report=True)
-                self._epoch = self.stopper.epoch
+                self._epoch = self.stopper.checks
                 yield self._epoch
                 self._finish_epoch()
         except BaseException:
@@ -165,11 +163,19 @@ class EpochLoop:
         self.close()
 
     def report(
-        self, metrics: Mapping[str, SupportsFloat] | None = None, /, **more: SupportsFloat
+        self,
+        metrics: Mapping[str, SupportsFloat] | None = None,
+        /,
+        *,
+        epoch: SupportsFloat | None = None,
+        step: SupportsFloat | None = None,
+        **more: SupportsFloat,
     ) -> Decision:
         """Take the metrics of the epoch, decide, and save if the decision says so.
 
         Metrics are passed as a mapping, as keywords, or both. The elapsed time is added to them.
+
+        epoch, step: where the run stands, as in `Stopper.step`; by default, in the loop's epoch.
 
         Raises LoopError outside an epoch or on a second report, and what `Stopper.step` and `save`
         raise. After an error or an interrupt nothing has changed, and you can report again, which
@@ -185,7 +191,8 @@ class EpochLoop:
         kept, rows, snapshot = before.kept, before.rows, self._session.snapshot()
         self._taken = _Taken(kept, before.decision, rows, True, undo=(before, snapshot))
         try:
-            decision = self._session.step(values)
+            decision = self._session.step(values, epoch=epoch, step=step)
+            values = with_place(values, decision.place)
             self._rows[rows:] = [values]
             if decision.save and self._save:
                 undo = before._replace(save_failed=True), snapshot
@@ -302,12 +309,12 @@ class EpochLoop:
             raise LoopError("load a state before the loop begins")
         changed = self._changed_rules if changed_rules is None else changed_rules
         self._session.load_state_dict(_SAVED.unwrap(state), changed_rules=changed)
-        self._epoch = self.stopper.epoch
+        self._epoch = self.stopper.checks
         if self._bar is not None:
-            self._bar.update(self.stopper.epoch - self._bar.n)
+            self._bar.show()
 
     def _is_full(self) -> bool:
-        return self.max_epochs is not None and self.stopper.epoch >= self.max_epochs
+        return self.max_epochs is not None and self.stopper.checks >= self.max_epochs
 
     def _take_back(self) -> None:
         """Go back to before the report that could not be completed, if there is one."""
@@ -332,15 +339,9 @@ class EpochLoop:
         self._show()
 
     def _show(self) -> None:
-        if self._bar is None:
-            return
-        values = self._rows[self._taken.rows - 1] if self._taken.rows else {}
-        postfix = {name: f"{values[name]:.4g}" for name in self._session.needed if name in values}
-        postfix.pop(ELAPSED, None)  # the bar has its own clock
-        if self.stopper.best_epoch is not None:
-            postfix["best epoch"] = str(self.stopper.best_epoch)
-        self._bar.set_postfix(postfix, refresh=False)
-        self._bar.update(self.stopper.epoch - self._bar.n)
+        if self._bar is not None:
+            values = self._rows[self._taken.rows - 1] if self._taken.rows else {}
+            self._bar.show(values, self._session.needed)
 
     def _close_bar(self) -> None:
         if self._bar is not None:

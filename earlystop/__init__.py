@@ -41,6 +41,7 @@ from .rules import Diverged as Diverged
 from .rules import Every as Every
 from .rules import GeneralizationLoss as GeneralizationLoss
 from .rules import MaxEpochs as MaxEpochs
+from .rules import MaxSteps as MaxSteps
 from .rules import Never as Never
 from .rules import NonFinite as NonFinite
 from .rules import Patience as Patience
@@ -85,6 +86,7 @@ __all__ = [
     "LogError",
     "LogWarning",
     "MaxEpochs",
+    "MaxSteps",
     "MetricError",
     "MissingMetricError",
     "Never",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "number", "one_line", "shortened"]
+__all__ = ["count", "duration", "number", "one_line", "shortened"]
 
 
 def one_line(text: str) -> str:
@@ -35,6 +35,28 @@ def number(value: float | None) -> str:
     ('0.123457', 'nan', '-')
     """
     return "-" if value is None else f"{value:.6g}"
+
+
+def duration(seconds: float) -> str:
+    """A time, in hours and minutes where it is long.
+
+    >>> duration(4.25), duration(725), duration(12000), duration(7.2e6), duration(float("nan"))
+    ('4.25 s', '12 min 5 s', '3 h 20 min', '2,000 h', '-')
+    """
+    if seconds != seconds:
+        return "-"
+    if seconds < 59.5:
+        return f"{seconds:.3g} s"
+    if seconds < 3599.5:
+        return _in_two(round(seconds), "min", "s")
+    if seconds < 100 * 3600 - 30:
+        return _in_two(round(seconds / 60), "h", "min")
+    return f"{seconds / 3600:,.0f} h"
+
+
+def _in_two(amount: int, large: str, small: str) -> str:
+    first, second = divmod(amount, 60)
+    return f"{first} {large}" + (f" {second} {small}" if second else "")
 
 
 def count(amount: int, what: str) -> str:

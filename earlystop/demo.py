@@ -206,12 +206,12 @@ def _table(runs: list[_Run], epochs: int) -> Table:
     ):
         table.add_column(heading, justify="left" if heading == "run" else "right", no_wrap=True)
     for run in runs:
-        taken = run.stopper.epoch
+        taken = run.stopper.checks
         table.add_row(
             run.name,
             str(taken),
             f"{1 - taken / epochs:.0%}",
-            str(run.stopper.best_epoch),
+            str(run.stopper.best_check),
             f"{run.stopper.best:.4f}",
             f"{run.history[_MONITOR][-1]:.4f}",
             f"{run.last_accuracy:.4f}",
@@ -227,8 +227,8 @@ def _replayed(runs: list[_Run], console: Console) -> bool:
     all_same = True
     for run in runs[1:]:
         result = replay(run.stopper, history)
-        live = (run.stopper.epoch, run.stopper.best_epoch)
-        again = (int(result.epochs[0]), int(result.saved_epoch[0]))
+        live = (run.stopper.checks, run.stopper.best_check)
+        again = (int(result.checks[0]), int(result.saved_check[0]))
         all_same &= live == again
         console.print(
             f"  {run.name}: {again[0]} epochs, best epoch {again[1]}; "
@@ -262,7 +262,7 @@ def _picture(runs: list[_Run]) -> bytes:
             draw_metric(axes, history[f"val_{name}"], label="validation")
             axes.set_ylabel(label)
             for level, (run, style) in enumerate(zip(runs[1:], LINE_STYLES, strict=False)):
-                best, last = run.stopper.best_epoch or 0, run.stopper.epoch - 1
+                best, last = run.stopper.best_check or 0, run.stopper.checks - 1
                 text = f"{run.name}: stops after epoch {last}"
                 mark_stop(axes, last, style, level, label=text)
                 axes.plot(

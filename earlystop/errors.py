@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import FrameType
 
 __all__ = [
@@ -124,9 +125,27 @@ def name_advice(name: str, known: Iterable[str], what: str = "metrics") -> str:
     advice = f"available {what}: {', '.join(name[:_NAME] for name in names[:_NAMES])}"
     if len(names) > _NAMES:
         advice += f", ... ({len(names):,} in all)"
+    containing = _containing(name, names[:_COMPARED])
+    if containing:
+        return f"{advice}; did you mean {' or '.join(map(repr, containing[:3]))}?"
     by_lower_case = {known_name.lower(): known_name for known_name in names[:_COMPARED]}
     nearest = difflib.get_close_matches(name[:_NAME].lower(), by_lower_case, n=1)
     return f"{advice}; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else advice
+
+
+def _containing(name: str, names: Sequence[str]) -> list[str]:
+    """The names that consist of this one and of what tools put before and behind it, if few do.
+
+    That is whole words: "mAP50-95" is in "metrics/mAP50-95(B)", but "map50" is not.
+    """
+    wanted = re.escape(name[:_NAME].strip())
+    if not wanted:
+        return []
+    within = re.compile(
+        rf"(?i)(?:.*[^a-z0-9-])?{wanted}(?:\([^)]*\)|[/_.](?:dataloader_idx_)?\d+)?$"
+    )
+    found = [known for known in names if within.match(known[:_NAME])]
+    return found if len(found) <= 3 else []
 
 
 # Comparing names takes time that grows with their square.

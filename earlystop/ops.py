@@ -6,3 +6,5 @@
 """
 
 from .language.ops import *  # noqa: F403  # the one list of them is there
+from .language.positions import epochs_counted as epochs_counted  # noqa: PLC0414  # for users
+from .language.positions import epochs_done as epochs_done  # noqa: PLC0414  # for users

@@ -80,12 +80,18 @@ def _unwrapped(saved: SavedFormat, data: Any, where: str) -> dict[str, Any]:
 class SavedRun(NamedTuple):
     """The saved state of a run.
 
-    offset: the epoch of the fit that the stopper counts as 0.
+    offset: the first epoch of the run.
     session: the state for `Session.load_state_dict`.
     """
 
     offset: int
     session: dict[str, Any]
+
+    @property
+    def counts_checks(self) -> bool:
+        """Whether its stopper counts epochs from the first one, as earlier versions did."""
+        stopper = self.session["stopper"]
+        return not isinstance(stopper, Mapping) or stopper.get("positions") is None
 
 
 class Backup:
@@ -101,7 +107,7 @@ class Backup:
     def last_epoch(self) -> int | None:
         """The last epoch that was saved; None before the first."""
         last = self.checkpoints.last
-        return None if last is None else last.epoch
+        return None if last is None else last.check
 
     def save(
         self,

@@ -15,6 +15,7 @@ from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError
+from earlystop.language.positions import EPOCH, STEP
 from earlystop.language.settings import validated
 
 from .backup import Backup
@@ -29,6 +30,9 @@ resumed_after_stop: set[int] = set()
 
 class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Steps a stopper once per epoch, and keeps its state in `backup_dir`.
+
+    The stopper is told Keras's epoch, counted from 0, and the step if its rules ask for it. What
+    is logged under these names is not a position: callbacks may log anything.
 
     The first epoch of a fit that BackupAndRestore resumes is known only when that epoch begins. So
     the session begins with the first epoch, not with the fit; but before anything is trained.
@@ -64,7 +68,8 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         self._stopper: Stopper | None = None
         self._session: Session | None = None  # None before the first epoch of a fit
         self._stopwatch = Stopwatch()
-        self._offset = 0  # the epoch that the stopper counts as 0
+        self._offset = 0  # the first epoch of the run
+        self._counts_steps = False
         self._is_other_model = False  # than that of the fit before
 
     def set_model(self, model: Any) -> None:
@@ -110,7 +115,7 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         session = self._session
         if session is None:
             return self._begin_session(epoch)
-        if epoch > self._offset and session.stopper.epoch == 0 and self._given is None:
+        if epoch > self._offset and session.stopper.checks == 0 and self._given is None:
             self._stopper = None
             return self._begin_session(epoch)
         return session
@@ -131,9 +136,16 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             to_floats=LogReader(needed, self._named),
             stopwatch=self._stopwatch,
         )
+        first = epoch
         if saved is not None:
-            session.load_state_dict(saved.session, changed_rules=self._changed_rules)
+            has_offset = saved.counts_checks and saved.offset > 0  # then its rules had one, too
+            changed = self._changed_rules or has_offset
+            session.load_state_dict(saved.session, changed_rules=changed)
+            first = saved.offset if saved.counts_checks else epoch
+        session.count_from(first)
+        if saved is not None:
             self._resumed(stopper)
+        self._counts_steps = STEP in needed
         self._session = session
         self._is_other_model = False
         return session
@@ -147,10 +159,19 @@ class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         if session.stopper.stopped:  # yet the fit continues
             self.model.stop_training = True
             return None
-        decision = session.step(values, at=epoch if is_given else None)
+        seen = {name: value for name, value in values.items() if name not in (EPOCH, STEP)}
+        step = values.get(STEP, self._steps_done) if self._counts_steps else None
+        at = epoch if is_given else None
+        decision = session.step(seen, epoch=epoch, step=step, at=at)
         if decision.stop:
             self.model.stop_training = True
         return decision
+
+    @property
+    def _steps_done(self) -> int | None:
+        """The steps of the optimizer; None if the model has none."""
+        optimizer = getattr(self.model, "optimizer", None)
+        return None if optimizer is None else int(optimizer.iterations)
 
     def _state(self, session: Session) -> dict[str, Any]:
         state = session.state_dict()

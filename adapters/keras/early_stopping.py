@@ -137,10 +137,10 @@ class EarlyStopping(MonitorCallback):
         return self._stopper_as_keras(self._direction(), self._offset)
 
     def _stopper_as_keras(self, mode: Any, offset: int) -> Stopper:
-        """mode: None if the comparison is a subclass's own."""
+        """mode: None if the comparison is a subclass's own. offset: the first epoch of the run."""
         self._made_of = self._numbers
         start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
-        start = max(start - offset, 0)
+        start = start if start > offset else 0
         watched: Any = {"mode": mode, "min_delta": abs(self.min_delta), "dtype": backend_dtype()}
         names: tuple[str, ...] = (self.monitor, self.monitor)
         baselines: tuple[float | None, ...] = (self.baseline, None)
@@ -174,12 +174,12 @@ class EarlyStopping(MonitorCallback):
 
     def _resumed(self, stopper: Stopper) -> None:
         if self.restore_best_weights and stopper.best_epoch is not None:
-            self._check_best(stopper.best_epoch + self._offset)
+            self._check_best(int(stopper.best_epoch))
         if stopper.best_epoch is not None:
-            self.best_epoch = stopper.best_epoch + self._offset
+            self.best_epoch = int(stopper.best_epoch)
             self._best = self._saved_best(stopper)
         if stopper.stopped:
-            self.stopped_epoch = stopper.epoch - 1 + self._offset
+            self.stopped_epoch = int(stopper.epoch) - 1
 
     def _check_best(self, epoch: int) -> None:
         """Raise CheckpointError now if the best weights could not be restored at the end."""
@@ -244,7 +244,7 @@ class EarlyStopping(MonitorCallback):
             self.model.set_weights(self._weights_after_stop)
             resumed_after_stop.discard(id(self.model))
         if self.stopped_reason and self.verbose > 0:
-            reason = count_from_1(self.stopped_reason, self._offset)
+            reason = count_from_1(self.stopped_reason)
             say(f"Epoch {self.stopped_epoch + 1}: early stopping: {reason}")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:

@@ -7,6 +7,7 @@ from typing import Any
 
 from earlystop.engine.metrics import as_floats
 from earlystop.errors import HistoryError, MetricError
+from earlystop.language.positions import EPOCH
 from earlystop.language.settings import Positive, validated
 
 from .metrics import is_validation_metric
@@ -27,7 +28,7 @@ def fit_history(
         counted from 1.
 
     Returns a list per metric, of one value per epoch; None at an epoch that was not validated. What
-    is not a number is left out.
+    is not a number is left out. "epoch" tells the epochs as Keras counts them, from 0.
 
     Raises HistoryError for a metric that has another number of values than there are epochs, or
     validated epochs.
@@ -42,6 +43,8 @@ def fit_history(
     >>> run = fit_history(fit, validation_freq=2)
     >>> [value is not None for value in run["val_loss"]]
     [False, True, False, True, False]
+    >>> run["epoch"]
+    [0, 1, 2, 3, 4]
     >>> History.from_runs([run]).lengths
     array([5])
     """
@@ -59,7 +62,7 @@ def fit_history(
         run[name] = [None] * len(epochs)
         for row, number in zip(rows, numbers, strict=True):
             run[name][row] = number
-    return run
+    return {EPOCH: [*epochs], **{name: column for name, column in run.items() if name != EPOCH}}
 
 
 def _validated(epochs: Iterable[int], validation_freq: Any) -> list[int]:

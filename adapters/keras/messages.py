@@ -7,6 +7,8 @@ import re
 
 import keras
 
+from earlystop.language.positions import number_text
+
 __all__ = ["count_from_1", "distinct_texts", "say"]
 
 
@@ -30,12 +32,14 @@ def distinct_texts(before: float | None, now: float) -> tuple[str, str]:
     return texts if texts[0] != texts[1] or before == now else (f"{before:.9g}", f"{now:.9g}")
 
 
-def count_from_1(reason: str, offset: int) -> str:
+def count_from_1(reason: str) -> str:
     """The reason for a stop, with epochs counted from 1 as Keras prints them.
 
-    offset: the epoch of the fit that is epoch 0 in the reason.
-
-    >>> count_from_1("loss has not improved on 4 (epoch 1)", 0)
-    'loss has not improved on 4 (epoch 2)'
+    >>> count_from_1("loss has not improved on 4 (epoch 1,999)")
+    'loss has not improved on 4 (epoch 2,000)'
     """
-    return re.sub(r"\(epoch (\d+)\)", lambda m: f"(epoch {int(m[1]) + offset + 1})", reason)
+
+    def next_epoch(found: re.Match[str]) -> str:
+        return f"(epoch {number_text(int(found[1].replace(',', '')) + 1)}"
+
+    return re.sub(r"\(epoch (\d+(?:,\d{3})*)", next_epoch, reason)

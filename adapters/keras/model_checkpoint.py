@@ -157,7 +157,7 @@ class ModelCheckpoint(SavingCallback):
             return
         if self.save_freq != "epoch" or not is_named_here:  # its name is not known any more
             return
-        path = self._get_file_path(epoch + self._offset, None, metrics)
+        path = self._get_file_path(int(epoch), None, metrics)
         if not (self._here / path).exists():
             warnings.warn(
                 f"ModelCheckpoint: the file of the best so far, {path!r}, is not there any more; "
@@ -193,7 +193,7 @@ class ModelCheckpoint(SavingCallback):
 
     def _begin_anew(self) -> None:
         """Forget the model of the fit before, whose best says nothing about this one."""
-        if self._given is not None and self._given.epoch:
+        if self._given is not None and self._given.checks:
             self._given.reset()
         self._stopper, self.best, self._knew_best = None, self._threshold, False
         self._batches, self._last_batch = 0, None

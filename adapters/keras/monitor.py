@@ -150,7 +150,7 @@ class MonitorCallback(RuleCallback):
     def _begin_session(self, epoch: int) -> Session:
         session = super()._begin_session(epoch)
         stopper = session.stopper
-        if self._follows_monitor and stopper.epoch == 0 and self.best is not None:
+        if self._follows_monitor and stopper.checks == 0 and self.best is not None:
             self._set_reference(stopper)
         known = stopper.best_metrics or {}
         if self._compares:

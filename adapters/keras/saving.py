@@ -9,7 +9,7 @@ from typing import Any
 from earlystop.checkpoints import write_atomically
 from earlystop.engine.decision import Decision
 from earlystop.engine.session import Session
-from earlystop.rules import ELAPSED
+from earlystop.language.positions import ELAPSED
 
 from .backup import Backup
 from .callback import resumed_after_stop

@@ -25,8 +25,8 @@ class _Task:
     error: what the action raised.
     """
 
-    def __init__(self, action: Callable[[], object], epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, action: Callable[[], object], where: str) -> None:
+        self.where = where
         self.error: BaseException | None = None
         self._action: Callable[[], object] | None = action
         self._process = os.getpid()
@@ -68,9 +68,12 @@ class Background:
         self._task: _Task | None = None
         atexit.register(self.settle)
 
-    def start(self, action: Callable[[], object], epoch: int) -> None:
-        """Begin to run what saves an epoch. `wait` must have been called since the last one."""
-        task = _Task(action, epoch)
+    def start(self, action: Callable[[], object], where: str) -> None:
+        """Begin to run what saves a check. `wait` must have been called since the last one.
+
+        where: the check stands, in words.
+        """
+        task = _Task(action, where)
         try:
             self._task = task
             _thread.start_new_thread(task.run, ())
@@ -87,7 +90,7 @@ class Background:
             self._task.wait()
 
     def wait(self) -> None:
-        """Wait until all is done. Raises CheckpointError, which names the epoch, if it failed."""
+        """Wait until all is done. Raises CheckpointError, which names the check, if it failed."""
         self.settle()
         task, self._task = self._task, None
         if task is None or task.error is None:
@@ -95,7 +98,7 @@ class Background:
         if not isinstance(task.error, Exception):
             raise task.error
         raise CheckpointError(
-            f"epoch {task.epoch} could not be saved in the background: {task.error}"
+            f"{task.where} could not be saved in the background: {task.error}"
         ) from task.error
 
     def close(self) -> None:

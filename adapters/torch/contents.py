@@ -131,7 +131,8 @@ class Contents:
                 "the Training a folder, to which every `step` saves all of it"
             )
         rng = self._session.ranks.gather(random_state()) if self.rng else None
-        epoch = self._session.stopper.epoch - 1
+        place = self._session.place
+        epoch = place.check if place.epoch is None else place.epoch
         now = self._copied_body() if of_copy else None
 
         def body() -> Body:

@@ -15,7 +15,7 @@ import torch
 from earlystop.engine.saved_state import SavedFormat
 from earlystop.errors import CheckpointError, StateError, shortened
 
-__all__ = ["problem", "read", "verify", "write"]
+__all__ = ["problem", "read", "read_run", "verify", "write"]
 
 _SAVED = SavedFormat("earlystop.Training", 1, "the file of a Training")
 
@@ -89,6 +89,14 @@ def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
                 f"{shortened(body[entry])}"
             )
     return {entry: body[entry] for entry in entries}
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The entries of a file with a whole run, as `Training.save` writes it. Raises as `read`."""
+    saved = read(path, tuple(_KINDS))
+    if saved["state"] is None:
+        raise StateError(f"{str(path)!r} was not written by `Training.save`")
+    return saved
 
 
 def problem(path: Path) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile, ranking_settings
 from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors
-from earlystop.engine.decision import Decision
+from earlystop.engine.decision import Decision, Place
 from earlystop.engine.ranks import on_first
+from earlystop.engine.reported import Check, with_place
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import CheckpointError, CheckpointWarning, RuleError, warn_caller
 
@@ -31,7 +32,7 @@ class RunFolder:
     contents: what is written and read.
     asynchronous: write in the background. Then `save` returns before all is written, and the other
         methods wait until it is; `wait` and those that say so raise the error of it.
-    checks: the checks of the run that goes on in the folder, as (epoch, metrics).
+    checks: the checks of the run that goes on in the folder.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class RunFolder:
         if asynchronous:
             contents.will_copy()
 
-        def open_folder() -> list[tuple[int, dict[str, float]]]:
+        def open_folder() -> list[Check]:
             self._checkpoints = Checkpoints(folder, name, **settings)
             self._metrics_file = MetricsFile(self._checkpoints.folder)
             try:
@@ -72,7 +73,7 @@ class RunFolder:
     # Saving ----------------------------------------------------------------------------------
 
     def save(self, decision: Decision, metrics: dict[str, float], state: Mapping[str, Any]) -> None:
-        """See `Checkpoints.save`; the metrics of every epoch are written, saved or not.
+        """See `Checkpoints.save`; the metrics of every check are written, saved or not.
 
         In the background, call `wait` before; a run that stops is waited for.
         """
@@ -82,13 +83,12 @@ class RunFolder:
             write(self._contents.writer(), self._ranks)
             return
         writer = on_all(self._ranks, lambda: self._contents.writer(of_copy=True))
-        background.start(lambda: write(writer, background.ranks), decision.epoch)
+        background.start(lambda: write(writer, background.ranks), _where(decision))
         if decision.stop:
             background.wait()
 
     def _wants(self, decision: Decision, metrics: dict[str, float]) -> bool:
-        epoch, best = decision.epoch, decision.save
-        return self._opened()[0].wants(epoch=epoch, metrics=metrics, best=best)
+        return self._opened()[0].wants(**_told(decision), metrics=metrics, best=decision.save)
 
     def _write(
         self,
@@ -98,19 +98,19 @@ class RunFolder:
         writer: Writer,
         ranks: TorchRanks,
     ) -> None:
-        epoch, best = decision.epoch, decision.save
+        check, told = decision.check, _told(decision)
 
         def save(write: Callable[[Path], None]) -> None:
             checkpoints, metrics_file = self._opened()
             if checkpoints.is_open:
-                self._append(metrics_file, epoch, metrics)
+                self._append(metrics_file, check, with_place(metrics, decision.place))
             try:
-                checkpoints.save(write, epoch=epoch, metrics=metrics, best=best, state=state)
+                checkpoints.save(write, **told, metrics=metrics, best=decision.save, state=state)
             except BaseException:
                 last = checkpoints.last
                 undone = self._background is None or decision.stop  # else the run has gone on
-                if checkpoints.is_open and undone and (last is None or last.epoch < epoch):
-                    metrics_file.cut_after(epoch - 1)
+                if checkpoints.is_open and undone and (last is None or last.check < check):
+                    metrics_file.cut_after(check - 1)
                 raise
 
         if (shards := writer.shards) is None:
@@ -119,11 +119,11 @@ class RunFolder:
             state = {**state, "shards": ranks.size}
             write_together(ranks, save, lambda path: shards(path, ranks.group), writer.first)
 
-    def _append(self, metrics_file: MetricsFile, epoch: int, metrics: dict[str, float]) -> None:
-        if epoch <= self._appended:  # of a step that was undone after that
-            metrics_file.cut_after(epoch - 1)
-        metrics_file.append(epoch, metrics)
-        self._appended = epoch
+    def _append(self, metrics_file: MetricsFile, check: int, metrics: dict[str, float]) -> None:
+        if check <= self._appended:  # of a step that was undone after that
+            metrics_file.cut_after(check - 1)
+        metrics_file.append(check, metrics)
+        self._appended = check
 
     def wait(self) -> None:
         """Wait until all is written. Raises CheckpointError, on all ranks, if it failed."""
@@ -141,34 +141,34 @@ class RunFolder:
         self._settle()
         return on_first(self._ranks, lambda: self._opened()[0].last)
 
-    def resume(self, best_epoch: Callable[[], int | None]) -> None:
+    def resume(self, best: Callable[[], Place | None]) -> None:
         """Resume from the newest checkpoint, if there is one; release the folder if that fails.
 
-        best_epoch: returns the best epoch as the stopper knows it.
+        best: returns where the best stands as the stopper knows it.
 
-        Warns, on rank 0, if the best epoch could not be restored after the last epoch.
+        Warns, on rank 0, if the best could not be restored after the last epoch.
         """
         try:
             last = self.last()
             if last is not None:
                 saved = self.read(last, ("model", "parts", "rng"))
                 self._contents.resume(saved, last.state, "in the folder")
-            self._warn_of_lost_best(best_epoch())
+            self._warn_of_lost_best(best())
         except BaseException:
             self.close()
             raise
 
-    def read_best(self, epoch: int | None, entries: tuple[str, ...]) -> dict[str, Any]:
-        """These entries of the file of the best epoch; without a best, each is None.
+    def read_best(self, place: Place | None, entries: tuple[str, ...]) -> dict[str, Any]:
+        """These entries of the file of the best; without a best, each is None.
 
-        epoch: the best epoch as the stopper knows it.
+        place: where the best stands as the stopper knows it.
 
-        Raises CheckpointError if that epoch is not in the folder, what `wait` and `read` raise.
+        Raises CheckpointError if that is not in the folder, what `wait` and `read` raise.
         """
         self.wait()
         best = on_first(self._ranks, lambda: self._opened()[0].best)
-        if epoch != (None if best is None else best.epoch):
-            raise CheckpointError(f"the best, epoch {epoch}, is no longer in the folder")
+        if (None if place is None else place.check) != (None if best is None else best.check):
+            raise CheckpointError(f"the best, {place}, is no longer in the folder")
         return dict.fromkeys(entries) if best is None else self.read(best, entries)
 
     def read(self, checkpoint: Checkpoint, entries: tuple[str, ...]) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class RunFolder:
         def read() -> dict[str, Any]:
             path = self._opened()[0].path(checkpoint)
             if path is None:
-                raise CheckpointError(f"epoch {checkpoint.epoch} has no file")
+                raise CheckpointError(f"{checkpoint.where} has no file")
             if path.is_dir():
                 check_metadata(path)
                 return {"shards": str(path), **files.read(path / CONTENTS, entries)}
@@ -194,20 +194,20 @@ class RunFolder:
         )
         return result
 
-    def _warn_of_lost_best(self, epoch: int | None) -> None:
-        if self._checkpoints is None or epoch is None:
+    def _warn_of_lost_best(self, place: Place | None) -> None:
+        if self._checkpoints is None or place is None:
             return
-        if any(lost.epoch == epoch for lost in self._checkpoints.lost):
+        if any(lost.check == place.check for lost in self._checkpoints.lost):
             return  # that has been told when the folder was opened
         best, path = self._checkpoints.best, self._checkpoints.best_path
-        if best is None or best.epoch != epoch or path is None:
+        if best is None or best.check != place.check or path is None:
             told = f"is no longer in the folder {str(self._checkpoints.folder)!r}"
         elif problem := files.problem(path / CONTENTS if path.is_dir() else path):
             told = f"cannot be restored from {str(path)!r}: {problem}"
         else:
             return
         warn_caller(
-            f"the best of this run, epoch {epoch}, {told}. Put the file back before you resume, or "
+            f"the best of this run, {place}, {told}. Put the file back before you resume, or "
             "go on without: `restore_best` fails until an epoch is better",
             CheckpointWarning,
         )
@@ -250,12 +250,22 @@ class RunFolder:
 
 def _checks_before(
     checkpoints: Checkpoints, metrics_file: MetricsFile, resume: bool
-) -> list[tuple[int, dict[str, float]]]:
+) -> list[Check]:
     """The checks of the run that goes on in a folder."""
     if not resume:
         metrics_file.refuse_earlier_run()
-    last = -1 if checkpoints.last is None else checkpoints.last.epoch
-    return metrics_file.go_on_after(last, [(e.epoch, e.metrics) for e in checkpoints.entries])
+    last = -1 if checkpoints.last is None else checkpoints.last.check
+    listed = [(e.check, with_place(e.metrics, e.place)) for e in checkpoints.entries]
+    return metrics_file.go_on_after(last, listed)
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    """What `Checkpoints` is told of where a check stands."""
+    return {"epoch": decision.check} if decision.place is None else decision.place._asdict()
+
+
+def _where(decision: Decision) -> str:
+    return str(decision.place or Place(decision.check))
 
 
 def ranking(

@@ -1,4 +1,4 @@
-"""`Training`: one call per epoch decides and saves, and a run can be resumed."""
+"""`Training`: one call per check decides and saves, and a run can be resumed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 from earlystop._files.paths import expanded, local_path
 from earlystop.checkpoints import Checkpoints, write_atomically
 from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors, Ties
 from earlystop.engine.decision import Decision
-from earlystop.engine.reported import EPOCH, Reported
+from earlystop.engine.reported import Reported, with_place
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
-from earlystop.errors import RuleError, StateError
+from earlystop.errors import RuleError
 from earlystop.language.keywords import by_keyword
-from earlystop.language.settings import Positive, validated
-from earlystop.rules import ELAPSED
+from earlystop.language.positions import ELAPSED, EPOCH
+from earlystop.language.settings import validated
 
 from ..loop import LoopError
 from . import files
 from .contents import Contents, Models
+from .epochs import Epochs
 from .folder import RunFolder, ranking
 from .metrics import numbers
 from .parts import WhichParts, named_parts
@@ -42,7 +43,7 @@ MetricsOf = Literal["first", "mean"]
 
 
 class Training:
-    """A stopper and a model: one call per epoch decides and saves, and a run can be resumed.
+    """A stopper and a model: one call per check decides and saves, and a run can be resumed.
 
     stopper: decides.
     model: the model to save and restore, or a dict of several by their names, such as the two of a
@@ -88,9 +89,8 @@ class Training:
     Files are read with weights_only=True: nothing in them is executed. Outside this library,
     `torch.load(path, weights_only=True)["model"]` gives the weights.
 
-    A run is resumed as a whole or, if anything of it does not fit, not at all: then the model, the
-    parts and the stopper are unchanged. A best that is missing from the folder, or damaged, is
-    warned of when the run is resumed.
+    A run is resumed as a whole or, if anything of it does not fit, not at all. A best that is
+    missing from the folder, or damaged, is warned of when the run is resumed.
 
     Raises RuleTypeError and RuleError for invalid arguments, CheckpointError for a folder that
     cannot be used, StateError for a saved run with other rules or parts.
@@ -146,6 +146,7 @@ class Training:
             if folder is None and given:
                 raise RuleError(f"`Training({setting}=...)` needs a folder that the run is kept in")
         self.stopper = stopper
+        self._epochs = Epochs(self._session)
         changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
         self._contents = Contents(
             self._session, model, parts, rng=rng, averaged=averaged, **changed
@@ -159,15 +160,15 @@ class Training:
             by = {"resume": resume, "ties": ties, **ranking(stopper, monitor, mode, keep_best)}
             self._folder = RunFolder(self._contents, folder, name, asynchronous, **by, **keep)
             self._reported = Reported(self._folder.checks)
-            self._folder.resume(lambda: stopper.best_epoch)
+            self._folder.resume(lambda: self._session.best_place)
         self._session.stopwatch.start()
 
     # The epochs ------------------------------------------------------------------------------
 
     @property
     def epoch(self) -> int:
-        """The epoch to train next, counted from 0."""
-        return self.stopper.epoch
+        """The epoch to train next, from 0; one that is begun, if the last check was within it."""
+        return self._epochs.next
 
     @property
     def model(self) -> Any:
@@ -184,14 +185,15 @@ class Training:
 
     @property
     def elapsed_seconds(self) -> float:
-        """The time since the run began, in seconds, including its parts before it was resumed."""
+        """The time since the run began, in seconds, its parts before it was resumed included."""
         return self._session.elapsed_seconds
 
     @property
     def history(self) -> dict[str, list[float | None]]:
-        """What was reported in every epoch of the run, by metric; None where an epoch lacked one.
+        """What was reported at every check of the run, by metric; None where a check lacked one.
 
-        It includes "elapsed_seconds", and what was reported before the run was resumed. The folder
+        It includes "elapsed_seconds", "epoch" and "step" where they were told, and what was
+        reported before the run was resumed. The folder
         has it, too (`metrics.jsonl`): `earlystop.read_history(folder)` reads it. To replay it, call
         `earlystop.History.from_runs([training.history])`.
         """
@@ -200,43 +202,51 @@ class Training:
     def epochs(self, max_epochs: int) -> Iterator[int]:
         """The epochs left to train, until the stopper stops or `max_epochs` have been trained.
 
-        Raises LoopError for an epoch without exactly one `step`.
+        Raises LoopError for an epoch without exactly one `step`, unless each `step` is told its
+        epoch or its step: then an epoch may have several, or none.
         """
-        max_epochs = validated(Positive, max_epochs, "Training.epochs(max_epochs)")
-        while not self.stopper.stopped and self.epoch < max_epochs:
-            epoch = self.epoch
-            yield epoch
-            if self.epoch != epoch + 1:
-                raise LoopError(
-                    f"epoch {epoch} was stepped {self.epoch - epoch} times: call "
-                    "`training.step(val_loss=...)` once in every epoch"
-                )
+        return self._epochs.loop(max_epochs)
 
-    def step(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> Decision:
-        """Take the metrics of an epoch, decide, and save if the decision says so.
+    def step(
+        self,
+        metrics: Mapping[str, Any] | None = None,
+        /,
+        *,
+        epoch: SupportsFloat | None = None,
+        step: SupportsFloat | None = None,
+        **more: Any,
+    ) -> Decision:
+        """Take the metrics of a check, decide, and save if the decision says so.
 
         Metrics are passed as a mapping, as keywords, or both: numbers or 0-d tensors, which are
         transferred from their device all at once.
 
+        epoch, step: where the check stands, as in `Stopper.step`. A run is resumed within an epoch
+            if a fraction tells how many are done: `epoch=epoch + (batch + 1) / batches`.
+
         Raises what `Stopper.step` and `Checkpoints.save` raise, on all ranks alike. You can then
-        repeat the step, unless the epoch was saved in spite of the error.
+        repeat the step, unless the check was saved in spite of the error.
         """
         session = self._session
         if self._folder is not None:
             self._folder.wait()
-        values = session.collect(metrics, more)
+        told = self._epochs.told(metrics if metrics is not None else more, epoch, step)
+        values = session.collect(metrics, {**more, **told})
+        at = {name: values.pop(name, None) for name in told}
         before, best = self.stopper.snapshot(), self._in_memory.weights
         try:
-            decision = session.step(values)
+            self._epochs.begin_check(at.get(EPOCH, values.get(EPOCH)))
+            decision = session.step(values, **at)
+            reported = with_place(values, decision.place)
             if self._folder is not None or decision.save:
                 self._save(decision, values)
         except BaseException as error:
             # Other ranks do not notice an interruption of this one, so it must not wait for them.
             together = isinstance(error, Exception) or session.ranks.size == 1
-            if together and not self._is_saved(before.epoch, best):
+            if together and not self._is_saved(before.checks, best):
                 self.stopper.restore(before)
             raise
-        self._reported.add({n: v for n, v in values.items() if n != EPOCH}, decision.epoch)
+        self._reported.add(reported, decision.check)
         return decision
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:
@@ -245,37 +255,36 @@ class Training:
         else:
             self._folder.save(decision, values, self._session.state_dict(values[ELAPSED]))
 
-    def _is_saved(self, epoch: int, best_before: object) -> bool:
+    def _is_saved(self, check: int, best_before: object) -> bool:
         if self._folder is None:
             return self._in_memory.weights is not best_before
         last = self._folder.last()
-        return last is not None and last.epoch == epoch
+        return last is not None and last.check == check
 
-    def restore_best(self, parts: WhichParts = False) -> int | None:
+    def restore_best(self, parts: WhichParts = False) -> float | None:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
-        parts: which of the other parts to bring back to that epoch, too: False for none, True for
-            all, or their names. This needs a folder, as in memory only the weights are kept. With
-            the part "averaged", the model gets its weights in training, not their average.
+        parts: other parts to bring back to that epoch, too, from a folder: True for all, or their
+            names. With "averaged", the model gets its weights in training, not their average.
 
         Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for
         parts that there are not, StateError if one does not fit; then everything is unchanged.
         """
         chosen = named_parts(self._contents.parts, parts, "restore_best")
-        epoch = self.stopper.best_epoch
+        best = self._session.best_place
         if self._folder is not None:
-            saved = self._folder.read_best(epoch, ("model", "parts"))
+            saved = self._folder.read_best(best, ("model", "parts"))
         elif chosen:
             raise RuleError(
                 "`restore_best(parts=...)` needs `Training(folder=...)`: without it, only the "
                 "weights of the best epoch are kept"
             )
         else:
-            saved = self._in_memory.read_best(epoch)
+            saved = self._in_memory.read_best(best)
         if saved["model"] is None:
             return None
-        self._contents.restore(saved, chosen, f"the best, epoch {epoch}")
-        return epoch
+        self._contents.restore(saved, chosen, f"the best, {best}")
+        return self.stopper.best_epoch
 
     def close(self) -> None:
         """Release the lock on the folder, once all is written; the end of the process does, too."""
@@ -310,7 +319,8 @@ class Training:
         """
         target = local_path(path, "`Training.save(path)`")
         state = {**self._session.state_dict(), **self._reported.state_dict()}
-        write = self._contents.writer(state, self._best_weights).first
+        best = self._folder.best_weights if self._folder else lambda: self._in_memory.weights
+        write = self._contents.writer(state, best).first
         self._session.on_first(lambda: write_atomically(target, write))
 
     def load(self, path: str | Path) -> None:
@@ -319,31 +329,22 @@ class Training:
         Use it without a folder; a Training with a folder resumes from that (`resume=True`).
 
         Raises LoopError if there is a folder, CheckpointError for a file that cannot be read,
-        StateError for a file that is damaged, or of another model, other rules or other parts; then
-        everything is unchanged.
+        StateError for one that is damaged or does not fit; then everything is unchanged.
         """
         if self._folder is not None:
             raise LoopError(
                 "`Training.load` would leave the folder with checkpoints of another run: make a "
                 "Training without a folder, or resume the run in the folder by resume=True"
             )
-        entries = ("model", "parts", "rng", "state", "best")
         source = Path(expanded(path, "`Training.load(path)`"))
-        saved = read_on_first(self._session.ranks, lambda: files.read(source, entries))
-        if saved["state"] is None:
-            raise StateError(f"{str(path)!r} was not written by `Training.save`")
+        saved = read_on_first(self._session.ranks, lambda: files.read_run(source))
         where = f"in {str(path)!r}"
         reported = Reported.from_state(saved["state"], where)
         self._contents.resume(saved, saved["state"], where)
-        self._in_memory.resume(saved["best"], self.stopper.best_epoch)
+        self._in_memory.resume(saved["best"], self._session.best_place)
+        self._epochs.forget()
         self._reported = reported
         self._session.stopwatch.start()
-
-    def _best_weights(self) -> dict[str, Any] | None:
-        """The weights of the best epoch, wherever they are kept; called only on rank 0."""
-        if self._folder is None:
-            return self._in_memory.weights
-        return self._folder.best_weights()
 
     def __repr__(self) -> str:
         return f"Training({self.stopper!r}, {self._contents.kinds()})"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
+from earlystop.engine.decision import Place
 from earlystop.errors import CheckpointError, CheckpointWarning, StateError, warn_caller
 
 __all__ = [
@@ -198,29 +199,29 @@ class BestInMemory:
         best = copied(weights, spare, self._to_cpu)
         self._both = best, earlier if self._to_cpu else None  # memory on a device is freed instead
 
-    def read_best(self, epoch: int | None) -> dict[str, Any]:
+    def read_best(self, place: Place | None) -> dict[str, Any]:
         """The weights as the entry "model" of a file; None without a best.
 
-        epoch: the best epoch as the stopper knows it.
+        place: where the best stands as the stopper knows it.
 
         Raises CheckpointError if that is of a time before these weights were kept.
         """
-        if self.weights is None and epoch is not None:
+        if self.weights is None and place is not None:
             raise CheckpointError(
-                f"the best, epoch {epoch}, is not in memory: this Training has not seen it, and it "
+                f"the best, {place}, is not in memory: this Training has not seen it, and it "
                 "was in no file that was loaded"
             )
         return {"model": self.weights, "parts": {}}
 
-    def resume(self, weights: dict[str, Any] | None, epoch: int | None) -> None:
+    def resume(self, weights: dict[str, Any] | None, place: Place | None) -> None:
         """Go on with the best weights of a file; warn now if it does not have them.
 
-        epoch: the best epoch as the stopper knows it.
+        place: where the best stands as the stopper knows it.
         """
         self.weights = weights
-        if self.weights is None and epoch is not None:
+        if self.weights is None and place is not None:
             warn_caller(
-                f"the best of this run, epoch {epoch}, is not in the file: it was lost before the "
+                f"the best of this run, {place}, is not in the file: it was lost before the "
                 "file was saved. `restore_best` fails until an epoch is better",
                 CheckpointWarning,
             )

@@ -43,7 +43,7 @@ def positions() -> list[Any]:
     stopper = rules()
     states = [stopper.state_dict()]
     while not stopper.stopped:
-        stopper.step({"loss": loss(stopper.epoch)})
+        stopper.step({"loss": loss(stopper.checks)})
         states.append(stopper.state_dict())
     assert len(states) == LENGTH
     return states
@@ -54,8 +54,8 @@ def check_position(stopper: es.Stopper) -> None:
     for metrics in (state["best_metrics"], state.get("last_check", {}).get("metrics")):
         if metrics is not None:
             metrics.pop("elapsed_seconds", None)
-    assert state == positions()[stopper.epoch], f"the stopper is half-way: {state}"
-    assert stopper.stopped == (stopper.epoch == LENGTH - 1), "it stops where it should not"
+    assert state == positions()[stopper.checks], f"the stopper is half-way: {state}"
+    assert stopper.stopped == (stopper.checks == LENGTH - 1), "it stops where it should not"
 
 
 class StopperRun:
@@ -70,13 +70,13 @@ class StopperRun:
         stopper = self.stopper
         while goes_on():
             while not stopper.stopped:
-                stopper.step({"loss": loss(stopper.epoch)})
+                stopper.step({"loss": loss(stopper.checks)})
             stopper.reset()
 
     def check(self) -> None:
         check_position(self.stopper)
         while not self.stopper.stopped:
-            self.stopper.step({"loss": loss(self.stopper.epoch)})
+            self.stopper.step({"loss": loss(self.stopper.checks)})
         check_position(self.stopper)
 
 
@@ -147,8 +147,8 @@ class LoopRun:
     def check_agreement(self) -> None:
         loop, stopper = self.loop, self.loop.stopper
         check_position(stopper)
-        assert loop.history.get("loss", []) == [loss(epoch) for epoch in range(stopper.epoch)]
-        assert (-1 if loop.decision is None else loop.decision.epoch) == stopper.epoch - 1
+        assert loop.history.get("loss", []) == [loss(epoch) for epoch in range(stopper.checks)]
+        assert (-1 if loop.decision is None else loop.decision.epoch) == stopper.checks - 1
         best = None if stopper.best_epoch is None else {"w": stopper.best_epoch}
         assert loop.kept == best, f"it kept {loop.kept}, the best is {best}"
         assert loop.state_dict()["stopper"] == stopper.state_dict()
@@ -205,7 +205,7 @@ class CheckpointsRun:
                 self.close()
 
     def save(self, checkpoints: Checkpoints) -> None:
-        epoch = 0 if checkpoints.last is None else checkpoints.last.epoch + 1
+        epoch = 0 if checkpoints.last is None else checkpoints.last.check + 1
         checkpoints.save(
             lambda path: path.write_bytes(content(epoch)),
             epoch=epoch,
@@ -237,10 +237,10 @@ class CheckpointsRun:
         for entry in entries:
             path = checkpoint_path(self.folder, entry)
             assert path is not None
-            assert path.read_bytes() == content(entry.epoch), "a file is not whole"
-            assert entry.state == {"epoch": entry.epoch}
+            assert path.read_bytes() == content(entry.check), "a file is not whole"
+            assert entry.state == {"epoch": entry.check}
         if entries:
-            lowest = min(loss(epoch) for epoch in range(entries[-1].epoch + 1))
+            lowest = min(loss(epoch) for epoch in range(entries[-1].check + 1))
             best = checkpoints.best
             assert best is not None
-            assert loss(best.epoch) == lowest, "the best is not the best there was"
+            assert loss(best.check) == lowest, "the best is not the best there was"

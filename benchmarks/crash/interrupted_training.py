@@ -120,7 +120,7 @@ class TrainingRun:
     def check_folder(self, training: Training, folder: Path) -> None:
         check_position(training.stopper)
         entries = read_ledger(folder)
-        last = entries[-1].epoch if entries else -1
+        last = entries[-1].check if entries else -1
         assert last == training.epoch - 1, f"epoch {last} is saved, the next is {training.epoch}"
         for entry in entries:
             path = checkpoint_path(folder, entry)

@@ -47,8 +47,8 @@ def run(folder: Path, on_save: Callable[[int], Any]) -> None:
     with Checkpoints(folder, "{epoch}.bin", keep_last=1, resume=True) as checkpoints:
         for entry in (checkpoints.best, checkpoints.last):
             path = checkpoints.path(entry)
-            assert entry is None or path is None or path.read_bytes() == content(entry.epoch)
-        first = -1 if checkpoints.last is None else checkpoints.last.epoch
+            assert entry is None or path is None or path.read_bytes() == content(entry.check)
+        first = -1 if checkpoints.last is None else checkpoints.last.check
         on_save(first)
         for epoch in range(first + 1, len(LOSSES)):
             best = LOSSES[epoch] == min(LOSSES[: epoch + 1])

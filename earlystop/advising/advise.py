@@ -18,6 +18,7 @@ from ..replaying.checks import checks_of
 from ..rules import Best, Never, Patience
 from .calibration import Calibration
 from .candidates import Family, candidate_metrics, default_families, families_of
+from .cost import cost_of
 from .findings import Outcome
 from .guarantee import Guarantee
 from .regret_scale import Floats, RegretScale, Unit
@@ -34,6 +35,7 @@ from .warnings import (
 
 __all__ = ["advise"]
 
+_COST_UNIT = "advise(cost_unit=...)"
 _USUAL = (5, 10, 20)
 # Selecting among families costs the guarantee some runs. With this many times the runs it needs,
 # that costs less than another family often saves.
@@ -54,6 +56,7 @@ def advise(
     candidates: Mapping[str, Iterable[Any]] | Iterable[Rule] | None = None,
     complete: bool | None = None,
     seed: int = 0,
+    cost_unit: str | None = None,
     on_missing: OnMissing = "skip",
     workers: int = 1,
     progress: bool = False,
@@ -83,6 +86,7 @@ def advise(
     complete: were the runs logged to their end? None: find out. Logs that were stopped early cannot
         tell what a longer patience would have found: regret then counts from the best that was
         found by then, and no longer patience is considered.
+    cost_unit: in what the cost of runs is told, as `unit` of `replay`.
     on_missing, workers, progress: see `sweep`.
 
     Runs that never improve on their first value lose nothing. A run that is stopped before it has
@@ -101,10 +105,10 @@ def advise(
     Use Patience('val_loss', patience=1, mode='min').
     Expected regret on a new run of the same kind: at most 10 % of the improvement; on these 30
     it was 4.39 %.
-    It takes 20.5 of 43.0 epochs on average: 52.3 % saved.
+    It takes 20.5 of 43.0 checks on average: 52.3 % saved.
     <BLANKLINE>
     Beside the usual choices, on the same runs (regret: a share of the improvement):
-                 mean regret  runs that lose more  epochs saved
+                 mean regret  runs that lose more  checks saved
     the advice        4.39 %               13.3 %        52.3 %
     patience 5           0 %                  0 %           0 %
     patience 10          0 %                  0 %           0 %
@@ -127,14 +131,15 @@ def advise(
     history.require([monitor], "`advise`")
     if isinstance(candidates, Iterator):
         candidates = list(candidates)  # they are looked at twice
-    if on_missing == "skip":
-        history = checks_of(history, [monitor, *candidate_metrics(candidates)]).history
+    judged = [monitor, *candidate_metrics(candidates)] if on_missing == "skip" else []
+    cost = cost_of(checks_of(history, judged), validated(str | None, cost_unit, _COST_UNIT))
+    history = cost.history
     scale = _regret_scale(history, save, unit)
     truncation = None if complete else detect_truncation(history, save, scale)
     families = _families(candidates, history, save, scale, guarantee, truncation)
     considered = _with_visible_patience(families, truncation)
     options = {"on_missing": on_missing, "workers": workers, "progress": progress}
-    calibration = Calibration(history, save, scale, guarantee, considered, seed, options)
+    calibration = Calibration(cost, save, scale, guarantee, considered, seed, options)
     warnings = [
         *warnings_of_runs(calibration),
         *warnings_of_logs(history, scale, truncation, complete),
@@ -212,6 +217,7 @@ def _advice(
         left_out=len(scale.best) - calibration.runs,
         needed=calibration.needed(),
         families=len(calibration.families),
+        cost_unit=calibration.cost.unit,
         logged=calibration.logged / calibration.runs,
         stopped_by=None if truncation is None else truncation.rule,
         complete=truncation is None and complete is not False,
@@ -255,11 +261,11 @@ def _usual(calibration: Calibration, truncation: Truncation | None) -> tuple[Out
 def _outcomes(calibration: Calibration, family: Family) -> list[tuple[Outcome, Floats]]:
     """What each rule of a family would have done, and what each run loses under it."""
     outcomes = []
-    for number, (lost, epochs) in enumerate(calibration.losses(family)):
+    for number, (lost, used) in enumerate(calibration.losses(family)):
         over = float((lost > calibration.guarantee.max_regret).mean())
-        saved = 1 - epochs.sum() / max(calibration.logged, 1)
+        saved = 1 - used.sum() / (calibration.logged or 1)
         rule = family.member(number)
-        outcome = Outcome(rule, float(lost.mean()), over, float(epochs.mean()), float(saved))
+        outcome = Outcome(rule, float(lost.mean()), over, float(used.mean()), float(saved))
         outcomes.append((outcome, lost))
     return outcomes
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..history.history import History
 from ..rules import Best
 from .candidates import Family
+from .cost import Cost
 from .findings import Line
 from .guarantee import Guarantee
 from .regret_scale import Floats, RegretScale
@@ -32,12 +32,12 @@ _SELECTING_SHARE = 1 / 3
 class Tally(NamedTuple):
     """Sums over some runs; arrays of shape (settings,).
 
-    epochs: the epochs used.
+    used: what the runs use of the unit of cost.
     total: what the runs lose, each capped where the guarantee caps it.
     over: how many runs lose more than `max_regret`.
     """
 
-    epochs: Floats
+    used: Floats
     total: Floats
     over: Floats
 
@@ -61,7 +61,7 @@ class Tallies(NamedTuple):
 class Calibration:
     """Families of rules, measured on the logged runs.
 
-    runs: how many runs are usable. logged: how many epochs these have.
+    runs: how many runs are usable. logged: how much of the unit of cost these have.
     chose: how many of the runs select the family.
     tallies: one for each family.
     scores: what each run loses, summed over a family: how hard it is to stop that run in time.
@@ -69,7 +69,7 @@ class Calibration:
 
     def __init__(
         self,
-        history: History,
+        cost: Cost,
         save: Best,
         scale: RegretScale,
         guarantee: Guarantee,
@@ -77,17 +77,17 @@ class Calibration:
         seed: int,
         options: dict[str, Any],
     ) -> None:
-        self.history, self.save, self.scale = history, save, scale
+        self.history, self.cost, self.save, self.scale = cost.history, cost, save, scale
         self.guarantee, self.families, self._options = guarantee, families, options
         self.usable = scale.usable
         self.runs = int(np.count_nonzero(self.usable))
-        self.logged = float(history.lengths[self.usable].sum())
-        self._selecting = np.zeros(history.runs, dtype=np.bool_)
+        self.logged = float(cost.of(self.history.lengths)[self.usable].sum())
+        self._selecting = np.zeros(self.history.runs, dtype=np.bool_)
         order = np.random.default_rng(seed).permutation(np.flatnonzero(self.usable))
         self._selecting[order[: self.selecting(self.runs)]] = True
         self.chose = int(np.count_nonzero(self._selecting))
         self._calibrating = self.usable & ~self._selecting
-        self.scores = np.zeros(history.runs)
+        self.scores = np.zeros(self.history.runs)
         self.tallies = [self._measure(family) for family in families]
 
     @property
@@ -121,26 +121,27 @@ class Calibration:
                 self.scores[runs] += lost
             over = lost > self.guarantee.max_regret
             capped = np.minimum(lost, self.guarantee.cap)
-            sums = np.array([column.epochs, capped, over], dtype=np.float64) @ groups[runs]
+            used = self.cost.of(column.checks, runs)
+            sums = np.array([used, capped, over], dtype=np.float64) @ groups[runs]
             for tally, amounts in zip(tallies[:2], sums.T, strict=True):
                 for array, amount in zip(tally, amounts, strict=True):
                     array[index] += amount
             tallies.all.total[index] += lost.sum()
-        for name in ("over", "epochs"):
+        for name in ("over", "used"):
             both = (getattr(tallies.selecting, name), getattr(tallies.calibrating, name))
             getattr(tallies.all, name)[:] = sum(both)
         return tallies
 
     def losses(self, family: Family) -> Iterator[tuple[Floats, Floats]]:
-        """For each rule of a family, what every usable run loses, and the epochs it uses."""
+        """For each rule of a family, what every usable run loses, and what it uses."""
         table = family.swept(self.history, self.save, **self._options)
         every = slice(0, self.history.runs)
-        for regret, epochs in zip(table.regret, table.epochs, strict=True):
-            yield self.scale.lost(regret, every)[self.usable], epochs[self.usable].astype(float)
+        for regret, checks in zip(table.regret, table.checks, strict=True):
+            yield self.scale.lost(regret, every)[self.usable], self.cost.of(checks)[self.usable]
 
     def lines(self) -> Iterator[Line]:
         """The trade-off along each family."""
         for family, tallies in zip(self.families, self.tallies, strict=True):
-            epochs, total, over = tallies.all
+            used, total, over = tallies.all
             means = (total / self.runs, over / self.runs)
-            yield Line(str(family), np.array(family.values), epochs / self.runs, *means)
+            yield Line(str(family), np.array(family.values), used / self.runs, *means)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import RuleError, RuleTypeError
 from ..history.history import History
 from ..language.rule import AllOf, AnyOf, Rule
+from ..replaying.checks import looked_at
 from ..rules import Best, Patience, Smoothed, Warmup
 from ..sweeping.grid import Axis, apply_settings, axes_of, child_at
 from ..sweeping.sweep import Sweep, sweep
@@ -101,10 +102,10 @@ def patience_values(longest: int) -> list[int]:
 
 
 def candidate_metrics(candidates: Any) -> tuple[str, ...]:
-    """The metrics that candidates look at besides the one that the advice is about."""
+    """The metrics that candidates judge besides the one that the advice is about."""
     if not isinstance(candidates, (list, tuple)):  # values for the fields of a plain patience
         return ()
-    return tuple(name for rule in candidates if isinstance(rule, Rule) for name in rule.all_metrics)
+    return looked_at(rule for rule in candidates if isinstance(rule, Rule))
 
 
 def default_families(patience: Patience, longest: int, several: bool) -> list[Family]:

@@ -18,13 +18,13 @@ class Outcome(NamedTuple):
     """What a rule would have done on the logged runs.
 
     regret: the mean. over: the share of runs that lose more than requested.
-    epochs: the mean number of epochs used. saved: the share of all logged epochs.
+    used: what runs take on average, in the unit of cost. saved: the share of all that was logged.
     """
 
     rule: Rule
     regret: float
     over: float
-    epochs: float
+    used: float
     saved: float
 
 
@@ -33,7 +33,7 @@ class Line(NamedTuple):
 
     name: str
     patience: npt.NDArray[np.int64]
-    epochs: Floats
+    used: Floats
     regret: Floats
     over: Floats
 
@@ -59,6 +59,7 @@ class Findings:
     left_out: int
     needed: int
     families: int
+    cost_unit: str
     logged: float
     stopped_by: Rule | None
     complete: bool
@@ -73,7 +74,7 @@ class Findings:
 
     @property
     def saved(self) -> float:
-        """The share of the logged epochs that the rule would have saved."""
+        """The share of all that was logged, in the unit of cost, that the rule would have saved."""
         return self.outcome.saved
 
     @property

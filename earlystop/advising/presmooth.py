@@ -15,6 +15,7 @@ import numpy as np
 
 from ..history.history import History
 from ..history.ragged import slices_within
+from ..language.positions import ELAPSED, EPOCH, STEP
 from ..language.rule import Rule
 from ..replaying.batches import RunBatch, batches_of
 from ..replaying.interpreted import EpochMetrics
@@ -57,7 +58,8 @@ class PresmoothedHistory:
     def __iter__(self) -> Iterator[History]:
         for runs in self._parts():
             metrics: dict[str, Any] = {}
-            for name in {self.save.monitor, self.smoothed.monitor}:
+            places = {EPOCH, STEP, ELAPSED} & set(self.history.metrics)
+            for name in {self.save.monitor, self.smoothed.monitor, *places}:
                 values, reported = self.history.reported_in(runs, name)
                 metrics[name] = np.ma.MaskedArray(values, ~reported)
             part = History(metrics, self.history.lengths[runs])
@@ -66,7 +68,11 @@ class PresmoothedHistory:
                 self._smooth_into(values, part)
             missing = metrics[self.smoothed.monitor].mask
             metrics[self.monitor] = np.ma.MaskedArray(values, missing)
-            yield History(metrics, part.lengths)
+            coordinates = {
+                name: column[runs, : part.epochs]
+                for name, column in self.history.coordinates.all_stored().items()
+            }
+            yield History(metrics, part.lengths, coordinates=coordinates)
 
     def _parts(self) -> Iterator[slice]:
         """The runs in order, in batches that are not mostly padding."""

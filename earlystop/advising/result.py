@@ -30,7 +30,7 @@ class Advice(Findings):
     promised: the promise that holds for the rule, `max_regret` or `at_most`; 0 if it loses nothing
         anyway.
     outcome: what the rule would have done on the logged runs: `rule`, `regret` (mean), `over` (the
-        share of runs that lose more than `max_regret`), `epochs` (mean) and `saved` (share).
+        share of runs that lose more than `max_regret`), `used` (mean) and `saved` (share).
     defaults: the same for plain patience of 5, 10 and 20.
     unpromised: if no rule can be promised: the cheapest patience that would have lost no more than
         requested on the logged runs, without a promise.
@@ -39,7 +39,8 @@ class Advice(Findings):
     left_out: how many runs never reported a number.
     needed: how many runs such a promise takes at all.
     families: how many kinds of rules were considered.
-    logged: the mean number of epochs of the logged runs.
+    cost_unit: in what cost is told: "step", "epoch", "checks", "elapsed_seconds" or a metric.
+    logged: how much of that the logged runs take on average.
     stopped_by: the rule that seems to have stopped the logs themselves early.
     complete: False if the logs were stopped early; regret then counts from the best found by then.
     quantiles: what runs lose under the rule: the median, 90 %, 95 % and the most.
@@ -96,7 +97,8 @@ class Advice(Findings):
             "left_out": self.left_out,
             "needed": self.needed,
             "families": self.families,
-            "logged_epochs": self.logged,
+            "cost_unit": self.cost_unit,
+            "logged": self.logged,
             "stopped_by": None if self.stopped_by is None else repr(self.stopped_by),
             "complete": self.complete,
             "quantiles": {name: number_to_json(value) for name, value in self.quantiles.items()},
@@ -104,7 +106,7 @@ class Advice(Findings):
         }
 
     def plot(self, *, ax: Any = None) -> Figure:
-        """The trade-off between epochs and regret, with the advice and the usual choices marked.
+        """The trade-off between cost and regret, with the advice and the usual choices marked.
 
         ax: matplotlib axes to draw on; a new figure if left out. Returns the figure. Raises
         ImportError without matplotlib (`pip install matplotlib`).

@@ -1,4 +1,4 @@
-"""Selects a rule: of those that the guarantee holds for, the one that uses the fewest epochs.
+"""Selects a rule: of those that the guarantee holds for, the one that costs the least.
 
 `calibration.py` says why some runs select the family and others support the guarantee.
 """
@@ -17,10 +17,10 @@ __all__ = ["select", "select_without_guarantee"]
 
 
 class _Choice(NamedTuple):
-    """A family with one rule, or None for no rule, and the epochs the rule uses on all runs."""
+    """A family with one rule, or None for no rule, and what the rule uses on all runs."""
 
     family: Family | None
-    epochs: float
+    used: float
 
 
 _NO_CHOICE = _Choice(None, np.inf)
@@ -48,7 +48,7 @@ def _select_with_confidence(calibration: Calibration) -> _Choice:
         _, total, over = tallies.all
         holds = calibration.guarantee.holds(calibration.runs, total, over, calibration.paths)
         choice = _choice(calibration, number, _first(holds))
-        if choice.epochs < best.epochs:
+        if choice.used < best.used:
             best = choice
     return best
 
@@ -71,18 +71,18 @@ def _promising_family(calibration: Calibration) -> int:
     for selecting in (tallies.selecting for tallies in calibration.tallies):
         small = selecting.total <= calibration.guarantee.max_regret * calibration.chose
         member = _first(np.logical_and.accumulate(small[::-1])[::-1])
-        costs.append(np.inf if member is None else selecting.epochs[member])
+        costs.append(np.inf if member is None else selecting.used[member])
     return int(np.argmin(costs))
 
 
 def _choice(calibration: Calibration, number: int, member: int | None) -> _Choice:
-    """This member of this family; no choice if that does not save an epoch."""
+    """This member of this family; no choice if that saves nothing."""
     if member is None:
         return _NO_CHOICE
-    epochs = float(calibration.tallies[number].all.epochs[member])
-    if epochs >= calibration.logged:
+    used = float(calibration.tallies[number].all.used[member])
+    if used >= calibration.logged:
         return _NO_CHOICE
-    return _Choice(calibration.families[number].only(member), epochs)
+    return _Choice(calibration.families[number].only(member), used)
 
 
 def _first(mask: Bools) -> int | None:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable
 
 from .._text import count, number
+from ..language.positions import ELAPSED, EPOCH, STEP
 from .findings import Findings
 
 __all__ = ["advice_text", "amount_text", "guarantee_text", "percent"]
@@ -73,9 +74,22 @@ def _answer(advice: Findings) -> list[str]:
     return [
         f"Use {advice.rule!r}.",
         _promise(advice),
-        f"It takes {outcome.epochs:.1f} of {advice.logged:.1f} epochs on average: "
-        f"{percent(outcome.saved)} saved.",
+        f"It takes {_mean(advice, outcome.used)} of {_mean(advice, advice.logged)} "
+        f"{_cost(advice)} on average: {percent(outcome.saved)} saved.",
     ]
+
+
+def _cost(advice: Findings) -> str:
+    """What cost is counted in, as a plural."""
+    units = {EPOCH: "epochs", STEP: "steps", ELAPSED: "hours"}
+    return units.get(advice.cost_unit, advice.cost_unit)
+
+
+def _mean(advice: Findings, amount: float) -> str:
+    """A mean amount of what cost is counted in."""
+    if advice.cost_unit == ELAPSED:
+        return f"{amount / 3600:,.4g}"
+    return f"{amount:,.1f}"
 
 
 def _promise(advice: Findings) -> str:
@@ -110,14 +124,14 @@ def _no_promise(advice: Findings) -> list[str]:
         answer.append(
             f"Without a promise: {guess.rule!r} would have lost "
             f"{amount_text(advice, guess.regret)} on these runs (mean; {percent(guess.over)} of "
-            f"them lose more than asked) and saved {percent(guess.saved)} of the epochs."
+            f"them lose more than asked) and saved {percent(guess.saved)} of the {_cost(advice)}."
         )
     return answer
 
 
 def _usual(advice: Findings) -> list[str]:
     """The usual choices, as a table."""
-    rows = [("", "mean regret", "runs that lose more", "epochs saved")]
+    rows = [("", "mean regret", "runs that lose more", f"{_cost(advice)} saved")]
     for outcome in (advice.outcome, *advice.defaults):
         patience = "patience {}".format(outcome.rule.settings.get("patience"))
         regret = number(outcome.regret) if advice.unit == "metric" else percent(outcome.regret)

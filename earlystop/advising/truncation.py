@@ -57,8 +57,8 @@ def detect_truncation(history: History, save: Best, scale: RegretScale) -> Trunc
     for min_delta, relative in _MARGINS:
         rule = Patience(save.monitor, mode=save.mode, min_delta=min_delta, relative=relative)
         table = sweep(rule, part, save=save, patience=range(1, int(end[is_early].max())))
-        at_end = (table.stopped & (table.epochs == end) & is_early).sum(axis=1)
-        before = (table.stopped & (table.epochs < end)).sum(axis=1)
+        at_end = (table.stopped & (table.checks == end) & is_early).sum(axis=1)
+        before = (table.stopped & (table.checks < end)).sum(axis=1)
         at_end[before > len(examined) / 10] = 0
         index = int(at_end.argmax())
         runs = int(at_end[index])

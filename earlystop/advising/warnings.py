@@ -41,21 +41,21 @@ def warnings_of_logs(
             f"{truncation.examined} that end before the longest end just where "
             f"{truncation.rule!r} stops. What a longer "
             "patience would have found cannot be seen. So regret counts from the best that was "
-            "found by then, not from that of complete runs, epochs to the end of the log at most, "
+            "found by then, not from that of complete runs, cost to the end of the log at most, "
             "and no longer patience is considered "
             f"(if the runs did go to their end, pass {argument('complete', True)})"
         )
     elif complete is False:
         yield (
             "these logs were stopped early: regret counts from the best that was found by then, "
-            "not from that of complete runs, which cannot be seen, and epochs to the end of the "
+            "not from that of complete runs, which cannot be seen, and cost to the end of the "
             "log at most"
         )
     elif complete is None:
         short = int(np.count_nonzero(2 * scale.end[usable] < np.median(scale.end[usable])))
         if short * _SHORT_SHARE >= runs:
             yield (
-                f"{count(short, 'run')} of {runs:,} have less than half the epochs that are usual "
+                f"{count(short, 'run')} of {runs:,} have less than half the checks that are usual "
                 "here, and count as complete; leave out what crashed, and pass "
                 f"{argument('complete', False)} if they were stopped early"
             )

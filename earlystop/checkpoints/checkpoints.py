@@ -1,4 +1,4 @@
-"""`Checkpoints`: what a run saves of its epochs, and what it finds when it resumes.
+"""`Checkpoints`: what a run saves of its checks, and what it finds when it resumes.
 
 This class checks its arguments. `Retention` decides what is kept, `LockedFolder` changes the disk.
 """
@@ -12,12 +12,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from .._files.paths import local_path
+from ..engine.decision import Place
 from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError, name_advice, shortened
 from ..language.keywords import by_keyword
 from ..language.settings import Count, Positive, validated
 from .damage import warn_of_damage
 from .ledger import Checkpoint, Ledger
+from .places import checked_place, entry_of, numbers_of, taken_name
 from .ranking import KeepBest, Modes, Monitors, Ties, rankings
 from .retention import Retention, newest_best
 from .saved_json import check_plain
@@ -31,7 +33,7 @@ else:
 
 __all__ = ["Checkpoints"]
 
-_AFTER_ALL = 1 << 63  # an epoch after all others, which fit in 64 bits
+_AFTER_ALL = 1 << 63  # a check after all others, which fit in 64 bits
 
 
 class Checkpoints:
@@ -39,7 +41,9 @@ class Checkpoints:
 
     folder: the folder of the checkpoints, on this machine; created if it does not exist. `~` is the
         home folder, and a relative path is that of the working directory now.
-    name: a template for file names, with fields for the epoch and the metrics.
+    name: a template for file names, with fields for the epoch, the step, the number of the check
+        and the metrics, such as "{epoch:04d}-{val_loss:.4f}.pt". Where checks share an epoch, it
+        needs {step} or {check}.
     missing: what a file name says instead of a metric that an epoch lacks (validation every few
         epochs), such as "none"; by default, `save` raises an error for such an epoch.
     monitor: the metric that ranks checkpoints, for `keep_best` above 1; an epoch that lacks it, or
@@ -52,8 +56,9 @@ class Checkpoints:
     ties: which of equal values ranks first and is kept, the "earlier" or the "later".
     keep_last: how many of the last to keep. For each of them the best up to that epoch is kept,
         too, also by each metric, so a run that resumes from any of them finds the best it knew.
-    keep_every: keep every n-th epoch permanently; None to keep no further epochs.
-    count_from: the number of the first epoch in file names: 0, or 1 if a framework counts from 1.
+    keep_every: keep every n-th check permanently; None to keep no further ones.
+    count_from: the number of the first epoch and check in file names: 0, or 1 if a framework counts
+        from 1.
     resume: continue an earlier run in the folder (which may be empty). Without it, a folder that
         holds checkpoints is refused.
 
@@ -121,7 +126,7 @@ class Checkpoints:
 
     @property
     def entries(self) -> tuple[Checkpoint, ...]:
-        """The checkpoints listed in the ledger, in epoch order."""
+        """The checkpoints listed in the ledger, in their order."""
         return self._disk.ledger.entries
 
     @property
@@ -190,10 +195,17 @@ class Checkpoints:
 
     @by_keyword("epoch")
     def wants(
-        self, *, epoch: int, metrics: Mapping[str, SupportsFloat] | None = None, best: bool = False
+        self,
+        *,
+        epoch: float | None = None,
+        metrics: Mapping[str, SupportsFloat] | None = None,
+        best: bool = False,
+        step: float | None = None,
+        check: int | None = None,
     ) -> bool:
-        """Would `save` keep this epoch? If not, it does nothing."""
-        entry = Checkpoint(epoch, "", best, as_floats(metrics or {}))
+        """Would `save` keep this check? If not, it does nothing."""
+        place = checked_place(epoch, step, check, "Checkpoints.wants")
+        entry = entry_of(place, "", best, as_floats(metrics or {}))
         return entry in self._retention().retained((*self.entries, entry))
 
     @by_keyword("epoch")
@@ -201,37 +213,43 @@ class Checkpoints:
         self,
         write: Callable[[Path], object] | None,
         *,
-        epoch: int,
+        epoch: float | None = None,
         metrics: Mapping[str, SupportsFloat] | None = None,
         best: bool = False,
         state: Any = None,
+        step: float | None = None,
+        check: int | None = None,
     ) -> Path | None:
-        """Save an epoch if it should be kept, and delete the checkpoints that it replaces.
+        """Save a check if it should be kept, and delete the checkpoints that it replaces.
 
         write: a function that writes a file at the path it is given, or makes a folder there (as
             `save_pretrained` does), and is done when it returns. With None, only the state is
             saved, as one of the last.
-        epoch: the number of the epoch, counted from 0; must be after all saved epochs.
-        metrics: the metrics of the epoch.
-        best: whether this is the best epoch so far, as in `Decision.save`.
+        epoch: the epoch of the check, such as `Decision.epoch`. Without `check`, it is a whole
+            number, counted from 0, and after all saved epochs.
+        metrics: the metrics of the check.
+        best: whether this is the best check so far, as in `Decision.save`.
         state: plain JSON data to keep with it, such as `Stopper.state_dict()`; no NaN, no numbers
             of more than 640 digits, at most 400 levels deep.
+        step: the step of the check, such as `Decision.step`.
+        check: the number of the check, such as `Decision.check`, where epochs are not the checks;
+            must be after all saved checks.
 
         Returns the path of the file, or None if nothing was written.
 
-        Raises CheckpointError if the disk refuses, MissingMetricError for a metric that the file
-            name asks for and the epoch lacks, and whatever `write` raises. Earlier checkpoints and
-            the ledger are then unchanged.
+        Raises CheckpointError if the disk refuses, or if the file name is that of another check,
+            MissingMetricError for a metric that the file name asks for and the check lacks, and
+            whatever `write` raises. Earlier checkpoints and the ledger are then unchanged.
         """
-        epoch = self._checked_epoch(epoch)
+        place = self._checked_place(epoch, step, check)
         values = as_floats(metrics or {})
         check_plain(state, "`Checkpoints.save(state=...)`")
-        file = None
+        entry, file = entry_of(place, None, best, values, state), None
         if write is not None:
-            numbers = {**values, "epoch": epoch + self.count_from}
-            file = format_name(self.name, numbers, self.missing)
-            self._refuse_listed(file)
-        entry = Checkpoint(epoch, file, bool(best), values, state)
+            numbers = numbers_of(place, self.count_from)
+            file = format_name(self.name, {**values, **numbers}, self.missing)
+            self._refuse_listed(file, entry)
+        entry = entry._replace(file=file)
         kept = self._retention().retained((*self.entries, entry))
         if entry not in kept:
             return None
@@ -243,7 +261,7 @@ class Checkpoints:
         self._disk.commit(kept, file, write)
         return self.path(entry)
 
-    def rewind(self, epoch: int) -> None:
+    def rewind(self, epoch: float) -> None:
         """Delete what was saved after the epoch from which the run resumes; -1 deletes all."""
         self._keep_only(tuple(entry for entry in self.entries if entry.epoch <= epoch))
 
@@ -300,27 +318,33 @@ class Checkpoints:
 
     # Refusals --------------------------------------------------------------------------------
 
-    def _checked_epoch(self, epoch: int) -> int:
+    def _checked_place(self, epoch: Any, step: Any, check: Any) -> Place:
         self._disk.check_usable()
-        epoch = validated(Count, epoch, "Checkpoints.save(epoch=...)")
-        entries = self.entries
-        if entries and epoch <= entries[-1].epoch:
+        place = checked_place(epoch, step, check, "Checkpoints.save")
+        last = self.last
+        if last is not None and place.check <= last.check:
+            saved = f"{last.where}, which is saved in {str(self.folder)!r}"
+            if check is None:
+                raise CheckpointError(
+                    f"epoch {place.check} is not after {saved}: to do epochs again, call "
+                    f"`rewind({place.check - 1})` first; where an epoch has several checks, pass "
+                    "`check=decision.check` with each"
+                )
             raise CheckpointError(
-                f"epoch {epoch} is not after epoch {entries[-1].epoch}, which is saved in "
-                f"{str(self.folder)!r}: to do epochs again, call `rewind({epoch - 1})` first"
+                f"check {place.check} is not after check {last.check}, {saved}: to do checks "
+                "again, call `rewind(epoch)` first, with the epoch to go back to"
             )
-        return epoch
+        return place
 
-    def _refuse_listed(self, file: str) -> None:
-        if self._disk.ledger.lists(file):
-            raise CheckpointError(
-                f"`Checkpoints(name={self.name!r})` gives {file!r} to more than one epoch"
-            )
+    def _refuse_listed(self, file: str, entry: Checkpoint) -> None:
+        for listed in self.entries:
+            if listed.file == file:
+                raise CheckpointError(taken_name(self.name, file, listed, entry))
 
     def _holds_earlier_run(self, ledger: Ledger) -> CheckpointError:
         best = newest_best(ledger.entries)
         return CheckpointError(
             f"the folder {str(self.folder)!r} holds the checkpoints of an earlier run (last "
-            f"epoch {ledger.entries[-1].epoch}, best epoch {best.epoch if best else None}): pass "
+            f"{ledger.entries[-1].where}, best {best.where if best else None}): pass "
             "resume=True to continue it, or choose another folder"
         )

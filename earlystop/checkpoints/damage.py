@@ -30,9 +30,7 @@ def warn_of_damage(
     best, best_left = newest_best(listed), newest_best(left)
     lost = [entry for entry in listed if entry not in left]
     if lost:
-        now = (
-            f"the best that is left is epoch {best_left.epoch}" if best_left else "no best is left"
-        )
+        now = f"the best that is left is {best_left.where}" if best_left else "no best is left"
         warn_caller(
             f"the folder {str(folder)!r} no longer has {_named(lost, best)}, which its ledger "
             f"lists: deleted, or lost with the power. The run goes on without; {now}",
@@ -51,7 +49,7 @@ def _named(entries: Iterable[Checkpoint], best: Checkpoint | None) -> str:
     """The files of these entries with their epochs, the best first."""
     ordered = sorted(entries, key=lambda entry: entry is not best)
     texts = [
-        f"{entry.file!r} (epoch {entry.epoch}{', the best' if entry is best else ''})"
+        f"{entry.file!r} ({entry.where}{', the best' if entry is best else ''})"
         for entry in ordered[:_NAMED]
     ]
     more = len(ordered) - len(texts)

@@ -1,10 +1,13 @@
 """The ledger of a folder: which epochs are saved, in which files, with which metrics and state.
 
-    {"format": "earlystop.Checkpoints", "version": 2, "unwanted": ["0001.ckpt"], "replaced": [
+    {"format": "earlystop.Checkpoints", "version": 3, "unwanted": ["0001.ckpt"], "replaced": [
     {"epoch": 1, "file": "0001.ckpt", "best": true, "metrics": {"loss": 0.7}, "state": null}
     ], "checkpoints": [
     {"epoch": 2, "file": "0002.ckpt", "best": true, "metrics": {"loss": 0.5}, "state": null}
     ]}
+
+An entry is of a check. Where the epoch or the step of one was told, it begins with the number of
+the check: {"check": 2, "epoch": 0.5, "step": 1500, "file": ...}; either may be null.
 
 "unwanted" are files that are no longer listed and may not be deleted yet. Files that a ledger
 names may be deleted, so a name that leads out of the folder is refused.
@@ -22,6 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .._files.paths import expanded
+from ..engine.decision import Place
+from ..engine.saved_positions import position_from_json
 from ..engine.saved_state import SavedFormat
 from ..errors import CheckpointError, RuleError, StateError, shortened
 from ..language.state import decode_state, number_from_json, number_to_json
@@ -30,35 +35,55 @@ from .saved_json import LARGEST, read_json_file
 
 __all__ = ["Checkpoint", "Ledger", "checkpoint_path", "read_ledger"]
 
+
 _FORMAT = SavedFormat(
     "earlystop.Checkpoints",
-    2,
+    3,
     "a ledger of `Checkpoints`",
-    migrations={1: lambda body: {**body, "replaced": []}},
+    migrations={1: lambda body: {**body, "replaced": []}, 2: lambda body: body},
 )
+_ENTRY = ("epoch", "file", "best", "metrics", "state")
+_TOLD = ("check", "step")  # further entries, of a check whose epoch or step was told
 
 
 class Checkpoint(NamedTuple):
-    """The entry of one epoch in the ledger.
+    """The entry of one check in the ledger.
 
-    epoch: the number of the epoch, counted from 0.
+    epoch: the epoch of the check, as in `Decision`: where it was not told, the check's number.
     file: the name of its file in the folder; None if only the state was saved.
     best: whether it was the best when it was saved.
-    metrics: the metrics of the epoch.
+    metrics: the metrics of the check.
     state: what the run needs to resume from here, as plain JSON data.
+    place: where the check stands, if its epoch or step was told.
     """
 
-    epoch: int
+    epoch: float
     file: str | None
     best: bool
     metrics: dict[str, float]
     state: Any = None
+    place: Place | None = None
+
+    @property
+    def check(self) -> int:
+        """The number of the check, from 0."""
+        return int(self.epoch) if self.place is None else self.place.check
+
+    @property
+    def step(self) -> float | None:
+        """The step of the check; None if it was not told."""
+        return None if self.place is None else self.place.step
+
+    @property
+    def where(self) -> str:
+        """Where the check stands, in words."""
+        return str(self.place or Place(self.check))
 
 
 class Ledger(NamedTuple):
     """The contents of a ledger.
 
-    entries: in the order of their epochs.
+    entries: in the order of their checks.
     unwanted: files that are no longer listed, and perhaps still there.
     replaced: entries of the ledger before that are no longer listed.
     """
@@ -125,8 +150,8 @@ class Ledger(NamedTuple):
         entries = tuple(filter(is_there, self.entries))
         newest = self.entries[-1] if self.entries else None
         if newest is not None and newest not in entries:
-            back = (e for e in self.replaced if e.epoch < newest.epoch and is_there(e))
-            entries = tuple(sorted((*entries, *back), key=lambda entry: entry.epoch))
+            back = (e for e in self.replaced if e.check < newest.check and is_there(e))
+            entries = tuple(sorted((*entries, *back), key=lambda entry: entry.check))
         return Ledger(entries, tuple(f for f in self.unwanted if not _has_file(entries, f)))
 
     def lists(self, file: str) -> bool:
@@ -135,7 +160,7 @@ class Ledger(NamedTuple):
 
 
 def read_ledger(folder: str | os.PathLike[str]) -> tuple[Checkpoint, ...]:
-    """The checkpoints listed in a folder's ledger, in epoch order; the folder may be in use.
+    """The checkpoints listed in a folder's ledger, in their order; the folder may be in use.
 
     `checkpoint_path(folder, entry)` is where the file of an entry is.
 
@@ -175,8 +200,9 @@ def _lines(entries: tuple[Checkpoint, ...]) -> str:
 
 
 def _entry_data(entry: Checkpoint) -> dict[str, Any]:
+    place = {"epoch": entry.check} if entry.place is None else entry.place._asdict()
     return {
-        "epoch": entry.epoch,
+        **place,
         "file": entry.file,
         "best": entry.best,
         "metrics": {name: number_to_json(value) for name, value in entry.metrics.items()},
@@ -195,10 +221,11 @@ def _read_entries(data: list[Any], where: str) -> tuple[Checkpoint, ...]:
     entries = tuple(_read_entry(item, f"{where} {number}") for number, item in enumerate(data))
     files: dict[str, int] = {}
     for number, (earlier, entry) in enumerate(zip((None, *entries), entries, strict=False)):
-        if earlier is not None and entry.epoch <= earlier.epoch:
+        if earlier is not None and entry.check <= earlier.check:
+            what = "epoch" if entry.place is None else "check"
             raise StateError(
-                f"{where} {number}.epoch: the epochs are not in order: {entry.epoch} follows "
-                f"{earlier.epoch}"
+                f"{where} {number}.{what}: the {what}s are not in order: {entry.check} follows "
+                f"{earlier.check}"
             )
         if entry.file is not None and files.setdefault(entry.file, number) != number:
             raise StateError(
@@ -209,20 +236,18 @@ def _read_entries(data: list[Any], where: str) -> tuple[Checkpoint, ...]:
 
 
 def _read_entry(data: Any, where: str) -> Checkpoint:
-    if not isinstance(data, dict) or set(data) != set(Checkpoint._fields):
+    if not isinstance(data, dict) or set(data) not in (set(_ENTRY), {*_ENTRY, *_TOLD}):
         raise StateError(
-            f"{where} is damaged: it should be an object of {', '.join(Checkpoint._fields)}, got "
+            f"{where} is damaged: it should be an object of {', '.join(_ENTRY)}, got "
             f"{shortened(data)}"
         )
     metrics = data["metrics"]
     if not isinstance(metrics, dict):
         raise StateError(f"{where}.metrics should be an object, got {shortened(metrics)}")
-    epoch: int = decode_state(data["epoch"], 0, f"{where}.epoch")
-    if epoch < 0:
-        raise StateError(f"{where}.epoch should be at least 0, got {epoch}")
+    place = _read_place(data, where)
     file = data["file"]
     return Checkpoint(
-        epoch=epoch,
+        epoch=place.check if place.epoch is None else place.epoch,
         file=None if file is None else _read_file_name(file, f"{where}.file"),
         best=decode_state(data["best"], False, f"{where}.best"),
         metrics={
@@ -230,7 +255,19 @@ def _read_entry(data: Any, where: str) -> Checkpoint:
             for name, value in metrics.items()
         },
         state=data["state"],
+        place=None if place == Place(place.check) else place,
     )
+
+
+def _read_place(data: dict[str, Any], where: str) -> Place:
+    number = "check" if "check" in data else "epoch"
+    check: int = decode_state(data[number], 0, f"{where}.{number}")
+    if check < 0:
+        raise StateError(f"{where}.{number} should be at least 0, got {check}")
+    if number == "epoch":
+        return Place(check)
+    told = (position_from_json(data[name], f"{where}.{name}") for name in ("epoch", "step"))
+    return Place(check, *told)
 
 
 def _read_file_name(name: Any, where: str) -> str:

@@ -3,6 +3,10 @@
     {"epoch": 0, "loss": 0.9, "val_loss": 0.8, "elapsed_seconds": 12.5}
     {"epoch": 1, "loss": 0.5, "val_loss": "nan", "elapsed_seconds": 25.0}
 
+Its number is the epoch, unless its epoch or step was told:
+
+    {"check": 2, "epoch": 1.5, "step": 600, "loss": 0.4, "elapsed_seconds": 31.0}
+
 NaN and the infinities are texts, because JSON has neither. A line is written before the checkpoint
 of its check is saved: a process that is killed between the two leaves a line too many, which a
 resumed run cuts off, and never one too few. Lines are brought to the disk every few seconds, not
@@ -22,17 +26,16 @@ from pathlib import Path
 
 from .._files.atomic import sync_file
 from .._files.names import METRICS
-from ..engine.reported import EPOCH, from_record, to_record
+from ..engine.reported import Check, from_record, to_record
 from ..errors import CheckpointError, StateError
+from ..language.positions import CHECK, EPOCH, STEP, place_text
 from ..logs.json_text import parsed
 from .write import explain_refusal
 
 __all__ = ["MetricsFile"]
 
-_BEGINNING = f'{{"{EPOCH}": '.encode()  # of every line
+_BEGINNINGS = [f'{{"{name}": '.encode() for name in (EPOCH, CHECK)]  # of lines
 _SYNC_AFTER = 5.0  # seconds
-
-Check = tuple[int, dict[str, float]]
 
 
 class MetricsFile:
@@ -60,32 +63,35 @@ class MetricsFile:
             raise CheckpointError(str(error)) from None
         if checks:
             raise CheckpointError(
-                f"the file {str(self.path)!r} holds the metrics of an earlier run, up to epoch "
-                f"{checks[-1][0]}: pass resume=True to continue it, or choose another folder"
+                f"the file {str(self.path)!r} holds the metrics of an earlier run, up to "
+                f"{_where(checks[-1])}: pass resume=True to continue it, or choose another folder"
             )
 
-    def go_on_after(self, epoch: int, listed: Iterable[Check] = ()) -> list[Check]:
-        """The checks up to the epoch after which a run goes on; what follows in the file is cut.
+    def go_on_after(self, check: int, listed: Iterable[Check] = ()) -> list[Check]:
+        """The checks up to the one after which a run goes on; what follows in the file is cut.
 
-        epoch: the last epoch that was saved; -1 if none was.
-        listed: epochs and their metrics from the ledger, in order, to write what the file lost.
+        check: the number of the last check that was saved; -1 if none was.
+        listed: checks from the ledger, in order, to write what the file lost.
 
         Raises StateError for a file that is damaged or of another kind, and leaves it as it is.
         """
-        checks = self._cut_after(epoch)
+        checks = self._cut_after(check)
         for number, metrics in listed:
-            if number <= epoch and (not checks or number > checks[-1][0]):
+            if number <= check and (not checks or number > checks[-1][0]):
                 self.append(number, metrics)
-                checks.append((number, {n: v for n, v in metrics.items() if n != EPOCH}))
+                checks.append((number, dict(metrics)))
         return checks
 
-    def cut_after(self, epoch: int) -> None:
-        """Delete the lines after an epoch, when the check that wrote one was undone."""
-        self._cut_after(epoch)
+    def cut_after(self, check: int) -> None:
+        """Delete the lines after a check, when the one that wrote them was undone."""
+        self._cut_after(check)
 
-    def append(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Add a line. Raises CheckpointError if the disk refuses; the file is then as it was."""
-        line = (json.dumps(to_record(epoch, metrics), allow_nan=False) + "\n").encode()
+    def append(self, check: int, metrics: Mapping[str, float]) -> None:
+        """Add a line. Raises CheckpointError if the disk refuses; the file is then as it was.
+
+        metrics: of the check, its epoch and its step among them, if they were told.
+        """
+        line = (json.dumps(to_record(check, metrics), allow_nan=False) + "\n").encode()
         with self._explained(), open(self.path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             try:
@@ -105,9 +111,9 @@ class MetricsFile:
         with self._explained(), contextlib.suppress(FileNotFoundError):
             sync_file(self.path)
 
-    def _cut_after(self, epoch: int) -> list[Check]:
+    def _cut_after(self, last: int) -> list[Check]:
         checks, ends, size = self._read()
-        kept = [check for check in checks if check[0] <= epoch]
+        kept = [check for check in checks if check[0] <= last]
         end = ends[len(kept) - 1] if kept else 0
         if end < size:
             with self._explained():
@@ -125,12 +131,12 @@ class MetricsFile:
             where = f"line {len(checks) + 1} of the file {str(self.path)!r}"
             check = _check(data[start:end], where)
             if checks and check[0] <= checks[-1][0]:
-                raise StateError(_damaged(where, "its epoch is not after the one before"))
+                raise StateError(_damaged(where, "its number is not after the one before"))
             checks.append(check)
             ends.append(end)
             start = end
         torn = data[start:].rstrip(b"\0")  # some file systems leave zeros after a power loss
-        if torn[: len(_BEGINNING)] != _BEGINNING[: len(torn)]:
+        if not any(torn[: len(start)] == start[: len(torn)] for start in _BEGINNINGS):
             where = f"line {len(checks) + 1} of the file {str(self.path)!r}"
             raise StateError(_damaged(where, f"it begins with {torn[:40]!r}"))
         return checks, ends, len(data)
@@ -156,6 +162,11 @@ def _check(line: bytes, where: str) -> Check:
         return from_record(parsed(line.decode()), where)
     except ValueError as error:  # a StateError, too
         raise StateError(_damaged(where, str(error))) from None
+
+
+def _where(check: Check) -> str:
+    number, metrics = check
+    return place_text(number, metrics.get(EPOCH), metrics.get(STEP))
 
 
 def _damaged(where: str, what: str) -> str:

@@ -41,7 +41,7 @@ class Ranking:
     ties: Ties = "earlier"
 
     def top(self, entries: Iterable[Checkpoint]) -> list[Checkpoint]:
-        """The `keep` best of the entries, which are in epoch order; the best comes first.
+        """The `keep` best of the entries, which are in their order; the best comes first.
 
         Entries without a file, without the metric, or for which it is NaN or the worst infinity,
         do not rank.

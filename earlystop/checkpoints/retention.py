@@ -25,20 +25,20 @@ class Retention:
     rankings: tuple[Ranking, ...] = ()
 
     def retained(self, entries: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
-        """The entries to keep, given all entries in epoch order."""
+        """The entries to keep, given all entries in their order."""
         entries = tuple(entries)
         last = entries[max(len(entries) - self.keep_last, 0) :]
-        kept = {entry.epoch for entry in last}
+        kept = {entry.check for entry in last}
         # A run that resumes from any of the last finds its best, by each metric.
-        for start in {entry.epoch for entry in (*entries[-1:], *last)}:
-            known = tuple(entry for entry in entries if entry.epoch <= start)
+        for start in {entry.check for entry in (*entries[-1:], *last)}:
+            known = tuple(entry for entry in entries if entry.check <= start)
             bests = (newest_best(known), *(_first(ranking, known) for ranking in self.rankings))
-            kept.update(best.epoch for best in bests if best is not None)
+            kept.update(best.check for best in bests if best is not None)
         for ranking in self.rankings:
-            kept.update(entry.epoch for entry in ranking.top(entries))
+            kept.update(entry.check for entry in ranking.top(entries))
         if self.keep_every is not None:
-            kept.update(e.epoch for e in entries if (e.epoch + 1) % self.keep_every == 0)
-        return tuple(entry for entry in entries if entry.epoch in kept)
+            kept.update(e.check for e in entries if (e.check + 1) % self.keep_every == 0)
+        return tuple(entry for entry in entries if entry.check in kept)
 
 
 def newest_best(entries: Iterable[Checkpoint]) -> Checkpoint | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..errors import MissingMetricError, RuleError, name_advice, shortened
+from ..language.positions import CHECK, EPOCH, STEP
 from ..language.settings import validated
 from .names import LONGEST, NameTooLongError, checked_name
 
@@ -73,20 +74,21 @@ def template_fields(template: str) -> tuple[str, ...]:
 
 
 def checked_template(template: str, missing: str | None = None) -> str:
-    """The template. Raises RuleError unless it has an `epoch` field and gives plain file names.
+    """The template. Raises RuleError unless it tells checks apart and gives plain file names.
 
     missing: as for `format_name`.
     """
     template = validated(str, template, "Checkpoints(name=...)")
     fields = template_fields(template)
-    if "epoch" not in fields:
+    numbers = dict.fromkeys((EPOCH, STEP, CHECK), 0)
+    if not set(numbers) & set(fields):
         raise RuleError(
             f"`Checkpoints(name={shortened(template)})` gives all epochs one name: put {{epoch}} "
             "into it"
         )
-    _filled(template, {**dict.fromkeys(fields, 0.5), "epoch": 0}, None)
+    _filled(template, {**dict.fromkeys(fields, 0.5), **numbers}, None)
     if missing is not None:
-        _filled(template, {"epoch": 0}, validated(str, missing, "Checkpoints(missing=...)"))
+        _filled(template, numbers, validated(str, missing, "Checkpoints(missing=...)"))
     return template
 
 
@@ -116,9 +118,11 @@ def _written(value: Any, spec: str, field: str, template: str) -> str:
     try:
         return format(value, spec)
     except (ValueError, TypeError, OverflowError) as error:
+        within = field in (EPOCH, STEP) and isinstance(value, float)
+        hint = f"; write a fraction as {{{field}:.3f}}, or put {{check}} in its place"
         raise RuleError(
             f"the file name {shortened(template)}: {shortened(field)} = {shortened(value)} cannot "
-            f"be written as {shortened(spec)} ({error})"
+            f"be written as {shortened(spec)} ({error}){hint if within else ''}"
         ) from None
 
 

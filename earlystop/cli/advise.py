@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from .costs import unit_option
 from .loading import load
 from .log_options import LogOptions, log_options
 from .options import Output, picture_option, workers_option
@@ -62,6 +63,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
     help="What regret counts in: a share of the run's own improvement, of its best value, or the "
     "metric's own unit.",
 )
+@unit_option("--cost-unit")
 @click.option("--bound", type=float, help="What a run can lose at most, in the other units.")
 @click.option(
     "--complete/--stopped-early",
@@ -79,6 +81,7 @@ def advise(
     at_most: float | None,
     confidence: float,
     unit: Any,
+    cost_unit: str | None,
     bound: float | None,
     complete: bool | None,
     seed: int,
@@ -89,8 +92,8 @@ def advise(
     """Tell which patience to use, with a promise about new runs.
 
     LOGS are files, folders, glob patterns, or - for the standard input: complete runs of the kind
-    that is to be stopped early. The advice is what uses the fewest epochs among what is promised
-    to lose at most --max-regret of a run's improvement, if its best epoch is kept. --patience,
+    that is to be stopped early. The advice is what uses the least among what is promised
+    to lose at most --max-regret of a run's improvement, if its best check is kept. --patience,
     --min-delta and the like say what to choose from; so does --rule, which may come several times.
 
     \b
@@ -104,7 +107,7 @@ def advise(
         raise click.UsageError("say which metric the advice is about, with --monitor val_loss")
     if options.save_text is not None:
         raise click.UsageError("--save says nothing here: the best of --monitor is kept")
-    history, options = load(logs, options)
+    history, options = load(logs, options, unit=cost_unit, unit_option="--cost-unit")
     candidates: Any = options.rules() if options.texts else dict(options.fields) or None
     advice = es.advise(
         history,
@@ -117,6 +120,7 @@ def advise(
         bound=bound,
         candidates=candidates,
         complete=complete,
+        cost_unit=cost_unit,
         seed=seed,
         on_missing=options.on_missing,
         workers=workers,

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from .._text import count, one_line
+from ..language.positions import ELAPSED, EPOCH, STEP
+from ..language.units import UNITS
+from .costs import judged_checks, require_unit
 from .log_options import LogOptions
+from .reading import print_notes
 from .rule_options import MOST_CHECKED, DirectionError, RuleOptions
 
 if TYPE_CHECKING:
@@ -20,14 +24,19 @@ __all__ = ["load"]
 
 
 def load(
-    logs: LogOptions, options: RuleOptions, also: tuple[str, ...] = ()
+    logs: LogOptions,
+    options: RuleOptions,
+    also: tuple[str, ...] = (),
+    unit: str | None = None,
+    unit_option: str = "--unit",
 ) -> tuple[History, RuleOptions]:
     """The history, and the options with the direction that the logs state, if they need one.
 
     Rules are checked before anything is read if possible. Some logs state the direction of a
     metric, as CatBoost's do; then the options get it. Only the metrics that the rules use, and
-    `also`, are read. Runs that do not report the metric that says which epoch is best are left out,
-    with a note on the error output.
+    `also`, are read, and where checks stand, such as the time. A unit that no run tells is refused.
+    Runs that do not report the metric that says which check is best are left out, with a note on
+    the error output, as what reading left out is.
     """
     history = None
     try:
@@ -44,8 +53,16 @@ def load(
     saves = [options.save(rule) for rule in rules]
     if history is None:
         names = _metrics([*rules, *saves, *options.axis_rules()])
-        history = logs.read(None if names is None else names | set(also))
-    return _reporting(history, rules, saves), options
+        if unit not in (None, *UNITS):
+            names = None  # an error lists what else there is to count in
+        history = logs.read(None if names is None else names | {*also, ELAPSED})
+    print_notes(history)
+    history = _reporting(history, rules, saves)
+    if unit is not None:
+        require_unit(
+            judged_checks(history, [*rules, *saves], options.on_missing), unit, unit_option
+        )
+    return history, options
 
 
 def _metrics(rules: Sequence[Rule]) -> set[str] | None:
@@ -56,11 +73,11 @@ def _metrics(rules: Sequence[Rule]) -> set[str] | None:
     if any(part.settings.get("monitors") == () for part in every):
         return None
     names = {name for part in every for name in part.all_metrics}
-    return names or None
+    return names if names - {EPOCH, STEP, ELAPSED} else None
 
 
 def _reporting(history: History, rules: Sequence[Rule], saves: Sequence[Rule]) -> History:
-    """The runs that report the metric that says which epoch is best, or else one that rules use."""
+    """The runs that report the metric that says which check is best, or else one that rules use."""
     import numpy as np
 
     saved_by = {name for save in saves for name in save.all_metrics}

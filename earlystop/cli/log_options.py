@@ -67,6 +67,13 @@ _OPTIONS = [
         help="A metric made of others: 'fit=0.1*mAP50 + 0.9*mAP'.",
     ),
     click.option(
+        "--rename",
+        metavar="OLD=NEW",
+        multiple=True,
+        help="One name for what tools call by several: eval_loss=val_loss. Of several for one "
+        "metric, the first that a run has.",
+    ),
+    click.option(
         "--on-error",
         type=click.Choice(["raise", "skip"]),
         help="Leave out what cannot be read, and say so, instead of ending.",
@@ -102,6 +109,7 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_logs(
         sources: tuple[str, ...],
         derive: tuple[str, ...],
+        rename: tuple[str, ...],
         pattern: tuple[str, ...],
         progress: bool | None,
         **rest: Any,
@@ -114,6 +122,8 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
             given["pattern"] = list(pattern)
         if derive:
             given["derived"] = dict(map(_derived, derive))
+        if rename:
+            given["rename"] = dict(map(_renamed, rename))
         with named_by(options_of(click.get_current_context())):
             return command(logs=LogOptions(sources, given, progress), **rest)
 
@@ -128,3 +138,13 @@ def _derived(text: str) -> tuple[str, str]:
             param_hint="'--derive'",
         )
     return name.strip(), expression.strip()
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    old, _, new = text.rpartition("=")
+    if not (old.strip() and new.strip()):
+        raise click.BadParameter(
+            f"expected OLD=NEW, such as 'eval_loss=val_loss', got {text!r}",
+            param_hint="'--rename'",
+        )
+    return old.strip(), new.strip()

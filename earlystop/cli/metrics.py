@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
-from .epochs import LoggedEpochs
+from .extent import LoggedExtent
 from .log_options import LogOptions, log_options
 from .options import machine_options
 from .output import Machine, say, write_csv, write_json
-from .reading import files_of, print_skipped, report_of
+from .proposing import with_proposed_patterns
+from .reading import files_of, print_notes, print_skipped, report_of
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -26,23 +27,31 @@ _FEW = 20  # runs, or files, that are listed without --all
 @click.command(short_help="Tell what is in logs.")
 @log_options
 @click.option("--all", "every", is_flag=True, help="List every run and file, however many.")
+@click.option(
+    "--propose",
+    is_flag=True,
+    help="For plain text: propose patterns from what recurs in it, and read it with them.",
+)
 @machine_options
-def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
+def metrics(logs: LogOptions, every: bool, propose: bool, machine: Machine) -> None:
     """Tell what is in logs: files and formats, runs, metrics, and what is not there.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Of each metric: whether
     lower or higher is better (? where the name does not tell), in how many runs it is, how many
-    values, gaps (rows of the log that do not report it), NaN and infinities there are, and the
-    first, the last and the best value; of several runs, the median of these. --json and --csv have
-    one entry for every metric of every run.
+    values, gaps (rows of the log that do not report it), NaN and infinities there are, the first,
+    the last and the best value (of several runs, the median of these), and how often it is
+    reported. --json and --csv have one entry for every metric of every run.
 
     \b
     earlystop metrics runs/
     earlystop metrics trainer_state.json --json | jq '.metrics[].metric'
+    earlystop metrics train.log --propose
     """
+    if propose:
+        logs = with_proposed_patterns(logs)
     history = logs.read()
-    logged = LoggedEpochs(history)
-    found = {name: _Metric(history, name) for name in history.metrics}
+    logged = LoggedExtent(history)
+    found = {name: _Metric(history, name, logged) for name in history.metrics}
     if machine == "json":
         write_json(
             {
@@ -52,8 +61,7 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
                 "runs": [
                     {
                         "run": name,
-                        "epochs": logged.of_run(run),
-                        "rows": int(history.lengths[run]),
+                        **logged.of_run(run),
                         "metrics": [
                             row for metric in found.values() if (row := metric.of_run(run))
                         ],
@@ -67,8 +75,7 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
             [
                 {
                     "run": name,
-                    "epochs": logged.of_run(run),
-                    "rows": int(history.lengths[run]),
+                    **logged.of_run(run),
                     **row,
                 }
                 for run, name in enumerate(history.names)
@@ -83,11 +90,13 @@ def metrics(logs: LogOptions, every: bool, machine: Machine) -> None:
 class _Metric:
     """What was logged of one metric; arrays of shape (runs,)."""
 
-    def __init__(self, history: History, name: str) -> None:
+    def __init__(self, history: History, name: str, logged: LoggedExtent) -> None:
         import numpy as np
 
         self.name, self.mode = name, _mode(history, name)
-        self.values, self.nan, self.infinite, self.best_epoch = np.zeros((4, history.runs), int)
+        self._logged = logged
+        self.reports: list[str] = []
+        self.values, self.nan, self.infinite, self.best_row = np.zeros((4, history.runs), int)
         self.first, self.last, self.best = np.full((3, history.runs), np.nan)
         for runs in history.parts():
             self._look(runs, *history.reported_in(runs, name))
@@ -102,14 +111,18 @@ class _Metric:
         self.infinite[part] = (np.isinf(values) & reported).sum(axis=1)
         runs = np.arange(len(values))
         self.first[part] = values[runs, reported.argmax(axis=1)]
+        self.reports += [
+            self._logged.reports(run, np.flatnonzero(row)) if row.any() else ""
+            for run, row in enumerate(reported, start=part.start)
+        ]
         self.last[part] = values[runs, reported.shape[1] - 1 - reported[:, ::-1].argmax(axis=1)]
-        self.best_epoch[part] = -1
+        self.best_row[part] = -1
         if self.mode is not None:
             sign, counts = (1.0 if self.mode == "min" else -1.0), reported & ~np.isnan(values)
             worst_last = np.where(counts, sign * values, np.inf)
             found = worst_last.argmin(axis=1)
             some = worst_last[runs, found] < np.inf
-            self.best_epoch[part] = np.where(some, found, -1)
+            self.best_row[part] = np.where(some, found, -1)
             self.best[part] = np.where(some, values[runs, found], np.nan)
 
     def summary(self) -> dict[str, Any]:
@@ -122,14 +135,15 @@ class _Metric:
             **{name: int(getattr(self, name).sum()) for name in _COUNTS},
             "first": _median(self.first[has_values]),
             "last": _median(self.last[has_values]),
-            "best": _median(self.best[self.best_epoch >= 0]),
+            "best": _median(self.best[self.best_row >= 0]),
+            "reports": _usual([text for text in self.reports if text]),
         }
 
     def of_run(self, run: int) -> dict[str, Any] | None:
         """In one run; None where it does not report the metric."""
         if not self.values[run]:
             return None
-        best = int(self.best_epoch[run])
+        best = int(self.best_row[run])
         return {
             "metric": self.name,
             "mode": self.mode,
@@ -137,8 +151,17 @@ class _Metric:
             "first": float(self.first[run]),
             "last": float(self.last[run]),
             "best": None if best < 0 else float(self.best[run]),
-            "best_epoch": None if best < 0 else best,
+            **self._logged.place(run, best),
+            "reports": self.reports[run],
         }
+
+
+def _usual(texts: list[str]) -> str | None:
+    """What all say, or else what most say, and how many."""
+    if not texts:
+        return None
+    (text, times), *others = collections.Counter(texts).most_common()
+    return f"{text} ({times:,} of {count(len(texts), 'run')})" if others else text
 
 
 _COUNTS = ("values", "gaps", "nan", "infinite")
@@ -164,7 +187,7 @@ def _mode(history: History, name: str) -> str | None:
         return None
 
 
-def _print(history: History, logged: LoggedEpochs, found: list[_Metric], every: bool) -> None:
+def _print(history: History, logged: LoggedExtent, found: list[_Metric], every: bool) -> None:
     _print_files(history, every)
     rows = []
     for metric in found:
@@ -177,11 +200,23 @@ def _print(history: History, logged: LoggedEpochs, found: list[_Metric], every: 
                 *(f"{row[name]:,}" for name in ("runs", "values", "gaps")),
                 f"{bad:,}" if bad else "",
                 *(_short(row[name]) for name in ("first", "last", "best")),
+                row["reports"] or "",
             ]
         )
     several = history.runs > 1
     print_table(
-        ["<metric", "best\nis", "runs", "values", "gaps", "NaN,\ninf", "first", "last", "best"],
+        [
+            "<metric",
+            "best\nis",
+            "runs",
+            "values",
+            "gaps",
+            "NaN,\ninf",
+            "first",
+            "last",
+            "best",
+            "<reported",
+        ],
         rows,
         title=f"{count(history.runs, 'run')}, {logged}",
         caption="first, last, best: the median over runs" if several else None,
@@ -189,17 +224,13 @@ def _print(history: History, logged: LoggedEpochs, found: list[_Metric], every: 
     if history.coordinates:
         say(f"coordinates: {', '.join(history.coordinates)}")
     if several and (every or history.runs <= _FEW):
-        rows = [
-            [name, f"{amount:,}"]
-            for name, amount in zip(history.names, logged.amounts.tolist(), strict=True)
-        ]
-        print_table(["<run", f"{logged.unit}s"], rows)
+        columns = logged.columns()
+        rows = [list(row) for row in zip(history.names, *columns.values(), strict=True)]
+        print_table(["<run", *columns], rows)
     elif several:
-        lengths = sorted(logged.amounts.tolist())
-        say(
-            f"{logged.unit}s a run: {lengths[0]:,} to {lengths[-1]:,}, median "
-            f"{lengths[len(lengths) // 2]:,}; --all lists the runs"
-        )
+        for line in logged.ranges():
+            say(line)
+        say("--all lists the runs")
     print_skipped(history)
 
 
@@ -214,8 +245,11 @@ def _print_files(history: History, every: bool) -> None:
             for line in str(file).splitlines():
                 say(line)
         return
-    formats = collections.Counter(file.format or "left out" for file in files)
+    formats = collections.Counter(
+        file.format or "left out" for file in files if file.format or file.error
+    )
     say(
-        f"{count(len(files), 'file')}: "
+        f"{count(formats.total(), 'file')}: "
         + ", ".join(f"{name} {amount:,}" for name, amount in formats.most_common())
     )
+    print_notes(history)

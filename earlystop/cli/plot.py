@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count
+from .costs import unit_option
 from .log_options import LogOptions, log_options
 from .options import Output, picture_option, workers_option
 from .replay import replayed
@@ -28,6 +29,7 @@ _MOST_RULES = 7  # as many as there are line styles
     "The file to write: .png, .svg, .pdf, .html, .jpg, ...; - for SVG on the standard output.",
     piped=True,
 )
+@unit_option()
 @click.option("--run", metavar="NAME", help="Of several runs, the one to draw: its name or number.")
 @click.option(
     "--kind",
@@ -43,6 +45,7 @@ def plot(
     logs: LogOptions,
     options: RuleOptions,
     out: Output,
+    unit: str | None,
     run: str | None,
     kind: str,
     metric: tuple[str, ...],
@@ -60,15 +63,17 @@ def plot(
     if kind == "auto" and options.rule_count > _MOST_RULES:
         kind = "sweep"
     figure, title = (
-        _of_sweep(logs, options, workers)
+        _of_sweep(logs, options, workers, unit)
         if kind == "sweep"
-        else _of_replays(logs, options, workers, run, kind, metric)
+        else _of_replays(logs, options, workers, unit, run, kind, metric)
     )
     write_figure(figure, title, out)
 
 
-def _of_sweep(logs: LogOptions, options: RuleOptions, workers: int) -> tuple[Figure, str]:
-    table, _ = swept(logs, options, workers)
+def _of_sweep(
+    logs: LogOptions, options: RuleOptions, workers: int, unit: str | None
+) -> tuple[Figure, str]:
+    table, _ = swept(logs, options, workers, unit)
     return table.plot(), f"{count(len(table), 'setting')} on {count(table.runs, 'run')}"
 
 
@@ -76,11 +81,12 @@ def _of_replays(
     logs: LogOptions,
     options: RuleOptions,
     workers: int,
+    unit: str | None,
     run: str | None,
     kind: Any,
     metric: tuple[str, ...],
 ) -> tuple[Figure, str]:
-    results = replayed(logs, options, workers, most=_MOST_RULES, also=metric)
+    results = replayed(logs, options, workers, most=_MOST_RULES, also=metric, unit=unit)
     history = results[0].history
     which: int | str | None = run
     if run is not None and run.isdecimal() and run not in history.names:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count, one_line
-from .epochs import LoggedEpochs
+from .extent import LoggedExtent
 
 if TYPE_CHECKING:
     from ..history.history import History
 
-__all__ = ["files_of", "print_skipped", "report_of"]
+__all__ = ["files_of", "print_notes", "print_skipped", "report_of"]
+
+_FEW_NOTES = 10
 
 
 def files_of(history: History) -> list[Any]:
@@ -29,11 +31,26 @@ def report_of(history: History) -> dict[str, Any]:
     return {
         "runs": history.runs,
         "runs_left_out": read - history.runs,
-        "epochs": int(LoggedEpochs(history).amounts.sum()),
-        "rows": int(history.lengths.sum()),
+        **LoggedExtent(history).totals(),
         "metrics": list(history.metrics),
         **files,
     }
+
+
+def print_notes(history: History) -> None:
+    """Tell on the error output what reading left out, merged or reordered, each note once."""
+    sources: dict[str, list[str]] = {}
+    for file in files_of(history):
+        for note in file.notes:
+            sources.setdefault(note, []).append(file.source)
+    for note, names in list(sources.items())[:_FEW_NOTES]:
+        more = f" and {count(len(names) - 1, 'more file')}" if len(names) > 1 else ""
+        click.echo(one_line(f"{names[0]}{more}: {note}"), err=True)
+    if len(sources) > _FEW_NOTES:
+        click.echo(
+            f"and {count(len(sources) - _FEW_NOTES, 'more note')}: `earlystop metrics` tells them",
+            err=True,
+        )
 
 
 def print_skipped(history: History) -> None:

@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .._text import count, number
+from .._text import count
+from .costs import cost_option, note_mixed_units, require_time, unit_option
 from .loading import load
 from .log_options import LogOptions, log_options
 from .options import machine_options, workers_option
 from .output import Machine, say, write_csv, write_json
 from .reading import print_skipped, report_of
+from .replay_tables import print_rules, print_runs, print_summary, print_time
 from .rule_options import RuleOptions, rule_options
-from .tables import print_table
 
 if TYPE_CHECKING:
+    from ..replaying.price import Price
     from ..replaying.replay import Replay
 
 __all__ = ["replay", "replayed"]
 
 _MOST_RULES = 50
+_FEW_RULES = 4  # more are listed without their runs
 _FEW_RUNS = 40  # more are summarised
 _WORST = 5  # of many runs, those with the largest regret that are listed
 
@@ -28,6 +31,8 @@ _WORST = 5  # of many runs, those with the largest regret that are listed
 @click.command(short_help="Tell what a rule would have done.")
 @log_options
 @rule_options
+@unit_option()
+@cost_option
 @click.option("--reasons", is_flag=True, help="Say of every run why it stops.")
 @click.option("--all", "every", is_flag=True, help="List every run, however many there are.")
 @workers_option
@@ -35,6 +40,8 @@ _WORST = 5  # of many runs, those with the largest regret that are listed
 def replay(
     logs: LogOptions,
     options: RuleOptions,
+    unit: str | None,
+    cost: Price | None,
     reasons: bool,
     every: bool,
     workers: int,
@@ -43,28 +50,33 @@ def replay(
     """Tell what a rule would have done to runs that are over.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Several values or rules
-    are compared. Epochs count from 0; "regret" is how much worse the best value up to the stop is
-    than the best of the whole log.
+    are compared. What is used and saved is told in the unit of the logs: steps, else epochs, else
+    checks; "regret" is how much worse the best value up to the stop is than the best of the whole
+    log.
 
     \b
     earlystop replay runs/ --monitor val_loss --patience 20
     earlystop replay log.csv --monitor val_loss --patience 5,10,20 --csv > answers.csv
+    earlystop replay runs/ --monitor val_loss --patience 20 --unit elapsed_seconds --cost '$2.5/h'
     earlystop replay 'runs/*/metrics.csv' --rule 'Patience("val_loss", 20) | NonFinite("loss")'
     """
-    results = replayed(logs, options, workers)
+    results = replayed(logs, options, workers, unit=unit)
+    if cost is not None:
+        require_time(results)
     if machine == "json":
         history = results[0].history
         write_json(
             {
                 "read": report_of(history),
-                "rules": [_rule_row(result) for result in results],
-                "runs": [row for result in results for row in _rows(result, reasons)],
+                **({} if cost is None else {"price": _price_row(cost)}),
+                "rules": [_rule_row(result, cost) for result in results],
+                "runs": [row for result in results for row in _rows(result, reasons, cost)],
             }
         )
     elif machine == "csv":
-        write_csv([row for result in results for row in _rows(result, reasons)])
+        write_csv([row for result in results for row in _rows(result, reasons, cost)])
     else:
-        _print(results, reasons, every)
+        _print(results, reasons, every, cost)
 
 
 def replayed(
@@ -73,8 +85,12 @@ def replayed(
     workers: int = 1,
     most: int = _MOST_RULES,
     also: tuple[str, ...] = (),
+    unit: str | None = None,
 ) -> list[Replay]:
-    """What the rules would have done; also: further metrics to read."""
+    """What the rules would have done.
+
+    also: further metrics to read. unit: in what cost is told.
+    """
     import earlystop as es
 
     if options.rule_count > most:
@@ -82,40 +98,55 @@ def replayed(
             f"these are {options.rule_count:,} rules, and this takes {most}: 'earlystop sweep' is "
             "for many"
         )
-    history, options = load(logs, options, also)
+    history, options = load(logs, options, also, unit)
     rules = options.rules()
     saves = [options.save(rule) for rule in rules]
-    return [
+    results = [
         es.replay(
             rule,
             history,
             save=save,
             on_missing=options.on_missing,
+            unit=unit,
             workers=workers,
             progress=logs.progress,
         )
         for rule, save in zip(rules, saves, strict=True)
     ]
+    note_mixed_units(results[0].replayed, results[0].unit)
+    return results
 
 
-def _rule_row(result: Replay) -> dict[str, Any]:
+def _price_row(price: Price) -> dict[str, Any]:
+    return {"per_hour": price.per_hour, "currency": price.currency}
+
+
+def _rule_row(result: Replay, price: Price | None) -> dict[str, Any]:
     """What a rule did, with the rules as JSON data."""
+    row = result.summary()
+    if price is not None:
+        used, logged = price.of(row["hours"]), price.of(row["hours_logged"])
+        row |= {"cost_logged": logged, "cost": used, "cost_saved": logged - used}
     data = {"rule_data": result.stop.to_dict(), "save_data": result.save.to_dict()}
-    return {**result.summary(), **data}
+    return {**row, **data}
 
 
-def _rows(result: Replay, reasons: bool) -> list[dict[str, Any]]:
+def _rows(result: Replay, reasons: bool, price: Price | None) -> list[dict[str, Any]]:
     """One row per run, with None for unknown values."""
     columns: dict[str, list[Any]] = {"rule": [repr(result.stop)] * len(result), **result.to_dict()}
     if "best" in columns:
         columns["best_of_log_epoch"] = result.whole_log.saved_epoch.tolist()
         columns["best_of_log"] = result.whole_log.best.tolist()
+    if price is not None:
+        columns["cost"] = [price.of(hours) for hours in result.hours.tolist()]
+        saved = (result.hours_logged - result.hours).tolist()
+        columns["cost_saved"] = [price.of(hours) for hours in saved]
     names = list(columns)
     rows = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     for number_of_run, row in enumerate(rows):
         if row["saved_epoch"] < 0:
             row["saved_epoch"] = None
-            row.update({name: None for name in ("best",) if name in row})
+            row.update({name: None for name in ("saved_step", "best") if name in row})
         if row.get("best_of_log_epoch", 0) < 0:
             row.update(best_of_log_epoch=None, best_of_log=None, regret=None)
         if reasons:
@@ -129,98 +160,23 @@ def _reason(result: Replay, run: int) -> str | None:
     return result.decisions(run)[-1].reason
 
 
-def _print(results: list[Replay], reasons: bool, every: bool) -> None:
+def _print(results: list[Replay], reasons: bool, every: bool, price: Price | None) -> None:
     import earlystop as es
 
     history = results[0].history
     few = every or history.runs <= _FEW_RUNS
     if len(results) > 1:
-        _print_rules(results)
+        print_rules(results, price)
     for result in results:
-        if few and (len(results) <= 4 or every):
-            _print_runs(result, _rows(result, reasons or history.runs == 1), str(result.stop))
+        if few and (len(results) <= _FEW_RULES or every):
+            runs = range(history.runs)
+            print_runs(result, runs, str(result.stop), reasons or history.runs == 1, price)
+            print_time(result, price)
         elif len(results) == 1:
-            _print_summary(result, reasons)
+            print_summary(result, reasons, price, _WORST)
     monitors = [result.save.monitor for result in results if isinstance(result.save, es.Best)]
     if monitors:
         say(f"Regret: how much worse the {monitors[0]} kept is than the best of the whole log.")
     if not few:
         say(f"{count(history.runs, 'run')} are summed up: --all lists them, --csv gives them all.")
     print_skipped(history)
-
-
-def _print_rules(results: list[Replay]) -> None:
-    rows = []
-    for result in results:
-        row = result.summary()
-        rows.append(
-            [
-                row["rule"],
-                f"{row['stopped']:,} of {row['runs']:,}",
-                f"{row['epochs']:,}",
-                f"{row['share_saved']:.1%}",
-                number(row["mean_regret"]),
-                number(row["max_regret"]),
-            ]
-        )
-    print_table(
-        ["<rule", "stopped", "epochs", "saved", "mean\nregret", "worst\nregret"],
-        rows,
-    )
-
-
-def _print_runs(result: Replay, rows: list[dict[str, Any]], title: str) -> None:
-    table = []
-    for row in rows:
-        best = [] if "best" not in row else [number(row["best"]), number(row["regret"])]
-        saved = "-" if row["saved_epoch"] is None else f"{row['saved_epoch']:,}"
-        how = "rule" if row["stopped"] else "log"
-        table.append([row["run"], f"{row['logged']:,}", f"{row['epochs']:,}", how, saved, *best])
-    headings = ["<run", "epochs\nlogged", "epochs\nused", "ended\nby", "epoch\nkept"]
-    if rows and "best" in rows[0]:
-        headings += ["value\nkept", "\nregret"]
-    print_table(headings, table, title=title)
-    for row in rows:
-        if row.get("reason"):
-            say(f"{row['run']}: epoch {row['epochs'] - 1}: stop: {row['reason']}")
-
-
-def _print_summary(result: Replay, reasons: bool) -> None:
-    import numpy as np
-
-    row = result.summary()
-    say(
-        f"{result.stop!r}: {row['stopped']:,} of {count(row['runs'], 'run')} stopped, "
-        f"{row['epochs']:,} of {row['logged']:,} epochs used, {row['share_saved']:.1%} saved"
-    )
-    columns: dict[str, Any] = {
-        "epochs logged": result.logged,
-        "epochs used": result.epochs,
-        "share used": result.epochs / np.maximum(result.logged, 1),
-    }
-    regret = result.known_regret
-    if len(regret):
-        columns["regret"] = regret
-    shares = (0.0, 0.1, 0.5, 0.9, 1.0)
-    table = [
-        [name, *(number(float(x)) for x in np.quantile(values, shares, method="nearest"))]
-        for name, values in columns.items()
-    ]
-    print_table(["<over the runs", "least", "10 %", "median", "90 %", "most"], table)
-    if not len(regret):
-        return
-    say(f"No regret in {int((regret == 0).sum()):,} of {count(len(regret), 'run')}.")
-    order = np.argsort(np.where(np.isnan(result.regret), -1.0, result.regret), kind="stable")
-    worst = order[::-1][:_WORST]
-    rows = _rows_of(result, worst, reasons)
-    _print_runs(result, rows, f"The {len(rows)} runs with the largest regret")
-
-
-def _rows_of(result: Replay, runs: Any, reasons: bool) -> list[dict[str, Any]]:
-    rows = _rows(result, reasons=False)
-    picked = []
-    for run in runs.tolist():
-        picked.append(rows[run])
-        if reasons:
-            picked[-1]["reason"] = _reason(result, run)
-    return picked

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .costs import cost_option, require_time, unit_option
 from .log_options import LogOptions, log_options
 from .options import Output, report_option, workers_option
 from .reading import print_skipped
@@ -13,6 +14,7 @@ from .replay import replayed
 from .rule_options import RuleOptions, rule_options
 
 if TYPE_CHECKING:
+    from ..replaying.price import Price
     from ..replaying.replay import Replay
     from ..sweeping.sweep import Sweep
 
@@ -26,6 +28,8 @@ _LARGEST_PATIENCE = 200
 @log_options
 @rule_options
 @report_option
+@unit_option()
+@cost_option
 @click.option("--title", help="Of the report.")
 @click.option(
     "--sweep/--no-sweep",
@@ -40,6 +44,8 @@ def report(
     logs: LogOptions,
     options: RuleOptions,
     out: Output,
+    unit: str | None,
+    cost: Price | None,
     title: str | None,
     with_sweep: bool,
     rows: int,
@@ -55,10 +61,12 @@ def report(
     """
     from ..report.report import report_page
 
-    results = replayed(logs, options, workers, most=_MOST_RULES)
+    results = replayed(logs, options, workers, most=_MOST_RULES, unit=unit)
+    if cost is not None:
+        require_time(results)
     table = _patience_sweep(logs, results[0], workers) if with_sweep else None
     named: dict[str, Any] = {} if title is None else {"title": title}
-    out.write(report_page(*results, sweep=table, rows=rows, **named).encode())
+    out.write(report_page(*results, sweep=table, rows=rows, cost=cost, **named).encode())
     print_skipped(results[0].history)
 
 
@@ -83,6 +91,7 @@ def _patience_sweep(logs: LogOptions, result: Replay, workers: int) -> Sweep | N
         result.history,
         save=save,
         on_missing=result.on_missing,
+        unit=result.unit,
         workers=workers,
         progress=logs.progress,
         **grid,

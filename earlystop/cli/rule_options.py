@@ -34,7 +34,7 @@ class RuleOptions:
     """The rules named on the command line.
 
     texts: the values of --rule; without any, the rule is `Patience(monitor, mode=mode)`.
-    monitor, mode: also say which epoch is best.
+    monitor, mode: also say which check is best.
     fields: values for fields of the rules, by name.
     """
 
@@ -129,7 +129,7 @@ class RuleOptions:
         return max(len(self.texts), 1) * self.combinations
 
     def save(self, rule: Rule) -> Rule:
-        """The rule that says which epochs are kept; `Never()` if no metric has a best value."""
+        """The rule that says which checks are kept; `Never()` if no metric has a best value."""
         import earlystop as es
 
         from ..sweeping.sweep import default_best
@@ -188,7 +188,7 @@ _OPTIONS = [
     click.option(
         "--patience",
         metavar="VALUES",
-        help=f"Epochs without gain; if left out 0 (advise: all that are worth trying). {_VALUES}",
+        help=f"Checks without gain; if left out 0 (advise: all that are worth trying). {_VALUES}",
     ),
     click.option("--min-delta", metavar="VALUES", help="What a gain has to exceed."),
     click.option(
@@ -218,7 +218,7 @@ _OPTIONS = [
     click.option(
         "--save",
         metavar="RULE",
-        help="Which epochs are kept; the best of --monitor, or of what the rule watches. "
+        help="Which checks are kept; the best of --monitor, or of what the rule watches. "
         "Not for advise.",
     ),
     click.option(
@@ -226,7 +226,7 @@ _OPTIONS = [
         type=click.Choice(["skip", "raise"]),
         default="skip",
         show_default=True,
-        help="What becomes of epochs without the metric.",
+        help="What becomes of rows without the metric.",
     ),
 ]
 

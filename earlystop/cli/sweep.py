@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._text import count, number
+from .costs import judged_checks, note_mixed_units, unit_option
 from .loading import load
 from .log_options import LogOptions, log_options
 from .options import machine_options, workers_option
@@ -28,17 +29,23 @@ _SHARES = (0.5, 0.9)
 @click.command(short_help="Tell what every setting of a rule would cost.")
 @log_options
 @rule_options
+@unit_option()
 @click.option("--all", "every", is_flag=True, help="List every setting, however many there are.")
 @workers_option
 @machine_options
 def sweep(
-    logs: LogOptions, options: RuleOptions, every: bool, workers: int, machine: Machine
+    logs: LogOptions,
+    options: RuleOptions,
+    unit: str | None,
+    every: bool,
+    workers: int,
+    machine: Machine,
 ) -> None:
     """Tell what every setting of a rule would have cost and saved.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Every combination of
     values is a setting. "Regret" is how much worse the best value up to the stop is than the best
-    of the whole log; the knee, marked with *, is the setting beyond which more epochs bring little.
+    of the whole log; the knee, marked with *, is the setting beyond which longer runs bring little.
 
     \b
     earlystop sweep runs/ --monitor val_loss --patience 1:201
@@ -46,7 +53,7 @@ def sweep(
     earlystop sweep runs/ --rule 'Patience("val_loss") | GeneralizationLoss("val_loss")' \\
         --patience 1:50 --grid alpha=1,5,20
     """
-    table, history = swept(logs, options, workers)
+    table, history = swept(logs, options, workers, unit)
     rows = setting_rows(table)
     if machine == "json":
         write_json(
@@ -55,6 +62,7 @@ def sweep(
                 "rule": repr(table.rule),
                 "rule_data": table.rule.to_dict(),
                 "monitors": list(table.monitors),
+                "unit": table.unit,
                 "knee": table.knee,
                 "settings": rows,
             }
@@ -66,7 +74,9 @@ def sweep(
     print_skipped(history)
 
 
-def swept(logs: LogOptions, options: RuleOptions, workers: int = 1) -> tuple[Sweep, History]:
+def swept(
+    logs: LogOptions, options: RuleOptions, workers: int = 1, unit: str | None = None
+) -> tuple[Sweep, History]:
     """What the settings would have done, and the history."""
     import earlystop as es
 
@@ -74,23 +84,25 @@ def swept(logs: LogOptions, options: RuleOptions, workers: int = 1) -> tuple[Swe
         raise click.UsageError(
             "say which settings to try, such as --patience 1:201 or --grid alpha=1,5,20"
         )
-    history, options = load(logs, options)
+    history, options = load(logs, options, unit=unit)
     rule, grid = options.rule(), options.axes() or options.fields
     table = es.sweep(
         rule,
         history,
         save=options.best(),
         on_missing=options.on_missing,
+        unit=unit,
         workers=workers,
         progress=logs.progress,
         **grid,
     )
+    note_mixed_units(judged_checks(history, [rule], options.on_missing), table.unit)
     return table, history
 
 
 def setting_rows(table: Sweep) -> list[dict[str, Any]]:
     """One row per setting: its values, and what they cost and saved."""
-    columns = dict(table.to_dict())
+    columns = {**table.to_dict(), "unit": [table.unit] * len(table)}
     for share in _SHARES:
         columns[f"regret_{share:.0%}".replace("%", "_percent")] = table.quantile_regret(
             share
@@ -104,6 +116,8 @@ def setting_rows(table: Sweep) -> list[dict[str, Any]]:
 
 def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
     listed = range(len(rows)) if every else _some(len(rows), table.knee)
+    from ..language.units import mean_cell, unit_words
+
     axes = list(table.settings[0])
     lines = []
     for index in listed:
@@ -112,7 +126,7 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
             [
                 "*" if row["knee"] else "",
                 *(number(x) if isinstance(x, float) else str(x) for x in map(row.get, axes)),
-                f"{row['mean_epochs']:.1f}",
+                mean_cell(float(table.mean_used[index]), table.unit),
                 f"{row['share_saved']:.1%}",
                 number(row["mean_regret"]),
                 *(number(row[f"regret_{share:.0%}".replace("%", "_percent")]) for share in _SHARES),
@@ -120,12 +134,12 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
         )
     quantiles = [f"regret\n{'median' if share == 0.5 else f'{share:.0%}'}" for share in _SHARES]
     print_table(
-        ["<", *axes, "mean\nepochs", "\nsaved", "mean\nregret", *quantiles],
+        ["<", *axes, f"mean\n{unit_words(table.unit)}", "\nsaved", "mean\nregret", *quantiles],
         lines,
         title=f"{table.rule!r} on {count(table.runs, 'run')}",
         caption=None
         if table.knee is None
-        else "*: the knee, beyond which more epochs bring little",
+        else "*: the knee, beyond which longer runs bring little",
         names=1 + len(axes),
     )
     if len(listed) < len(rows):

@@ -12,12 +12,35 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from ..errors import MissingMetricError, name_advice
+from ..language.positions import ELAPSED, EPOCH, STEP
 from ..language.settings import validated
-from ..rules import ELAPSED
+from .decision import Place
 
-__all__ = ["MissingMetrics", "OnMissingMetric"]
+__all__ = ["MissingMetrics", "OnMissingMetric", "missing_metric"]
 
 OnMissingMetric = Literal["auto", "raise", "skip"]
+
+
+def missing_metric(
+    needed: Iterable[str], name: str, metrics: Mapping[str, float], place: Place
+) -> MissingMetricError:
+    """The error for a check that lacks a metric of its rules.
+
+    needed: the metrics of the rules. name: one that the check lacks.
+    metrics: those it has. place: where it stands.
+    """
+    given = {EPOCH: place.epoch, STEP: place.step}
+    lacking = (each for each in needed if each not in metrics and given.get(each) is None)
+    name = next(lacking, name)
+    if name == ELAPSED:
+        hint = f"add {ELAPSED!r} yourself, or use an adapter, which does"
+    elif name in (EPOCH, STEP):
+        hint = f"pass `{name}=` to `step`"
+    else:
+        hint = 'if some epochs lack it on purpose, pass on_missing="skip"'
+    return MissingMetricError(
+        f"no metric {name!r} at {place}: {name_advice(name, metrics)} ({hint})"
+    )
 
 
 class MissingMetrics:

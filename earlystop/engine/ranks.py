@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from ..errors import CheckpointError, MetricError
-from ..rules import ELAPSED
+from ..language.positions import ELAPSED, EPOCH, STEP
 
 __all__ = ["OneProcess", "Ranks", "agree", "on_first"]
 
@@ -80,7 +80,7 @@ def agree(
 ) -> dict[str, float]:
     """The metrics that all ranks decide on: those of rank 0, or the mean over all ranks.
 
-    The elapsed time is rank 0's in either case.
+    The elapsed time, the epoch and the step are rank 0's in either case.
 
     collect: returns the metrics of this rank; not called on ranks whose metrics are ignored.
     average: decide on the mean over all ranks.
@@ -107,9 +107,7 @@ def agree(
     if not average:
         return dict(first)
     means = {name: sum(report[name] for report in reports) / len(reports) for name in first}
-    if ELAPSED in first:
-        means[ELAPSED] = first[ELAPSED]
-    return means
+    return {**means, **{name: first[name] for name in (EPOCH, STEP, ELAPSED) if name in first}}
 
 
 def _listed(names: Any) -> str:

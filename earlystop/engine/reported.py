@@ -1,22 +1,28 @@
-"""What the checks of a run reported, by metric."""
+"""What the checks of a run reported, by metric, and where they stand.
+
+A check is its number and its metrics; among these are its epoch and its step, if they were told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StateError
+from ..errors import MetricError, StateError
+from ..language.positions import CHECK, EPOCH, STEP
 from ..language.state import decode_state, number_from_json, number_to_json
+from .decision import Place
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 else:
     Self = Any
 
-__all__ = ["EPOCH", "Reported", "from_record", "to_record"]
+__all__ = ["Check", "Reported", "from_record", "to_record", "with_place"]
 
-EPOCH = "epoch"
 _ENTRY = "reported"
+
+Check = tuple[int, dict[str, float]]
 
 
 class Reported:
@@ -50,12 +56,20 @@ class Reported:
         self._numbers.append(number)
 
     def columns(self) -> dict[str, list[float | None]]:
-        """The values by metric, at the numbers of their checks; None where a check lacked one."""
+        """The values by metric, at the numbers of their checks; None where a check lacked one.
+
+        Checks before the first whose epoch was told are epochs.
+        """
         numbers = self._numbers
+        known = {name: list(column) for name, column in self._columns.items()}
+        for row, epoch in enumerate(known.get(EPOCH, ())):
+            if epoch is not None:
+                break
+            known[EPOCH][row] = numbers[row]
         if not numbers or numbers[-1] == len(numbers) - 1:
-            return {name: list(column) for name, column in self._columns.items()}
+            return known
         columns: dict[str, list[float | None]] = {}
-        for name, column in self._columns.items():
+        for name, column in known.items():
             columns[name] = [None] * (numbers[-1] + 1)
             for number, value in zip(numbers, column, strict=True):
                 columns[name][number] = value
@@ -86,26 +100,53 @@ class Reported:
         )
 
 
+def with_place(metrics: Mapping[str, float], place: Place | None) -> dict[str, float]:
+    """The metrics of a check with where it stands, if that was told.
+
+    Raises MetricError for a metric that then has the name of the check's number.
+    """
+    if place is None:
+        return dict(metrics)
+    if CHECK in metrics:
+        raise MetricError(
+            f"a metric of a check with an epoch or a step must not be named {CHECK!r}, which is "
+            "the number of the check: give it another name"
+        )
+    told = {EPOCH: place.epoch, STEP: place.step}
+    return {**{name: at for name, at in told.items() if at is not None}, **metrics}
+
+
 def to_record(number: int, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """A check as plain JSON data: its number as "epoch", and its metrics.
+    """A check as plain JSON data.
+
+    Its number is the first entry, "check" if its epoch or step was told, and else "epoch".
 
     >>> to_record(1, {"loss": float("nan"), "elapsed_seconds": 2.5})
     {'epoch': 1, 'loss': 'nan', 'elapsed_seconds': 2.5}
+    >>> to_record(1, {"epoch": 0.5, "step": 200.0, "loss": 0.25})
+    {'check': 1, 'epoch': 0.5, 'step': 200, 'loss': 0.25}
     """
     values = {name: number_to_json(value) for name, value in metrics.items()}
-    values.pop(EPOCH, None)
-    return {EPOCH: number, **values}
+    if EPOCH not in metrics and STEP not in metrics:
+        return {EPOCH: number, **values}
+    told = {name: values.pop(name) for name in (EPOCH, STEP) if name in values}
+    return {CHECK: number, **{name: _whole(at) for name, at in told.items()}, **values}
 
 
-def from_record(record: object, where: str) -> tuple[int, dict[str, float]]:
+def from_record(record: object, where: str) -> Check:
     """The check that `to_record` made. Raises StateError, naming `where`, for other data."""
-    if not isinstance(record, Mapping) or EPOCH not in record:
+    if not isinstance(record, Mapping) or not {EPOCH, CHECK} & set(record):
         raise StateError(f'{where} should be an object with an "{EPOCH}", got {record!r:.80}')
-    number: int = decode_state(record[EPOCH], 0, f"{where}: {EPOCH}")
+    name = CHECK if next(iter(record)) == CHECK else EPOCH
+    number: int = decode_state(record.get(name), 0, f"{where}: {name}")
     if number < 0:
-        raise StateError(f"{where}: {EPOCH} should be at least 0, got {number}")
+        raise StateError(f"{where}: {name} should be at least 0, got {number}")
     return number, {
-        name: number_from_json(value, f"{where}: {name}")
-        for name, value in record.items()
-        if name != EPOCH
+        metric: number_from_json(value, f"{where}: {metric}")
+        for metric, value in record.items()
+        if metric != name
     }
+
+
+def _whole(position: Any) -> Any:
+    return int(position) if isinstance(position, float) and position % 1 == 0 else position

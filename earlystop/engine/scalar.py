@@ -16,6 +16,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..language.positions import DERIVED, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
 from ..language.tape import Line, MetricValue, Trace, needed_lines, refs_in
 from ..language.traced_metrics import TracedMetrics
@@ -31,18 +32,23 @@ _MAX_EXPRESSION = 100  # characters
 
 
 @functools.lru_cache(maxsize=256)
-def compile_scalar(rules: tuple[Rule, ...], on_missing: OnMissing) -> Advance:
+def compile_scalar(
+    rules: tuple[Rule, ...], on_missing: OnMissing, given: frozenset[str] = frozenset()
+) -> Advance:
     """The steps of several rules as one function over the leaves of their states.
 
     With on_missing="raise" the function raises KeyError for a missing metric.
+
+    given: the positions, and what is derived from them, that every check has; none has others.
 
     Raises what `record` raises.
     """
     all_metrics = frozenset(name for rule in rules for name in rule.all_metrics)
     certain = all_metrics if on_missing == "raise" else frozenset()
+    absent = frozenset((EPOCH, STEP, *DERIVED)) - given - all_metrics
 
     def metrics_on(trace: Trace) -> TracedMetrics:
-        metrics = TracedMetrics(trace, certain=certain)
+        metrics = TracedMetrics(trace, certain=certain | given, absent=absent)
         metrics.reported(tuple(certain))
         for name in sorted(certain):  # looked up even if no step reads it, to detect its absence
             metrics[name]

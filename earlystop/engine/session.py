@@ -19,14 +19,15 @@ import functools
 import math
 import weakref
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeVar
+from typing import Any, SupportsFloat, TypeVar
 
 from ..errors import MetricError, RuleTypeError, StateError
+from ..language.positions import ELAPSED, EPOCH, STEP
 from ..language.state import number_from_json
-from ..rules import ELAPSED
-from .decision import Decision
+from .decision import Decision, Place
 from .metrics import as_floats
 from .missing import MissingMetrics, OnMissingMetric
+from .positions import Positions
 from .ranks import OneProcess, Ranks, agree, on_first
 from .stopper import Stopper
 from .stopwatch import Stopwatch
@@ -145,24 +146,34 @@ class Session:
             values[ELAPSED] = self.stopwatch.seconds
         return values
 
-    def step(self, values: dict[str, float], *, at: Hashable = None) -> Decision:
+    def step(
+        self,
+        values: dict[str, float],
+        *,
+        epoch: SupportsFloat | None = None,
+        step: SupportsFloat | None = None,
+        at: Hashable = None,
+    ) -> Decision:
         """Decide on the metrics of one check, as returned by `collect`.
 
+        epoch, step: where the check stands, as the framework counts, as in `Stopper.step`.
         at: the framework's number of the check. Sessions that share a stopper pass it: the first
             of them steps the stopper, the others get the same decision.
 
         Raises what `Stopper.step` and `MissingMetrics.check` raise, and then changes nothing.
         """
         if self._missing is not None:
-            self._missing.check(values)
+            told = {EPOCH: epoch, STEP: step}
+            needed = {n: x for n, x in told.items() if x is not None and n in self._missing.needed}
+            self._missing.check({**values, **as_floats(needed)} if needed else values)
         if at is None:
-            return self.stopper.step(values)
+            return self.stopper.step(values, epoch=epoch, step=step)
         decision = self.decision_at(at)
         if decision is not None:
             return decision
         before = self.snapshot()
         try:
-            decision = self.stopper.step(values)
+            decision = self.stopper.step(values, epoch=epoch, step=step)
             _latest[self.stopper] = at, self._key, decision
         except BaseException:  # an interrupt between the two would leave the others to step again
             self.restore(before)
@@ -172,7 +183,42 @@ class Session:
     def skip(self) -> None:
         """Count a check that could not be carried out, as one without metrics: no rule sees it."""
         position = self.stopper.snapshot()
-        self.stopper.restore(position._replace(epoch=position.epoch + 1))
+        self.stopper.restore(position._replace(checks=position.checks + 1))
+
+    def count_from(self, epoch: int, *, from_zero: bool = True) -> None:
+        """Say which epoch the first check is of, counted from 0, where the framework knows.
+
+        Checks that the stopper has taken without positions become the epochs from this one on. A
+        stopper that has come further, in an earlier run, begins again at this epoch.
+
+        from_zero: whether whole epochs that `step` will be given count from 0, too; else they are
+            how many are done.
+        """
+        position = self.stopper.snapshot()
+        told, before = position.positions or Positions(), epoch - from_zero
+        if told.epoch is None:
+            best = None if position.best_check is None else before + 1 + position.best_check
+            told = told._replace(epoch=before + position.checks, best_epoch=best)
+        elif told.epoch > epoch:
+            told = told._replace(epoch=before, step=None)
+        told = told._replace(from_zero=from_zero, first=None)
+        self.stopper.restore(position._replace(positions=told))
+
+    @property
+    def place(self) -> Place:
+        """Where the last check stands; before the first, its number is -1."""
+        position = self.stopper.snapshot()
+        told = position.positions or Positions()
+        return Place(position.checks - 1, told.epoch, told.step)
+
+    @property
+    def best_place(self) -> Place | None:
+        """Where the last check stands that was saved; None before the first."""
+        position = self.stopper.snapshot()
+        if position.best_check is None:
+            return None
+        told = position.positions or Positions()
+        return Place(position.best_check, told.best_epoch, told.best_step)
 
     def decision_at(self, at: Hashable) -> Decision | None:
         """The decision of another session with the same stopper at this check; None if none."""

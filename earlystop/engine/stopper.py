@@ -19,30 +19,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
-from ..errors import MissingMetricError, RuleTypeError, StoppedError, name_advice
+from ..errors import RuleTypeError, StoppedError
 from ..language.keywords import by_keyword
+from ..language.positions import DERIVED, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
-from ..rules import ELAPSED, Best, Never
-from .decision import Decision
+from ..rules import Best, Never
+from .decision import Decision, Place
 from .metrics import as_floats, with_string_names
+from .missing import missing_metric
 from .position import Position, beginning, explained
-from .scalar import compile_scalar
+from .positions import Positions, advanced, epochs_by, place_of, seen_by_rules, with_best
+from .scalar import Advance, compile_scalar
 
 __all__ = ["Stopper"]
 
 _new_tuple = tuple.__new__  # Decision(...) without the extra call of a NamedTuple
-_EPOCH, _STOPPED, _REASON, _BEST_EPOCH, _BEST_METRICS = map(
-    Position._fields.index, ("epoch", "stopped", "reason", "best_epoch", "best_metrics")
+_CHECKS, _STOPPED, _REASON, _BEST_CHECK, _BEST_METRICS, _POSITIONS = map(
+    Position._fields.index,
+    ("checks", "stopped", "reason", "best_check", "best_metrics", "positions"),
 )
+_GIVEN = {  # what the rules see of positions, by which of epoch and step there are
+    (False, False): frozenset(),
+    (False, True): frozenset((STEP,)),
+    (True, False): frozenset((EPOCH, *DERIVED)),
+    (True, True): frozenset((EPOCH, STEP, *DERIVED)),
+}
 
 
 class Stopper:
-    """Takes the metrics of one epoch after another and decides: continue, stop, save.
+    """Takes the metrics of one check after another and decides: continue, stop, save.
 
     stop: the rule that ends the run.
-    save: the rule that decides which epochs to save; usually `Best(monitor)`. By default, none.
-    on_missing: how to treat an epoch that lacks a metric of a rule. "raise": raise an error that
+    save: the rule that decides which checks to save; usually `Best(monitor)`. By default, none.
+    on_missing: how to treat a check that lacks a metric of a rule. "raise": raise an error that
         lists the reported metrics. "skip": that rule keeps its state and does not fire.
 
     Raises RuleTypeError for arguments that are not rules, RuleError for a custom rule that cannot
@@ -58,7 +68,10 @@ class Stopper:
     (0.7, 1, True)
     """
 
-    __slots__ = ("__weakref__", "_advance", "_on_missing", "_position", "_save", "_stop")
+    __slots__ = (
+        *("__weakref__", "_advance", "_by_positions", "_on_missing", "_position", "_save"),
+        *("_stop", "_units"),
+    )
 
     # The fields of a `Position`, as a plain tuple, which is cheaper to make. It is replaced as a
     # whole, so that an interrupt never leaves half a step.
@@ -77,26 +90,47 @@ class Stopper:
                 )
         validated(OnMissing, on_missing, "Stopper(on_missing=...)")
         self._stop, self._save, self._on_missing = stop, save, on_missing
+        self._units = tuple(dict.fromkeys(stop.all_units + save.all_units))
         self._advance = compile_scalar((stop, save), on_missing)
+        self._by_positions: dict[tuple[bool, bool], Advance] = {(False, False): self._advance}
         self.reset()
 
-    # One epoch -------------------------------------------------------------------------------
+    # One check -------------------------------------------------------------------------------
 
-    def step(self, metrics: Mapping[str, SupportsFloat]) -> Decision:
-        """Take the metrics of the next epoch and decide.
+    def step(
+        self,
+        metrics: Mapping[str, SupportsFloat],
+        epoch: SupportsFloat | None = None,
+        step: SupportsFloat | None = None,
+    ) -> Decision:
+        """Take the metrics of the next check and decide.
 
         metrics: a mapping from name to value. A value is anything that `float()` accepts as one
             real number (a Python or NumPy number, an array or tensor of one element), except text.
-            Names are strings; they are checked when an epoch is saved.
+            Names are strings; they are checked when a check is saved.
+        epoch: where the check stands in the run: a whole number counts epochs from 0 (from 1, if
+            the first check is at epoch 1), a fraction such as 0.27 says how many are done. By
+            default, epochs are the checks.
+        step: the global step of the check. Both may as well be among the metrics, as "epoch" and
+            "step". Rules see them there; decisions and reasons name them.
 
-        Raises MetricError for a value that is not one number, MissingMetricError if a rule's metric
-        is missing and `on_missing` is "raise", StoppedError after a stop. After an error the
-        stopper is unchanged.
+        Raises MetricError for a value that is not one number and for a position that goes back,
+        MissingMetricError if a rule's metric is missing and `on_missing` is "raise", StoppedError
+        after a stop. After an error the stopper is unchanged.
+
+        >>> from earlystop import EarlyStopping
+        >>> stopper = EarlyStopping("val_loss", patience=2)
+        >>> for step, value in [(500, 0.41), (1000, 0.45), (1500, 0.43)]:
+        ...     decision = stopper.step({"val_loss": value}, step=step)
+        >>> print(decision)
+        step 1,500: stop: val_loss has not improved on 0.41 (step 500) by more than 0 for 2 checks
+        >>> decision.check, decision.step, stopper.best_step
+        (2, 1500, 500)
         """
-        leaves, epoch, stopped, reason, best_epoch, best_metrics, _ = self._position
+        leaves, check, stopped, reason, best_check, best_metrics, _, positions = self._position
         if stopped:
             raise StoppedError(
-                f"this stopper has stopped at epoch {epoch - 1} ({reason}): "
+                f"this stopper has stopped at {self._last_place()} ({reason}): "
                 "leave the loop on `decision.stop`, or call `reset()` to begin another run"
             )
         if type(metrics) is not dict:
@@ -106,29 +140,47 @@ class Stopper:
                 if type(value) is not float:
                     metrics = as_floats(metrics)
                     break
+        seen, advance, place = metrics, self._advance, None
+        if (
+            epoch is not None
+            or step is not None
+            or positions is not None
+            or "epoch" in metrics
+            or "step" in metrics
+        ):
+            positions = advanced(positions, check, best_check, metrics, epoch, step, self._units)
+            seen, advance = seen_by_rules(metrics, positions), self._advance_by(positions)
+            place = place_of(positions, check)
         try:
-            after, stop, save = self._advance(leaves, metrics, epoch)
+            after, stop, save = advance(leaves, seen, check)
         except KeyError as error:
-            raise self._missing_error(error.args[0], metrics) from None
+            needed = self._stop.all_metrics + self._save.all_metrics
+            raise missing_metric(needed, error.args[0], metrics, place or Place(check)) from None
         last_check = None
         if stop:
-            reason = explained(self._stop, leaves, metrics, epoch)
-            last_check = leaves, with_string_names(metrics)
+            reason = explained(self._stop, leaves, seen, check)
+            last_check = leaves, with_string_names(seen)
         if save:
-            best_epoch, best_metrics = epoch, with_string_names(metrics)
-        self._position = (after, epoch + 1, stop, reason, best_epoch, best_metrics, last_check)
-        return _new_tuple(Decision, (epoch, stop, save, reason))
+            best_check, best_metrics = check, with_string_names(metrics)
+            positions = None if positions is None else with_best(positions)
+        state = after, check + 1, stop, reason, best_check, best_metrics, last_check, positions
+        self._position = state
+        if place is None:
+            return _new_tuple(Decision, (check, stop, save, reason, None))
+        at = check if place.epoch is None else place.epoch
+        return _new_tuple(Decision, (at, stop, save, reason, place))
 
-    def _missing_error(self, name: str, metrics: Mapping[str, Any]) -> MissingMetricError:
-        needed = dict.fromkeys(self._stop.all_metrics + self._save.all_metrics)
-        name = next((metric for metric in needed if metric not in metrics), name)
-        if name == ELAPSED:
-            hint = f"add {ELAPSED!r} yourself, or use an adapter, which does"
-        else:
-            hint = 'if some epochs lack it on purpose, pass on_missing="skip"'
-        return MissingMetricError(
-            f"no metric {name!r} at epoch {self.epoch}: {name_advice(name, metrics)} ({hint})"
-        )
+    def _advance_by(self, positions: Positions) -> Advance:
+        """The step for a run with these positions."""
+        which = positions.epoch is not None, positions.step is not None
+        if which not in self._by_positions:
+            rules = self._stop, self._save
+            self._by_positions[which] = compile_scalar(rules, self._on_missing, _GIVEN[which])
+        return self._by_positions[which]
+
+    def _last_place(self) -> Place:
+        position = Position(*self._position)
+        return place_of(position.positions or Positions(), position.checks - 1)
 
     # The run so far ---------------------------------------------------------------------------
 
@@ -139,12 +191,12 @@ class Stopper:
 
     @property
     def save(self) -> Rule:
-        """The rule that decides which epochs to save."""
+        """The rule that decides which checks to save."""
         return self._save
 
     @property
     def on_missing(self) -> OnMissing:
-        """How to treat an epoch that lacks a metric: "raise" or "skip"."""
+        """How to treat a check that lacks a metric: "raise" or "skip"."""
         return self._on_missing
 
     @property
@@ -160,26 +212,50 @@ class Stopper:
         return reason
 
     @property
-    def epoch(self) -> int:
-        """How many epochs have been taken, which is also the number of the next one."""
-        epoch: int = self._position[_EPOCH]
-        return epoch
+    def checks(self) -> int:
+        """How many checks have been taken, which is also the number of the next one."""
+        checks: int = self._position[_CHECKS]
+        return checks
 
     @property
-    def best_epoch(self) -> int | None:
-        """The last epoch that was saved, counted from 0; None before the first."""
-        best_epoch: int | None = self._position[_BEST_EPOCH]
+    def epoch(self) -> float:
+        """How many epochs are done; without positions, every check is one."""
+        positions = self._position[_POSITIONS]
+        if positions is None or positions.epoch is None:
+            return self.checks
+        done: float = epochs_by(positions.epoch, positions.from_zero)
+        return done
+
+    @property
+    def best_check(self) -> int | None:
+        """The number of the last check that was saved, from 0; None before the first."""
+        best_check: int | None = self._position[_BEST_CHECK]
+        return best_check
+
+    @property
+    def best_epoch(self) -> float | None:
+        """The epoch of the last check that was saved, as `Decision.epoch` names it; or None."""
+        positions = self._position[_POSITIONS]
+        if positions is None or positions.epoch is None:
+            return self.best_check
+        best_epoch: float | None = positions.best_epoch
         return best_epoch
 
     @property
+    def best_step(self) -> float | None:
+        """The step of the last check that was saved; None before the first, or without steps."""
+        positions = self._position[_POSITIONS]
+        return None if positions is None else positions.best_step
+
+    @property
     def best_metrics(self) -> dict[str, float] | None:
-        """All metrics of the last epoch that was saved; None before the first."""
+        """All metrics of the last check that was saved; None before the first."""
         metrics = self._position[_BEST_METRICS]
         return None if metrics is None else dict(metrics)
 
     @property
     def best(self) -> float | None:
-        """The monitored value at the last saved epoch if `save` is a `Best`; None otherwise."""
+        """The monitored value at the last saved check if `save` is a `Best`; None otherwise."""
         metrics = self._position[_BEST_METRICS]
         if metrics is None or not isinstance(self._save, Best):
             return None
@@ -189,8 +265,8 @@ class Stopper:
     # Reset, undo and resume ------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Go back to the state before the first epoch."""
-        self.restore(beginning(self._stop, self._save))
+        """Go back to the state before the first check."""
+        self.restore(beginning(self._stop, self._save, self._units))
 
     def snapshot(self) -> Position:
         """The position of the run, for `restore`: cheap, for this object only, not for files.

@@ -6,34 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import RuleError, StateError, shortened
+from ..language.positions import DERIVED
 from ..language.rule import Rule, advance
-from ..language.state import (
-    decode_state,
-    encode_state,
-    flatten,
-    number_from_json,
-    number_to_json,
-    unflatten,
-)
+from ..language.state import decode_state, encode_state, flatten, unflatten
 from ..rules import Best
 from .changed_rules import carried_over, kind_difference
 from .metrics import MissingAsNaN
 from .position import Position, explained
+from .positions import Positions, seen_by_rules
+from .saved_positions import (
+    metrics_from_json,
+    metrics_to_json,
+    positions_from_json,
+    positions_to_json,
+)
 from .saved_state import SavedFormat
+from .state_version_1 import migrated_from_1
 
 __all__ = ["dump", "load"]
 
-_SAVED = SavedFormat("earlystop.Stopper", 1, "a state from `Stopper.state_dict()`")
+_SAVED = SavedFormat(
+    "earlystop.Stopper", 2, "a state from `Stopper.state_dict()`", {1: migrated_from_1}
+)
 _ENTRIES = {
-    "stop",
-    "save",
-    "epoch",
-    "stopped",
-    "reason",
-    "best_epoch",
-    "best_metrics",
-    "stop_state",
-    "save_state",
+    *("stop", "save", "checks", "stopped", "reason", "best_check", "best_metrics", "positions"),
+    *("stop_state", "save_state"),
 }
 
 
@@ -42,17 +39,19 @@ def dump(position: Position, stop: Rule, save: Rule) -> dict[str, Any]:
     body = {
         "stop": stop.to_dict(),
         "save": save.to_dict(),
-        "epoch": position.epoch,
+        "checks": position.checks,
         "stopped": position.stopped,
         "reason": position.reason,
-        "best_epoch": position.best_epoch,
-        "best_metrics": _metrics_to_json(position.best_metrics),
+        "best_check": position.best_check,
+        "best_metrics": metrics_to_json(position.best_metrics),
+        "positions": positions_to_json(position.positions),
         **_states_to_json(position.leaves, stop, save),
     }
     if position.last_check is not None:
         leaves, metrics = position.last_check
         before = _states_to_json(leaves, stop, save)
-        body["last_check"] = {**before, "metrics": _metrics_to_json(metrics)}
+        reported = {name: value for name, value in metrics.items() if name not in DERIVED}
+        body["last_check"] = {**before, "metrics": metrics_to_json(reported)}
     return _SAVED.wrap(body)
 
 
@@ -76,28 +75,32 @@ def load(data: object, stop: Rule, save: Rule, *, changed_rules: bool = False) -
 
 
 def _position(body: Mapping[str, Any], stop: Rule, save: Rule) -> Position:
-    epoch = decode_state(body["epoch"], 0, "epoch")
+    checks = decode_state(body["checks"], 0, "checks")
     stopped = decode_state(body["stopped"], False, "stopped")
     reason = body["reason"]
     if not isinstance(reason, str) or bool(reason) != stopped:
         raise StateError(f"reason should be a text, empty unless stopped, got {shortened(reason)}")
-    best_epoch, best_metrics = _best(body["best_epoch"], body["best_metrics"], save)
-    if epoch < 0 or (stopped and epoch == 0) or (best_epoch or 0) >= max(epoch, 1):
-        raise StateError(f"epoch {epoch} does not fit best_epoch {best_epoch}, stopped {stopped}")
-    leaves = _leaves(body, stop, save)
-    last_check = _last_check(body.get("last_check"), stop, save) if stopped else None
-    return Position(leaves, epoch, stopped, reason, best_epoch, best_metrics, last_check)
+    best_check, best_metrics = _best(body["best_check"], body["best_metrics"], save)
+    if checks < 0 or (stopped and checks == 0) or (best_check or 0) >= max(checks, 1):
+        raise StateError(f"checks {checks} does not fit best_check {best_check}, stopped {stopped}")
+    leaves, positions = _leaves(body, stop, save), positions_from_json(body["positions"])
+    last_check = None
+    if stopped:
+        last_check = _last_check(body.get("last_check"), stop, save, positions)
+    best = best_check, best_metrics
+    return Position(leaves, checks, stopped, reason, *best, last_check, positions)
 
 
 def _last_check(
-    data: object, stop: Rule, save: Rule
+    data: object, stop: Rule, save: Rule, positions: Positions | None
 ) -> tuple[tuple[Any, ...], dict[str, float]] | None:
     if data is None:  # saved by a version that did not keep it
         return None
     if not isinstance(data, Mapping) or set(data) != {"stop_state", "save_state", "metrics"}:
         raise StateError(f"last_check should have states and metrics, got {shortened(data)}")
-    metrics = _metrics_from_json(data["metrics"], "last_check.metrics")
-    return _leaves(data, stop, save, "last_check."), metrics
+    metrics = metrics_from_json(data["metrics"], "last_check.metrics")
+    seen = metrics if positions is None else seen_by_rules(metrics, positions)
+    return _leaves(data, stop, save, "last_check."), seen
 
 
 def _under_changed_rules(
@@ -118,14 +121,14 @@ def _under_changed_rules(
     if position.last_check is None:
         return position._replace(leaves=leaves, stopped=False, reason="")
     before, metrics = carried(position.last_check[0]), position.last_check[1]
-    stop, epoch = rules[0], position.epoch - 1
+    stop, check = rules[0], position.checks - 1
     state = unflatten(stop.init(), iter(before))
-    after, fires = advance(stop, state, MissingAsNaN(metrics), epoch)
+    after, fires = advance(stop, state, MissingAsNaN(metrics), check)
     after_stop = flatten(after)
     leaves = (*after_stop, *leaves[len(after_stop) :])
     if not fires:
         return position._replace(leaves=leaves, stopped=False, reason="", last_check=None)
-    reason = explained(stop, before, metrics, epoch)
+    reason = explained(stop, before, metrics, check)
     return position._replace(leaves=leaves, reason=reason, last_check=(before, metrics))
 
 
@@ -163,30 +166,18 @@ def _leaves(body: Mapping[str, Any], stop: Rule, save: Rule, where: str = "") ->
     return tuple(flatten((stop_state, save_state)))
 
 
-def _metrics_to_json(metrics: Mapping[str, float] | None) -> dict[str, Any] | None:
-    if metrics is None:
-        return None
-    return {name: number_to_json(value) for name, value in metrics.items()}
-
-
-def _metrics_from_json(data: object, where: str) -> dict[str, float]:
-    if not isinstance(data, Mapping) or not all(isinstance(name, str) for name in data):
-        raise StateError(f"{where} should be metrics and their values, got {shortened(data)}")
-    return {name: number_from_json(x, f"{where}.{name}") for name, x in data.items()}
-
-
-def _best(epoch: Any, metrics: Any, save: Rule) -> tuple[int | None, dict[str, float] | None]:
-    """The entries best_epoch and best_metrics; either both are null or neither is."""
-    if epoch is None and metrics is None:
+def _best(check: Any, metrics: Any, save: Rule) -> tuple[int | None, dict[str, float] | None]:
+    """The entries best_check and best_metrics; either both are null or neither is."""
+    if check is None and metrics is None:
         return None, None
     if not isinstance(metrics, Mapping):
         raise StateError(
-            f"best_metrics should go with best_epoch {shortened(epoch)}, got {shortened(metrics)}"
+            f"best_metrics should go with best_check {shortened(check)}, got {shortened(metrics)}"
         )
-    values = _metrics_from_json(metrics, "best_metrics")
-    best_epoch: int = decode_state(epoch, 0, "best_epoch")
-    if best_epoch < 0:
-        raise StateError(f"best_epoch should be at least 0, got {best_epoch}")
+    values = metrics_from_json(metrics, "best_metrics")
+    best_check: int = decode_state(check, 0, "best_check")
+    if best_check < 0:
+        raise StateError(f"best_check should be at least 0, got {best_check}")
     if isinstance(save, Best) and save.monitor not in values:
         raise StateError(f"best_metrics lacks {save.monitor!r}, got {shortened(values)}")
-    return best_epoch, values
+    return best_check, values

@@ -25,7 +25,7 @@ from .recording import Recording, metrics_read, presence_read
 from .registers import Registers, last_uses
 from .source import Names, define, expression, operand_text
 
-__all__ = ["VectorCode", "write_vector_code"]
+__all__ = ["VectorCode", "live_outputs", "write_vector_code"]
 
 
 class VectorCode(NamedTuple):
@@ -61,7 +61,7 @@ class _Writer:
 
     def __init__(self, recording: Recording, names: Sequence[str]) -> None:
         self._answers = recording.answers
-        self._outputs = _live_outputs(recording)
+        self._outputs = live_outputs(recording)
         results = [*self._answers, *self._outputs.values()]
         self._lines = needed_lines(recording.lines, results)
         self._last_use = last_uses(self._lines, results)
@@ -185,7 +185,7 @@ class _Writer:
         return [moved[i] if i in moved else others[kind].pop() for i, kind in enumerate(kinds)]
 
 
-def _live_outputs(recording: Recording) -> dict[str, Operand]:
+def live_outputs(recording: Recording) -> dict[str, Operand]:
     """The new values of the leaves that the answers depend on, by name."""
     changes = {
         ref.name: change for ref, change in zip(recording.inputs, recording.outputs, strict=True)

@@ -9,7 +9,7 @@ from ..language.rule import Rule
 from ..language.tape import Trace
 from ..language.traced_metrics import TracedMetrics
 from .merging import record_merged
-from .vector_source import VectorCode, write_vector_code
+from .vector_source import VectorCode, live_outputs, write_vector_code
 
 __all__ = ["VectorProgram", "compile_vectorized", "vector_code"]
 
@@ -78,6 +78,7 @@ def vector_code(
         return TracedMetrics(trace, names, certain=frozenset(names) - with_gaps)
 
     recording = record_merged(rules, metrics_on)
-    if any(ref.kind == "window" for ref in recording.inputs):
+    live = live_outputs(recording)
+    if any(ref.kind == "window" and ref.name in live for ref in recording.inputs):
         return None
     return write_vector_code(recording, names, f"many runs of {[*rules]!r}")

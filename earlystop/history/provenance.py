@@ -13,7 +13,8 @@ class FileReport:
     """What was read from one source.
 
     source: the path of the file, or another name.
-    format: the name of its format; "" if it is not a log.
+    format: the name of its format; "" if it is not a log, or a folder in which files were passed
+        over.
     runs: the names of the runs it contained.
     notes: what to know about these runs, one sentence each.
     error: why it, or the rest of it, was skipped; "" if it was read to the end.
@@ -27,7 +28,9 @@ class FileReport:
 
     def __str__(self) -> str:
         runs = f"{len(self.runs):,} run{'s' if len(self.runs) != 1 else ''}"
-        head = f"{self.source}: {self.format}, {runs}" if self.format else f"{self.source}: no log"
+        head = f"{self.source}: {self.format}, {runs}" if self.format else self.source
+        if self.error and not self.format:
+            head += ": no log"
         parts = [head, *self.notes, *([f"skipped: {self.error}"] if self.error else [])]
         return "\n  ".join(parts)
 

@@ -27,8 +27,12 @@ class StoredRuns:
     them, as `metrics[name]` gives, may be many times as large as what was logged.
     """
 
-    __slots__ = ("_gaps", "_names", "coordinates", "given_names", "lengths", "metrics", "report")
+    __slots__ = (
+        *("_gaps", "_names", "coordinates", "given_names", "lengths", "metrics", "positions"),
+        "report",
+    )
 
+    positions: dict[str, Any]  # what `LoggedPositions` has found in it
     metrics: Columns
     coordinates: Columns
     report: Report | None
@@ -46,7 +50,7 @@ class StoredRuns:
     ) -> None:
         """Take columns that have been validated, and their masks of gaps."""
         self.metrics, self.coordinates = Columns(metrics), Columns(coordinates)
-        self.lengths, self.report = lengths, report
+        self.lengths, self.report, self.positions = lengths, report, {}
         self.lengths.flags.writeable = False
         self.given_names = None if names is None else as_names(names, self.runs)
         self._names = self.given_names

@@ -16,9 +16,9 @@ __all__ = ["rule_from_dict", "rule_to_dict"]
 def rule_to_dict(rule: Config) -> dict[str, dict[str, Any]]:
     """The rule as plain JSON data, tagged with its name.
 
-    >>> from earlystop import Every, Warmup
-    >>> rule_to_dict(Warmup(Every(2), epochs=5))
-    {'Warmup': {'rule': {'Every': {'n': 2}}, 'epochs': 5}}
+    >>> from earlystop import MaxEpochs
+    >>> rule_to_dict(~MaxEpochs(2))
+    {'Not': {'rule': {'MaxEpochs': {'n': 2}}}}
     """
     settings = {field: _value_to_json(value) for field, value in rule.settings.items()}
     return {type(rule).__name__: settings}

@@ -26,7 +26,8 @@ LOWER_IS_BETTER = """
     nll, nll loss, negative log likelihood, negative log likelihood loss, negative log prob
     neg log likelihood, neg log likelihood loss, neg log prob, neg ll, negative elbo, neg elbo
     cross entropy, crossentropy, ce, bce, xent, hinge, squared hinge, categorical hinge
-    kl, kld, kl divergence, kullback leibler divergence, poisson, huber, log cosh, logcosh, deviance
+    kl, kld, kl div, kldiv, kl divergence, kullback leibler divergence
+    poisson, huber, log cosh, logcosh, deviance
     perplexity, ppl, bpc, bpb, bpd, bits per char, bits per byte, bits per dim
     wer, cer, word error rate, char error rate, character error rate, edit distance
     fid, fid50k, fid10k, fid5k, fid50k full, kid, kid50k, kid50k full, lpips, eer
@@ -51,14 +52,15 @@ HIGHER_IS_BETTER = """
     bleu, sacrebleu, bleu score, rouge, rouge l, rouge lsum, rougel, rougelsum, meteor, cider
     cid er
     spice, clip score, clipscore, chrf, bertscore, comet
-    ndcg, dcg, mrr, hits, hit rate, map score, ctr
+    ndcg, dcg, mrr, hits, hit rate, hit ratio, hitratio, map score, ctr
     psnr, ssim, msssim, ms ssim, si sdr, sdr, sdri, snr, si snr, pesq, stoi, mos, vmaf
     kappa, cohen kappa, qwk, mcc, matthews corrcoef, matthews correlation, phi coefficient
     corr, correlation, pearson, pearsonr, spearman, spearmanr, kendall, kendalltau, kendall tau
     concordance index, c index, cindex
     pcc, srcc, plcc, ccc
     cosine similarity, similarity, exact match, em, win rate, success rate, success, solved
-    reward, rewards, episode reward, return, episode return, episodic return, returns, rew
+    ep ret, ep return, reward, rewards, episode reward, return
+    episode return, episodic return, returns, rew
     rewards margins, rewards margin, reward margin, likelihood, log likelihood
     nmi, ari, ami, silhouette, silhouette score, calinski harabasz score, rand score, las, uas
     adjusted rand score, adjusted mutual info score, normalized mutual info score, mutual info score

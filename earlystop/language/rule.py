@@ -23,7 +23,7 @@ Rise('loss', by=2.0) | ~Rise('val_loss')
 
 The class becomes a frozen dataclass. Its annotations are checked when a rule is constructed. Its
 name is its tag in JSON. Metrics are named in fields called `monitor`, `..._monitor` or `monitors`.
-An epoch that lacks one of them never reaches `step` (see `advance`). Whole numbers in the state are
+A check that lacks one of them never reaches `step` (see `advance`). Whole numbers in the state are
 counters; arrays hold them in 64 bits.
 """
 
@@ -41,6 +41,7 @@ from .config import Config
 from .contract import check_class
 from .ops import invert, reported, where
 from .parser import parse_rule
+from .positions import CHECKS, EPOCH
 from .registry import register
 from .traced_metrics import TracedMetrics, traced_step
 
@@ -87,9 +88,10 @@ class Rule(Config, abstract=True):
         return make()
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        """Take one epoch; return the next state and whether the rule fires.
+        """Take one check; return the next state and whether the rule fires.
 
-        `metrics[name]` is a number, or an array with one item per run; `epoch` counts from 0.
+        `metrics[name]` is a number, or an array with one item per run; `epoch` is the number of the
+        check, from 0 (`earlystop.ops.epochs_done` tells how many epochs are done).
         """
         raise NotImplementedError(f"{type(self).__name__} has no `step`")
 
@@ -106,13 +108,15 @@ class Rule(Config, abstract=True):
 
     @functools.cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that this rule's own `step` reads: those in its `monitor` fields."""
+        """The metrics that this rule's own `step` needs: those in `monitor` and `unit` fields."""
         names: list[str] = []
         for field, value in self.settings.items():
             if field == "monitor" or field.endswith("_monitor"):
                 names.append(value)
             elif field == "monitors":
                 names.extend(value)
+            elif field == "unit" and value not in (CHECKS, EPOCH):
+                names.append(value)
         return tuple(names)
 
     @functools.cached_property
@@ -144,33 +148,33 @@ class Rule(Config, abstract=True):
         names = [*self.metrics, *(name for child in self.children for name in child.all_metrics)]
         return tuple(dict.fromkeys(names))
 
+    @functools.cached_property
+    def all_units(self) -> tuple[str, ...]:
+        """The metrics in which this rule or any inside it counts; they must never fall."""
+        unit = self.settings.get("unit", CHECKS)
+        inner = (name for child in self.children for name in child.all_units)
+        return tuple(dict.fromkeys((*(() if unit in (CHECKS, EPOCH) else (unit,)), *inner)))
+
     # JSON and text ---------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """The rule as plain JSON data, tagged with its name.
-
-        >>> from earlystop import MaxEpochs
-        >>> MaxEpochs(100).to_dict()
-        {'MaxEpochs': {'n': 100}}
-        """
+        """The rule as plain JSON data, tagged with its name; see `from_dict`."""
         return rule_to_dict(self)
 
     @staticmethod
     def from_dict(data: Any) -> Rule:
         """The rule that `to_dict` wrote. Raises RuleError for any other data.
 
-        >>> from earlystop import Rule
-        >>> Rule.from_dict({"MaxEpochs": {"n": 100}})
-        MaxEpochs(100)
+        >>> from earlystop import MaxEpochs, Rule
+        >>> Rule.from_dict({"MaxEpochs": {"n": 100}}), MaxEpochs(100).to_dict()
+        (MaxEpochs(100), {'MaxEpochs': {'n': 100}})
         """
         rule: Rule = rule_from_dict(data)
         return rule
 
     @staticmethod
     def from_text(text: str) -> Rule:
-        """The rule described by a text, as `repr` writes it; the text is never evaluated.
-
-        Raises RuleError for any other text, listing the known rules or arguments.
+        """The rule that a text describes as `repr` does, never evaluated; RuleError for others.
 
         >>> from earlystop import Rule
         >>> Rule.from_text("Patience('val_loss', 20) | NonFinite('loss')")
@@ -219,9 +223,8 @@ class AnyOf(Rule):
     """`a | b`: fires when any of its rules fires.
 
     >>> from earlystop import MaxEpochs, NonFinite
-    >>> rule = MaxEpochs(100) | NonFinite("loss")
-    >>> rule, rule.rules[0]
-    (MaxEpochs(100) | NonFinite('loss'), MaxEpochs(100))
+    >>> (MaxEpochs(100) | NonFinite("loss")).rules
+    (MaxEpochs(100), NonFinite('loss'))
     """
 
     rules: tuple[Rule, ...]

@@ -19,6 +19,7 @@ class TracedMetrics:
 
     names: all metrics that any check may report; None if they are not known in advance.
     certain: the metrics that every check reports.
+    absent: metrics that no check reports.
     """
 
     def __init__(
@@ -26,8 +27,9 @@ class TracedMetrics:
         trace: Trace,
         names: Sequence[str] | None = None,
         certain: frozenset[str] = frozenset(),
+        absent: frozenset[str] = frozenset(),
     ) -> None:
-        self.trace, self._names, self._certain = trace, names, certain
+        self.trace, self._names, self._certain, self._absent = trace, names, certain, absent
         self._replaced: dict[str, Any] = {}
         self._readable: set[str] = set()
 
@@ -86,12 +88,15 @@ class TracedMetrics:
     def _present(self, name: str) -> Any:
         if name in self._certain:
             return True
-        if self._names is not None and name not in self._names:
+        if self._is_absent(name):
             return False
         return traced(self.trace, MetricPresent(name), "bool")
 
+    def _is_absent(self, name: str) -> bool:
+        return name in self._absent or (self._names is not None and name not in self._names)
+
     def _value(self, name: str) -> Any:
-        if self._names is not None and name not in self._names:
+        if self._is_absent(name):
             return math.nan
         return traced(self.trace, MetricValue(name, name in self._certain), "float")
 

@@ -3,8 +3,11 @@
 Formats are recognised by content. `formats()` lists them, `register` adds one.
 
 Rows stay in the order of the log. They are counted by one coordinate: the one that the caller names
-(`coordinate=`), otherwise a step, otherwise an epoch (both, if the step restarts with every epoch);
-a coordinate that never changes is ignored. If it does not increase from row to row:
+(`coordinate=`), otherwise a step, otherwise an epoch (both, if the step restarts with every epoch).
+A coordinate that never changes is ignored, and so is one that does not count rows, as an epoch that
+many rows share, each with other values of the same metrics. If nothing else counts such rows, all
+of them stay, in their order. If the coordinate that counts the rows does not increase from row to
+row:
 
 - Consecutive rows at the same step are one epoch, reported in parts (training, validation). If they
   report the same metric twice, the later value replaces the earlier.
@@ -21,6 +24,7 @@ from ..history.provenance import FileReport as FileReport
 from ..history.provenance import Report as Report
 from .limits import Limits as Limits
 from .log_format import LogFormat as LogFormat
+from .proposing import propose_patterns as propose_patterns
 from .read import read_history as read_history
 from .registry import formats as formats
 from .registry import register as register
@@ -39,6 +43,7 @@ __all__ = [
     "Run",
     "Source",
     "formats",
+    "propose_patterns",
     "read_history",
     "register",
 ]

@@ -16,9 +16,14 @@ from ..history.history import History, history_of
 from ..history.provenance import FileReport, Report
 from ..history.ragged import cells_of
 from ..history.stacking import stacked
+from ..language.positions import ELAPSED, EPOCH, STEP
 from .limits import Limits
 from .naming import run_names
+from .ordered import note_positions_that_go_back
 from .read_source import ReadSource
+from .renaming import Renames, rename_metrics
+from .run import Run
+from .set_aside import set_aside
 
 __all__ = ["assemble"]
 
@@ -28,24 +33,32 @@ def assemble(
     limits: Limits,
     wanted: set[str] | None,
     derived: Mapping[str, str | Callable[..., Any]],
+    renames: Renames,
 ) -> History:
     """One history of all runs.
 
     reads: what each source contained.
-    wanted: the names of the metrics to keep; None for all.
+    wanted: the names of the metrics to keep; None for all. Coordinates, which are always kept, and
+        positions may be among them.
     derived: further metrics, by name; see `History.derive`.
+    renames: new names of metrics.
 
     Raises LogError if there are no runs, or more values than the limits allow; MissingMetricError
-    for a wanted metric that no run has.
+    for a wanted or renamed metric that no run has.
     """
+    set_aside(reads)
     runs = [run for read in reads for run in read.runs]
     if not runs:
         raise _nothing(reads)
+    for run in runs:
+        note_positions_that_go_back(run)
+    rename_metrics(runs, renames)
     reported = list(dict.fromkeys(name for run in runs for name in run.metrics))
     coordinates = list(dict.fromkeys(name for run in runs for name in run.coordinates))
     kept = reported
     if wanted is not None:
-        for name in sorted(wanted - set(reported) - set(derived)):
+        known = {*reported, *derived, *coordinates, EPOCH, STEP, ELAPSED}
+        for name in sorted(wanted - known):
             raise MissingMetricError(f"no run has {name!r}: {name_advice(name, reported)}")
         if not any(callable(how) for how in derived.values()):
             needed = {
@@ -105,15 +118,23 @@ def _without_source(error: LogError, source: str) -> str:
     return f"{error.place}: {error.message}" if error.place else error.message
 
 
+def _run_notes(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """The notes of runs, each after the name of its run unless all runs share it."""
+    counts = collections.Counter(note for run in runs for note in dict.fromkeys(run.notes))
+    notes = [note for note, number in counts.items() if number == len(runs)]
+    for name, run in zip(names, runs, strict=True):
+        notes += [f"{name}: {note}" for note in run.notes if counts[note] < len(runs)]
+    return notes
+
+
 def _report(reads: Sequence[ReadSource], names: Sequence[str]) -> Report:
     files, first = [], 0
     modes: dict[str, set[str]] = collections.defaultdict(set)
     for read in reads:
         given = tuple(names[first : first + len(read.runs)])
         first += len(read.runs)
-        notes = list(read.notes)
-        for name, run in zip(given, read.runs, strict=True):
-            notes += [f"{name}: {note}" if len(given) > 1 else note for note in run.notes]
+        notes = [*read.notes, *_run_notes(given, read.runs)]
+        for run in read.runs:
             for metric, mode in run.modes.items():
                 modes[metric].add(mode)
         error = _without_source(read.error, read.source) if read.error else ""

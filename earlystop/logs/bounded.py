@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import stat
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from ..errors import LogError
 from .limits import Limited
 
-__all__ = ["Allowance", "BoundedBytes", "allowed", "too_much"]
+__all__ = ["GZIP", "Allowance", "BoundedBytes", "allowed", "first_bytes", "opened", "too_much"]
 
 
 _Result = TypeVar("_Result")
@@ -37,6 +40,40 @@ def too_much(log: Limited) -> LogError:
         "there is more in it than may be unpacked or read (see `limits`): "
         "a packed file of this size is no log"
     )
+
+
+def opened(path: Path) -> int:
+    """The descriptor of a file that is open for reading bytes; -1 if it is no regular file.
+
+    Raises OSError if it cannot be opened.
+    """
+    # Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return -1
+
+
+def first_bytes(path: Path, size: int) -> bytes | None:
+    """The first bytes of a file, at most so many, as quickly as can be; None if it is packed.
+
+    None also for what is no regular file. Raises OSError if it cannot be read.
+    """
+    descriptor = opened(path)
+    if descriptor < 0:
+        return None
+    try:
+        data = os.read(descriptor, size)
+        while len(data) < size and (more := os.read(descriptor, size - len(data))):
+            data += more
+    finally:
+        os.close(descriptor)
+    return None if data.startswith(GZIP) else data
+
+
+GZIP = b"\x1f\x8b"
 
 
 class Allowance:

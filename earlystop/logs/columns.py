@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 
+from ..language.coordinate_names import CLOCKS, EPOCHS, INNER, RUNTIMES, STEPS, plain_name
 from .odd_numbers import NOT_REPORTED, odd_number
 
-__all__ = ["EPOCHS", "STEPS", "is_coordinate", "number", "plain_number"]
+__all__ = ["is_coordinate", "number", "plain_number"]
 
 
-# The columns that count rows, in order of preference. Names are compared in lower case.
-STEPS = (
-    *("global_step", "trainer/global_step", "step", "_step", "iteration", "iterations"),
-    *("iter", "num_iterations", "boosting_round", "round", "generation", "update", "updates"),
-)
-
-
-EPOCHS = ("epoch", "epochs", "epoch_id", "epoch_num", "trainer/epoch")
-
-
-_OTHERS = ("index", "wall_time", "walltime", "timestamp", "_timestamp", "_runtime")
-
-
-_COORDINATES = frozenset((*STEPS, *EPOCHS, *_OTHERS))
+_COORDINATES = frozenset(("index", "episode", *STEPS, *EPOCHS, *INNER, *CLOCKS, *RUNTIMES))
 
 
 def is_coordinate(name: str) -> bool:
     """Does a column of this name give the position of a row, rather than a metric?"""
-    return name.lower() in _COORDINATES
+    return name.lower() in _COORDINATES or plain_name(name) in _COORDINATES
 
 
 def number(text: str) -> float | None:
@@ -52,17 +41,44 @@ def number(text: str) -> float | None:
 
 
 def plain_number(value: Any) -> float | None:
-    """A number from JSON or a record as a float; None for anything else, including booleans."""
+    """A number from JSON or a record as a float; None for anything else, including booleans.
+
+    Numbers are those of Python and NumPy, decimals and fractions, and arrays and tensors, of any
+    library, whose one element is a number.
+
+    >>> plain_number(1), plain_number("nan"), plain_number(True), plain_number("0.5")
+    (1.0, nan, None, None)
+    """
     if value is None or isinstance(value, (bool, np.bool_)):
         return None
     if isinstance(value, (int, float, np.integer, np.floating)):
-        try:
-            return float(value)
-        except OverflowError:  # an integer of hundreds of digits
-            return math.inf if value > 0 else -math.inf
+        return _as_float(value)
     if isinstance(value, str):
         return _NON_FINITE.get(value.strip().lower())
-    return None
+    if isinstance(value, (list, tuple, dict)) or not hasattr(type(value), "__float__"):
+        return None
+    if hasattr(value, "detach"):  # a tensor of PyTorch, which may have a gradient
+        value = value.detach()
+    return _as_float(_element(value))
+
+
+def _as_float(value: Any) -> float | None:
+    if value is np.ma.masked or isinstance(value, (complex, np.complexfloating, np.timedelta64)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError, LookupError, RuntimeError):  # other objects, each in its way
+        return None
+
+
+def _element(value: Any) -> Any:
+    """The element of an array of any shape that has one; another value as it is."""
+    shape = getattr(value, "shape", ())
+    if not shape or any(size != 1 for size in shape):
+        return value
+    return getattr(value, "iloc", value)[(0,) * len(shape)]
 
 
 _NON_FINITE = {
@@ -83,6 +99,41 @@ RUN_COLUMNS = frozenset(
 SPLIT_COLUMNS = frozenset(["mode", "phase", "split", "stage", "subset"])
 
 
+# The columns of long tables: in one the name of the metric, in another its value.
+METRIC_COLUMNS = frozenset(
+    ("metric", "metrics", "metric_name", "variable", "measure", "tag", "key", "name", "scalar")
+)
+
+
+# Those that name metrics only beside a column of values.
+NAMES_OF_ANYTHING = frozenset(("tag", "key", "name"))
+
+
+VALUE_COLUMNS = frozenset(("value", "values", "val", "metric_value", "scalar_value", "result"))
+
+
+# Words in the names of columns whose numbers tell rows apart, as in cv_fold or worker_id.
+_LABEL_WORDS = frozenset(
+    (
+        *("fold", "cv", "rank", "seed", "run", "trial", "worker", "client", "replica", "member"),
+        *("replicate", "repeat", "gpu", "device", "process", "experiment", "split", "set", "model"),
+    )
+)
+
+
 def tells_apart(name: str) -> bool:
-    """Does a column of this name say to which run, or which split of the data, a row belongs?"""
-    return name.lower() in RUN_COLUMNS or name.lower() in SPLIT_COLUMNS
+    """Does a column of this name say to which run, split or metric a row belongs?"""
+    plain = name.lower()
+    return (
+        plain in RUN_COLUMNS or plain in SPLIT_COLUMNS or plain in METRIC_COLUMNS or is_label(name)
+    )
+
+
+def is_label(name: str) -> bool:
+    """May the numbers, or the text, in a column of this name tell rows apart?
+
+    >>> is_label("cv_fold"), is_label("workerId"), is_label("val_loss")
+    (True, True, False)
+    """
+    words = re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    return not _LABEL_WORDS.isdisjoint(words)

@@ -19,6 +19,7 @@ from .folders import Claim, Folder, is_regular
 from .formats import frames, npy
 from .limits import Limits
 from .options import Options
+from .passed_over import PassedOver
 from .registry import formats
 from .run import Run
 from .source import Source
@@ -36,6 +37,7 @@ class Discovered:
     log: the source of its bytes or values.
     read: returns the name of its format and its runs; None to recognise the format by content.
     found: whether it was found in a folder, where not all files are logs.
+    aside: whether there is nothing to read: only notes about a folder.
     notes: notes for the report.
     """
 
@@ -44,6 +46,7 @@ class Discovered:
     log: Source
     read: Callable[[], tuple[str, Iterable[Run]]] | None = None
     found: bool = False
+    aside: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -188,30 +191,45 @@ def _of_one(path: Path, options: Options) -> Discovered:
 
 
 def _of_folder(root: Path, options: Options) -> Iterator[Discovered]:
-    """The logs below a folder. Links are skipped: nothing outside is read, and nothing twice."""
+    """The logs below a folder. Links are left out: nothing outside is read, and nothing twice."""
     claimed: set[Path] = set()
+    passed_over = PassedOver()
     count = 0
-    for folder in _walk(root, options, claimed):
+    for folder in _walk(root, options, claimed, passed_over):
         for claim in _claims(folder):
             claimed.update(claim.files)
             folder.files = [path for path in folder.files if path not in claimed]
             count += 1
             yield _of_claim(claim, options)
         for path in folder.files:
-            count += 1
-            found = _of_one(path, options)
-            found.found = True
-            yield found
+            if not passed_over.takes(path.name):
+                count += 1
+                found = _of_one(path, options)
+                found.found = True
+                yield found
+    notes = passed_over.notes()
     if not count:
-        raise LogError("there is no file in this folder", str(root))
+        why = f" that may be a log: {'; '.join(notes)}" if notes else ""
+        raise LogError(f"there is no file in this folder{why}", str(root))
+    if notes:
+        log = Source(str(root), options, path=root)
+        yield Discovered(str(root), root.parts, log, found=True, aside=True, notes=notes)
 
 
-def _walk(root: Path, options: Options, claimed: set[Path]) -> Iterator[Folder]:
+def _walk(
+    root: Path, options: Options, claimed: set[Path], passed_over: PassedOver
+) -> Iterator[Folder]:
     """A folder and those below it, each with its regular files that have not been claimed."""
     for here, names in walk(str(root), options.limits, _is_searched):
-        paths = (Path(here, name) for name in names)
-        files = [path for path in paths if path not in claimed and is_regular(path)]
-        yield Folder(Path(here), root, files, options)
+        files = []
+        for path in (Path(here, name) for name in names):
+            if path in claimed:
+                continue
+            if is_regular(path):
+                files.append(path)
+            elif path.is_symlink():
+                passed_over.links += 1
+        yield Folder(Path(here), root, files, options, claimed)
 
 
 def _is_searched(folder: str) -> bool:

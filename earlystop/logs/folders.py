@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,12 +32,14 @@ class Folder:
     root: the folder that the user gave.
     files: its regular files, except those that another log has claimed.
     options: the options of `read_history`.
+    claimed: the files that another log has claimed, here or in another folder.
     """
 
     path: Path
     root: Path
     files: list[Path]
     options: Options
+    claimed: Collection[Path] = ()
 
     def folders(self) -> list[str]:
         """The names of the folders in it; links are skipped."""
@@ -47,24 +49,30 @@ class Folder:
             return []
 
     def files_in(self, name: str) -> list[Path]:
-        """The regular files in the subfolder of this name."""
+        """The regular files in the subfolder of this name, except those claimed."""
         try:
-            return sorted(filter(is_regular, (self.path / name).iterdir()))
+            return sorted(filter(self._is_free, (self.path / name).iterdir()))
         except OSError:
             return []
 
     def files_below(self, name: str | None) -> list[Path]:
-        """The regular files in and below a subfolder, or this folder if None; links are skipped."""
+        """The regular files in and below a subfolder, or this folder if None, except those claimed.
+
+        Links are skipped.
+        """
         found: list[Path] = []
         top = str(self.path / name if name else self.path)
         for here, files in walk(
             top, self.options.limits, lambda folder: not folder.startswith(".")
         ):
             paths = (Path(here, file) for file in sorted(files) if not file.startswith("."))
-            found += filter(is_regular, paths)
+            found += filter(self._is_free, paths)
             if len(found) > self.options.limits.names:
                 break
         return found
+
+    def _is_free(self, path: Path) -> bool:
+        return path not in self.claimed and is_regular(path)
 
 
 @dataclass

@@ -20,7 +20,7 @@ class LogFormat:
     recognise: whether a source has this format, judging by its content.
     read: returns the runs in a source; raises LogError if it is damaged.
     general: whether other files look like it, too (any CSV), so that in a folder only files with
-        an epoch or a step count as logs.
+        an epoch or a step, or with a known metric, count as logs.
     order: formats are tried in ascending order: first those with a signature or with keys of one
         tool, later those that accept more.
     claim_folder: finds files of a folder that form one log together.

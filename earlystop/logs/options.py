@@ -14,12 +14,15 @@ __all__ = ["Options"]
 class Options:
     """The validated arguments of `read_history` that apply to all sources.
 
-    skip: whether to skip sources that cannot be read. The others are named as in `read_history`.
+    skip: whether to skip sources that cannot be read.
+    wanted: the names of the metrics to keep; None for all, or if others are derived from them.
+    The others are named as in `read_history`.
     """
 
     coordinate: str | None = None
     repeats: str = "replace"
     skip: bool = False
+    wanted: frozenset[str] | None = None
     separator: str | None = None
     pattern: Any = None
     encoding: str = "utf-8"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from .._arguments import argument
@@ -11,13 +11,16 @@ from ..history.history import History
 from ..language.keywords import by_keyword
 from ..language.settings import validated
 from .assemble import assemble
+from .console_output import leave_out_console_output
 from .discover import Discovered, discover
+from .in_folders import counted_or_known, is_proven, looks_like_a_log
 from .limits import Limits
 from .log_format import LogFormat
 from .options import Options
 from .patterns import compile_patterns
 from .read_source import ReadSource
 from .registry import find_format, recognised_format
+from .renaming import checked_renames
 from .resume import split_runs
 from .run import Run
 from .source import Source
@@ -35,6 +38,7 @@ def read_history(
     format: str | None = None,
     metrics: str | Iterable[str] | None = None,
     derived: Mapping[str, str | Callable[..., Any]] | None = None,
+    rename: Mapping[str, str] | None = None,
     coordinate: str | None = None,
     repeats: Repeats = "replace",
     on_error: OnError = "raise",
@@ -52,9 +56,14 @@ def read_history(
         (dicts, one per epoch), a data frame (pandas, polars, pyarrow), a NumPy array of shape
         (epochs,) or (runs, epochs), or a list of any of these. Files may be packed with gzip.
     format: the name of the format (see `es.logs.formats()`); by default, it is recognised.
-    metrics: the names of the metrics to keep; by default, all.
+    metrics: the names of the metrics to keep; by default, all. Coordinates are always kept, and
+        no run needs to have "epoch", "step" or "elapsed_seconds".
     derived: further metrics, by name: an expression or a function of others, see
         `History.derive`.
+    rename: new names of metrics, by the names in the logs, such as
+        `{"eval_loss": "val_loss", "validation/loss": "val_loss"}`, so that the logs of several
+        tools answer one question. Of several names for one metric, the first that a run has counts,
+        before all others the new name itself. `metrics` and `derived` use the new names.
     coordinate: the name of the column that counts the rows, if it is unusual.
     repeats: what to do with rows that a resumed run reports again. "replace": the later report of
         an epoch replaces the earlier, and everything after it is dropped. "keep": all rows stay. In
@@ -103,7 +112,9 @@ def read_history(
             f"{argument('separator', owner='read_history')} must be one character, got "
             f"{separator!r}"
         )
+    wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
     options = Options(
+        wanted=None if wanted is None or derived or rename else frozenset(wanted),
         coordinate=coordinate,
         repeats=repeats,
         skip=on_error == "skip",
@@ -114,15 +125,34 @@ def read_history(
         nan_is_gap=nan_is_gap,
         limits=limits or Limits(),
     )
-    wanted = None if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
+    renames = checked_renames(rename)
     reader = _Reader(options, None if format is None else find_format(format), options.skip)
-    reads = []
+    reads, unread = list[ReadSource](), list[LogError]()
     for found in _with_bar(discover(source, options), progress):
         read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
-            warn_caller(f"skipped: {read.error}", LogWarning)
+            if options.skip:
+                warn_caller(f"skipped: {read.error}", LogWarning)
+            else:
+                unread.append(read.error)
         reads.append(read)
-    return assemble(reads, options.limits, wanted, derived or {})
+    leave_out_console_output([read for read in reads if read.found])
+    if unread:
+        warn_caller(_listed(unread), LogWarning)
+    return assemble(reads, options.limits, wanted, derived or {}, renames)
+
+
+def _listed(errors: Sequence[LogError]) -> str:
+    """Files of a folder that look like logs, with why they could not be read."""
+    few = "".join(f"\n  {str(error)[:500]}" for error in errors[:_FEW])
+    more = f"\n  and {len(errors) - _FEW:,} more: see `history.report`" if errors[_FEW:] else ""
+    what = (
+        "1 file looks like a log" if len(errors) == 1 else f"{len(errors):,} files look like logs"
+    )
+    return f"{what} but could not be read, and is left out:{few}{more}"
+
+
+_FEW = 5
 
 
 def _with_bar(found: Iterable[Discovered], progress: bool) -> Iterator[Discovered]:
@@ -146,37 +176,54 @@ class _Reader:
 
     def read(self, source: Discovered) -> ReadSource:
         """The runs of one source, or the error if errors are skipped."""
-        read = ReadSource(source.name, source.parts)
+        read = ReadSource(source.name, source.parts, source.found, notes=list(source.notes))
+        if source.aside:
+            return read
+        format = None
         try:
-            read.format, read.runs = self._runs(source)
+            if source.read is not None:
+                name, runs = source.read()
+            else:
+                format = self._forced or recognised_format(source.log, among_others=source.found)
+                name, runs = format.name, self._of_format(source, format)
+            read.runs = self._split(source, runs)
+            read.format = name
         except LogError as error:
-            if not (self._skip or (source.found and error.not_a_log)):
+            if not (self._skip or (source.found and self._is_left_out(source, format, error))):
                 raise
             read.error = error
         except OSError as error:
-            if not self._skip:
+            if not (self._skip or (source.found and format is None)):
                 raise
             read.error = LogError(f"cannot be read: {error}", source.name)
         read.error = read.error or source.log.damage
-        read.notes += [*source.notes, *source.log.notes]
+        read.notes += source.log.notes
         return read
 
-    def _runs(self, source: Discovered) -> tuple[str, list[Run]]:
-        log = source.log
-        if source.read is not None:
-            name, runs = source.read()
-        else:
-            format = self._forced or recognised_format(log)
-            name, runs = format.name, format.read(log)
-            if source.found and format.general and self._forced is None:
-                runs = self._counted(log, self._bounded(log, runs))
-        runs_found: list[Run] = []
+    def _is_left_out(self, source: Discovered, format: LogFormat | None, error: LogError) -> bool:
+        """Is a file of a folder with this error left out, rather than end the reading?"""
+        if error.not_a_log or source.read is not None:
+            return error.not_a_log
+        if format is not None and (self._forced or is_proven(source.log, format)):
+            return False
+        error.not_a_log = not looks_like_a_log(source.log)
+        return True
+
+    def _of_format(self, source: Discovered, format: LogFormat) -> Iterable[Run]:
+        log, runs = source.log, format.read(source.log)
+        if source.found and format.general and self._forced is None:
+            return counted_or_known(log, self._bounded(log, runs))
+        return runs
+
+    def _split(self, source: Discovered, runs: Iterable[Run]) -> list[Run]:
+        """The runs, with those told apart that follow each other in a log."""
+        log, found = source.log, list[Run]()
         for run in self._bounded(log, runs):
             if run.length and run.metrics:
-                runs_found += split_runs(run, self._options.coordinate, self._options.repeats)
-        if not runs_found:
+                found += split_runs(run, self._options.coordinate, self._options.repeats)
+        if not found:
             raise log.damage or log.wrong("there is no metric in it", not_a_log=source.found)
-        return name, runs_found
+        return found
 
     def _bounded(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
         """The runs, as long as the limits allow so many, and so many metrics."""
@@ -186,17 +233,6 @@ class _Reader:
             if len(run.metrics) > most and log.value is None:
                 raise log.wrong(f"more than {most:,} metrics (see `limits`)")
             yield run
-
-    def _counted(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
-        """The runs, if any has an epoch or a step: other tables in a folder are not logs."""
-        all_runs = list(runs)
-        if not any(run.coordinates for run in all_runs):
-            raise log.wrong(
-                "a table without an epoch or a step: not taken for a log in a folder; name the "
-                "file to read it",
-                not_a_log=True,
-            )
-        return iter(all_runs)
 
 
 def _choice(allowed: Any, value: Any, name: str) -> Any:

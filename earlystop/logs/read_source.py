@@ -16,6 +16,7 @@ class ReadSource:
 
     source: its name.
     parts: the parts of its path.
+    found: whether it was found in a folder, where not all files are logs.
     format: the name of its format.
     runs: the runs in it.
     notes: notes for the report.
@@ -24,6 +25,7 @@ class ReadSource:
 
     source: str
     parts: tuple[str, ...]
+    found: bool = False
     format: str = ""
     runs: list[Run] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

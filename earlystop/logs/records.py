@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..language.splits import SPLITS
-from .columns import RUN_COLUMNS, SPLIT_COLUMNS, is_coordinate, plain_number
+from .columns import RUN_COLUMNS, SPLIT_COLUMNS, is_coordinate, number, plain_number
 from .rows import Rows
 from .run import Run
 from .source import Source
@@ -23,14 +23,14 @@ _DEEPEST = 4  # nested records
 def flat(record: Mapping[Any, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """The entries of a record; those of nested records get names with slashes.
 
-    >>> dict(flat({"epoch": 1, "val": {"loss": 0.5, "plot": {"_type": "image-file"}}}))
-    {'epoch': 1, 'val/loss': 0.5}
+    >>> dict(flat({"epoch": 1, "val": {"loss": 0.5, "best": {"f1": 0.25}}}))
+    {'epoch': 1, 'val/loss': 0.5, 'val/best/f1': 0.25}
     """
     for name, value in record.items():
         path = f"{above}{str(name).strip()}"
-        if isinstance(value, Mapping):
-            if "_type" not in value and depth < _DEEPEST:  # _type: W&B media, such as pictures
-                yield from flat(value, f"{path}/", depth + 1)
+        # _type: W&B media, such as pictures
+        if isinstance(value, Mapping) and "_type" not in value and depth < _DEEPEST:
+            yield from flat(value, f"{path}/", depth + 1)
         else:
             yield path, value
 
@@ -74,10 +74,11 @@ def _entries(record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
 class _Row:
     """The contents of one record."""
 
-    __slots__ = ("names_a_metric", "part", "values")
+    __slots__ = ("names_a_metric", "part", "texts", "values")
 
     def __init__(self) -> None:
         self.values: list[tuple[str, float]] = []
+        self.texts: list[tuple[str, str]] = []
         self.part = ""
         self.names_a_metric = False
 
@@ -88,30 +89,76 @@ class _Reader:
     def __init__(self, log: Source) -> None:
         self._log = log
         self._columns: dict[Any, tuple[str, int]] = {}
+        self._of_text: set[str] = set()
+        self._longest: dict[str, int] = {}
+        self._varying: set[str] = set()
         self.labels: dict[str, str] = {}
-        self.texts: dict[str, None] = {}
+        self.left_out: dict[str, None] = {}
 
     def row(self, record: Mapping[Any, Any]) -> _Row:
         row, columns = _Row(), self._columns
         for raw, value in _entries(record):
             name, kind = columns.get(raw) or self._column(raw)
-            number = value if type(value) is float else plain_number(value)
             if kind == _RUN and value not in (None, ""):
+                number = plain_number(value)
                 self.labels[name] = f"{number:.12g}" if number is not None else str(value)
-            elif number is not None:
-                row.values.append((name, number))
-                row.names_a_metric |= kind != _COORDINATE
-            elif value is None:
+            elif type(value) is float:
+                row.values.append((name, value))
                 row.names_a_metric |= kind != _COORDINATE
             elif isinstance(value, str):
-                if kind == _SPLIT and value.strip().lower() in SPLITS:
-                    row.part = f"{value.strip()}/"
-                elif value:
-                    self.texts[name] = None
+                self._text(row, name, kind, value.strip())
+            else:
+                self._number(row, name, kind, value)
         if row.part:
             prefixed = ((n if is_coordinate(n) else row.part + n, v) for n, v in row.values)
             row.values = list(prefixed)
         return row
+
+    def _number(self, row: _Row, name: str, kind: int, value: Any) -> None:
+        """Add a number, or numbers, to a row; anything else is left out."""
+        number = plain_number(value)
+        if number is not None:
+            row.values.append((name, number))
+        elif value is not None:
+            numbers = _listed(value)
+            if numbers is None:
+                self.left_out[name] = None
+                return
+            row.values += self._by_place(name, numbers)
+        row.names_a_metric |= kind != _COORDINATE
+
+    def _by_place(self, name: str, numbers: list[float | None]) -> list[tuple[str, float]]:
+        """The numbers of a list as metrics; one that changes its length is not one of classes."""
+        number = len(numbers)
+        if number and self._longest.setdefault(name, number) != number:
+            self._longest[name] = max(self._longest[name], number)
+            self._varying.add(name)
+        names = [name] if number == 1 else [f"{name}/{place}" for place in range(number)]
+        return [(n, value) for n, value in zip(names, numbers, strict=True) if value is not None]
+
+    def varying(self) -> list[str]:
+        """The metrics that come from lists of varying length, which are named as left out."""
+        self.left_out |= dict.fromkeys(sorted(self._varying))
+        places = {name: range(self._longest[name]) for name in self._varying}
+        return [*places, *(f"{name}/{i}" for name, many in places.items() for i in many)]
+
+    def _text(self, row: _Row, name: str, kind: int, text: str) -> None:
+        """Add to a row what a text says: a split, a number, or to what the row belongs."""
+        if kind == _SPLIT and text.lower() in SPLITS:
+            row.part = f"{text}/"
+            return
+        if text and name not in self._of_text:
+            try:
+                value = number(text)
+            except ValueError:
+                self._of_text.add(name)
+            else:
+                if value is not None:
+                    row.values.append((name, value))
+                row.names_a_metric |= kind != _COORDINATE
+                return
+        if text:
+            row.texts.append((name, text))
 
     def _column(self, raw: Any) -> tuple[str, int]:
         if len(self._columns) >= 10 * self._log.limits.names:
@@ -120,8 +167,28 @@ class _Reader:
         return self._columns[raw]
 
 
+_LONGEST_LIST = 256  # numbers in a cell, one per class, say
+
+
+def _listed(value: Any) -> list[float | None] | None:
+    """The numbers in a list, an array or a tensor, None for nulls; None for anything else."""
+    if hasattr(value, "shape") and hasattr(value, "tolist"):
+        value = value.tolist()
+    while isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
+    if not isinstance(value, (list, tuple)) or len(value) > _LONGEST_LIST:
+        return None
+    numbers = list(map(plain_number, value))
+    if any(n is None and item is not None for n, item in zip(numbers, value, strict=True)):
+        return None
+    return numbers
+
+
 def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
-    """The runs in these records; other values than numbers and rows without metrics are skipped.
+    """The runs in these records; other values than numbers and rows without metrics are left out.
+
+    Lists of numbers become metrics with the place in their names, as in `iou/0`. The runs know the
+    columns of text, which may tell rows apart.
 
     Raises LogError if there are more names or runs than the limits allow.
     """
@@ -137,11 +204,13 @@ def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
             if len(runs) >= log.limits.names:
                 raise log.wrong(f"more than {log.limits.names:,} runs (see `limits`)")
             rows = runs[key] = log.rows()
-        rows.add(row.values)
-    if reader.texts:
-        log.notes.append(f"no numbers, left out: {few(reader.texts)}")
+        rows.add(row.values, row.texts)
+    varying = reader.varying()
+    if reader.left_out:
+        log.notes.append(f"no numbers, left out: {few(reader.left_out)}")
     further = [] if log.options.coordinate is None else [log.options.coordinate]
     for key, rows in runs.items():
         if len(runs) > 1:
             rows.name = "/".join(key)[:200] or "unnamed"
+        rows.leave_out(varying)
         yield rows.run(coordinates=further)

@@ -6,12 +6,15 @@ import contextlib
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 
 from .._arguments import argument
 from ..errors import LogError, name_advice
 from . import formats as formats_package
+from .glance import is_numbers_alone, is_prose
 from .json_text import NoDocument
+from .known_names import prints_a_loss
 from .log_format import LogFormat
 from .source import Source
 
@@ -82,8 +85,17 @@ def find_format(name: str) -> LogFormat:
     raise LogError(f"no format {name!r}: {name_advice(name, names, 'formats')}")
 
 
-def recognised_format(log: Source) -> LogFormat:
-    """The format of a log, recognised by its content. Raises LogError for an unknown format."""
+def recognised_format(log: Source, *, among_others: bool = False) -> LogFormat:
+    """The format of a log, recognised by its content. Raises LogError for an unknown format.
+
+    among_others: whether it was found in a folder, where most texts are none and are told by a
+        glance.
+    """
+    if among_others and not _own and log.options.pattern is None:
+        if is_prose(log):
+            raise _unknown_text(log, not_a_log=True)
+        if is_numbers_alone(log):
+            raise log.wrong("numbers without names: not a log", not_a_log=True)
     for known in formats():
         if known.recognise(log):
             return known
@@ -93,13 +105,31 @@ def recognised_format(log: Source) -> LogFormat:
             "JSON of no known format: expected lists of numbers by metric, or one record per epoch",
             not_a_log=True,
         )
-    if document.error:
+    if document.error and _begins_like_json(log.text, document):
         raise log.wrong(f"expected JSON: {document.error}", document.position)
     if not log.text:
         message = log.text_error or "expected a log, got a file of no known format"
         raise log.wrong(message, not_a_log=True)
-    raise log.wrong(
+    raise _unknown_text(log, not_a_log=not prints_a_loss(log.text))
+
+
+def _unknown_text(log: Source, *, not_a_log: bool) -> LogError:
+    return log.wrong(
         f"plain text of no known format: pass {argument('pattern')}, a regular expression with a "
-        r"named group for each metric, such as 'loss=(?P<loss>\S+)'",
-        not_a_log=True,
+        r"named group for each metric, such as 'loss=(?P<loss>\S+)'; `earlystop metrics FILE "
+        "--propose` and `es.logs.propose_patterns` propose one",
+        not_a_log=not_a_log,
     )
+
+
+def _begins_like_json(text: str, document: NoDocument) -> bool:
+    """Is this JSON with an error, rather than text that happens to begin with a bracket?"""
+    if document.error.startswith("Extra data") and document.position.startswith("line 1 "):
+        return False  # [0] train-rmse:0.5
+    return _JSON.match(text) is not None
+
+
+_VALUE = (
+    r"""(["\[{\]]|(-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|NaN|-?Infinity)\s*([,\]]|$)|$)"""
+)
+_JSON = re.compile(rf"""\ufeff?\s*(\{{\s*(["}}]|$)|\[\s*{_VALUE})""")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .row_counter import row_keys
+from .parts import told_apart
+from .row_counter import Counter, row_counter
 from .run import Points, Run
 
 __all__ = ["split_runs"]
@@ -39,6 +40,7 @@ class _Entries:
     """The epochs of one run under construction.
 
     keep: whether repeated rows are kept.
+    shared: whether rows share their keys, which do not count them.
     entries: the epochs.
     reported: the keys at which each metric was reported, in ascending order.
     late: the index of the first entry since the last fall-back that repeated nothing.
@@ -48,6 +50,7 @@ class _Entries:
     """
 
     keep: bool
+    shared: bool = False
     entries: list[_Entry] = field(default_factory=list)
     reported: dict[str, list[float]] = field(default_factory=dict)
     late: int | None = None
@@ -63,6 +66,9 @@ class _Entries:
             return True
         if key == last.key and self._goes_with(last, metrics):
             self._merge(last, metrics, row)
+            return True
+        if key == last.key == last.highest and (self.keep or self.shared):
+            self._append(key, metrics, row)
             return True
         if key > last.highest:
             self.late = None
@@ -83,7 +89,7 @@ class _Entries:
 
     def _goes_with(self, last: _Entry, metrics: dict[str, float]) -> bool:
         """Does this row, which has the key of the last entry, belong to it?"""
-        if self.keep and metrics.keys() & last.metrics.keys():
+        if (self.keep or self.shared) and metrics.keys() & last.metrics.keys():
             return False
         late = last.key < last.highest  # then this row may reveal a resumption
         return not (late and self._repeats(last.key, metrics.keys() - last.metrics.keys()))
@@ -137,28 +143,54 @@ def split_runs(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     coordinate: the coordinate that counts the rows; None to choose one.
     repeats: "replace" or "keep".
     """
-    key = row_keys(run, coordinate)
-    if key is None:
+    parts = told_apart(run, coordinate)
+    return [found for part in parts for found in _split(part, coordinate, repeats)]
+
+
+def _split(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
+    counter = row_counter(run, coordinate)
+    if counter is None:
         return [_by_repeats(run)] if run.joined else [run]
-    known = key[~np.isnan(key)]
+    known = counter.keys[~np.isnan(counter.keys)]
     if (np.diff(known) > 0).all() and not run.joined:
         return [run]
-    found = [_Entries(repeats == "keep")]
-    for row, (counter, metrics) in enumerate(zip(key.tolist(), _by_row(run), strict=True)):
-        if not found[-1].add(counter, metrics, row):
-            found.append(_Entries(repeats == "keep"))
-            found[-1].add(counter, metrics, row)
+    if run.joined and not counter.counts:
+        in_order = _by_repeats(run)
+        in_order.notes.append(_not_counting(counter))
+        return [in_order]
+    runs = _apart(run, counter, repeats == "keep")
+    if len(runs) > 1:
+        for number, found in enumerate(runs, 1):
+            found.name = f"{run.name} #{number}" if run.name else f"#{number}"
+        runs[0].notes.insert(0, f"{len(runs)} runs, one after the other: told apart")
+    if not counter.counts and repeats != "keep":
+        runs[0].notes.insert(0, _not_counting(counter))
+    runs[0].notes[:0] = run.notes
+    return runs
+
+
+def _apart(run: Run, counter: Counter, keep: bool) -> list[Run]:
+    """The runs in a log whose rows are counted, with their epochs."""
+    shared = not counter.counts
+    found = [_Entries(keep, shared)]
+    for row, (key, metrics) in enumerate(zip(counter.keys.tolist(), _by_row(run), strict=True)):
+        if not found[-1].add(key, metrics, row):
+            found.append(_Entries(keep, shared))
+            found[-1].add(key, metrics, row)
     runs, dense = [], _all_dense(run)
     for entries in found:
-        if run.joined and repeats != "keep":
+        if run.joined and not keep:
             _join(entries)
         runs.append(_rebuilt(run, entries, dense))
         runs[-1].notes += _notes(entries)
-    if len(runs) > 1:
-        for number, found_run in enumerate(runs, 1):
-            found_run.name = f"{run.name} #{number}" if run.name else f"#{number}"
-        runs[0].notes.insert(0, f"{len(runs)} runs, one after the other: told apart")
     return runs
+
+
+def _not_counting(counter: Counter) -> str:
+    return (
+        f"several rows share each {counter.name} and report the same metrics: all are kept, in the "
+        "order of the log"
+    )
 
 
 def _by_repeats(run: Run) -> Run:
@@ -171,7 +203,9 @@ def _by_repeats(run: Run) -> Run:
         else:
             last.metrics.update(metrics)
             last.rows.append(row)
-    return _rebuilt(run, entries, _all_dense(run))
+    found = _rebuilt(run, entries, _all_dense(run))
+    found.notes += run.notes
+    return found
 
 
 def _join(entries: _Entries) -> None:

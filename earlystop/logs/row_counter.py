@@ -2,55 +2,117 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from .columns import EPOCHS, STEPS
+from ..language.coordinate_names import EPOCHS, INNER, STEPS, plain_name
 from .run import Points, Run
 
-__all__ = ["row_keys"]
+__all__ = ["Counter", "row_counter", "row_counters", "share_replaced"]
+
+_MOST_REPLACED = 0.3  # of a metric; logs that repeat epochs have 0.06, those of other counters 0.75
+_MOST_FALLS = 0.25  # of the steps between rows, for what may be an amount instead of a counter
 
 
-def row_keys(run: Run, coordinate: str | None) -> npt.NDArray[np.float64] | None:
-    """The values that count the rows, shape (rows,), NaN where a row has none.
+class Counter(NamedTuple):
+    """What counts the rows of a run.
+
+    name: the name of the coordinate, or of both.
+    keys: the values that count the rows, shape (rows,), NaN where a row has none.
+    counts: whether rows of one key are one row, rather than several that share it.
+    """
+
+    name: str
+    keys: npt.NDArray[np.float64]
+    counts: bool = True
+
+
+def row_counter(run: Run, coordinate: str | None) -> Counter | None:
+    """The finest of the coordinates that count the rows; None if there is none.
 
     coordinate: the coordinate to use; by default, the step or the epoch.
 
-    Returns None if no coordinate counts the rows.
+    Where rows that share a value report the same metrics again and again, it does not count rows.
     """
+    found = row_counters(run, coordinate)
+    shares = [share_replaced(run, counter.keys) for counter in found]
+    for counter, share in zip(found, shares, strict=True):
+        if share <= _MOST_REPLACED:
+            return counter
+    return found[int(np.argmin(shares))]._replace(counts=False) if found else None
+
+
+def row_counters(run: Run, coordinate: str | None) -> list[Counter]:
+    """The coordinates that may count the rows, the finest first; see `row_counter`."""
     if coordinate is not None:
         points = run.coordinates.get(coordinate)
-        return None if points is None else _dense(points, run.length)
-    step, epoch = _first(run, STEPS), _first(run, EPOCHS)
-    if step is not None and epoch is not None:
-        both = ~np.isnan(step) & ~np.isnan(epoch)
-        falls = np.diff(step[both]) < 0
-        if falls.any() and 2 * (np.diff(epoch[both])[falls] > 0).sum() > falls.sum():
-            return _ranks(epoch, step, both)
-    return epoch if step is None else step
+        return [] if points is None else [Counter(coordinate, _dense(points, run.length))]
+    epochs = _counters(run, (*EPOCHS, "episode"))[:1]
+    found = []
+    for step in _counters(run, (*STEPS, *INNER)):
+        if epochs and _restarts(step.keys, epochs[0].keys):
+            found.append(_pairs(epochs[0], step))
+        elif plain_name(step.name) not in INNER or _mostly_rises(step.keys):
+            found.append(step)
+    return found + epochs
 
 
-def _first(run: Run, names: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
-    """The first of these coordinates that the run has and that distinguishes its rows."""
-    by_name = {name.lower(): points for name, points in reversed(run.coordinates.items())}
-    for name in names:
-        points = by_name.get(name)
-        if points is None:
+def share_replaced(run: Run, keys: npt.NDArray[np.float64]) -> float:
+    """The share of the values of a metric that another value at the same key would replace.
+
+    The highest share of all metrics; a single value is not counted.
+    """
+    highest = 0.0
+    for points in run.metrics.values():
+        key, values = keys[points.rows], points.values
+        again = (key[1:] == key[:-1]) & ~_equal(values[1:], values[:-1])
+        number = int(np.count_nonzero(again))
+        if number > 1:
+            highest = max(highest, number / len(values))
+    return highest
+
+
+def _equal(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    equal: npt.NDArray[np.bool_] = (one == other) | (np.isnan(one) & np.isnan(other))
+    return equal
+
+
+def _counters(run: Run, names: tuple[str, ...]) -> list[Counter]:
+    """Those of these coordinates that the run has and that distinguish its rows."""
+    by_name = {plain_name(name): name for name in reversed(run.coordinates)}
+    found = []
+    for plain in names:
+        name = by_name.get(plain)
+        if name is None:
             continue
+        points = run.coordinates[name]
         finite = points.values[np.isfinite(points.values)]
         if len(finite) and ((finite != finite[0]).any() or _is_one_epoch(run)):
-            return _dense(points, run.length)
-    return None
+            found.append(Counter(name, _dense(points, run.length)))
+    return found
 
 
-def _ranks(
-    epoch: npt.NDArray[np.float64], step: npt.NDArray[np.float64], both: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
+def _restarts(step: npt.NDArray[np.float64], epoch: npt.NDArray[np.float64]) -> bool:
+    """Does the step begin anew with each epoch?"""
+    both = ~np.isnan(step) & ~np.isnan(epoch)
+    falls = np.diff(step[both]) < 0
+    return bool(falls.any() and 2 * (np.diff(epoch[both])[falls] > 0).sum() > falls.sum())
+
+
+def _mostly_rises(step: npt.NDArray[np.float64]) -> bool:
+    differences = np.diff(step[~np.isnan(step)])
+    return bool(np.count_nonzero(differences < 0) <= _MOST_FALLS * len(differences))
+
+
+def _pairs(epoch: Counter, step: Counter) -> Counter:
     """The rank of each pair (epoch, step) among all pairs."""
-    key = np.full(len(step), np.nan)
-    pairs = np.stack([epoch[both], step[both]], axis=1)
+    both = ~np.isnan(epoch.keys) & ~np.isnan(step.keys)
+    key = np.full(len(step.keys), np.nan)
+    pairs = np.stack([epoch.keys[both], step.keys[both]], axis=1)
     key[both] = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
-    return key
+    return Counter(f"{epoch.name} and {step.name}", key)
 
 
 def _dense(points: Points, length: int) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .columns import is_coordinate
 from .limits import Limited
-from .run import Points, Run
+from .run import Labels, Points, Run
 
 __all__ = ["Rows"]
 
@@ -19,6 +19,32 @@ class _Column:
 
     def __init__(self) -> None:
         self.rows, self.values = array("q"), array("d")
+
+
+_MOST_TEXTS = 1000  # that tell rows apart; more are comments, times and the like
+_LONGEST_TEXT = 200
+
+
+class _Texts:
+    """The texts of a column, and the rows that have them, as long as they are few."""
+
+    __slots__ = ("codes", "known", "rows")
+
+    def __init__(self) -> None:
+        self.rows, self.codes = array("q"), array("q")
+        self.known: dict[str, int] | None = {}
+
+    def add(self, row: int, text: str) -> None:
+        if self.known is None:
+            return
+        self.rows.append(row)
+        self.codes.append(self.known.setdefault(text[:_LONGEST_TEXT], len(self.known)))
+        if len(self.known) > _MOST_TEXTS:
+            self.known, self.rows, self.codes = None, array("q"), array("q")
+
+    def labels(self) -> Labels:
+        rows, codes = (np.frombuffer(part, dtype=np.int64) for part in (self.rows, self.codes))
+        return Labels(rows, codes, tuple(self.known or ()))
 
 
 class Rows:
@@ -33,11 +59,24 @@ class Rows:
         self.notes: list[str] = []
         self._log = log
         self._columns: dict[str, _Column] = {}
+        self._texts: dict[str, _Texts] = {}
 
-    def add(self, values: Mapping[str, float] | Sequence[tuple[str, float]]) -> None:
-        """Add the next row, given its values by name. Raises LogError beyond the limits."""
+    def add(
+        self,
+        values: Mapping[str, float] | Sequence[tuple[str, float]],
+        texts: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Add the next row, given its values by name. Raises LogError beyond the limits.
+
+        texts: text in the row, by name, which may tell to what its values belong.
+        """
         pairs = values.items() if isinstance(values, Mapping) else values
         self._log.count(len(values) + 1)
+        for name, text in texts:
+            if name not in self._texts:
+                self._within(len(self._texts))
+                self._texts[name] = _Texts()
+            self._texts[name].add(self.length, text)
         columns = self._columns
         for name, value in pairs:
             column = columns.get(name)
@@ -48,14 +87,22 @@ class Rows:
         self.length += 1
 
     def _column(self, name: str) -> _Column:
-        if len(self._columns) >= (most := self._log.limits.names):
+        self._within(len(self._columns))
+        column = self._columns[name] = _Column()
+        return column
+
+    def _within(self, names: int) -> None:
+        if names >= (most := self._log.limits.names):
             raise self._log.wrong(
                 f"more than {most:,} different names: this does not look like a log of metrics "
                 "(see `limits`)",
                 f"row {self.length + 1}",
             )
-        column = self._columns[name] = _Column()
-        return column
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Forget these columns."""
+        for name in names:
+            self._columns.pop(name, None)
 
     def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
         """The run of the rows so far.
@@ -72,4 +119,5 @@ class Rows:
             )
             target = run.coordinates if is_coordinate(name) or name in further else run.metrics
             target[name] = points
+        run.labels = {name: texts.labels() for name, texts in self._texts.items()}
         return run

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Points", "Run"]
+__all__ = ["Labels", "Points", "Run"]
 
 
 class Points(NamedTuple):
@@ -20,6 +20,19 @@ class Points(NamedTuple):
 
     rows: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+
+
+class Labels(NamedTuple):
+    """The text of one column.
+
+    rows: the numbers of the rows that have text, shape (n,).
+    codes: which of the texts each has, shape (n,).
+    texts: the different texts; none if they are too many to tell rows apart.
+    """
+
+    rows: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.int64]
+    texts: tuple[str, ...]
 
 
 @dataclass
@@ -34,6 +47,7 @@ class Run:
     joined: whether each metric was logged separately (TensorBoard, MLflow), so that rows of the
         same step belong together wherever they are.
     notes: notes for the report, such as what was left out.
+    labels: the columns of text, by name.
     """
 
     name: str | None
@@ -43,6 +57,7 @@ class Run:
     modes: dict[str, str] = field(default_factory=dict)
     joined: bool = False
     notes: list[str] = field(default_factory=list)
+    labels: dict[str, Labels] = field(default_factory=dict)
 
     @property
     def values(self) -> int:

@@ -7,7 +7,6 @@ import functools
 import io
 import json
 import os
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 
 from .._arguments import argument
 from ..errors import LogError
-from .bounded import BoundedBytes, allowed, too_much
+from .bounded import GZIP, BoundedBytes, allowed, first_bytes, opened, too_much
 from .dialect import Dialect, dialect_of
 from .json_text import NoDocument, broken_start, no_document, parsed
 from .options import Options
@@ -143,18 +142,13 @@ class Source:
         if self.path is None:
             raw: BinaryIO = io.BytesIO(self._content or b"")
         else:
-            # Without O_NONBLOCK, opening a named pipe would wait for a writer.
-            handle = os.open(
-                self.path,
-                os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),
-            )
-            raw = os.fdopen(handle, "rb")
-            if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
-                raw.close()
+            descriptor = opened(self.path)
+            if descriptor < 0:
                 raise self.wrong("expected a regular file", not_a_log=True)
+            raw = os.fdopen(descriptor, "rb")
         magic = raw.read(2)
         raw.seek(0)
-        packed = magic == b"\x1f\x8b"
+        packed = magic == GZIP
         return BoundedBytes(raw, self, packed)  # type: ignore[return-value]  # all that readers use
 
     @functools.cached_property
@@ -162,6 +156,10 @@ class Source:
         """The first 64 KiB; empty for a value in memory."""
         if self.value is not None:
             return b""
+        if self.path is not None and self.limits.file >= _HEAD:
+            head = first_bytes(self.path, _HEAD)
+            if head is not None:
+                return head
         with self.open() as file:
             return file.read(_HEAD)
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..language.coordinate_names import EPOCHS, STEPS, plain_name
 from .cell_columns import CellColumn
-from .columns import EPOCHS, STEPS, number, tells_apart
+from .columns import number, tells_apart
 from .columnwise import Column, joined
 from .commas import Commas
 from .source import Source
@@ -44,7 +45,7 @@ def columns_of_tables(log: Source) -> list[list[Column]]:
         log.damaged(damage[0], f"line {damage[1]}")
     elif not found:
         header = ", ".join(tables[0].header) if tables else ""
-        raise log.wrong(f"no rows below the header ({header[:200]})")
+        raise log.wrong(f"no rows below the header ({header[:200]})", not_a_log=True)
     return found
 
 
@@ -128,4 +129,4 @@ def _goes_on(log: Source, above: Sequence[Column], below: Sequence[Column]) -> b
 
 
 def _counts(log: Source, name: str) -> bool:
-    return name.lower() in (*STEPS, *EPOCHS) or name == log.options.coordinate
+    return plain_name(name) in (*STEPS, *EPOCHS) or name == log.options.coordinate

@@ -12,14 +12,14 @@ import csv
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from .._parallel import in_order
 from .arrow_cells import ArrowCells, Numbers
 from .cell_columns import CellColumn
 from .columns import is_coordinate
 from .dialect import Dialect, cells_of_rows, is_comment, is_number
-from .records import few
+from .header import names_in_header
 from .source import Source
 from .text_lines import Block
 
@@ -119,7 +119,7 @@ class _Reader:
                 if self.damage is not None:
                     return
 
-    def _converted(self) -> Iterator[tuple[Block, list[Numbers] | None]]:
+    def _converted(self) -> Generator[tuple[Block, list[Numbers] | None]]:
         """The text in blocks, and the numbers in those of plain rows; several at a time."""
         blocks = self._blocks()
         for block in itertools.islice(blocks, 1):  # with the header
@@ -304,7 +304,7 @@ class _Reader:
     def _begin(self, row: list[str], line: int) -> None:
         self._flush()
         self._written, self._filled = row, 0
-        self.tables.append(Table(_header(self._log, row, line), self._plain))
+        self.tables.append(Table(names_in_header(self._log, row, line), self._plain))
 
     def _is_header(self, row: list[str]) -> bool:
         if not row or is_number(row[0]):
@@ -337,34 +337,3 @@ def read_tables(
     reader = _Reader(log, log.dialect, plain)
     reader.read()
     return reader.tables, reader.damage, reader.open_line
-
-
-def _header(log: Source, row: list[str], line: int) -> list[str]:
-    """The names of the columns: those that stand twice get a number, as in `loss.1`."""
-    if row and not row[-1]:
-        row = row[:-1]  # a separator at the end of each line
-    if row and (not row[0] or row[0] == "Unnamed: 0"):
-        row = ["index", *row[1:]]  # the index of a data frame
-    if not row or all(map(is_number, row)):
-        raise log.wrong(
-            "expected a header with the names of the columns, got numbers", f"line {line}"
-        )
-    if len(row) > log.limits.names:
-        raise log.wrong(f"more than {log.limits.names:,} columns (see `limits`)", f"line {line}")
-    return _different(log, row)
-
-
-def _different(log: Source, row: list[str]) -> list[str]:
-    taken, names, renamed = set(row), dict[str, None](), []
-    for written in row:
-        name, number = written, 0
-        while (name and name in names) or (number and name in taken):
-            number += 1
-            name = f"{written}.{number}"
-        if number:
-            taken.add(name)
-            renamed.append(name)
-        names[name or f"\0{len(names)}"] = None
-    if renamed:
-        log.notes.append(f"columns of one name, told apart: {few(renamed)}")
-    return ["" if name.startswith("\0") else name for name in names]

@@ -5,8 +5,8 @@ colour-blind (Okabe and Ito's), with its own dashes and marker, so that pictures
 Figures are made without pyplot: nothing is displayed, kept or changed globally.
 
 `replays.py` (with `curve.py`, `rows.py` and `distribution.py`), `sweeps.py` and `advice.py` draw
-one kind of result each. `style.py` has what all pictures share, `shared.py` what those of replays
-share, and `kinds.py` the kinds of files.
+one kind of result each. `axis.py` has axes in the units of logs, `style.py` what all pictures
+share, `shared.py` what those of replays share, and `kinds.py` the kinds of files.
 """
 
 from .advice import plot_advice as plot_advice

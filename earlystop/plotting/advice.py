@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count
+from ..language.units import unit_words
 from .style import (
     FAINT,
     LARGEST,
@@ -36,7 +37,7 @@ _ALSO = LineStyle("#9a9a9a", "-", ".")
 
 
 def plot_advice(advice: Advice, *, ax: Any = None) -> Figure:
-    """The trade-off between epochs and regret; see `Advice.plot`."""
+    """The trade-off between cost and regret; see `Advice.plot`."""
     with styled():
         figure, (axes,) = axes_for(ax, 1, (8.0, 4.6 + 0.2 * (len(advice.lines) + 3)))
         _trade_off(axes, advice)
@@ -71,7 +72,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if share or advice.unit != "metric":
         ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_xlabel("epochs used, share of those logged")
+    ax.set_xlabel(f"{plain(unit_words(advice.cost_unit), 40)} used, share of those logged")
     what = {
         "improvement": "mean regret,\nshare of the run's improvement",
         "best": "mean regret,\nshare of the best value",
@@ -98,7 +99,7 @@ def _scale(ax: Axes, level: float) -> None:
 
 def _line(ax: Axes, line: Line, height: Any, style: LineStyle, logged: float) -> None:
     ax.plot(
-        line.epochs / logged,
+        line.used / logged,
         np.clip(height, 0, LARGEST),
         color=style.color if style is not _ALSO else FAINT,
         ls=style.dashes,

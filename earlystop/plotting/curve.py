@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count, number
+from ..language.units import amount_in_words
+from ..replaying.text import places_of
 from ..rules import Best
+from .axis import RunAxis, common_unit, run_axis, whole_ticks
 from .shared import watched_metric, with_styles
 from .style import (
     FAINT,
@@ -39,40 +42,51 @@ def draw_curve(
 ) -> None:
     """One run: what it logged, its best, and where each rule stops and what it keeps."""
     history = results[0].history
-    length = int(history.lengths[row])
+    every_row = all(result.replayed.rows is None for result in results)
+    axis = run_axis(history, row, common_unit(results), every_row)
     monitors = [name for name in dict.fromkeys(map(watched_metric, results)) if name is not None]
     drawn = list(dict.fromkeys([*(monitors or list(history.metrics)[:1]), *metrics]))
     history.require(metrics, "`plot(metrics=...)`")
     greys = itertools.cycle([(LOGGED, "-"), (FAINT, "-"), (FAINT, "--"), (FAINT, ":")])
     for name, (color, dashes) in zip(drawn, greys, strict=False):
-        draw_metric(ax, *_logged(history, name, row), label=name, color=color, ls=dashes)
-    _best_of_log(ax, results, row)
+        values, reported = _logged(history, name, row)
+        draw_metric(ax, values, reported, at=axis.at, label=name, color=color, ls=dashes)
+    _best_of_log(ax, results, row, axis)
     stops = 0
     for index, (result, name, style) in enumerate(with_styles(results, names)):
-        _draw_rule(ax, result, name, style, row, stops, index)
+        _draw_rule(ax, result, name, style, row, axis, stops, index)
         stops += int(result.stopped[row])
-    if len(results) == 1 and results[0].stopped[row] and results[0].end_index[row] < length - 1:
-        end = results[0].end_index[row]
-        ax.axvspan(end, length - 1, color="#eeeeee", lw=0, label="not run")
+    if len(results) == 1 and results[0].stopped[row]:
+        end, last = axis.at[results[0].end_index[row]], axis.at[-1]
+        if end < last:
+            ax.axvspan(end, last, color="#eeeeee", lw=0, label="not run")
     values = [values[reported] for values, reported in (_logged(history, n, row) for n in drawn)]
     modes = {result.save.mode for result in results if isinstance(result.save, Best)}
     scale_values(ax, np.concatenate(values), falls="max" not in modes)
-    unit = "row" if any(result.checks.rows is not None for result in results) else "epoch"
-    _epoch_axis(ax, length, unit)
+    _scale_run(ax, axis)
     ax.set_ylabel(plain(", ".join(drawn), 50))
-    title = f"{plain(history.names[row])}: {count(length, unit)} logged"
+    title = f"{plain(history.names[row])}: {_logged_text(results, row, axis)} logged"
     ax.set_title(title, loc="left", pad=10 + 9 * stops)
     legend_below(ax)
 
 
-def _epoch_axis(ax: Axes, length: int, unit: str) -> None:
-    """An axis of whole epochs, or of rows."""
-    from matplotlib.ticker import MaxNLocator
+def _scale_run(ax: Axes, axis: RunAxis) -> None:
+    """The axis of one run, with a margin of half a step between rows at least."""
+    whole_ticks(ax, axis.at)
+    low, high = (float(axis.at.min()), float(axis.at.max())) if len(axis.at) else (0.0, 0.0)
+    margin = max(0.5 * (high - low) / max(len(axis.at) - 1, 1), 0.02 * (high - low)) or 0.5
+    ax.set_xlim(low - margin, high + margin)
+    ax.set_xlabel(plain(axis.name, 50))
 
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    margin = max(0.5, 0.02 * length)
-    ax.set_xlim(-margin, max(length, 1) - 1 + margin)
-    ax.set_xlabel(f"{unit}{' of the log' if unit == 'row' else ''} (the first is 0)")
+
+def _logged_text(results: Sequence[Replay], row: int, axis: RunAxis) -> str:
+    """How much of the unit of the axis the checks of a run take."""
+    result = results[0]
+    if axis.unit is None:
+        return count(int(result.replayed.history.lengths[row]), "check")
+    checks = result.replayed.history.lengths[[row]]
+    amount = result.replayed.positions.amount(axis.unit, checks, [row])[0]
+    return plain(amount_in_words(float(amount), axis.unit), 60)
 
 
 def _logged(history: History, name: str, row: int) -> tuple[Any, Any]:
@@ -83,7 +97,7 @@ def _logged(history: History, name: str, row: int) -> tuple[Any, Any]:
     return values, np.ones(length, dtype=bool) if gaps is None else ~gaps[row, :length]
 
 
-def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
+def _best_of_log(ax: Axes, results: Sequence[Replay], row: int, axis: RunAxis) -> None:
     """A star for the best value of the log, once for each metric that is watched."""
     seen = set()
     for result in results:
@@ -91,15 +105,23 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int) -> None:
             continue
         seen.add(result.save.monitor)
         whole = result.whole_log
-        epoch, value = int(whole.saved_epoch[row]), float(whole.best[row])
-        if epoch >= 0 and math.isfinite(value):
-            label = f"best of the log: {_unit(result)} {epoch}, {number(value)}"
-            at = int(whole.saved_index[row])
+        index, value = int(whole.saved_index[row]), float(whole.best[row])
+        if index >= 0 and math.isfinite(value):
+            place = _place(whole, whole.saved_check, row)
+            label = f"best of the log: {place}, {number(value)}"
+            at = float(axis.at[index])
             star(ax, at, float(np.clip(value, -LARGEST, LARGEST)), plain(label, 90), 13, zorder=4)
 
 
 def _draw_rule(
-    ax: Axes, result: Replay, name: str, style: LineStyle, row: int, level: int, index: int
+    ax: Axes,
+    result: Replay,
+    name: str,
+    style: LineStyle,
+    row: int,
+    axis: RunAxis,
+    level: int,
+    index: int,
 ) -> None:
     """Where a rule stops and what it keeps, with one line in the legend."""
     kept = int(result.saved_index[row])
@@ -107,16 +129,16 @@ def _draw_rule(
     label = f"{name}: {_rule_text(result, row)}"
     ax.plot([], [], color=style.color, ls=style.dashes, marker=style.marker, lw=1.3, label=label)
     if result.stopped[row]:
-        mark_stop(ax, int(result.end_index[row]), style, level, label="_line")
+        mark_stop(ax, float(axis.at[result.end_index[row]]), style, level, label="_line")
     if kept >= 0 and math.isfinite(value):
         ax.plot(
-            [kept],
+            [axis.at[kept]],
             [np.clip(value, -LARGEST, LARGEST)],
             style.marker,
             color=style.color,
             mfc="none",
             mew=1.6,
-            ms=9 + 4 * index,  # markers of rules that keep the same epoch surround one another
+            ms=9 + 4 * index,  # markers of rules that keep the same check surround one another
             zorder=5,
             label="_kept",
         )
@@ -124,13 +146,12 @@ def _draw_rule(
 
 def _rule_text(result: Replay, row: int) -> str:
     """What a rule did to a run, in words."""
-    kept = int(result.saved_epoch[row])
-    stopped = bool(result.stopped[row])
-    text = (
-        f"stops after {_unit(result)} {int(result.epochs[row]) - 1}" if stopped else "does not stop"
-    )
+    kept = int(result.saved_check[row])
+    text = "does not stop"
+    if result.stopped[row]:
+        text = f"stops after {_place(result, result.checks - 1, row)}"
     if kept >= 0:
-        text += f", keeps {_unit(result)} {kept}"
+        text += f", keeps {_place(result, result.saved_check, row)}"
     if isinstance(result.save, Best):
         if kept >= 0:
             text += f" ({number(float(result.best[row]))})"
@@ -139,6 +160,6 @@ def _rule_text(result: Replay, row: int) -> str:
     return text
 
 
-def _unit(result: Replay) -> str:
-    """What the numbers of a replay count."""
-    return "epoch" if result.checks.rows is None else "check"
+def _place(result: Replay, checks: Any, row: int) -> str:
+    """Where one check of a run stands; checks: one of each run."""
+    return places_of(result.replayed.positions, checks[[row]], [row])[0]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..language.units import unit_words
+from .axis import common_unit
 from .shared import scale_regret, watched_metric, with_styles
 from .style import (
     LARGEST,
@@ -24,33 +26,34 @@ __all__ = ["draw_distribution"]
 
 
 def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None:
-    """Many runs: the share of epochs that each rule uses, and its regret, as shares of runs."""
+    """Many runs: the share of its log that each rule uses, and its regret, as shares of runs."""
     from matplotlib.ticker import PercentFormatter
 
     history = results[0].history
     left, right = axes
+    words = plain(unit_words(common_unit(results)), 30)
     for result, name, style in with_styles(results, names):
-        used = result.epochs / np.maximum(result.logged, 1)
+        used = result.share_used
         stopped = result.stopped.mean()
-        label = f"{name}: stops {stopped:.0%} of runs, uses {1 - result.share_saved:.0%} of epochs"
-        _cumulative(left, used, style, label)
+        label = f"{name}: stops {stopped:.0%} of runs, uses {1 - result.share_saved:.0%} of {words}"
+        _cumulative(left, used[~np.isnan(used)], style, label)
         regrets = result.known_regret
         if len(regrets):
             _cumulative(right, regrets, style, "_regret")
     left.set_xlim(0, 1.02)
-    left.set_xlabel("share of the logged epochs")
+    left.set_xlabel(f"share of the logged {words}")
     left.set_ylabel(f"runs with no more, of {history.runs:,}")
     left.xaxis.set_major_formatter(PercentFormatter(1))
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.set_ylim(0, 1.03)
-    left.set_title("Epochs used", loc="left")
+    left.set_title(f"{words[:1].upper()}{words[1:]} used", loc="left")
     monitor = watched_metric(results[0])
     if any(len(result.known_regret) for result in results):
         scale_regret(right, results)
         right.set_xlabel(plain(f"regret ({monitor})", 50))
     else:
         right.set_xticks([])
-        right.text(0.5, 0.5, "nothing says\nwhich epoch is best", ha="center")
+        right.text(0.5, 0.5, "nothing says\nwhich check is best", ha="center")
     right.set_title("What is given up", loc="left")
     legend_below(left)
 

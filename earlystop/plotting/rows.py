@@ -1,4 +1,4 @@
-"""The picture of some runs: a row for each, with its epochs and its regret."""
+"""The picture of some runs: a row for each, with what it uses and its regret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count
+from ..language.units import axis_of, unit_words
 from ..rules import Best
+from .axis import common_unit
 from .shared import scale_regret, watched_metric, with_styles
 from .style import (
     FAINT,
@@ -21,7 +23,6 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..history.history import History
     from ..replaying.replay import Replay
 
 __all__ = ["draw_rows"]
@@ -30,31 +31,43 @@ __all__ = ["draw_rows"]
 def draw_rows(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None:
     """A row for every run: how long it was, where each rule stops, what is kept and given up.
 
-    axes: one for epochs, and maybe one for regrets.
+    axes: one for what runs use, and maybe one for regrets.
     """
     history = results[0].history
     rows = np.arange(history.runs, dtype=float)
-    unit = "rows" if any(result.checks.rows is not None for result in results) else "epochs"
-    axes[0].barh(rows, history.lengths, height=0.75, color="#e4e4e4", label=f"{unit} logged")
+    unit = common_unit(results)
+    logged = _largest([result.logged for result in results])
+    divisor, words = axis_of(unit, float(logged.max(initial=0.0)))
+    words = plain(words, 40)
+    axes[0].barh(rows, logged / divisor, height=0.75, color="#e4e4e4", label=f"{words} logged")
     step = 0.7 / len(results)
     for index, (result, name, style) in enumerate(with_styles(results, names)):
         heights = rows + (index - (len(results) - 1) / 2) * step
-        _draw_rule(axes, result, name, style, heights)
-    if any((result.saved_epoch >= 0).any() for result in results):
-        axes[0].plot(
-            [], [], "|", color="#606060", ms=9, mew=2, label=f"the {unit[:-1]} that is kept"
-        )
+        _draw_rule(axes, result, name, style, heights, divisor)
+    if any((result.saved_check >= 0).any() for result in results):
+        axes[0].plot([], [], "|", color="#606060", ms=9, mew=2, label="where the best is kept")
     axes[0].set_yticks(rows, [plain(name, 38) for name in history.names], fontsize=8)
-    _epochs_axis(axes[0], history, unit)
+    _use_axis(axes[0], logged / divisor, words)
+    axes[0].set_title(
+        f"{count(history.runs, 'run')}: {plain(unit_words(unit), 40)} used", loc="left"
+    )
     legend_below(axes[0])
     if len(axes) > 1:
         _regret_axis(axes[1], results)
 
 
-def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, heights: Any) -> None:
+def _largest(amounts: Sequence[Any]) -> Any:
+    """The largest amount of each run; 0 where none is known."""
+    return np.nan_to_num(np.max([np.nan_to_num(each) for each in amounts], axis=0))
+
+
+def _draw_rule(
+    axes: list[Axes], result: Replay, name: str, style: LineStyle, heights: Any, divisor: float
+) -> None:
     """Where a rule stops each run, what it keeps, and what that gives up."""
-    stopped, saved = result.stopped, result.saved_epoch >= 0
-    end = result.end_index + 1
+    stopped, saved = result.stopped, result.saved_check >= 0
+    end = np.asarray(result.used / divisor)
+    kept = result.replayed.positions.amount(result.unit, result.saved_check + 1) / divisor
     axes[0].hlines(heights, 0, end, color=style.color, lw=1.2, label="_used")
     axes[0].plot(
         end[stopped],
@@ -77,7 +90,7 @@ def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, he
             label=f"{name}: regret",
         )
     axes[0].plot(
-        result.saved_index[saved] + 1,
+        kept[saved],
         heights[saved],
         "|",
         color=style.color,
@@ -87,17 +100,16 @@ def _draw_rule(axes: list[Axes], result: Replay, name: str, style: LineStyle, he
     )
 
 
-def _epochs_axis(ax: Axes, history: History, unit: str) -> None:
+def _use_axis(ax: Axes, logged: Any, words: str) -> None:
     """The first run on top; logarithmic if the longest run would hide the others."""
-    ax.set_ylim(history.runs - 0.5, -0.5)
+    ax.set_ylim(len(logged) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel(f"{unit} of the log" if unit == "rows" else unit)
-    longest = int(history.lengths.max())
-    usual = max(int(np.median(history.lengths)), 1)
+    ax.set_xlabel(words)
+    longest = float(logged.max())
+    usual = max(float(np.median(logged)), 1.0)
     if longest > 50 * usual:
         ax.set_xscale("symlog", linthresh=usual)
-    ax.set_xlim(0, max(longest, 1) * 1.03)
-    ax.set_title(f"{count(history.runs, 'run')}: {unit} used", loc="left")
+    ax.set_xlim(0, (longest or 1) * 1.03)
 
 
 def _regret_axis(ax: Axes, results: Sequence[Replay]) -> None:

@@ -32,7 +32,7 @@ def with_styles(
 
 
 def watched_metric(result: Replay) -> str | None:
-    """The metric that says which epoch is best, or else the first that the rule watches."""
+    """The metric that says which check is best, or else the first that the rule watches."""
     if isinstance(result.save, Best):
         return result.save.monitor
     reported = [name for name in result.stop.all_metrics if name in result.history.metrics]

@@ -162,16 +162,16 @@ def star(ax: Axes, x: float, y: float, label: str, size: float, **more: Any) -> 
 
 
 def mark_stop(
-    ax: Axes, epoch: int, style: LineStyle, level: int = 0, label: str | None = None
+    ax: Axes, at: float, style: LineStyle, level: int = 0, label: str | None = None
 ) -> None:
-    """Mark the epoch a rule stops after: a line, and a marker above the axes, level by level."""
+    """Mark where a rule stops a run: a line, and a marker above the axes, level by level."""
     from matplotlib.transforms import ScaledTranslation
 
     figure: Any = ax.get_figure()
     lifted = ScaledTranslation(0, (6 + 9 * level) / 72, figure.dpi_scale_trans)
-    ax.axvline(epoch, color=style.color, ls=style.dashes, lw=1.3, marker=None, label=label)
+    ax.axvline(at, color=style.color, ls=style.dashes, lw=1.3, marker=None, label=label)
     ax.plot(
-        [epoch],
+        [at],
         [1],
         marker=style.marker,
         color=style.color,
@@ -184,27 +184,35 @@ def mark_stop(
 
 
 def draw_metric(
-    ax: Axes, values: Any, reported: Any = None, *, label: str, color: str = LOGGED, **line: Any
+    ax: Axes,
+    values: Any,
+    reported: Any = None,
+    *,
+    label: str,
+    at: Any = None,
+    color: str = LOGGED,
+    **line: Any,
 ) -> None:
-    """Draw the logged values of a metric, epoch by epoch.
+    """Draw the logged values of a metric, row by row.
 
-    reported: a boolean mask of the epochs that reported it. A line crosses gaps, and is broken by a
+    reported: a boolean mask of the rows that reported it. A line crosses gaps, and is broken by a
     logged NaN. NaN and the infinities are marked at the edges.
+    at: where the rows stand; by default, their numbers.
     """
     # Legends leave out labels that begin with "_".
     label = plain(f" {label}" if label.startswith("_") else label)
     values = np.asarray(values, dtype=np.float64)
     reported = np.ones(len(values), dtype=bool) if reported is None else reported
-    epochs = np.flatnonzero(reported)
-    values = values[epochs]
+    rows = np.flatnonzero(reported)
+    values, places = values[rows], rows if at is None else np.asarray(at)[rows]
     finite = np.isfinite(values)
     clipped = np.where(finite, np.clip(values, -LARGEST, LARGEST), np.nan)
     alone = finite & ~(np.r_[False, finite[:-1]] | np.r_[finite[1:], False])
-    few = len(epochs) <= 40
+    few = len(rows) <= 40
     line = {"lw": 1.3, **line}
-    ax.plot(epochs, clipped, color=color, label=label, marker="." if few else None, ms=4, **line)
+    ax.plot(places, clipped, color=color, label=label, marker="." if few else None, ms=4, **line)
     if alone.any() and not few:  # a single point has no line
-        ax.plot(epochs[alone], clipped[alone], ".", color=color, ms=4, label="_alone")
+        ax.plot(places[alone], clipped[alone], ".", color=color, ms=4, label="_alone")
     edges = ax.get_xaxis_transform()
     for what, which, marker, height in (
         ("NaN", np.isnan(values), "x", 0.02),
@@ -213,13 +221,13 @@ def draw_metric(
     ):
         if which.any():
             ax.plot(
-                epochs[which],
+                places[which],
                 np.full(int(which.sum()), height),
                 marker,
                 color=color,
                 ms=5,
                 transform=edges,
-                label=f"{label}: {what} ({count(int(which.sum()), 'epoch')})",
+                label=f"{label}: {what} ({count(int(which.sum()), 'value')})",
             )
 
 

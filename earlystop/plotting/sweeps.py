@@ -1,4 +1,4 @@
-"""The picture of a sweep: the trade-off between epochs used and regret."""
+"""The picture of a sweep: the trade-off between what runs use and regret."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from .._text import count, number
 from ..errors import RuleError
+from ..language.positions import ELAPSED
+from ..language.units import axis_of, mean_cell, unit_words
 from .style import (
     FAINT,
     LARGEST,
@@ -36,7 +38,7 @@ __all__ = ["plot_sweep"]
 def plot_sweep(
     table: Sweep, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None
 ) -> Figure:
-    """The trade-off between epochs used and regret; see `Sweep.plot`."""
+    """The trade-off between what runs use and regret; see `Sweep.plot`."""
     if band is not None and not (len(band) == 2 and 0 <= band[0] < band[1] <= 1):
         raise RuleError(f"`plot(band=...)` must be two rising quantiles or None, got {band!r}")
     with styled():
@@ -47,10 +49,11 @@ def plot_sweep(
 
 def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None:
     lines = _lines(table)
-    epochs, regret = table.mean_epochs, np.clip(table.mean_regret, 0, LARGEST)
+    used, words = _used(table)
+    regret = np.clip(table.mean_regret, 0, LARGEST)
     if len(lines) > len(LINE_STYLES):  # too many to distinguish
-        ax.plot(epochs, regret, ".", color=FAINT, ms=4, label=f"{count(len(table), 'setting')}")
-        front = _front(epochs, regret)
+        ax.plot(used, regret, ".", color=FAINT, ms=4, label=f"{count(len(table), 'setting')}")
+        front = _front(used, regret)
         lines = {f"of the {count(len(front), 'setting')} that no other beats": front}
     edges = None if band is None else [table.quantile_regret(q) for q in band]
     for (name, indices), style in zip(lines.items(), LINE_STYLES, strict=False):
@@ -62,7 +65,7 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
         ax.plot([], [], color=FAINT, lw=0.8, label=f"thin: {band[1]:.0%} of runs have no more")
     _annotate(ax, table, _along(table), next(iter(lines.values())))
     _scale_regret(ax, regret[np.isfinite(table.mean_regret)])
-    ax.set_xlabel("mean epochs used")
+    ax.set_xlabel(f"mean {plain(words, 40)} used")
     ax.set_xlim(left=0)
     ax.set_ylabel(plain(f"regret ({', '.join(table.monitors)})", 50))
     left_out = int((~np.isfinite(table.mean_regret)).sum())
@@ -72,6 +75,12 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
     ax.set_title(f"{rule}: {settings} on {runs}{note}", loc="left", pad=10)
     _share_axis(ax, table)
     legend_below(ax)
+
+
+def _used(table: Sweep) -> tuple[Any, str]:
+    """What each setting uses on average, as the axis shows it, and what that counts."""
+    divisor, words = axis_of(table.unit, float(table.mean_used.max(initial=0.0)))
+    return table.mean_used / divisor, words
 
 
 def _along(table: Sweep) -> str:
@@ -94,10 +103,10 @@ def _value(value: Any) -> str:
     return number(value) if isinstance(value, float) else plain(str(value), 40)
 
 
-def _front(epochs: Any, regret: Any) -> list[int]:
-    """The indices of the settings that no other beats in both epochs and regret, by epochs."""
+def _front(used: Any, regret: Any) -> list[int]:
+    """The indices of the settings that no other beats in both use and regret, by use."""
     front, least = [], math.inf
-    for index in np.lexsort((regret, epochs)).tolist():
+    for index in np.lexsort((regret, used)).tolist():
         if regret[index] < least:
             front.append(index)
             least = float(regret[index])
@@ -107,7 +116,7 @@ def _front(epochs: Any, regret: Any) -> list[int]:
 def _line(ax: Axes, table: Sweep, indices: list[int], style: LineStyle, name: str) -> None:
     """One line of settings."""
     ax.plot(
-        table.mean_epochs[indices],
+        _used(table)[0][indices],
         np.clip(table.mean_regret[indices], 0, LARGEST),
         color=style.color,
         ls=style.dashes if name else "-",
@@ -128,14 +137,14 @@ def _band(
     alone: bool,
 ) -> None:
     """Quantiles of the regret over runs: a shaded band, or only the upper one if lines are many."""
-    order = np.asarray(indices, dtype=int)[np.argsort(table.mean_epochs[indices], kind="stable")]
+    order = np.asarray(indices, dtype=int)[np.argsort(table.mean_used[indices], kind="stable")]
     low, high = (np.clip(edge[order], 0, LARGEST) for edge in edges)
-    epochs = table.mean_epochs[order]
+    used = _used(table)[0][order]
     if alone:
         label = f"{band[0]:.0%} to {band[1]:.0%} of runs"
-        ax.fill_between(epochs, low, high, color=style.color, alpha=0.15, lw=0, label=label)
+        ax.fill_between(used, low, high, color=style.color, alpha=0.15, lw=0, label=label)
     else:
-        ax.plot(epochs, high, color=style.color, ls=style.dashes, lw=0.8, alpha=0.7, label="_high")
+        ax.plot(used, high, color=style.color, ls=style.dashes, lw=0.8, alpha=0.7, label="_high")
 
 
 def _scale_regret(ax: Axes, regret: Any) -> None:
@@ -153,12 +162,13 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
     knee = table.knee
     labelled: list[tuple[float, float]] = []
     finite = table.mean_regret[np.isfinite(table.mean_regret)]
-    wide = float(np.ptp(table.mean_epochs)) or 1.0
+    used, _ = _used(table)
+    wide = float(np.ptp(used)) or 1.0
     high = float(np.ptp(np.clip(finite, 0, LARGEST))) if len(finite) else 0.0
     high = high or 1.0
 
     def at(index: int) -> tuple[float, float]:
-        return float(table.mean_epochs[index]), min(float(table.mean_regret[index]), LARGEST)
+        return float(used[index]), min(float(table.mean_regret[index]), LARGEST)
 
     if knee is not None:
         x, y = at(knee)
@@ -167,7 +177,9 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
         ax.vlines(x, 0, y, color=LOGGED, lw=0.8, ls=":", label="_knee")
         ax.hlines(y, 0, x, color=LOGGED, lw=0.8, ls=":", label="_knee")
         saved = f"{table.share_saved[knee]:.0%} saved"
-        label = plain(f"knee: {setting} ({x:.1f} epochs, {saved}, regret {number(y)})", 110)
+        cost = mean_cell(float(table.mean_used[knee]), table.unit)
+        cost += "" if table.unit == ELAPSED else f" {unit_words(table.unit)}"
+        label = plain(f"knee: {setting} ({cost}, {saved}, regret {number(y)})", 110)
         star(ax, x, y, label, 15)
     for index in line:
         if not math.isfinite(table.mean_regret[index]):
@@ -188,19 +200,20 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
 
 
 def _share_axis(ax: Axes, table: Sweep) -> None:
-    """Along the top: the epochs as a share of those logged."""
+    """Along the top: the use as a share of what was logged."""
     from matplotlib.ticker import PercentFormatter
 
-    mean = float(table.logged.max()) / table.runs
+    divisor, _ = axis_of(table.unit, float(table.mean_used.max(initial=0.0)))
+    mean = float(table.logged.max()) / table.runs / divisor
     if mean <= 0:
         return
 
-    def share(epochs: Any) -> Any:
-        return epochs / mean
+    def share(used: Any) -> Any:
+        return used / mean
 
-    def epochs_of(share: Any) -> Any:
+    def used_of(share: Any) -> Any:
         return share * mean
 
-    top = ax.secondary_xaxis("top", functions=(share, epochs_of))
+    top = ax.secondary_xaxis("top", functions=(share, used_of))
     top.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    top.set_xlabel("share of the logged epochs")
+    top.set_xlabel(f"share of the logged {plain(unit_words(table.unit), 40)}")

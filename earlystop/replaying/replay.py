@@ -8,9 +8,10 @@ from ..history import History
 from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
-from .checks import Checks, checks_of
+from .checks import checks_of, looked_at
 from .decide import decide
 from .missing import require_reported
+from .position_columns import position_names
 from .result import Replay
 
 __all__ = ["Replay", "replay"]
@@ -23,20 +24,24 @@ def replay(
     *,
     save: Rule | None = None,
     on_missing: OnMissing = "skip",
+    unit: str | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> Replay:
     """Make the decisions of `stop` and `save` on every run of a history.
 
-    Epochs are the rows of the history. Only where a log numbers steps, or several rows of an epoch,
-    is it checks that are counted: the rows that report a metric the rules look at. Those of
-    training losses between validations are none.
+    The checks are the rows that report a metric the rules look at. Rows of training losses between
+    validations, say, are none. (With on_missing="raise", every row is a check.) Where they stand is
+    told by the coordinates `epoch` and `step` of the history, and by elapsed seconds.
 
     stop: a rule, or a `Stopper`, whose two rules are used; its state is neither used nor changed.
     save: the rule that decides which epochs to save; by default, none are. Not allowed with a
         Stopper, which has its own.
     on_missing: "skip": at a check without its metric a rule keeps its state and does not fire.
         "raise": a row without a metric is an error, as a `step` with it would be in a live run.
+    unit: in what the cost of runs is told (see `Replay.used`): "checks", "epoch", "step",
+        "elapsed_seconds", or a metric that never falls. By default the step, where every run tells
+        it, else the epoch, else checks.
     workers: how many threads work on batches of up to about 16,000 runs. The decisions do not
         depend on it. Whether more threads are faster depends on the machine and the rule;
         `benchmarks/` measures it.
@@ -45,8 +50,9 @@ def replay(
     Beyond the history and the result, it needs at most 64 MB of memory per worker. (A single run is
     not split.)
 
-    Raises MissingMetricError for a metric that no epoch reports, and with "raise" for the first
-    epoch that lacks one; RuleTypeError for arguments that are not rules or not a history.
+    Raises MissingMetricError for a metric or unit that no row reports, and with "raise" for the
+    first row that lacks one; HistoryError for a position or unit that goes back within a run;
+    RuleTypeError for arguments that are not rules or not a history.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> history = History({"val_loss": [[4.0, 3.0, 3.5, 3.6, 2.0], [5.0, 4.0, 3.0, 2.0, 1.0]]})
@@ -73,12 +79,19 @@ def replay(
     stopper = Stopper(rule, save, on_missing=on_missing)  # checks the arguments
     workers = validated(Positive, workers, "replay(workers=...)")
     progress = validated(bool, progress, "replay(progress=...)")
-    for each in (stopper.stop, stopper.save):
-        history.require(each.all_metrics, repr(each))
-    metrics = stopper.stop.all_metrics + stopper.save.all_metrics
-    checks = Checks(history) if on_missing == "raise" else checks_of(history, metrics)
     rules = stopper.stop, stopper.save
-    outcome = decide(*rules, checks.history, workers=workers, progress=progress)
+    told = position_names(history)
+    for each in rules:
+        history.require((name for name in each.all_metrics if name not in told), repr(each))
+    metrics = looked_at(rules) if on_missing == "skip" else ()
+    checks = checks_of(history, metrics)
+    for name in stopper.stop.all_units + stopper.save.all_units:
+        checks.positions.require_growing(name)
+    needed = stopper.stop.all_metrics + stopper.save.all_metrics
+    stepped = checks.positions.for_rules(needed)
+    unit = validated(str | None, unit, "replay(unit=...)") or checks.positions.default_unit()
+    checks.positions.amount(unit, stepped.lengths)  # refuses an unknown unit
+    outcome = decide(*rules, stepped, workers=workers, progress=progress)
     if on_missing == "raise":
-        require_reported(metrics, history, outcome.epochs, slice(0, history.runs))
-    return Replay(*outcome, *rules, on_missing, history, checks)
+        require_reported(needed, stepped, outcome.epochs, slice(0, history.runs))
+    return Replay(*outcome, *rules, on_missing, history, unit, checks)

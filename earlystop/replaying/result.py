@@ -16,11 +16,14 @@ from ..engine.decision import Decision
 from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..history import Bools, History
+from ..language.positions import DERIVED, STEP, number_text
 from ..language.rule import OnMissing, Rule
+from ..language.units import amount_in_words
 from ..rules import Best, Never
 from .checks import Checks
 from .decide import decide
 from .exact_sum import exact_mean
+from .positions import LoggedPositions
 from .regret import regret_of, values_at
 
 if TYPE_CHECKING:
@@ -29,59 +32,130 @@ if TYPE_CHECKING:
 __all__ = ["Replay"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replay:
     """What a stop rule and a save rule would have done on every run of a history.
 
-    epochs: how many epochs each run would have lasted, shape (runs,), int64.
+    checks: how many checks each run would have taken, shape (runs,), int64.
     stopped: whether the stop rule ended the run, rather than the end of its log, shape (runs,),
         bool.
-    saved_epoch: the last epoch saved, counted from 0; -1 for none, shape (runs,), int64.
-    stop, save, on_missing, history: the arguments of the replay.
-    checks: what was replayed: the rows of the history or, where these are not epochs, those that
-        report a metric the rules look at. "Epochs" are these checks.
+    saved_check: the number of the last check saved, from 0; -1 for none, shape (runs,), int64.
+    stop, save, on_missing, history, unit: the arguments of the replay.
+    replayed: the checks of the history, and where they stand.
 
     >>> from earlystop import History, MaxEpochs, replay
     >>> result = replay(MaxEpochs(2), History({"loss": [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]}))
     >>> result
-    Replay(MaxEpochs(2): 2 of 2 runs stopped, 4 of 6 epochs used)
+    Replay(MaxEpochs(2): 2 of 2 runs stopped, 4 of 6 checks used)
     >>> len(result), result.decisions("run 1")[1].reason
     (2, '2 epochs have been run')
     """
 
-    epochs: npt.NDArray[np.int64]
+    checks: Ints
     stopped: Bools
-    saved_epoch: npt.NDArray[np.int64]
+    saved_check: Ints
     stop: Rule
     save: Rule
     on_missing: OnMissing
     history: History = field(repr=False)
-    checks: Checks = field(repr=False)
+    unit: str
+    replayed: Checks = field(repr=False)
 
-    @property
-    def logged(self) -> npt.NDArray[np.int64]:
-        """How many epochs each run logged, shape (runs,)."""
-        return self.checks.history.lengths
+    # Where the runs would have ended, and where their best stands --------------------------------
 
-    @property
-    def end_index(self) -> npt.NDArray[np.int64]:
-        """The row of the log with which each run would have ended, shape (runs,); -1 for none."""
-        return self.checks.rows_at(self.epochs - 1)
+    @functools.cached_property
+    def epochs(self) -> Any:
+        """How many epochs each run would have lasted, shape (runs,); fractions if the log has some.
 
-    @property
-    def saved_index(self) -> npt.NDArray[np.int64]:
-        """The row of the log of the last save, shape (runs,); -1 for none.
+        The checks, for a run whose log tells no epochs.
+        """
+        return self._positions.epochs_after(self.checks)
+
+    @functools.cached_property
+    def steps(self) -> Floats:
+        """The step at which each run would have ended, shape (runs,); NaN where not told."""
+        return self.stopped_at(STEP)
+
+    @functools.cached_property
+    def saved_epoch(self) -> Any:
+        """The epoch of the last save, as the log counts it, shape (runs,); -1 for none.
+
+        The number of the check, for a run whose log tells no epochs.
 
         >>> from earlystop import EarlyStopping, History, replay
-        >>> losses = {"loss": [4.0, 3.0, 2.0], "val_loss": [None, 5.0, 6.0]}
-        >>> history = History(losses, coordinates={"step": [10, 20, 30]})
-        >>> result = replay(EarlyStopping("val_loss", patience=1), history)
-        >>> result.saved_epoch, result.saved_index
-        (array([0]), array([1]))
+        >>> losses = {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [None, 5.0, None, 6.0]}
+        >>> places = {"epoch": [0, 0, 1, 1], "step": [10, 20, 30, 40]}
+        >>> result = replay(
+        ...     EarlyStopping("val_loss", patience=1), History(losses, coordinates=places)
+        ... )
+        >>> result.saved_epoch, result.saved_index, result.saved_check
+        (array([0]), array([1]), array([0]))
+        >>> result.epochs, result.steps, result.checks
+        (array([2]), array([40.]), array([2]))
         """
-        return self.checks.rows_at(self.saved_epoch)
+        return self._positions.epoch_of(self.saved_check)
+
+    def stopped_at(self, name: str) -> Floats:
+        """Where each run would have ended, in a coordinate of the log, shape (runs,).
+
+        name: "epoch", "step", "elapsed_seconds", another coordinate, or a metric. NaN where a run
+        does not tell it. Raises MissingMetricError for an unknown name.
+        """
+        return self._positions.at(name, self.checks - 1)
+
+    def best_at(self, name: str) -> Floats:
+        """Where the last save of each run stands, as `stopped_at`; NaN for none."""
+        return self._positions.at(name, self.saved_check)
+
+    @property
+    def end_index(self) -> Ints:
+        """The row of the log with which each run would have ended, shape (runs,); -1 for none."""
+        return self.replayed.rows_at(self.checks - 1)
+
+    @property
+    def saved_index(self) -> Ints:
+        """The row of the log of the last save, shape (runs,); -1 for none."""
+        return self.replayed.rows_at(self.saved_check)
+
+    @property
+    def _positions(self) -> LoggedPositions:
+        return self.replayed.positions
+
+    # What the runs would have cost ---------------------------------------------------------------
+
+    @functools.cached_property
+    def used(self) -> Any:
+        """How much of the unit each run would have taken, shape (runs,); NaN where not told."""
+        return self._positions.amount(self.unit, self.checks)
+
+    @functools.cached_property
+    def logged(self) -> Any:
+        """How much of the unit the checks of each log take, shape (runs,); NaN where not told."""
+        return self._positions.amount(self.unit, self.replayed.history.lengths)
+
+    @property
+    def share_used(self) -> Floats:
+        """The share of what each run logged that it would have taken, shape (runs,)."""
+        shares: Floats = self.used / np.where(self.logged > 0, self.logged, 1)
+        return shares
+
+    @functools.cached_property
+    def hours(self) -> Floats:
+        """The hours each run would have taken, shape (runs,); NaN where its log tells no time."""
+        return self._positions.hours(self.checks)
+
+    @functools.cached_property
+    def hours_logged(self) -> Floats:
+        """The hours that the checks of each log take, shape (runs,); NaN where not told."""
+        return self._positions.hours(self.replayed.history.lengths)
+
+    @property
+    def share_saved(self) -> float:
+        """The share of all that was logged that would have been saved, measured in the unit."""
+        return float(1 - total(self.used) / (total(self.logged) or 1))
 
     def decisions(self, run: int | str) -> list[Decision]:
         """The decisions on one run, given by number or name: exactly those of a live `Stopper`.
@@ -89,9 +163,12 @@ class Replay:
         Raises HistoryError for an unknown run.
         """
         stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
+        history = self._positions.for_rules(self.stop.all_metrics + self.save.all_metrics)
+        places = self._positions.of_run(history.row(run))
         decisions: list[Decision] = []
-        for metrics in self.checks.history.iter_records(run):
-            decisions.append(stopper.step(metrics))
+        for metrics, place in zip(history.iter_records(run), places, strict=True):
+            reported = {name: value for name, value in metrics.items() if name not in DERIVED}
+            decisions.append(stopper.step(reported, **place))
             if stopper.stopped:
                 break
         return decisions
@@ -112,8 +189,8 @@ class Replay:
         Values are compared without a margin. Raises RuleError if the save rule is not a `Best`.
         """
         best = self._best_rule.replace(min_delta=0.0)
-        outcome = decide(Never(), best, self.checks.history)
-        return Replay(*outcome, Never(), best, "skip", self.history, self.checks)
+        outcome = decide(Never(), best, self.replayed.history)
+        return Replay(*outcome, Never(), best, "skip", self.history, self.unit, self.replayed)
 
     @functools.cached_property
     def regret(self) -> Floats:
@@ -123,11 +200,6 @@ class Replay:
         saved, NaN where its log has no best. Raises RuleError if the save rule is not a `Best`.
         """
         return regret_of(self.best, self.whole_log.best, self._best_rule.mode)
-
-    @property
-    def share_saved(self) -> float:
-        """The share of all logged epochs that would have been saved."""
-        return 1 - int(self.epochs.sum()) / max(int(self.logged.sum()), 1)
 
     @property
     def known_regret(self) -> Floats:
@@ -140,20 +212,29 @@ class Replay:
     def summary(self) -> dict[str, Any]:
         """What the rule did over all runs, as plain data; None for values that are unknown.
 
+        unit: in what `logged`, `used` and `share_saved` are told. hours, hours_logged: of the runs
+        whose logs tell their time.
+
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
         >>> replay(EarlyStopping("loss", patience=1), history).summary()["mean_regret"]
         1.0
         """
         regret = self.known_regret
+        timed = not np.isnan(self.hours_logged).all()
         return {
             "rule": repr(self.stop),
             "save": repr(self.save),
             "runs": len(self),
             "stopped": int(self.stopped.sum()),
-            "logged": int(self.logged.sum()),
-            "epochs": int(self.epochs.sum()),
+            "unit": self.unit,
+            "logged": total(self.logged),
+            "used": total(self.used),
+            "checks": int(self.checks.sum()),
+            "epochs": total(self.epochs),
             "share_saved": self.share_saved,
+            "hours_logged": total(self.hours_logged) if timed else None,
+            "hours": total(self.hours) if timed else None,
             "mean_regret": exact_mean(regret) if len(regret) else None,
             "max_regret": float(regret.max()) if len(regret) else None,
         }
@@ -168,21 +249,28 @@ class Replay:
         return self.save
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """One row per run, as columns: name, epochs logged and used, stopped, saved epoch.
+        """One row per run, as columns: name, what was logged and used, stopped, saved epoch.
 
-        With a `Best` as save rule, also the best value and the regret. To get a data frame, call
-        `pandas.DataFrame(result.to_dict())`.
+        `logged` and `used` are in `unit`. Where checks are not epochs, also the checks; where the
+        log tells steps or time, also these. With a `Best` as save rule, also the best value and the
+        regret. To get a data frame, call `pandas.DataFrame(result.to_dict())`.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0]]})
         >>> replay(EarlyStopping("loss", patience=1), history).to_dict()
-        {'run': ['run 0'], 'logged': [3], 'epochs': [2], 'stopped': [True], 'saved_epoch': [0], \
-'best': [3.0], 'regret': [2.0]}
+        {'run': ['run 0'], 'unit': ['checks'], 'logged': [3], 'used': [2], 'epochs': [2], \
+'stopped': [True], 'saved_epoch': [0], 'best': [3.0], 'regret': [2.0]}
         """
         columns: dict[str, list[Any]] = {"run": list(self.history.names)}
-        columns["logged"] = self.logged.tolist()
-        for name in ("epochs", "stopped", "saved_epoch"):
+        columns["unit"] = [self.unit] * len(self)
+        for name in ("logged", "used", "epochs", "stopped", "saved_epoch"):
             columns[name] = getattr(self, name).tolist()
+        if not np.array_equal(self.epochs, self.checks):
+            columns["checks"] = self.checks.tolist()
+        if not np.isnan(self.steps).all():
+            columns |= {"steps": self.steps.tolist(), "saved_step": self.best_at(STEP).tolist()}
+        if not np.isnan(self.hours_logged).all():
+            columns |= {"hours_logged": self.hours_logged.tolist(), "hours": self.hours.tolist()}
         if isinstance(self.save, Best):
             columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
         return columns
@@ -199,8 +287,9 @@ class Replay:
         """Plot what the rule did, optionally next to other rules on the same history.
 
         One run: its monitor, the best of its log, where each rule stops and what it keeps. Up to 25
-        runs: one row per run. More runs: the distributions of epochs used and of regret over the
-        runs (with a `Best` as save rule).
+        runs: one row per run. More runs: the distributions of what is used and of regret over the
+        runs (with a `Best` as save rule). Curves are drawn over the log's step, else epoch, else
+        row; what is used is measured in the unit.
 
         others: replays of other rules on the same history.
         run: the run to plot, by number or name.
@@ -221,17 +310,22 @@ class Replay:
         >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
         >>> figure = one.plot(two)
         >>> figure.axes[0].get_title(loc="left")
-        'run 0: 5 epochs logged'
+        'run 0: 5 checks logged'
         """
         draw: Callable[..., Figure] = plotter("plot_replays")
         return draw([self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax)
 
     def __len__(self) -> int:
-        return len(self.epochs)
+        return len(self.checks)
 
     def __repr__(self) -> str:
-        used, logged = int(self.epochs.sum()), int(self.logged.sum())
+        used, logged = total(self.used), total(self.logged)
         return (
             f"Replay({self.stop!r}: {int(self.stopped.sum())} of {len(self)} runs stopped, "
-            f"{used} of {logged} epochs used)"
+            f"{number_text(used)} of {amount_in_words(logged, self.unit)} used)"
         )
+
+
+def total(amounts: Any) -> Any:
+    """The sum of what is known, as a plain number; whole numbers stay whole."""
+    return np.nansum(amounts).item()

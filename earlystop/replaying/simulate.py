@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from ..engine.scalar import Advance, compile_scalar
 from ..history import Bools, History
-from ..language.rule import Rule
+from ..language.positions import DERIVED
+from ..language.rule import OnMissing, Rule
 from ..language.state import flatten
 from .batches import Epoch, RunBatch, Runs, run_numbers
 from .interpreted import steps_for
@@ -175,14 +176,20 @@ def _both(one: Any, other: Any) -> Any:
 def simulate_runs(
     stop: Rule, save: Rule, history: History, runs: Runs
 ) -> Iterator[tuple[int, bool, int]]:
-    """Step rules over one run after another; yields (epochs used, stopped, last epoch saved)."""
+    """Step rules over one run after another; yields (checks used, stopped, last check saved)."""
     metrics = stop.all_metrics + save.all_metrics
     complete = all(name in history.metrics and history.gaps(name) is None for name in metrics)
     # If nothing is missing, "raise" and "skip" decide alike, and "raise" is faster.
-    advance = compile_scalar((stop, save), "raise" if complete else "skip")
+    on_missing: OnMissing = "raise" if complete else "skip"
+    by_checks = compile_scalar((stop, save), on_missing)
+    by_epochs, without_epochs = by_checks, None
+    if DERIVED[0] in history.metrics:
+        by_epochs = compile_scalar((stop, save), on_missing, frozenset(DERIVED))
+        without_epochs = history.has_gaps(DERIVED[0])
     start = tuple(flatten((stop.init(), save.init())))
     for run in run_numbers(runs).tolist():
-        yield _simulate_run(advance, start, history, run)
+        has_epochs = without_epochs is not None and not without_epochs[run]
+        yield _simulate_run(by_epochs if has_epochs else by_checks, start, history, run)
 
 
 def _simulate_run(

@@ -7,7 +7,7 @@ import importlib.resources
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .._text import number, one_line
+from .._text import one_line
 from ..plotting import picture
 from .tables import Table
 
@@ -49,6 +49,6 @@ def _template() -> Any:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False
     )
-    environment.filters |= {"line": one_line, "number": number}
+    environment.filters |= {"line": one_line}
     source = importlib.resources.files(__package__).joinpath("report.html.jinja")
     return environment.from_string(source.read_text(encoding="utf-8"))

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count, number
+from ..language.units import mean_cell, unit_words
 from ..replaying.replay import Replay
-from ..rules import Best
+from ..replaying.run_columns import run_columns
+from ..replaying.text import hours_text, used_text
 
 if TYPE_CHECKING:
     from ..history.history import History
+    from ..replaying.price import Price
     from ..sweeping.sweep import Sweep
 
-__all__ = ["Table", "files_table", "runs_table", "settings_table"]
+__all__ = ["Table", "files_table", "rules_table", "runs_table", "settings_table"]
 
 _SETTINGS = 40  # about how many settings of a sweep are listed
 
@@ -24,12 +27,14 @@ _SETTINGS = 40  # about how many settings of a sweep are listed
 class Table:
     """Headings and rows of text.
 
-    text: the columns that hold text, not numbers. marked: the row to highlight.
+    text: the columns that hold text, not numbers. code: those of them that hold rules.
+    marked: the row to highlight.
     """
 
     headings: list[str]
     rows: list[list[str]]
     text: tuple[int, ...] = (0,)
+    code: tuple[int, ...] = ()
     marked: int | None = None
     note: str = ""
 
@@ -42,7 +47,7 @@ def settings_table(sweep: Sweep) -> Table:
     rows = [
         [
             *(str(value) for value in sweep.settings[index].values()),
-            f"{sweep.mean_epochs[index]:.1f}",
+            mean_cell(float(sweep.mean_used[index]), sweep.unit),
             f"{sweep.share_saved[index]:.1%}",
             number(float(sweep.mean_regret[index])),
         ]
@@ -51,8 +56,8 @@ def settings_table(sweep: Sweep) -> Table:
     note = "" if len(listed) == len(sweep) else f"{len(listed)} of {len(sweep):,} settings. "
     marked = None if sweep.knee is None else listed.index(sweep.knee)
     if marked is not None:
-        note += "Marked: the knee, beyond which more epochs bring little."
-    headings = [*axes, "mean epochs", "saved", "mean regret"]
+        note += "Marked: the knee, beyond which longer runs bring little."
+    headings = [*axes, f"mean {unit_words(sweep.unit)}", "saved", "mean regret"]
     return Table(headings, rows, text=(), marked=marked, note=note)
 
 
@@ -61,32 +66,47 @@ def _knee(sweep: Sweep) -> list[int]:
     return [] if sweep.knee is None else [sweep.knee]
 
 
-def runs_table(replays: tuple[Replay, ...], history: History, most: int) -> Table:
-    """What each rule did on each run, for the first `most` runs."""
-    several = len(replays) > 1
-    headings = ["run", "epochs logged"]
-    for index, result in enumerate(replays, start=1):
-        which = f"rule {index}: " if several else ""
-        headings += [f"{which}epochs used", "ended by", "epoch kept"]
-        if isinstance(result.save, Best):
-            headings += [f"{result.save.monitor} kept", "regret"]
+def rules_table(replays: tuple[Replay, ...], price: Price | None) -> Table:
+    """What each rule did over all runs."""
+    timed = not np.isnan(replays[0].hours_logged).all()
+    headings = ["rule", "keeps", "runs stopped", "used", "saved", "mean regret", "worst regret"]
+    headings += ["time"] if timed else []
     rows = []
-    for run in range(min(history.runs, most)):
-        row = [history.names[run], f"{int(replays[0].logged[run]):,}"]
-        for result in replays:
-            kept = int(result.saved_epoch[run])
-            row += [
-                f"{int(result.epochs[run]):,}",
-                "rule" if result.stopped[run] else "log",
-                "-" if kept < 0 else f"{kept:,}",
-            ]
-            if isinstance(result.save, Best):
-                regret = float(result.regret[run])
-                row.append("-" if kept < 0 else number(float(result.best[run])))
-                row.append("-" if np.isnan(regret) else number(regret))
-        rows.append(row)
+    for result in replays:
+        row = result.summary()
+        cells = [
+            *(row["rule"], row["save"], f"{row['stopped']:,} of {row['runs']:,}"),
+            *(used_text(row), f"{row['share_saved']:.1%}"),
+            *(number(row["mean_regret"]), number(row["max_regret"])),
+        ]
+        rows.append([*cells, hours_text(result, price)] if timed else cells)
+    note = (
+        "Regret: how much worse the value that is kept is than the best of the whole log, in the "
+        "metric's unit."
+    )
+    return Table(headings, rows, text=(0, 1), code=(0, 1), note=note)
+
+
+def runs_table(
+    replays: tuple[Replay, ...], history: History, most: int, price: Price | None
+) -> Table:
+    """What each rule did on each run, for the first `most` runs."""
+    listed = np.arange(min(history.runs, most))
+    names = ["run"]
+    cells = [[history.names[run] for run in listed]]
+    for index, result in enumerate(replays, start=1):
+        columns = run_columns(result, listed, price)
+        logged, used = list(columns)[:2]
+        if index == 1:
+            names.append(logged)
+            cells.append(columns[logged])
+        del columns[logged]
+        which = f"rule {index}: " if len(replays) > 1 else ""
+        names += [f"{which}{name}" if name == used else name for name in columns]
+        cells += columns.values()
+    rows = [list(row) for row in zip(*cells, strict=True)]
     note = "" if len(rows) == history.runs else f"The first {len(rows):,} of {history.runs:,} runs."
-    return Table(headings, rows, note=note)
+    return Table(names, rows, note=note)
 
 
 def _left_out(file: Any) -> list[str]:

@@ -4,8 +4,8 @@ from .best import Best as Best
 from .bounds import Diverged as Diverged
 from .bounds import NonFinite as NonFinite
 from .bounds import Threshold as Threshold
-from .budget import ELAPSED as ELAPSED
 from .budget import MaxEpochs as MaxEpochs
+from .budget import MaxSteps as MaxSteps
 from .budget import TimeLimit as TimeLimit
 from .patience import Patience as Patience
 from .plateau import Plateau as Plateau

@@ -1,24 +1,29 @@
-"""Rules that limit the cost of a run: `MaxEpochs` and `TimeLimit`."""
+"""Rules that limit the cost of a run: `MaxEpochs`, `MaxSteps` and `TimeLimit`."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
+from ..language.positions import ELAPSED, EPOCH, STEP, epochs_counted, number_text
 from ..language.rule import Rule
 from ..language.settings import AtLeast, Positive
-
-ELAPSED = "elapsed_seconds"
-"""The metric that holds the time since the run began, in seconds; adapters add it."""
+from ..language.units import amount_in_words
 
 
 class MaxEpochs(Rule):
-    """Fires on the n-th epoch and on every later one.
+    """Fires when n epochs are done, and at every later check.
+
+    Epochs are those of the run, where a check comes with one; otherwise every check is an epoch.
 
     >>> from earlystop import MaxEpochs, Stopper
     >>> stopper = Stopper(MaxEpochs(2))
     >>> print(stopper.step({}), stopper.step({}), sep="; ")
     epoch 0: continue; epoch 1: stop: 2 epochs have been run
+    >>> stopper = Stopper(MaxEpochs(2))
+    >>> [stopper.step({}, epoch=epoch).stop for epoch in (0.5, 1.0, 1.5, 2.0)]
+    [False, False, False, True]
     """
 
     n: Positive
@@ -28,10 +33,39 @@ class MaxEpochs(Rule):
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         seen = state.seen + 1
-        return self.State(seen), seen >= self.n
+        return self.State(seen), epochs_counted(metrics, seen) >= self.n
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        return f"{state.seen} epoch{'s have' if state.seen != 1 else ' has'} been run"
+        done = epochs_counted(metrics, state.seen)
+        return f"{amount_in_words(done, EPOCH)} {'have' if done != 1 else 'has'} been run"
+
+
+class MaxSteps(Rule):
+    """Fires when the run has taken n steps, and at every later check.
+
+    The step is a metric, "step": `Stopper.step(metrics, step=...)` adds it, and a replay takes it
+    from the log.
+
+    >>> from earlystop import MaxSteps, Stopper
+    >>> stopper = Stopper(MaxSteps(1000))
+    >>> for step in (600, 1200):
+    ...     print(stopper.step({}, step=step))
+    step 600: continue
+    step 1,200: stop: step 1,200 has been reached, the limit is 1,000
+    """
+
+    n: Positive
+
+    @functools.cached_property
+    def metrics(self) -> tuple[str, ...]:
+        return (STEP,)
+
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
+        return state, metrics[STEP] >= self.n
+
+    def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
+        step, limit = number_text(metrics[STEP]), number_text(self.n)
+        return f"step {step} has been reached, the limit is {limit}"
 
 
 class TimeLimit(Rule):

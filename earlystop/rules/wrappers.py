@@ -8,18 +8,23 @@ from typing import Annotated, Any, NamedTuple
 
 from ..errors import RuleError
 from ..language.ops import divide, isfinite, push, replaced, reported, total, where
+from ..language.positions import STEP, epochs_counted, later_start
 from ..language.rule import Rule, advance
 from ..language.settings import AtLeast, Count, Window
 
 
 class Warmup(Rule):
-    """Hides the first `epochs` epochs from a rule, which starts with the epoch after them.
+    """Hides the beginning of a run from a rule, which starts with the check after it.
 
-    Counters of the wrapped rule start from 0 at that epoch. Epoch numbers in its settings, such as
-    `start_from_epoch`, still refer to the whole run.
+    Counters of the wrapped rule start from 0 there. Epoch numbers in its settings, such as
+    `start_from_epoch`, and steps still refer to the whole run.
 
     rule: the wrapped rule.
-    epochs: how many epochs to hide.
+    epochs: how many epochs to hide. Where a check comes without an epoch, it is one.
+    steps: hide the checks up to this step.
+    checks: how many checks to hide. Exactly one of the three is given.
+
+    Raises RuleError for none, or more than one, of them.
 
     >>> from earlystop import Patience, Stopper, Warmup
     >>> stopper = Stopper(Warmup(Patience("loss", patience=1), epochs=2))
@@ -28,28 +33,49 @@ class Warmup(Rule):
     """
 
     rule: Rule
-    epochs: Count
+    epochs: Count | None = None
+    steps: Count | None = None
+    checks: Count | None = None
 
     class State(NamedTuple):
         hidden: int
         inner: Any
 
+    def validate(self) -> None:
+        if [self.epochs, self.steps, self.checks].count(None) != 2:
+            raise RuleError("`Warmup(...)` takes exactly one of `epochs`, `steps` and `checks`")
+
+    @functools.cached_property
+    def metrics(self) -> tuple[str, ...]:
+        return () if self.steps is None else (STEP,)
+
     def init(self) -> State:
         return self.State(0, self.rule.init())
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
-        is_over = state.hidden >= self.epochs
-        inner, fires = advance(self.rule, state.inner, metrics, epoch)
+        is_over = self._is_over(state, metrics)
+        inner, fires = advance(self.rule, state.inner, self._shown(metrics), epoch)
         after = self.State(
             hidden=where(is_over, state.hidden, state.hidden + 1),
             inner=where(is_over, inner, state.inner),
         )
         return after, is_over & fires
 
+    def _is_over(self, state: State, metrics: Mapping[str, Any]) -> Any:
+        if self.steps is not None:
+            return metrics[STEP] > self.steps
+        seen, most = state.hidden + 1, self.checks
+        if self.epochs is not None:
+            seen, most = epochs_counted(metrics, seen), self.epochs
+        return seen > (most or 0)
+
+    def _shown(self, metrics: Any) -> Any:
+        return metrics if self.epochs is None else later_start(metrics, self.epochs)
+
     def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        if state.hidden < self.epochs:
+        if not self._is_over(state, metrics):
             return ""
-        return self.rule.explain(state.inner, metrics, epoch)
+        return self.rule.explain(state.inner, self._shown(metrics), epoch)
 
 
 class Smoothed(Rule):

@@ -180,7 +180,7 @@ class IntervalOutcome:
         end, rest = np.repeat(self._offsets[1:], self._lanes), self._uncovered
         for part in slices(len(covered), self._tuning.intervals_at_a_time):
             lanes = np.arange(part.start, part.stop) % self._lanes
-            totals.add_ranges(covered[part], end[part], rest.epochs[lanes], rest.regret[lanes])
+            totals.add_ranges(covered[part], end[part], rest.checks[lanes], rest.regret[lanes])
 
     def _shortest_waits(self, intervals: PatienceIntervals) -> Ints:
         waits = np.zeros(len(intervals.track), dtype=np.int64)
@@ -245,7 +245,7 @@ class IntervalOutcome:
         for family in self._families:
             setting, epochs = int(family.settings[-1]), np.empty(self._lanes, dtype=np.int64)
             for _, lanes, column in self.columns(range(setting, setting + 1)):
-                epochs[lanes] = column.epochs
+                epochs[lanes] = column.checks
             yield family.rule_with(0).all_metrics, epochs
 
 
@@ -264,10 +264,10 @@ class _Answer:
         self._uncovered, self._intervals, self._lane = uncovered, intervals, lane
         self._shortest = shortest
         self._regrets = regret_of(intervals.best, best_of_log, mode)
-        lanes = len(uncovered.epochs)
+        lanes = len(uncovered.checks)
         self._last, self._least = np.zeros(lanes, dtype=np.int32), np.zeros(lanes, dtype=np.int64)
-        self._reference = uncovered.epochs.copy()
-        self._best_epoch, self._best = uncovered.best_epoch.copy(), uncovered.best.copy()
+        self._reference = uncovered.checks.copy()
+        self._best_epoch, self._best = uncovered.best_check.copy(), uncovered.best.copy()
         self._regret = uncovered.regret.copy()
 
     def advance(self, new: slice) -> None:
@@ -283,9 +283,9 @@ class _Answer:
         rest, covered = self._uncovered, self._last >= wait
         epochs = self._reference + np.maximum(wait, self._least) + 1
         return Column(
-            np.where(covered, epochs, rest.epochs),
+            np.where(covered, epochs, rest.checks),
             covered | rest.stopped,
-            np.where(covered, self._best_epoch, rest.best_epoch),
+            np.where(covered, self._best_epoch, rest.best_check),
             np.where(covered, self._best, rest.best),
             np.where(covered, self._regret, rest.regret),
         )

@@ -74,7 +74,7 @@ class SteppedOutcome:
     def add_to(self, totals: Totals) -> None:
         """Add the runs to the totals of a sweep."""
         for setting, _, column in self.columns(range(max(self._settings) + 1)):
-            totals.add(setting, column.epochs, column.regret)
+            totals.add(setting, column.checks, column.regret)
 
     def columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
         """What each of these settings did; yields (setting, lanes, column)."""

@@ -15,16 +15,16 @@ __all__ = ["Column", "empty_columns"]
 class Column(NamedTuple):
     """What a setting did; arrays of shape (runs,).
 
-    epochs: the epochs used.
+    checks: the checks used.
     stopped: whether the rule ended the run, rather than the end of its log.
-    best_epoch: the best epoch up to then, -1 for none.
+    best_check: the best check up to then, -1 for none.
     best: its value, NaN for none.
     regret: how much worse it is than the best of the whole log.
     """
 
-    epochs: npt.NDArray[Any]
+    checks: npt.NDArray[Any]
     stopped: Bools
-    best_epoch: npt.NDArray[Any]
+    best_check: npt.NDArray[Any]
     best: npt.NDArray[np.float64]
     regret: npt.NDArray[np.float64]
 

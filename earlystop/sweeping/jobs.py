@@ -15,9 +15,11 @@ from ..history import History
 from ..history.history import unreported
 from ..language.rule import OnMissing
 from ..replaying.batches import Runs, batches_by_length, run_numbers
-from ..replaying.checks import checks_of
+from ..replaying.checks import Checks, checks_of
 from ..replaying.missing import require_reported
+from ..replaying.position_columns import position_names
 from ..replaying.tuning import DEFAULT, Tuning
+from .places import Places
 from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task
 
 __all__ = ["SweepJob"]
@@ -32,7 +34,7 @@ class SweepJob:
     monitors: the metrics by which the best epoch is found.
     repeatable: whether the work can be done again.
     lengths: the lengths of the runs, one array per history read so far.
-    logged: how many checks the runs read so far have for each setting, shape (settings,).
+    places: where the checks of the runs read so far stand.
     names: the names of the runs, one tuple per history; None if it was given no names.
     """
 
@@ -50,8 +52,7 @@ class SweepJob:
         self.monitors = tuple(dict.fromkeys(group.best.monitor for group in plan.groups))
         self.repeatable = not isinstance(histories, Iterator)
         self.lengths: list[Ints] = []
-        settings = sum(group.settings for group in plan.groups)
-        self.logged: Ints = np.zeros(settings, dtype=np.int64)
+        self.places = Places(plan.groups)
         self.names: list[tuple[str, ...] | None] = []
 
     def outcomes(self) -> Iterator[tuple[Runs, Outcome]]:
@@ -86,22 +87,21 @@ class SweepJob:
         before, names = self.lengths, self.names
         self.lengths, self.names = [], []
         first = 0
-        self.logged = np.zeros_like(self.logged)
+        self.places = Places(self._plan.groups)
         for number, history in enumerate(self._checked_histories()):
             self.lengths.append(history.lengths)
             self.names.append(history.given_names)
             if before and not _equal(before[number : number + 1], self.lengths[-1:]):
                 break
-            checks = {group.metrics: history for group in self._plan.groups}
-            if self._on_missing == "skip":
-                checks = {metrics: checks_of(history, metrics).history for metrics in checks}
-            for group in self._plan.groups:
-                self.logged[group.numbers] += checks[group.metrics].lengths.sum()
+            checks = self._checks(history)
+            self.places.add(checks)
+            needed = tuple(self._plan.required)
+            stepped = {key: each.positions.for_rules(needed) for key, each in checks.items()}
             for runs in batches_by_length(history.lengths, self.tuning):
                 for group in self._plan.groups:
-                    looked_at = checks[group.metrics]
-                    for task in group.tasks(looked_at, runs):
-                        yield functools.partial(self._done, task, group, looked_at, first)
+                    rows = stepped[group.metrics]
+                    for task in group.tasks(rows, runs):
+                        yield functools.partial(self._done, task, group, rows, first)
             first += history.runs
         if before and not _equal(before, self.lengths):
             self.lengths, self.names = before, names
@@ -109,6 +109,16 @@ class SweepJob:
                 "`sweep`: the histories differ from those of the first pass: an iterable must give "
                 "the same histories again (or pass a list, or an iterator)"
             )
+
+    def _checks(self, history: History) -> dict[frozenset[str], Checks]:
+        """The checks of a history for each group, by the metrics that the group judges."""
+        keys = {group.metrics for group in self._plan.groups}
+        judged = keys if self._on_missing == "skip" else ()
+        checks = {key: checks_of(history, key if key in judged else ()) for key in keys}
+        for each in checks.values():
+            for unit in self._plan.units:
+                each.positions.require_growing(unit)
+        return checks
 
     def _checked_histories(self) -> Iterator[History]:
         """The histories, after checking that together they report every required metric."""
@@ -168,4 +178,5 @@ def _reported(histories: Iterable[Any]) -> set[str]:
                 f"`sweep` takes a History, or several, got {type(history).__name__} among them"
             )
         found.update(filter(history.reports, history.metrics))
+        found.update(position_names(history))
     return found

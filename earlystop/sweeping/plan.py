@@ -18,12 +18,19 @@ import numpy.typing as npt
 from .._arguments import argument
 from ..errors import RuleError
 from ..history import History
+from ..language.positions import ELAPSED
 from ..language.rule import AnyOf, Rule
 from ..language.settings import Count, validated
 from ..replaying.batches import Runs, run_numbers, split_to_fit
-from ..replaying.patience.scan import scan_patience, split_by_missing, split_patience
+from ..replaying.checks import looked_at
+from ..replaying.patience.scan import (
+    scan_patience,
+    split_by_missing,
+    split_patience,
+    starts_by_position,
+)
 from ..replaying.tuning import DEFAULT, Tuning
-from ..rules import ELAPSED, Best, Patience
+from ..rules import Best, Patience
 from .by_interval import IntervalOutcome, PatienceFamily
 from .by_stepping import SteppedOutcome
 from .grid import Axis, apply_settings, child_at, walk
@@ -43,7 +50,7 @@ class RuleGroup:
     """Rules that are stepped in one pass over a batch.
 
     best: decides which epoch is best.
-    metrics: the metrics that each of the rules looks at, or the best.
+    metrics: the metrics that each of the rules judges, or the best.
     rules: the rules, each with the number of its setting.
     """
 
@@ -78,7 +85,7 @@ class FamilyGroup:
     """Families that share one scan of a batch.
 
     best: decides which epoch is best.
-    metrics: the metrics that each of the rules looks at, or the best.
+    metrics: the metrics that each of the rules judges, or the best.
     rest: the rule that every family combines with its `Patience`, or `Never()`.
     families: the families.
     """
@@ -103,6 +110,8 @@ class FamilyGroup:
         """The work on these runs. Runs with gaps are stepped."""
         monitors = [self.best.monitor, *(family.rule.monitor for family in self.families)]
         whole, lacking = split_by_missing(monitors, history, runs)
+        if any(starts_by_position(family.rule, history) for family in self.families):
+            whole, lacking = None, runs
         few = self.tuning.few_steps
         if whole is not None and len(run_numbers(whole)) * self.settings < few:
             whole, lacking = None, runs  # stepping run by run is cheaper
@@ -122,7 +131,7 @@ class FamilyGroup:
 
 
 class _Look(NamedTuple):
-    """What rules must have in common to be stepped together: the best, and all metrics."""
+    """What rules must have in common to be stepped together: the best, and what they judge."""
 
     best: Best
     metrics: frozenset[str]
@@ -133,10 +142,12 @@ class Plan(NamedTuple):
 
     groups: the groups.
     required: the metrics that some epoch must report, each with the `repr` of a rule that reads it.
+    units: the metrics in which rules count.
     """
 
     groups: list[FamilyGroup | RuleGroup]
     required: dict[str, str]
+    units: tuple[str, ...]
 
 
 def default_best(rule: Rule) -> Best:
@@ -179,6 +190,7 @@ def plan_sweep(
     patience_axis = _patience_axis(rule, axes)
     values, rows = _by_patience(axes, len(settings), patience_axis)
     required: dict[str, str] = {}
+    units: dict[str, None] = {}
     families: dict[tuple[_Look, Rule, Patience], list[tuple[Ints, Ints]]] = {}
     stepped: dict[_Look, list[tuple[Rule, int]]] = {}
     for row in rows:  # the settings in a row differ only in the patience
@@ -187,7 +199,8 @@ def plan_sweep(
         for reader in (first, row_best):
             for name in reader.all_metrics:
                 required.setdefault(name, repr(reader))
-        look = _Look(row_best, frozenset((*first.all_metrics, *row_best.all_metrics)))
+        units.update(dict.fromkeys(first.all_units))
+        look = _Look(row_best, frozenset(looked_at((first, row_best))))
         split = None if patience_axis is None else split_patience(first)
         if split is None:
             rules = ((apply_settings(rule, axes, settings[i]), i) for i in row.tolist())
@@ -201,7 +214,7 @@ def plan_sweep(
         for look, rules in stepped.items()
         for chunk in _chunks(rules, tuning.rules_together)
     ]
-    return Plan(groups, required)
+    return Plan(groups, required, tuple(units))
 
 
 def _by_patience(axes: Mapping[str, Axis], settings: int, axis: str | None) -> tuple[Ints, Any]:

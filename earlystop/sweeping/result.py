@@ -12,8 +12,11 @@ import numpy.typing as npt
 from .._plots import plotter
 from ..errors import HistoryError, RuleError
 from ..history import Bools
+from ..language.positions import CHECKS, EPOCH
 from ..language.rule import Rule
 from ..replaying.batches import Runs, slices, subset
+from ..replaying.exact_sum import ExactSums
+from ..replaying.positions import whole
 from .arrow import arrow_stream
 from .columns import Column, empty_columns
 from .jobs import SweepJob
@@ -35,9 +38,10 @@ class Sweep:
     """What every setting in a grid would have done on every run.
 
     settings: a list of dicts, the product of the grid in its order.
-    monitors: the metrics by which the best epoch is found; usually one.
-    epochs, stopped, best_epoch, best, regret: arrays of shape (settings, runs), computed on first
-        use. The summaries (`mean_epochs`, ...) do not need them.
+    monitors: the metrics by which the best check is found; usually one.
+    unit: in what cost is told: `mean_used`, `logged`, `share_saved`.
+    checks, epochs, stopped, best_check, best_epoch, best, regret: arrays of shape (settings, runs),
+        computed on first use. The summaries (`mean_epochs`, ...) do not need them.
 
     >>> from earlystop import History, Patience, sweep
     >>> table = sweep(Patience("loss"), History({"loss": [[3.0, 4.0, 1.0]]}), patience=[1, 2])
@@ -49,11 +53,14 @@ class Sweep:
     [2.0, 0.0]
     """
 
-    def __init__(self, rule: Rule, settings: list[dict[str, Any]], job: SweepJob) -> None:
+    def __init__(
+        self, rule: Rule, settings: list[dict[str, Any]], job: SweepJob, unit: str | None = None
+    ) -> None:
         self.rule, self.settings = rule, settings
         self.monitors = job.monitors
         self._job, self._tuning = job, job.tuning
         self._totals = Totals(len(settings))
+        self._summed: dict[str, Floats] = {}
         self._kept: list[tuple[Runs, Outcome]] | None = []
         kept_bytes = 0
         for runs, outcome in job.outcomes():
@@ -65,7 +72,9 @@ class Sweep:
                 self._kept.append((runs, outcome))
             del outcome
         self.lengths: Ints = np.concatenate(job.lengths)
-        self.logged: Ints = job.logged
+        self._places = job.places
+        self.unit = self._places.default_unit() if unit is None else unit
+        self.logged: Floats = self._places.logged(self.unit)
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -105,6 +114,13 @@ class Sweep:
             for setting, lanes, column in outcome.columns(wanted):
                 yield setting, subset(runs, lanes), column
 
+    def _filled(self, dtype: Any, what: Callable[[int, Runs, Column], Any]) -> Any:
+        """An array of shape (settings, runs), filled with what is made of each column."""
+        table = np.empty((len(self.settings), self.runs), dtype=dtype)
+        for setting, runs, column in self.columns(range(len(self.settings))):
+            table[setting, runs] = what(setting, runs, column)
+        return table
+
     @functools.cached_property
     def _arrays(self) -> Column:
         """The columns of all settings: arrays of shape (settings, runs)."""
@@ -115,9 +131,27 @@ class Sweep:
         return table
 
     @property
-    def epochs(self) -> Ints:
-        """How many epochs each run would have lasted, shape (settings, runs), int64."""
-        return self._arrays.epochs
+    def checks(self) -> Ints:
+        """How many checks each run would have taken, shape (settings, runs), int64."""
+        return self._arrays.checks
+
+    @functools.cached_property
+    def epochs(self) -> Any:
+        """How many epochs each run would have lasted, shape (settings, runs); see `Replay`."""
+        return self.amounts(EPOCH)
+
+    def amounts(self, unit: str) -> Any:
+        """How much of a unit each run would have taken, shape (settings, runs); NaN where not told.
+
+        Whole numbers for checks, and for others if all are whole. Raises MissingMetricError for an
+        unknown unit, HistoryError for one that falls within a run.
+        """
+        if self._places.are_checks(unit):
+            return self.checks
+        return whole(self._filled(np.float64, self._amounts_of(unit)))
+
+    def _amounts_of(self, unit: str) -> Callable[[int, Runs, Column], Any]:
+        return lambda setting, runs, column: self._places.amount(setting, unit, runs, column.checks)
 
     @property
     def stopped(self) -> Bools:
@@ -125,13 +159,25 @@ class Sweep:
         return self._arrays.stopped
 
     @property
-    def best_epoch(self) -> Ints:
-        """The best epoch up to the stop, without a margin, shape (settings, runs); -1 for none."""
-        return self._arrays.best_epoch
+    def best_check(self) -> Ints:
+        """The best check up to the stop, without a margin, shape (settings, runs); -1 for none."""
+        return self._arrays.best_check
+
+    @functools.cached_property
+    def best_epoch(self) -> Any:
+        """The epoch of the best check, as the log counts it; its number where it tells none."""
+        if self._places.are_checks(EPOCH) and not self._places.tell_epochs():
+            return self.best_check
+        places = self._places
+        return whole(
+            self._filled(
+                np.float64, lambda at, runs, column: places.epoch_of(at, runs, column.best_check)
+            )
+        )
 
     @property
     def best(self) -> Floats:
-        """The value at the best epoch, shape (settings, runs); NaN for none."""
+        """The value at the best check, shape (settings, runs); NaN for none."""
         return self._arrays.best
 
     @property
@@ -143,17 +189,38 @@ class Sweep:
         """
         return self._arrays.regret
 
-    @property
+    @functools.cached_property
     def mean_epochs(self) -> Floats:
         """The mean over runs of the epochs used, shape (settings,)."""
-        means: Floats = self._totals.epochs / self.runs
-        return means
+        return self._sums(EPOCH) / self.runs
 
-    @property
+    @functools.cached_property
+    def mean_used(self) -> Floats:
+        """The mean over runs of what they use of the unit, shape (settings,)."""
+        return self._sums(self.unit) / self.runs
+
+    @functools.cached_property
     def share_saved(self) -> Floats:
-        """The share of all logged epochs that would have been saved, shape (settings,)."""
-        shares: Floats = 1 - self._totals.epochs / np.maximum(self.logged, 1)
+        """The share of all that was logged that would have been saved, shape (settings,).
+
+        It is measured in the unit.
+        """
+        shares: Floats = 1 - self._sums(self.unit) / np.where(self.logged > 0, self.logged, 1)
         return shares
+
+    def _sums(self, unit: str) -> Floats:
+        """The sums over runs of what they use of a unit, as far as it is told."""
+        if self._places.are_checks(unit):
+            sums: Floats = self._totals.epochs.astype(np.float64)
+            return sums
+        if unit not in self._summed:
+            amounts = self._amounts_of(unit)
+            summed = ExactSums(len(self.settings))
+            for setting, runs, column in self.columns(range(len(self.settings))):
+                used = np.asarray(amounts(setting, runs, column), dtype=np.float64)
+                summed.add(setting, used[np.isfinite(used)])
+            self._summed[unit] = summed.means(np.ones(len(self.settings), dtype=np.int64))
+        return self._summed[unit]
 
     @functools.cached_property
     def mean_regret(self) -> Floats:
@@ -167,9 +234,9 @@ class Sweep:
 
     @functools.cached_property
     def knee(self) -> int | None:
-        """The number of the setting beyond which more epochs gain little; None if there is none.
+        """The number of the setting beyond which longer runs gain little; None if there is none.
 
-        Mean epochs and mean regret are scaled to the range from 0 to 1, from the cheapest setting
+        Mean use and mean regret are scaled to the range from 0 to 1, from the cheapest setting
         to the cheapest of those with the least regret. The knee is the setting farthest below the
         straight line between these two (the chord of Satopaa et al., "Finding a 'Kneedle' in a
         Haystack", 2011). If no setting lies below the line, there is no knee. Settings with
@@ -180,23 +247,30 @@ class Sweep:
         >>> sweep(Patience("loss"), history, patience=range(1, 10)).knee
         1
         """
-        return find_knee(self.mean_epochs, self.mean_regret)
+        return find_knee(self.mean_used, self.mean_regret)
 
     def quantile_epochs(self, q: float) -> Floats:
         """A quantile over runs of the epochs used, shape (settings,).
 
         Raises RuleError if `q` is not between 0 and 1, and HistoryError as `columns` does.
         """
-        return self._quantiles("epochs", q)
+        return self._quantiles("epochs", q, self._amounts_of(EPOCH))
+
+    def quantile_used(self, q: float) -> Floats:
+        """A quantile over runs of what they use of the unit, shape (settings,).
+
+        Raises what `quantile_epochs` raises.
+        """
+        return self._quantiles("used", q, self._amounts_of(self.unit))
 
     def quantile_regret(self, q: float) -> Floats:
         """A quantile of the regret over the runs whose log has a best, shape (settings,).
 
         Raises RuleError if `q` is not between 0 and 1, and HistoryError as `columns` does.
         """
-        return self._quantiles("regret", q)
+        return self._quantiles("regret", q, lambda setting, runs, column: column.regret)
 
-    def _quantiles(self, name: str, q: float) -> Floats:
+    def _quantiles(self, name: str, q: float, what: Callable[[int, Runs, Column], Any]) -> Floats:
         if not isinstance(q, (int, float)) or not 0 <= q <= 1:
             raise RuleError(f"`quantile_{name}(q)` must be one number from 0 to 1, got {q!r}")
         result = np.empty(len(self.settings))
@@ -205,16 +279,16 @@ class Sweep:
         ):
             rows = np.empty((chunk.stop - chunk.start, self.runs))
             for setting, runs, column in self.columns(range(chunk.start, chunk.stop)):
-                rows[setting - chunk.start, runs] = getattr(column, name)
+                rows[setting - chunk.start, runs] = what(setting, runs, column)
             result[chunk] = [quantile(row, float(q)) for row in rows]
         return result
 
     def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
-        """Plot the trade-off: mean regret over mean epochs used, with the knee marked.
+        """Plot the trade-off: mean regret over the mean of what is used, with the knee marked.
 
         Each line follows the grid axis with the most values, with one line per combination of the
         other axes. For more than seven combinations, settings are dots, and one line connects those
-        that no other setting beats in both epochs and regret.
+        that no other setting beats in both use and regret.
 
         band: quantiles over runs between which the regret is shaded; None for no band.
         ax: matplotlib axes to draw on instead of a new figure.
@@ -228,7 +302,7 @@ class Sweep:
         >>> from earlystop import History, Patience, sweep
         >>> table = sweep(Patience("loss"), History({"loss": [3.0, 4.0, 1.0]}), patience=[1, 2])
         >>> table.plot().axes[0].get_xlabel()
-        'mean epochs used'
+        'mean checks used'
         """
         draw: Callable[..., Figure] = plotter("plot_sweep")
         return draw(self, band=band, ax=ax)
@@ -236,6 +310,7 @@ class Sweep:
     def to_dict(self) -> dict[str, list[Any]]:
         """One row per setting, as columns: the settings, mean epochs, share saved, mean regret.
 
+        Where cost is told in another unit than epochs, also the mean of that.
         To get a data frame, call `pandas.DataFrame(table.to_dict())`. Libraries that read Arrow
         data accept the sweep directly: `polars.DataFrame(table)`, `pyarrow.table(table)`,
         `pandas.DataFrame.from_arrow(table)` (pandas 3 or later).
@@ -243,7 +318,10 @@ class Sweep:
         columns: dict[str, list[Any]] = {
             name: [setting[name] for setting in self.settings] for name in self.settings[0]
         }
-        for name in ("mean_epochs", "share_saved", "mean_regret"):
+        columns["mean_epochs"] = self.mean_epochs.tolist()
+        if self.unit not in (CHECKS, EPOCH):
+            columns[f"mean_{self.unit}"] = self.mean_used.tolist()
+        for name in ("share_saved", "mean_regret"):
             columns[name] = getattr(self, name).tolist()
         return columns
 

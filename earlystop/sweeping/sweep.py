@@ -35,6 +35,7 @@ def sweep(
     *,
     save: Best | None = None,
     on_missing: OnMissing = "skip",
+    unit: str | Iterable[str] | None = None,
     workers: int = 1,
     progress: bool = False,
     **grid: Iterable[Any],
@@ -49,6 +50,7 @@ def sweep(
     save: decides which epoch is best; by default, a plain `Best` of the first metric that the rule
         monitors with a `mode`.
     on_missing: see `replay`. "raise" is checked for every setting.
+    unit: in what cost is told; see `replay`. (Several units are values of the rule's field `unit`.)
     workers: how many threads work on batches of up to about 16,000 runs. The numbers do not depend
         on it. Whether more threads are faster depends on the machine and the rule; `benchmarks/`
         measures it.
@@ -71,12 +73,15 @@ def sweep(
     >>> table.mean_epochs, table.mean_regret
     (array([4. , 4.5, 5. ]), array([0.5, 0.5, 0. ]))
     """
+    if unit is not None and not isinstance(unit, str):
+        grid, unit = {**grid, "unit": unit}, None
     return run_sweep(
         rule,
         history,
         grid,
         save=save,
         on_missing=on_missing,
+        unit=unit,
         workers=workers,
         progress=progress,
     )
@@ -89,6 +94,7 @@ def run_sweep(
     *,
     save: Best | None = None,
     on_missing: OnMissing = "skip",
+    unit: str | None = None,
     workers: int = 1,
     progress: bool = False,
     tuning: Tuning = DEFAULT,
@@ -113,4 +119,5 @@ def run_sweep(
     workers = validated(Positive, workers, "sweep(workers=...)")
     progress = validated(bool, progress, "sweep(progress=...)")
     plan = plan_sweep(rule, axes, settings, save, tuning)
-    return Sweep(rule, settings, SweepJob(histories, plan, on_missing, workers, progress, tuning))
+    job = SweepJob(histories, plan, on_missing, workers, progress, tuning)
+    return Sweep(rule, settings, job, unit)

@@ -156,9 +156,11 @@ def test_an_epoch_that_could_not_be_saved_counts_as_one_without_metrics() -> Non
     assert run.loop.history["loss"] == [5.0, None, 4.0, 2.0, 2.5, 2.5]
     assert run.restored == ["weights of epoch 3"]
     rules = es.Stopper(es.Patience("loss", 2), es.Best("loss"), on_missing="skip")
-    replayed = es.replay(rules, es.History.from_runs([run.loop.history]))
+    history = {**run.loop.history, "epoch": range(6)}
+    replayed = es.replay(rules, es.History.from_runs([history]))
     assert (replayed.epochs[0], replayed.saved_epoch[0]) == (6, 3)
-    assert run.loop.decision == replayed.decisions(0)[-1]
+    last = replayed.decisions(0)[-1]
+    assert run.loop.decision == last._replace(place=None)
 
 
 def test_save_sees_the_report_that_it_is_called_for() -> None:
@@ -167,7 +169,7 @@ def test_save_sees_the_report_that_it_is_called_for() -> None:
     def save(epoch: int, metrics: dict[str, float]) -> None:
         assert loop.decision is not None
         state = loop.state_dict()["stopper"]
-        seen.append([loop.decision.epoch, state["best_epoch"], loop.history["loss"]])
+        seen.append([loop.decision.epoch, state["best_check"], loop.history["loss"]])
 
     loop = EpochLoop(es.EarlyStopping("loss"), max_epochs=1, save=save)
     for _ in loop:
@@ -268,7 +270,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
         made.append(Bar())
         return made[-1]
 
-    monkeypatch.setattr("earlystop.adapters.loop.progress_bar", bar)
+    monkeypatch.setattr("earlystop.adapters.progress.progress_bar", bar)
     return made
 
 

@@ -19,7 +19,7 @@ def test_an_advice_reads_like_an_answer_and_is_plain_json() -> None:
     advice = es.advise(history, "loss", max_regret=0.05)
     text = str(advice)
     assert text.startswith(f"Use {advice.rule!r}.\nExpected regret on a new run of the same kind: ")
-    for part in ("at most 5 %", "epochs on average", "patience 5 ", "patience 20 ", "150 runs"):
+    for part in ("at most 5 %", "checks on average", "patience 5 ", "patience 20 ", "150 runs"):
         assert part in text
     sure = str(es.advise(history, "loss", max_regret=0.05, at_most=0.1, confidence=0.95))
     assert "With 95 % confidence, at most 10 % of all runs of this kind lose more than 5 %" in sure
@@ -41,7 +41,7 @@ def test_what_it_reports_is_what_replaying_the_rule_gives() -> None:
         lost = done.regret / np.maximum(first - done.whole_log.best, 1e-300)
         assert outcome.regret == pytest.approx(lost.mean())
         assert outcome.over == pytest.approx((lost > 0.05).mean())
-        assert outcome.epochs == done.epochs.mean()
+        assert outcome.used == done.checks.mean()
         assert outcome.saved == pytest.approx(done.share_saved)
     stopper = es.Stopper(advice.rule, save=es.Best("loss"))
     assert not stopper.step({"loss": 1.0}).stop

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.advising.calibration import Calibration
+from earlystop.advising.cost import cost_of
 from earlystop.advising.guarantee import Guarantee, most_that_reject
 from earlystop.advising.regret_scale import RegretScale
 from earlystop.advising.selection import select
+from earlystop.replaying.checks import checks_of
 from earlystop.sweeping.columns import Column
 from tests.advising.runs import LOSS, inf, late, noisy
 
@@ -140,6 +142,7 @@ def test_selecting_among_families_does_not_break_the_guarantee_in_expectation() 
     rng, alpha, runs, families, repeats = np.random.default_rng(2), 0.3, 24, 20, 200
     truth = np.linspace(0.6, 0.0, 25)
     history = es.History({"loss": np.tile(np.linspace(1.0, 0.0, 30), (runs, 1))})
+    cost = cost_of(checks_of(history, ["loss"]), "checks")
     scale = RegretScale(history, LOSS, "improvement")
     guarantee = Guarantee(alpha, 1.0, None, 0.9)
     epochs = np.tile(np.arange(2, 27)[:, None], runs)
@@ -147,7 +150,7 @@ def test_selecting_among_families_does_not_break_the_guarantee_in_expectation() 
     for seed in range(repeats):
         lost = (rng.random((families, 1, runs)) < truth[:, None]).astype(float)
         candidates: Any = [Known(number, epochs, lost[number]) for number in range(families)]
-        calibration = Calibration(history, LOSS, scale, guarantee, candidates, seed, {})
+        calibration = Calibration(cost, LOSS, scale, guarantee, candidates, seed, {})
         assert calibration.chose == 8
         selected: Any = select(calibration)
         risks.append(truth[selected.member])
@@ -208,6 +211,6 @@ def test_replaying_every_setting_gives_the_same_advice(seed: int, alpha: float) 
         lasting.append((patience, float(done.epochs.sum())))
     if lasting and lasting[-1][1] < history.lengths.sum():
         assert advice.rule == es.Patience("loss", lasting[-1][0])
-        assert advice.outcome.epochs == lasting[-1][1] / 15
+        assert advice.outcome.used == lasting[-1][1] / 15
     else:
         assert advice.rule == es.Never()

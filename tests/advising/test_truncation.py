@@ -54,7 +54,7 @@ def test_advice_to_stop_as_the_logs_were_reports_that_outcome() -> None:
     advice = es.advise(mixed, "loss", max_regret=0.0001)
     assert advice.rule == es.Patience("loss", 12)
     done = es.replay(advice.rule, mixed, save=LOSS)
-    assert advice.outcome.epochs == done.epochs.mean() < mixed.lengths.mean()
+    assert advice.outcome.used == done.epochs.mean() < mixed.lengths.mean()
     assert advice.quantiles["max"] > 0
 
 
@@ -74,7 +74,7 @@ def test_rules_without_patience_are_unchanged_on_logs_that_were_stopped(
         advice = es.advise(mixed, "loss", max_regret=0.9, candidates=[rule])
         assert advice.stopped_by is not None
         (line,) = advice.lines
-        assert line.epochs.tolist() == [es.replay(rule, mixed, save=LOSS).epochs.mean()]
+        assert line.used.tolist() == [es.replay(rule, mixed, save=LOSS).epochs.mean()]
 
 
 def test_runs_of_one_epoch_were_not_stopped_by_a_patience() -> None:

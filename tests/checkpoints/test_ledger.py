@@ -25,8 +25,8 @@ from .runs import names, save_all, writer
         (lambda d: "{", "is damaged"),
         (lambda d: "3", 'expected .* \\("format": "earlystop.Checkpoints"\\), got 3'),
         (lambda d: {**d, "format": "other"}, '"format": "earlystop.Checkpoints".*other'),
-        (lambda d: {**d, "version": 3}, "has version 3, this library reads versions 1 to 2: up"),
-        (lambda d: {**d, "version": True}, "has version True, this library reads versions 1 to 2"),
+        (lambda d: {**d, "version": 4}, "has version 4, this library reads versions 1 to 3: up"),
+        (lambda d: {**d, "version": True}, "has version True, this library reads versions 1 to 3"),
         (lambda d: {**d, "unwanted": None}, "lacks"),
         (
             lambda d: {**d, "unwanted": ["../../precious"]},

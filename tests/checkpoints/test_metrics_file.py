@@ -66,9 +66,10 @@ def test_wherever_the_file_is_torn_a_run_goes_on_after_any_epoch(data: st.DataOb
 
 def test_lines_that_were_lost_are_written_again_from_the_ledger(tmp_path: Path) -> None:
     file = written(tmp_path, CHECKS[:2])
-    listed = [(0, {"loss": 7.0}), (3, {"loss": 0.5, "epoch": 3.0}), (9, {"loss": 0.1})]
-    assert file.go_on_after(4, listed) == [*CHECKS[:2], (3, {"loss": 0.5})]
-    assert file.go_on_after(4) == [*CHECKS[:2], (3, {"loss": 0.5})]
+    told = {"epoch": 1.5, "step": 70.0}
+    listed = [(0, {"loss": 7.0}), (3, {"loss": 0.5, **told}), (9, {"loss": 0.1})]
+    assert file.go_on_after(4, listed) == [*CHECKS[:2], (3, {"loss": 0.5, **told})]
+    assert file.go_on_after(4) == [*CHECKS[:2], (3, {"loss": 0.5, **told})]
 
 
 def test_an_undone_check_leaves_no_line(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_field_is_looked_up_whole_and_never_inside_a_value(tmp_path: Path) -> 
         template = f"{{epoch}}{{{field}}}"
         with (
             Checkpoints(tmp_path, template) as checkpoints,
-            pytest.raises(es.MissingMetricError, match="available metrics: epoch, val_loss"),
+            pytest.raises(es.MissingMetricError, match="available metrics: check, epoch, val_loss"),
         ):
             checkpoints.save(writer(0), epoch=0, metrics={"val_loss": 1.0})
     assert names(tmp_path) == set()
@@ -160,7 +160,9 @@ def test_a_metric_that_an_epoch_lacks_is_named_by_a_word_where_one_is_given(tmp_
     assert names(tmp_path) == {"00-0.50.pt", "01-none.pt"}
     with (
         Checkpoints(tmp_path, template, resume=True) as checkpoints,
-        pytest.raises(es.MissingMetricError, match=r"asks for 'val_loss'.*: epoch, loss; did you"),
+        pytest.raises(
+            es.MissingMetricError, match=r"asks for 'val_loss'.*: check, epoch, loss; did you"
+        ),
     ):
         checkpoints.save(writer(2), epoch=2, metrics={"loss": 0.5})
 

@@ -21,7 +21,7 @@ def test_replay_prints_what_the_rule_does(one: Path) -> None:
     output = good("replay", one, *MONITOR, "--patience", 1)
     for text in ("Patience('val_loss', patience=1, mode='min')", "one", "rule", "regret"):
         assert text in output
-    assert "one: epoch 2: stop: val_loss has not improved on 0.7 (epoch 1) by more than 0" in output
+    assert "one: stops after epoch 2: val_loss has not improved on 0.7 (epoch 1) by more" in output
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3, 9])
@@ -128,7 +128,7 @@ def test_a_thousand_runs_are_summed_up_in_eighty_columns(tmp_path: Path) -> None
     arguments = ("replay", tmp_path / "values.npy", "--monitor", "value", "--mode", "min")
     output = good(*arguments, "--patience", 3)
     assert len(output.splitlines()) < 40
-    table = [line for line in output.splitlines() if line.startswith(("epochs used", "regret"))]
+    table = [line for line in output.splitlines() if line.startswith(("checks used", "regret"))]
     assert len(table) == 2
     assert max(map(len, output.splitlines()[1:])) <= 80
     assert len(good(*arguments, "--patience", 3, "--all").splitlines()) > 1000
@@ -298,28 +298,63 @@ def test_several_logs_folders_and_globs_are_one_history(folder: Path, one: Path)
 
 
 def test_unreadable_logs_are_left_out_on_request(folder: Path) -> None:
-    (folder / "broken.json").write_text('{"val_loss": [1, 2')
+    (folder / "broken.csv").write_text("epoch,val_loss\n0,1\n1,one\n")
+    (folder / "cut.json").write_text('{"val_loss": [1, 2')
     arguments = ("replay", folder, *MONITOR, "--patience", 1, "--json")
-    assert "broken.json" in failed(1, *arguments)
+    assert "broken.csv" in failed(1, *arguments)
     done = run(*arguments, "--on-error", "skip")
     assert done.exit_code == 0
-    assert "broken.json" in done.stderr
+    assert "broken.csv" in done.stderr
+    (folder / "broken.csv").unlink()
+    done = run(*arguments)  # what has not proved to be a log is listed
+    assert done.exit_code == 0
+    assert "cut.json" in done.stderr
     assert len(json.loads(done.stdout)["runs"]) == 3
 
 
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ("epoch,step,val_loss\n0,10,\n0,20,0.5\n1,30,\n1,40,0.4\n", "1 run, 2 epochs in 4 rows"),
-        ("epoch,val_loss\n0.5,0.9\n1.0,0.5\n1.5,0.4\n", "1 run, 2 epochs in 3 rows"),
+        (
+            "epoch,step,val_loss\n0,10,\n0,20,0.5\n1,30,\n1,40,0.4\n",
+            "1 run, 2 epochs, 40 steps in 4 rows",
+        ),
+        ("epoch,val_loss\n0.5,0.9\n1.0,0.5\n1.5,0.4\n", "1 run, 1.5 epochs in 3 rows"),
         ("epoch,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 epochs"),
-        ("step,val_loss\n100,0.9\n200,0.5\n", "1 run, 2 rows"),
-        ("loss,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 epochs"),
+        ("step,val_loss\n100,0.9\n200,0.5\n", "1 run, 200 steps in 2 rows"),
+        ("loss,val_loss\n1,0.9\n2,0.5\n", "1 run, 2 rows"),
+        ("epoch,_runtime,val_loss\n1,0,0.9\n3,7200,0.5\n", "1 run, 4 epochs in 2 rows, 2 h"),
     ],
 )
-def test_metrics_counts_the_epochs_that_the_log_numbers(
+def test_metrics_counts_epochs_steps_and_time_as_the_log_tells_them(
     rows: str, says: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log.csv"
     log.write_text(rows)
     assert good("metrics", log).splitlines()[1].strip() == says
+
+
+# notes --------------------------------------------------------------------------------------------
+
+
+COMMANDS = {
+    "replay": [*MONITOR, "--patience", 1],
+    "sweep": [*MONITOR, "--patience", "1,2"],
+    "advise": [*MONITOR, "--max-regret", 0.5],
+    "report": [*MONITOR, "--patience", 1, "--out", "r.html"],
+    "plot": [*MONITOR, "--patience", 1, "--out", "p.png"],
+    "metrics": [],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_what_reading_did(command: str, tmp_path: Path) -> None:
+    epochs = (0, 1, 2, 3, 4, 3, 4, 5)
+    for name in "abcd":
+        rows = "".join(f"{e},{1 / (row + 1)},x\n" for row, e in enumerate(epochs))
+        (tmp_path / f"{name}.csv").write_text(f"epoch,val_loss,remark\n{rows}")
+    options = [tmp_path / o if str(o).startswith(("r.", "p.")) else o for o in COMMANDS[command]]
+    done = run(command, tmp_path / "[a-d].csv", *options)
+    said = done.stdout + done.stderr
+    assert "resumed 1 time, at 3: 2 rows replaced by later ones" in said
+    assert "left out: remark" in said

@@ -36,11 +36,12 @@ def test_an_error_on_rank_0_is_raised_there_and_reported_on_the_others() -> None
 
 def test_metrics_are_those_of_rank_0_or_the_mean() -> None:
     def action(ranks: ThreadRanks) -> Any:
-        own = {"loss": float(ranks.rank), "elapsed_seconds": 10.0 + ranks.rank}
+        at = {"epoch": 0.5 + ranks.rank, "step": 7.0 + ranks.rank}
+        own = {"loss": float(ranks.rank), "elapsed_seconds": 10.0 + ranks.rank, **at}
         return agree(ranks, lambda: own), agree(ranks, lambda: own, average=True)
 
-    of_first = {"loss": 0.0, "elapsed_seconds": 10.0}
-    mean = {"loss": 1.0, "elapsed_seconds": 10.0}
+    of_first = {"loss": 0.0, "elapsed_seconds": 10.0, "epoch": 0.5, "step": 7.0}
+    mean = {**of_first, "loss": 1.0}
     assert on_ranks(3, action) == [(of_first, mean)] * 3
 
 

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.engine.reported import Reported, from_record, to_record
+from earlystop.engine.decision import Place
+from earlystop.engine.reported import Reported, from_record, to_record, with_place
+from tests.support.placed_checks import placed_checks
 
 NAMES = st.text(min_size=1, max_size=8).filter(lambda name: name != "epoch")
 METRICS = st.dictionaries(
@@ -45,6 +47,30 @@ def test_checks_come_back_from_json_with_their_numbers(checks: list[tuple[int, A
         assert len(column) == number + 1
 
 
+@given(checks=placed_checks())
+def test_checks_come_back_from_json_with_their_positions(checks: list[dict[str, Any]]) -> None:
+    reported = Reported()
+    for check in checks:
+        reported.add(check)
+    state = json.loads(json.dumps(reported.state_dict(), allow_nan=False))
+    assert [next(iter(record)) for record in state["reported"]] == ["check"] * len(checks)
+    columns = Reported.from_state(state, "in a test").columns()
+    assert columns == {name: [check[name] for check in checks] for name in checks[0]}
+
+
+def test_checks_before_the_first_with_an_epoch_are_epochs() -> None:
+    reported = Reported([(0, {"loss": 0.5}), (2, {"loss": 0.25}), (3, {"epoch": 2.5})])
+    assert reported.columns()["epoch"] == [0, None, 2, 2.5]
+
+
+def test_a_metric_named_as_the_number_of_a_check_is_refused_where_that_is_told() -> None:
+    assert with_place({"check": 0.5}, None) == {"check": 0.5}
+    record = to_record(3, {"check": 0.5})
+    assert from_record(record, "here") == (3, {"check": 0.5})
+    with pytest.raises(es.MetricError, match="must not be named 'check'"):
+        with_place({"check": 0.5}, Place(3, 1.5))
+
+
 def test_the_columns_are_copies() -> None:
     reported = Reported([(0, {"loss": 0.5})])
     reported.columns()["loss"].append(0.0)
@@ -59,6 +85,9 @@ def test_the_columns_are_copies() -> None:
         ({"epoch": 0.5}, "epoch should be a whole number, got 0.5"),
         ({"epoch": True}, "epoch should be a whole number, got True"),
         ({"epoch": -1}, "epoch should be at least 0, got -1"),
+        ({"check": 0.5, "epoch": 1}, "check should be a whole number, got 0.5"),
+        ({"check": -1, "epoch": 1}, "check should be at least 0, got -1"),
+        ({"check": 1, "step": None}, "step should be a number"),
         ({"epoch": 1, "loss": None}, "loss should be a number, or one of"),
         ({"epoch": 1, "loss": "low"}, "loss should be a number, or one of"),
     ],

@@ -112,10 +112,10 @@ def test_a_stopper_goes_on_from_a_state_of_any_version_as_if_never_interrupted(p
     for state in written["states"]:
         stopper = run.stopper()
         stopper.load_state_dict(state)
-        assert without_reason(stopper) == without(states[stopper.epoch])
+        assert without_reason(stopper) == without(states[stopper.checks])
         assert bool(stopper.reason) == stopper.stopped
-        for decision in decisions[stopper.epoch :]:
-            assert stopper.step(run.metrics()[stopper.epoch]) == decision
+        for decision in decisions[stopper.checks :]:
+            assert stopper.step(run.metrics()[stopper.checks]) == decision
         assert without_reason(stopper) == without_reason(whole)
 
 

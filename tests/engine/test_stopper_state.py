@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import earlystop as es
+from earlystop.engine.positions import Positions
 
 
 def saved() -> dict[str, Any]:
@@ -28,7 +29,7 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
         "best_metrics lacks 'val_loss', got {}",
     ),
     "a huge number": (
-        {**saved(), "stop_state": {"reference": 10**400, "reference_epoch": 1, "wait": 1}},
+        {**saved(), "stop_state": {**saved()["stop_state"], "reference": 10**400}},
         "stop_state.reference is too large for a float, got 1000000",
     ),
     "a truth for a version": ({**saved(), "version": True}, "the state has version True, this"),
@@ -38,13 +39,13 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
     ),
     "of something else": ({"format": "other"}, "expected a state from `Stopper.state_dict()`"),
     "a newer version": (
-        {**saved(), "version": 2},
-        "the state has version 2, this library reads version 1: upgrade earlystop",
+        {**saved(), "version": 3},
+        "the state has version 3, this library reads versions 1 to 2: upgrade earlystop",
     ),
     "no version": ({**saved(), "version": None}, "the state has version None, this library reads"),
     "truncated": (
-        {key: value for key, value in saved().items() if key not in ("epoch", "stop_state")},
-        "the state is damaged: it lacks epoch, stop_state",
+        {key: value for key, value in saved().items() if key not in ("checks", "stop_state")},
+        "the state is damaged: it lacks checks, stop_state",
     ),
     "another patience": (
         {**saved(), "stop": es.Patience("val_loss", 5).to_dict()},
@@ -56,11 +57,24 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
         "the state was saved by other rules: its save rule is Never(), this stopper's is Best(",
     ),
     "rules that are none": ({**saved(), "stop": 3}, "the state was saved by other rules: its stop"),
-    "epoch as text": ({**saved(), "epoch": "3"}, "epoch should be a whole number, got '3'"),
-    "epoch as truth": ({**saved(), "epoch": True}, "epoch should be a whole number, got True"),
-    "negative epoch": ({**saved(), "epoch": -1}, "epoch -1 does not fit best_epoch 1, stopped"),
-    "best after the end": ({**saved(), "best_epoch": 3}, "epoch 3 does not fit best_epoch 3, st"),
-    "negative best": ({**saved(), "best_epoch": -2}, "best_epoch should be at least 0, got -2"),
+    "checks as text": ({**saved(), "checks": "3"}, "checks should be a whole number, got '3'"),
+    "checks as truth": ({**saved(), "checks": True}, "checks should be a whole number, got True"),
+    "negative checks": ({**saved(), "checks": -1}, "checks -1 does not fit best_check 1, stopped"),
+    "best after the end": ({**saved(), "best_check": 3}, "checks 3 does not fit best_check 3, st"),
+    "negative best": ({**saved(), "best_check": -2}, "best_check should be at least 0, got -2"),
+    "positions as a number": ({**saved(), "positions": 3}, "positions should have the entries "),
+    "a position as text": (
+        {**saved(), "positions": {**Positions()._asdict(), "units": {}, "epoch": "2"}},
+        "positions.epoch should be a number, or one of ['nan', 'inf', '-inf'], got '2'",
+    ),
+    "an infinite position": (
+        {**saved(), "positions": {**Positions()._asdict(), "units": {}, "step": "inf"}},
+        "positions.step should be a finite number, got 'inf'",
+    ),
+    "units as a list": (
+        {**saved(), "positions": {**Positions()._asdict(), "units": []}},
+        "positions.units should be metrics and their values, got []",
+    ),
     "stopped as number": ({**saved(), "stopped": 1}, "stopped should be true or false, got 1"),
     "stopped without reason": ({**saved(), "stopped": True}, "reason should be a text, empty unl"),
     "a reason without a stop": (
@@ -69,7 +83,7 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
     ),
     "best without metrics": (
         {**saved(), "best_metrics": None},
-        "best_metrics should go with best_epoch 1, got None",
+        "best_metrics should go with best_check 1, got None",
     ),
     "best metric as text": (
         {**saved(), "best_metrics": {"val_loss": "low"}},
@@ -77,10 +91,10 @@ BAD_STATES: dict[str, tuple[Any, str]] = {
     ),
     "a state of another shape": (
         {**saved(), "stop_state": {"wait": 1}},
-        "stop_state should have the entries reference, reference_epoch, wait, got {'wait': 1}",
+        "stop_state should have the entries reference, reference_epoch, wait, place, got {",
     ),
     "a number of another type": (
-        {**saved(), "stop_state": {"reference": 0.4, "reference_epoch": 1, "wait": 1.5}},
+        {**saved(), "stop_state": {**saved()["stop_state"], "wait": 1.5}},
         "stop_state.wait should be a whole number, got 1.5",
     ),
 }
@@ -104,7 +118,7 @@ def test_a_state_without_a_newer_setting_loads_as_its_default() -> None:
     state = saved()
     del state["stop"]["Patience"]["growth"]
     stopper.load_state_dict(state)
-    assert stopper.epoch == state["epoch"]
+    assert stopper.checks == state["checks"]
     growing = es.Stopper(stopper.stop.replace(growth=0.5), save=stopper.save)
     with pytest.raises(es.StateError, match="saved by other rules"):
         growing.load_state_dict(state)

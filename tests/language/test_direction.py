@@ -54,10 +54,12 @@ hamming_loss; MPJPE; PA-MPJPE; EPE; val_bpb; bits_per_byte; hd95; fpr@95; FPR95;
 eval_wikitext_loss; valid_nll_loss; davies_bouldin_score; avg_loss_1; error@1; minDCF;
 loss_rpn_cls; val_loss_total; MeanSquaredError; val_MeanAbsoluteError; NegLogLikelihood;
 val_cross_entropy; Loss_Total; val_output_1_loss; losses/val_loss; loss/dataloader_idx_0;
-training_mean_squared_error; valid_0_mape; validation_0-mae; quantile_loss; val_CTCLoss
+training_mean_squared_error; valid_0_mape; validation_0-mae; quantile_loss; val_CTCLoss;
+kl_div; val/kl_div; train_KLDiv; average_kl; elbo_loss
 """
 
 FRAMEWORKS_HIGHER = """
+AverageEpRet; EpRet; hit_ratio; val/hit_ratio@10; kappa; val/kappa;
 coco/bbox_mAP; coco/bbox_mAP_50; coco/segm_mAP; bbox_mAP; pascal_voc/mAP; val/mAP@0.5; map_50;
 map_75; map_small; mar_100; mAP50-95; val/mAP50-95; mAP_0.5:0.95; eval_top1; eval_top5;
 accuracy_top-1; accuracy/top1; top1_acc; metrics/mAP50-95(B); metrics/mAP50(M);
@@ -93,8 +95,8 @@ rewards/chosen; rewards/rejected; entropy; policy_entropy; clip_fraction; ep_len
 loss_ratio; loss_scale; loss_weight; loss_fn; loss_std; mean_test_score; feature_map;
 attention_mAPs; half_prec; valid_0_custom; val_loss_ratio/dataloader_idx_0; dataloader_idx_0; r;
 p; acc_pose; reward_std; loss_cls_std; best_val_loss; neg_pairs; 1-mAP; one_minus_mAP; mAP_gap;
-mAP_std; no_hits@10; missed_R@1; loss_cls_weight; lr/dataloader_idx_0; pos_loss_ratio;
-num_errors; neg; rewards/std; k; at_k; grad_loss_cls
+mAP_std; no_hits@10; missed_R@1; loss_cls_weight; lr/dataloader_idx_0; pos_loss_ratio; StdEpRet;
+MinEpRet; elbo_validation; val_elbo; num_errors; neg; rewards/std; k; at_k; grad_loss_cls
 """
 
 

@@ -69,7 +69,7 @@ def test_other_ways_to_write_a_rule(text: str, rule: es.Rule) -> None:
         ("Patience('val_loss', patients=3)", "did you mean 'patience'"),
         ("Patience()", "missing a required argument"),
         (
-            "Patience('a', 1, 0.0, 'min', None, 0, False, 1, 'float64', 2)",
+            "Patience('a', 1, 0.0, 'min', None, 0, False, 1, 'float64', 'checks', 2)",
             "too many positional arguments",
         ),
         ("Patience('loss', patience=1, patience=2)", "patience twice"),

@@ -155,7 +155,8 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: es.Patience("loss").replace(patients=3),
         TypeError,
         "`Patience` has no field 'patients': available fields: baseline, dtype, growth, "
-        "min_delta, mode, monitor, patience, relative, start_from_epoch; did you mean 'patience'?",
+        "min_delta, mode, monitor, patience, relative, start_from_epoch, unit; did you mean "
+        "'patience'?",
     ),
     "an unknown rule in JSON": (
         lambda: es.Rule.from_dict({"Patients": {}}),

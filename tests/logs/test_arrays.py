@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.logs.reading import logged, read
 
 
 def array_file(header: str, body: bytes, version: bytes = b"\x01\x00") -> bytes:
@@ -115,3 +117,46 @@ def test_an_array_of_a_few_bytes_for_each_of_many_runs_is_refused() -> None:
             es.read_history(io.BytesIO(file.getvalue()))
     np.save(file := io.BytesIO(), np.zeros((20_000, 5)))
     assert es.read_history(io.BytesIO(file.getvalue())).runs == 20_000
+
+
+def archive(packed: bool = False, **arrays: Any) -> bytes:
+    file = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_evaluations_of_stable_baselines_are_one_run(packed: bool) -> None:
+    data = archive(
+        packed,
+        timesteps=np.array([10000, 20000]),
+        results=np.array([[1.0, 3.0], [4.0, 6.0]]),
+        ep_lengths=np.array([[10, 20], [30, 40]]),
+    )
+    history = read(data)
+    assert {name: logged(history, name) for name in history.metrics} == {
+        "results": [2.0, 5.0],
+        "ep_lengths": [15.0, 35.0],
+    }
+    assert history.coordinates["timesteps"].tolist() == [[10000, 20000]]
+    assert "of which the mean is taken: results, ep_lengths" in str(history.report)
+
+
+def test_columns_of_an_archive_are_metrics_and_others_are_named() -> None:
+    history = read(archive(loss=np.array([1.0, 0.5]), names=np.array(["a"]), weights=np.eye(3)))
+    assert logged(history, "loss") == [1.0, 0.5]
+    assert list(history.metrics) == ["loss"]
+    assert "left out: names" in str(history.report)
+    assert "left out: weights" in str(history.report)
+
+
+def test_other_archives_are_refused_and_damaged_ones_too() -> None:
+    with pytest.raises(es.LogError, match=r"\(\.npz\), none of which is a known metric: x_a, y_a"):
+        read(archive(x_a=np.zeros((5, 3)), y_a=np.zeros(5)))
+    data = archive(True, loss=np.arange(1000.0))
+    for size in range(60, len(data), 97):
+        with pytest.raises(es.LogError):
+            read(data[:size])
+    bomb = archive(True, loss=np.zeros(10**7))
+    with pytest.raises(es.LogError, match="more in it than may be unpacked"):
+        read(bomb, limits=es.logs.Limits(file=10**6))

@@ -80,3 +80,22 @@ def test_a_line_in_the_middle_that_is_damaged_is_named(tmp_path: Path) -> None:
         (tmp_path / "metrics.jsonl").write_text(f'{{"epoch": 0, "loss": 1.0}}\n{line}\n')
         with pytest.raises(es.LogError, match="line 2: expected a JSON object"):
             es.read_history(tmp_path)
+
+
+def test_checks_that_were_told_where_they_stand_have_these_coordinates(tmp_path: Path) -> None:
+    run(tmp_path, [0.5, 0.25])
+    file = MetricsFile(tmp_path)
+    for check in (2, 3, 4):
+        file.append(check, {"epoch": check / 4 + 1, "step": 100.0 * check, "loss": 0.1 / check})
+    history = es.read_history(tmp_path)
+    assert set(history.metrics) == {"loss", "elapsed_seconds"}
+    assert history.coordinates["epoch"].tolist() == [[0.0, 1.0, 1.5, 1.75, 2.0]]
+    assert repr(history.coordinates["step"].tolist()) == "[[nan, nan, 200.0, 300.0, 400.0]]"
+    result = es.replay(es.EarlyStopping("loss", patience=9), history)
+    assert (result.checks[0], result.epochs[0], result.saved_epoch[0]) == (5, 2, 2)
+
+
+def test_a_metric_of_any_name_is_one_where_no_position_was_told(tmp_path: Path) -> None:
+    run(tmp_path, [])
+    MetricsFile(tmp_path).append(0, {"check": 0.75})
+    assert es.read_history(tmp_path).metrics["check"].tolist() == [[0.75]]

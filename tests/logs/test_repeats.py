@@ -51,8 +51,10 @@ def test_a_run_that_starts_over_is_another_run() -> None:
 
 
 def test_an_epoch_reported_twice_in_a_row_counts_once() -> None:
-    assert runs(log(0, 1, 1, 2, 2)) == [[(0, 0), (1, 2), (2, 4)]]
-    assert len(runs(log(0, 1, 1, 2, 2), repeats="keep")[0]) == 5
+    records = log(0, 1, 1, 2, 3, 4, 5, 5, 6)
+    again = [(0, 0), (1, 2), (2, 3), (3, 4), (4, 5), (5, 7), (6, 8)]
+    assert runs(records) == [again]
+    assert len(runs(records, repeats="keep")[0]) == 9
 
 
 def test_a_constant_coordinate_is_ignored() -> None:
@@ -147,7 +149,9 @@ def test_every_row_is_in_some_run_where_all_are_kept(epochs: list[int]) -> None:
     if len(set(epochs)) > 1:
         for run in replaced:
             reported = [epoch for epoch, _ in run]
-            assert reported == sorted(set(reported))
+            assert reported == sorted(reported)
+            if "several rows share" not in str(es.read_history(log(*epochs)).report):
+                assert reported == sorted(set(reported))
     values = [value for run in replaced for _, value in run]
     assert values == sorted(values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,28 @@ def test_a_run_of_tensorboard_is_named_by_its_folder(tmp_path: Path) -> None:
         write_events(tmp_path / name / "events.out.tfevents.1.machine", [(0.0, 1, "loss", 0.5)])
     assert es.read_history(tmp_path).names == ("big", "small")
     assert es.read_history(tmp_path / "*" / "events*").names == ("big", "small")
+
+
+@given(
+    st.lists(st.integers(0, 2), min_size=1, max_size=30),
+)
+def test_writers_that_take_turns_are_one_run(turns: list[int]) -> None:
+    """Each event is written to one of three files; the clock rises with the step."""
+    with tempfile.TemporaryDirectory() as folder:
+        for writer in set(turns):
+            scalars = [(100.0 + s, s, "loss", float(s)) for s, w in enumerate(turns) if w == writer]
+            write_events(Path(folder) / f"events.out.tfevents.{writer}.host", scalars)
+        history = es.read_history(folder)
+        assert logged(history, "loss") == list(range(len(turns)))
+        assert "resumed" not in str(history.report)
+
+
+def test_writers_of_one_folder_that_report_the_same_steps_are_runs(tmp_path: Path) -> None:
+    for rank in range(2):
+        scalars = [(100.0 + s + rank / 4, s, "loss", 10.0 * rank + s) for s in range(6)]
+        write_events(tmp_path / f"events.out.tfevents.1.host.{rank}", scalars)
+    history = es.read_history(tmp_path)
+    assert [logged(history, "loss", run) for run in range(history.runs)] == [
+        [10.0 * rank + s for s in range(6)] for rank in range(2)
+    ]
+    assert "2 event files report the same steps" in str(history.report)

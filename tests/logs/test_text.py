@@ -63,3 +63,19 @@ def test_compressed_files_and_text_files_are_read(tmp_path: Path) -> None:
     assert logged(es.read_history(io.StringIO(text)), "loss") == [1.5]
     with open(write(tmp_path / "log.csv", text)) as file:
         assert logged(es.read_history(file), "loss") == [1.5]
+
+
+def test_the_groups_of_one_match_stay_in_one_row() -> None:
+    text = "".join(f"[{e}/{i}] a {e}.{i} b {i}.{e}\n" for e in range(3) for i in range(1, 4))
+    pattern = r"\[(?P<epoch>\d+)/(?P<iter>\d+)\] a (?P<a>\S+) b (?P<b>\S+)"
+    history = read(text, pattern=pattern)
+    assert history.coordinates["epoch"].tolist() == [[0, 0, 0, 1, 1, 1, 2, 2, 2]]
+    assert history.coordinates["iter"].tolist() == [[1, 2, 3] * 3]
+    assert logged(history, "a") == [0.1, 0.2, 0.3, 1.1, 1.2, 1.3, 2.1, 2.2, 2.3]
+    assert logged(history, "b") == [1.0, 2.0, 3.0, 1.1, 2.1, 3.1, 1.2, 2.2, 3.2]
+
+
+def test_an_epoch_that_reports_nothing_is_no_row() -> None:
+    text = "epoch 1\nepoch 2\nloss 0.5\nepoch 3\nepoch 4\nloss 0.25\n"
+    history = read(text, pattern=[r"epoch (?P<epoch>\d+)", r"loss (?P<loss>\S+)"])
+    assert history.coordinates["epoch"].tolist() == [[2, 4]]

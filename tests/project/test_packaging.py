@@ -132,7 +132,7 @@ def test_users_get_types(installed: Path, tmp_path: Path) -> None:
         "reveal_type(stopper.step({'val_loss': 1}).stop)\n"
         "reveal_type(es.Patience('val_loss', patience=3).min_delta)\n"
         "reveal_type(es.Patience('a') | es.MaxEpochs(3))\n"
-        "reveal_type(es.replay(stopper, es.History({'val_loss': [1.0]})).epochs.dtype)\n"
+        "reveal_type(es.replay(stopper, es.History({'val_loss': [1.0]})).checks.dtype)\n"
         "reveal_type(EpochLoop(stopper).report(val_loss=1))\n"
         "es.Patience('val_loss', patients=3)\n"
         "es.Patience('val_loss', 3).patience = 4\n"
@@ -150,7 +150,7 @@ def test_users_get_types(installed: Path, tmp_path: Path) -> None:
             '"float"',
             '"earlystop.language.rule.AnyOf"',
             "numpy.dtype[numpy.signedinteger[",
-            '"tuple[int, bool, bool, str, fallback=earlystop.engine.decision.Decision]"',
+            'fallback=earlystop.engine.decision.Decision]"',
             'Unexpected keyword argument "patients"',
             'Property "patience" defined in "Patience" is read-only',
         ),

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.ops import invert, isnan, reported
+from earlystop.replaying.checks import looked_at
 from earlystop.replaying.missing import require_reported
 from earlystop.replaying.tuning import Tuning
 from tests.support.agreement import disagreements
@@ -28,7 +29,7 @@ def test_a_stopper_is_replayed_by_its_rules_and_stays_unchanged() -> None:
     assert result.saved_epoch.tolist() == [1, 2]
     assert (stopper.epoch, stopper.best) == (1, 0.001)
     assert repr(result) == (
-        "Replay(Patience('val_loss', patience=1, mode='min'): 1 of 2 runs stopped, 6 of 6 epochs "
+        "Replay(Patience('val_loss', patience=1, mode='min'): 1 of 2 runs stopped, 6 of 6 checks "
         "used)"
     )
 
@@ -62,15 +63,16 @@ def test_decisions_are_exactly_those_of_stepping() -> None:
 
 
 def lived(stop: es.Rule, save: es.Rule, history: es.History) -> list[tuple[int, bool, int]]:
-    """What a live run over each log comes to: epochs used, stopped, last epoch saved."""
+    """What a live run over each log comes to: checks used, stopped, last check saved."""
     taken = []
     for run in range(len(history)):
         stopper = es.Stopper(stop, save, on_missing="skip")
+        judged = looked_at((stop, save))
         for metrics in history.records(run):
-            if stopper.step(metrics).stop:
+            if any(name in metrics for name in judged) and stopper.step(metrics).stop:
                 break
-        best_epoch = -1 if stopper.best_epoch is None else stopper.best_epoch
-        taken.append((stopper.epoch, stopper.stopped, best_epoch))
+        best_check = -1 if stopper.best_check is None else stopper.best_check
+        taken.append((stopper.checks, stopper.stopped, best_check))
     return taken
 
 
@@ -110,7 +112,7 @@ def test_many_runs_side_by_side_do_what_each_does_alone(what: str, seed: int) ->
     )
     save = es.Best("val_loss")
     result = es.replay(SAME_AS_LIVE[what], history, save=save)
-    decided = zip(result.epochs, result.stopped, result.saved_epoch, strict=True)
+    decided = zip(result.checks, result.stopped, result.saved_check, strict=True)
     assert [*decided] == lived(SAME_AS_LIVE[what], save, history)
 
 
@@ -164,9 +166,10 @@ def test_the_run_that_lacks_a_metric_is_named_however_many_are_checked_at_a_time
 def test_gaps_anywhere_in_a_long_run_do_not_count(runs: int) -> None:
     gaps = np.random.default_rng(0).random((runs, 3000)) < 0.3
     history = es.History({"loss": np.ma.MaskedArray(np.ones((runs, 3000)), gaps)})
-    reported_2000_times = [int(np.flatnonzero(~gaps[run])[1999]) + 1 for run in range(runs)]
+    reported_2000_times = [int(np.flatnonzero(~gaps[run])[1999]) for run in range(runs)]
     never_improves = es.Patience("loss", 2000, baseline=0.0)
-    assert es.replay(never_improves, history).epochs.tolist() == reported_2000_times
+    assert es.replay(never_improves, history).end_index.tolist() == reported_2000_times
+    assert es.replay(never_improves, history).checks.tolist() == [2000] * runs
 
 
 def test_a_metric_that_no_epoch_reports_is_always_an_error() -> None:
@@ -222,6 +225,7 @@ def test_many_random_rules_over_many_random_histories_agree() -> None:
 def test_best_and_regret_are_those_of_a_sweep(
     history: es.History, rule: es.Rule, mode: Any
 ) -> None:
+    assume({*rule.all_metrics} <= {*history.metrics})
     save = es.Best("val_loss", mode=mode)
     result = es.replay(rule, history, save=save)
     table = es.sweep(es.Warmup(rule, 0), history, save=save, epochs=[0])
@@ -243,7 +247,9 @@ def test_without_a_best_rule_regret_is_refused() -> None:
             ask()
     assert result.to_dict() == {
         "run": ["run 0"],
+        "unit": ["checks"],
         "logged": [3],
+        "used": [2],
         "epochs": [2],
         "stopped": [True],
         "saved_epoch": [1],

@@ -12,6 +12,7 @@ import earlystop as es
 from earlystop.engine.scalar import compile_scalar
 from earlystop.engine.vectorized import vector_code
 from earlystop.language.ops import where
+from earlystop.replaying.checks import looked_at
 from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.sweep import run_sweep
 from tests.support.random_rules import random_history
@@ -23,15 +24,16 @@ RULES = [
 ]
 
 
-def epochs_by_stepping(rule: es.Rule, history: es.History) -> list[int]:
-    """Epochs that a live run over each log takes."""
+def checks_by_stepping(rule: es.Rule, history: es.History) -> list[int]:
+    """Checks that a live run over each log takes."""
+    judged = looked_at((rule, es.Best("loss")))
     taken = []
     for run in range(len(history)):
         stopper = es.Stopper(rule, on_missing="skip")
         for metrics in history.records(run):
-            if stopper.step(metrics).stop:
+            if any(name in metrics for name in judged) and stopper.step(metrics).stop:
                 break
-        taken.append(stopper.epoch)
+        taken.append(stopper.checks)
     return taken
 
 
@@ -75,15 +77,15 @@ def test_a_change_of_required_wait_changes_stepping_replay_and_sweep_alike(
     rule: es.Rule, seed: int
 ) -> None:
     history = random_history(np.random.default_rng(seed), runs=60, epochs=25)
-    wanted = epochs_by_stepping(rule, history)
-    assert es.replay(rule, history).epochs.tolist() == wanted
-    assert es.replay(rule, history[:23]).epochs.tolist() == wanted[:23]
-    assert es.replay(rule, history[:24]).epochs.tolist() == wanted[:24]
+    wanted = checks_by_stepping(rule, history)
+    assert es.replay(rule, history).checks.tolist() == wanted
+    assert es.replay(rule, history[:23]).checks.tolist() == wanted[:23]
+    assert es.replay(rule, history[:24]).checks.tolist() == wanted[:24]
     patience = rule.children[0] if rule.children else rule
     grid = {"0.patience" if rule.children else "patience": [9, patience.settings["patience"]]}
     for tuning in (Tuning(few_steps=0), Tuning(few_steps=10**9)):
         table = run_sweep(rule, history, grid, save=es.Best("loss"), tuning=tuning)
-        assert table.epochs[1].tolist() == wanted
+        assert table.checks[1].tolist() == wanted
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
@@ -91,10 +93,10 @@ def test_the_longer_waits_of_these_tests_change_decisions(
     rule: es.Rule, longer_waits: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = random_history(np.random.default_rng(0), runs=60, epochs=25)
-    changed = epochs_by_stepping(rule, history)
+    changed = checks_by_stepping(rule, history)
     monkeypatch.undo()
     forget_compiled_steps()
-    assert epochs_by_stepping(rule, history) != changed
+    assert checks_by_stepping(rule, history) != changed
 
 
 def test_the_required_wait_is_at_least_one_check_and_grows_with_the_last_improvement() -> None:

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 import earlystop as es
 from earlystop.engine.scalar import compile_scalar
+from earlystop.language.positions import DERIVED, EPOCH, STEP
 from earlystop.language.rule import advance
 from earlystop.language.state import flatten, unflatten
 from earlystop.replaying.decide import decide
 from earlystop.replaying.tuning import Tuning
 from tests.support.own_rule import Leap
+from tests.support.positions import seen_by_rules
 from tests.support.random_rules import METRICS, has_children, library_rules
 from tests.support.strategies import histories, rules, rules_of, stepped
 
@@ -38,7 +40,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def outcome(decisions: list[es.Decision]) -> tuple[int, bool, int]:
-    saved = [decision.epoch for decision in decisions if decision.save]
+    saved = [decision.check for decision in decisions if decision.save]
     stopped = bool(decisions) and decisions[-1].stop
     return len(decisions), stopped, saved[-1] if saved else -1
 
@@ -60,9 +62,9 @@ def test_vectorized_replay_takes_the_decisions_of_stepping(cls: type[es.Rule], d
     if data.draw(st.booleans()):
         stop, save = save, stop
     history = data.draw(histories())
-    stopper = es.Stopper(stop, save, on_missing="skip")
-    together = decide(stopper.stop, stopper.save, history, tuning=SIDE_BY_SIDE)
-    one_by_one = decide(stopper.stop, stopper.save, history)
+    stopper, seen = es.Stopper(stop, save, on_missing="skip"), seen_by_rules(history)
+    together = decide(stopper.stop, stopper.save, seen, tuning=SIDE_BY_SIDE)
+    one_by_one = decide(stopper.stop, stopper.save, seen)
     for run in range(len(history)):
         live = stepped(stop, save, history.records(run), on_missing="skip")
         assert outcome(live) == tuple(array[run] for array in together)
@@ -75,10 +77,12 @@ def test_vectorized_replay_takes_the_decisions_of_stepping(cls: type[es.Rule], d
 def test_compiled_steps_are_the_steps_of_the_rule(cls: type[es.Rule], data: Any) -> None:
     rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=1))
     on_missing = data.draw(st.sampled_from(["raise", "skip"]))
-    compiled = compile_scalar((rule, es.Never()), on_missing)
+    seen = seen_by_rules(history)
+    given = frozenset({EPOCH, STEP, *DERIVED} & set(seen.metrics))
+    compiled = compile_scalar((rule, es.Never()), on_missing, given)
     state, epoch = rule.init(), 0
-    for metrics in history.records(0):
-        if on_missing == "raise" and set(metrics) != set(METRICS):
+    for metrics in seen.records(0):
+        if on_missing == "raise" and not set(rule.all_metrics) <= set(metrics):
             continue
         flat, fires, _ = compiled(tuple(flatten(state)), metrics, epoch)
         state, plain_fires = advance(rule, state, metrics, epoch)
@@ -141,17 +145,18 @@ def test_a_step_changes_neither_rule_nor_state(cls: type[es.Rule], data: Any) ->
 def test_a_run_is_not_affected_by_the_runs_beside_it(cls: type[es.Rule], data: Any) -> None:
     rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=4))
     stopper = es.Stopper(rule, rule, on_missing="skip")
-    together = decide(stopper.stop, stopper.save, history, tuning=SIDE_BY_SIDE)
+    seen = seen_by_rules(history)
+    together = decide(stopper.stop, stopper.save, seen, tuning=SIDE_BY_SIDE)
     for run in range(len(history)):
         alone = es.History(
             {
                 name: np.ma.MaskedArray(
                     array[run],
-                    mask=~history.reported(name)[run],
+                    mask=~seen.reported(name)[run],
                 )
-                for name, array in history.metrics.items()
+                for name, array in seen.metrics.items()
             },
-            lengths=history.lengths[run : run + 1],
+            lengths=seen.lengths[run : run + 1],
         )
         apart = decide(stopper.stop, stopper.save, alone, tuning=SIDE_BY_SIDE)
         assert [array[0] for array in apart] == [array[run] for array in together]
@@ -202,10 +207,10 @@ def test_reset_is_a_fresh_start(cls: type[es.Rule], data: Any) -> None:
 def test_or_and_and_not_are_logical_at_epochs_that_report_all_metrics(
     a: es.Rule, b: es.Rule, history: es.History
 ) -> None:
-    composed = (a | b, a & b, ~a)
+    composed, needed = (a | b, a & b, ~a), {*METRICS, *(a | b).all_metrics}
     states = [rule.init() for rule in (a, b, *composed)]
     for epoch, metrics in enumerate(history.records(0)):
-        if set(metrics) != set(METRICS):
+        if not needed <= set(metrics):
             continue
         fires = []
         for index, rule in enumerate((a, b, *composed)):
@@ -219,7 +224,8 @@ def test_or_and_and_not_are_logical_at_epochs_that_report_all_metrics(
 def test_composition_keeps_the_laws_of_de_morgan(
     a: es.Rule, b: es.Rule, history: es.History
 ) -> None:
-    records = [m for m in history.records(0) if set(m) == set(METRICS)]
+    needed = {*METRICS, *(a | b).all_metrics}
+    records = [m for m in history.records(0) if needed <= set(m)]
     for left, right in ((~(a | b), ~a & ~b), (~(a & b), ~a | ~b)):
         saved_left = [d.save for d in stepped(es.Never(), left, records)]
         saved_right = [d.save for d in stepped(es.Never(), right, records)]

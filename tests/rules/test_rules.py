@@ -329,7 +329,12 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         [{"elapsed_seconds": 30.0}, {"elapsed_seconds": 61.0}],
         "61 s have passed, the limit is 60 s",
     ),
-    "every": (es.Every(2), [{}, {}], "2 epochs are a multiple of 2"),
+    "every": (es.Every(2), [{}, {}], "2 checks: the next of every 2 checks"),
+    "max steps": (
+        es.MaxSteps(10),
+        [{"step": 12.0}],
+        "step 12 has been reached, the limit is 10",
+    ),
     "always": (es.Always(), [{}], "Always() fires"),
     "best": (es.Best("loss"), [{"loss": 1.0}], "loss reached a new best, 1"),
 }

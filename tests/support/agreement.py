@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 import earlystop as es
+from earlystop.replaying.checks import looked_at
 from earlystop.replaying.decide import decide
 from earlystop.replaying.tuning import Tuning
 from earlystop.sweeping.grid import apply_settings, axes_of
 from earlystop.sweeping.sweep import run_sweep
 
+from .positions import seen_by_rules
 from .ragged import stored_ragged
 from .random_rules import random_history, random_pair, random_patience, random_rule_of
 
@@ -58,12 +60,12 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
         runs = min(int(rng.integers(1, 60)), histories - done)
         history = random_history(rng, runs, int(rng.integers(1, 30)))
         history = stored_ragged(history) if chance.random() < 0.5 else history
-        records = [history.records(run) for run in range(runs)]
+        records, seen = [history.records(run) for run in range(runs)], seen_by_rules(history)
         for _ in range(rules_per_history):
             stopper = es.Stopper(*random_pair(chance), on_missing="skip")
             tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])
             stop, save = stopper.stop, stopper.save
-            arrays = decide(stop, save, history, workers=workers, tuning=tuning)
+            arrays = decide(stop, save, seen, workers=workers, tuning=tuning)
             for run in range(runs):
                 live = _live(stopper, records[run])
                 cut = chance.randint(0, len(live[0]))
@@ -100,12 +102,14 @@ def sweep_disagreements(pairs: int, seed: int) -> list[str]:
         tuning, workers = random_tuning(chance), chance.choice([1, 1, 1, 3])
         records = [history.records(run) for run in range(len(history))]
         table = run_sweep(rule, history, grid, save=best_rule, workers=workers, tuning=tuning)
-        arrays = table.epochs, table.stopped, table.best_epoch, table.best, table.regret
+        arrays = table.checks, table.stopped, table.best_check, table.best, table.regret
         means = table.mean_regret
         for number, setting in enumerate(table.settings):
             stop = apply_settings(rule, axes_of(rule, grid), setting)
             stopper = es.Stopper(stop, best_rule, on_missing="skip")
-            for run, record in enumerate(records):
+            judged = looked_at((stop, best_rule))
+            for run, every_row in enumerate(records):
+                record = [r for r in every_row if not judged or any(n in r for n in judged)]
                 live = _live(stopper, record)[1]
                 best = math.nan if stopper.best is None else stopper.best
                 regret = _regret(best, _best_of(record, best_rule), best_rule.mode)
@@ -155,8 +159,8 @@ def _live(stopper: es.Stopper, epochs: list[dict[str, float]]) -> tuple[list[es.
         decisions.append(stopper.step(metrics))
         if stopper.stopped:
             break
-    best_epoch = -1 if stopper.best_epoch is None else stopper.best_epoch
-    return decisions, (stopper.epoch, stopper.stopped, best_epoch)
+    best_check = -1 if stopper.best_check is None else stopper.best_check
+    return decisions, (stopper.checks, stopper.stopped, best_check)
 
 
 def _resumed(

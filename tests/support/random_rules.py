@@ -19,14 +19,16 @@ from earlystop.language.config import field_annotations
 from earlystop.language.registry import registered
 from earlystop.language.settings import AtLeast
 
-METRICS = ("loss", "val_loss", "elapsed_seconds")
+from .positions import random_positions, random_unit
+
+METRICS = ("loss", "val_loss", "elapsed_seconds")  # that rules judge
 TELLING = [0.0, -0.0, 1.0, 2.0, 3.0, 0.1, 0.3, 0.1 + 0.2, -1.0, -0.5, 1e308, 1e-310, 5e-324]
 TELLING += [-5e-324, math.nextafter(1, 2), math.nextafter(1, 0), math.nan, math.inf, -math.inf]
 TELLING += [1 + 1e-9, 1 - 1e-9, 0.1 + 1e-9, 1e39, 3.4028235677973366e38]  # edges of float32
 
 
 def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.History:
-    """Ragged runs: telling values, or a rounded walk; with gaps or without."""
+    """Ragged runs: telling values, or a rounded walk; with gaps or without; with positions."""
     metrics: dict[str, Any] = {}
     for name in METRICS:
         telling = rng.choice(TELLING, size=(runs, epochs))
@@ -38,6 +40,7 @@ def random_history(rng: np.random.Generator, runs: int, epochs: int) -> es.Histo
         with np.errstate(over="ignore"):
             values = np.asarray(values.astype(dtype), order=order)
         metrics[name] = np.ma.MaskedArray(values, mask=gaps)
+    metrics |= random_positions(rng, runs, epochs)
     lengths = rng.integers(0, epochs + 1, size=runs)
     lengths[0] = epochs
     return es.History(metrics, lengths=lengths)
@@ -77,6 +80,11 @@ def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) ->
             settings[chance.choice(["window", "alpha"])] = None
         if "growth" in settings and chance.random() < 0.5:
             settings["growth"] = 0.0  # most rules have none
+        if "unit" in settings:
+            settings["unit"] = random_unit(chance)
+        if cls is es.Warmup:  # one of them
+            amount, kind = chance.randint(0, 6), chance.choice(["epochs", "steps", "checks"])
+            settings |= {"epochs": None, "steps": None, "checks": None, kind: amount}
         try:
             return cls.from_settings(settings)
         except es.RuleError:

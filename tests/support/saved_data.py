@@ -38,6 +38,7 @@ class StopperRun(NamedTuple):
     save: es.Rule
     on_missing: str = "raise"
     lacking: tuple[int, ...] = ()  # epochs without "val_loss"
+    places: bool = False  # whether the checks come with an epoch and a step
 
     def stopper(self) -> es.Stopper:
         on_missing: Any = self.on_missing
@@ -48,6 +49,8 @@ class StopperRun(NamedTuple):
         for epoch, (loss, accuracy) in enumerate(zip(_LOSS, _ACCURACY, strict=True)):
             metrics = {"loss": 1 / (epoch + 1), "val_loss": loss, "accuracy": accuracy}
             metrics["elapsed_seconds"] = 1.5 * (epoch + 1)
+            if self.places:
+                metrics |= {"epoch": epoch // 2, "step": 50 * (epoch + 1)}
             if epoch in self.lacking:
                 del metrics["val_loss"]
             epochs.append(metrics)
@@ -72,6 +75,11 @@ STOPPERS = {
     "non_finite": StopperRun(es.NonFinite("val_loss"), es.Never()),
     "time_limit": StopperRun(es.TimeLimit(16.0), _BEST),
     "max_epochs": StopperRun(es.MaxEpochs(13), es.Best("loss") & es.Every(2)),
+    "positions": StopperRun(
+        es.Patience("val_loss", 400, unit="step", start_from_epoch=1) | es.MaxSteps(600),
+        es.Best("val_loss") | es.Every(2, unit="epoch"),
+        places=True,
+    ),
     "never_stops": StopperRun(es.Never(), es.Best("val_loss", min_delta=0.5)),
     "smoothed": StopperRun(
         es.Smoothed(es.Patience("val_loss", 3), "val_loss", alpha=0.5),
@@ -93,7 +101,7 @@ def write_stopper(path: Path, run: StopperRun) -> None:
     for metrics in run.metrics():
         if stopper.stopped:
             break
-        decisions.append(list(stopper.step(metrics)))
+        decisions.append(list(stopper.step(metrics))[:4])
         states.append(stopper.state_dict())
     wanted = {0, 1, 4, len(states) // 2, len(states) - 1}
     chosen = [state for epoch, state in enumerate(states) if epoch in wanted]
@@ -189,6 +197,36 @@ class TrainingRun:
             told.append({"decision": decision, "weight": self.model.bias.item(), "drawn": drawn})
         return told
 
+    def train_within_epochs(self, checks: int = len(losses)) -> list[Any]:
+        """The decisions and weights up to this check, or the end; two checks an epoch."""
+        told = []
+        for epoch in self.training.epochs(len(self.losses)):
+            first = max(round(2 * (self.training.stopper.epoch - epoch)), 0)
+            for check in range(2 * epoch + first, 2 * epoch + 2):
+                self.now += 5.0
+                for parameter in self.model.parameters():
+                    parameter.grad = torch.full_like(parameter, check + 1.0)
+                self.optimizer.step()
+                place = {"epoch": (check + 1) / 2, "step": 10 * (check + 1)}
+                decision = list(self.training.step(loss=self.losses[check], **place))
+                told.append({"decision": decision, "weight": self.model.bias.item()})
+                if self.training.stopper.stopped or check + 1 == checks:
+                    return told
+        return told
+
+
+WITHIN_EPOCHS = "{epoch:.1f}-{step:03d}.pt"
+
+
+def write_training_within_epochs(folder: Path) -> None:
+    """Write the folder of a run that ends within an epoch, and what the whole run comes to."""
+    run = TrainingRun(folder=folder / "run", name=WITHIN_EPOCHS)
+    run.train_within_epochs(3)
+    run.training.close()
+    for lock in (folder / "run").glob(".*"):
+        lock.unlink()
+    write_json(folder / "checks.json", TrainingRun().train_within_epochs())
+
 
 def write_training(folder: Path) -> None:
     """Write a run's folder, a file of `Training.save`, and what the run came to."""
@@ -221,6 +259,7 @@ def main(folder: Path) -> None:
         for name, run in runs.items():
             write(folder / kind / f"{name}.json", run)
     write_training(folder / "training")
+    write_training_within_epochs(folder / "training_within_epochs")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import earlystop as es
+from tests.support.positions import random_positions
 from tests.support.ragged import stored_ragged
 from tests.support.random_rules import METRICS, TELLING, random_rule, random_rule_of
 
@@ -52,6 +53,8 @@ def histories(
             array.mask = np.reshape(draw(gap), (runs, epochs))
             array.mask[0, 0] = False
         metrics[name] = array
+    if draw(st.booleans()):
+        metrics |= random_positions(np.random.default_rng(draw(_SEEDS)), runs, epochs)
     history = es.History(metrics, lengths=lengths)
     return stored_ragged(history) if not padded and draw(st.booleans()) else history
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import earlystop as es
@@ -48,6 +48,7 @@ def test_few_runs_are_stepped_to_the_same_numbers(what: str, history: es.History
 def test_patience_beside_any_rule_gives_what_replaying_gives(
     rule: es.Rule, patience: list[int], history: es.History, mode: Any
 ) -> None:
+    assume({*rule.all_metrics} <= {*history.metrics})
     best = es.Best("val_loss", mode=mode)
     both = es.AnyOf(es.Patience("loss", min_delta=0.1), rule)
     table = sweep(both, history, save=best, **{"0.patience": patience})

@@ -68,7 +68,8 @@ def test_settings_come_in_the_order_of_the_product() -> None:
 def test_summaries_agree_with_the_arrays() -> None:
     history = random_history(np.random.default_rng(3), runs=50, epochs=40)
     table = sweep(es.Patience("loss"), history, patience=range(1, 12))
-    saved = 1 - table.epochs.sum(axis=1) / history.lengths.sum()
+    used = np.nansum(table.amounts(table.unit), axis=1)
+    saved = 1 - used / table.logged
     np.testing.assert_allclose(table.share_saved, saved, rtol=1e-12)
     there = ~np.isnan(table.regret[0])
     assert table.mean_regret.tolist() == [exact_mean(row[there]) for row in table.regret]
@@ -79,7 +80,8 @@ def test_summaries_agree_with_the_arrays() -> None:
         table.quantile_regret(0.5), [np.quantile(r[there], 0.5) for r in table.regret]
     )
     columns = table.to_dict()
-    assert list(columns) == ["patience", "mean_epochs", "share_saved", "mean_regret"]
+    own = [] if table.unit in ("checks", "epoch") else [f"mean_{table.unit}"]
+    assert list(columns) == ["patience", "mean_epochs", *own, "share_saved", "mean_regret"]
     assert columns["patience"] == list(range(1, 12))
     assert columns["mean_epochs"] == table.mean_epochs.tolist()
 

@@ -49,9 +49,11 @@ def test_several_histories_and_workers_give_the_numbers_of_one(
 def test_a_large_sweep_of_an_iterator_keeps_means_alone() -> None:
     history = random_history(np.random.default_rng(1), runs=60, epochs=25)
     keeping_nothing = Tuning(kept_bytes=0, few_steps=0)
-    whole = sweep(es.Patience("loss"), history, patience=range(1, 9))
+    whole = sweep(es.Patience("loss"), history, unit="checks", patience=range(1, 9))
     parts = iter(cut(history, [20]))
-    table = sweep(es.Patience("loss"), parts, tuning=keeping_nothing, patience=range(1, 9))
+    table = sweep(
+        es.Patience("loss"), parts, unit="checks", tuning=keeping_nothing, patience=range(1, 9)
+    )
     np.testing.assert_array_equal(table.mean_regret, whole.mean_regret)
     np.testing.assert_array_equal(table.share_saved, whole.share_saved)
     for ask in (lambda: table.epochs, lambda: table.quantile_regret(0.5)):

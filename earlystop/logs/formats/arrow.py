@@ -129,4 +129,4 @@ def _within(log: Source, rows: int, columns: int) -> None:
         )
 
 
-FORMAT = LogFormat("arrow", _recognise, _read, order=30)
+FORMAT = LogFormat("arrow", _recognise, _read, general=True, order=30)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._files.names import LEDGER, LOCK, METRICS
+from ...language.positions import CHECK
 from ..columns import plain_number
 from ..folders import Claim, Folder
 from ..json_text import parsed
@@ -29,9 +30,16 @@ def _read(log: Source) -> Iterator[Run]:
             log.notes.append("the last line is not complete, left out")
             break
         record = _record(log, line, f"line {line_number}")
-        numbers = ((str(name), plain_number(value)) for name, value in record.items())
+        told = {name: value for name, value in record.items() if name != _number_of(record)}
+        numbers = ((str(name), plain_number(value)) for name, value in told.items())
         rows.add([(name, number) for name, number in numbers if number is not None])
     yield rows.run()
+
+
+def _number_of(record: Mapping[str, Any]) -> str | None:
+    """The entry with the number of a check whose epoch or step was told: no metric."""
+    first = next(iter(record), None)
+    return first if first == CHECK else None
 
 
 def _record(log: Source, line: str, position: str) -> Mapping[str, Any]:

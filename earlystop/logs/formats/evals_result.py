@@ -15,7 +15,7 @@ from ..run import Run
 from ..source import Source
 from .keras_history import columns_run, is_series
 
-__all__ = ["FORMAT"]
+__all__ = ["FORMAT", "is_evals_result", "runs_of_sets"]
 
 _SET = re.compile(r"(train|valid|val|eval|test|learn|dev|holdout)", re.IGNORECASE)
 
@@ -34,24 +34,30 @@ def _is_frame(document: Any) -> bool:
     )
 
 
-def _recognise(log: Source) -> bool:
-    document = log.document
+def is_evals_result(document: Any) -> bool:
+    """Has a document lists of numbers in objects alone, or only columns of a data frame?"""
     if not isinstance(document, dict) or not document:
         return False
     return all(map(_is_set, document.values())) or _is_frame(document)
 
 
 def _read(log: Source) -> Iterator[Run]:
-    if not _recognise(log):
-        raise log.wrong("expected JSON as {set: {metric: [...]}}")
     document = log.document
+    if not is_evals_result(document):
+        raise log.wrong("expected JSON as {set: {metric: [...]}}")
     if not all(map(_is_set, document.values())):
         yield columns_run(log, _columns(document))
-    elif any(map(_SET.search, document)):
-        columns = {f"{s}/{m}": v for s, metrics in document.items() for m, v in metrics.items()}
+    else:
+        yield from runs_of_sets(log, document)
+
+
+def runs_of_sets(log: Source, sets: dict[str, dict[str, Any]]) -> Iterator[Run]:
+    """The run of these data sets, or the runs if the names are not those of data sets."""
+    if any(map(_SET.search, sets)):
+        columns = {f"{s}/{m}": v for s, metrics in sets.items() for m, v in metrics.items()}
         yield columns_run(log, columns)
-    else:  # the names are those of runs, not of data sets
-        for name, metrics in document.items():
+    else:
+        for name, metrics in sets.items():
             yield columns_run(log, metrics, name)
 
 
@@ -64,4 +70,6 @@ def _columns(document: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-FORMAT = LogFormat("evals_result", _recognise, _read, order=150)
+FORMAT = LogFormat(
+    "evals_result", lambda log: is_evals_result(log.document), _read, general=True, order=150
+)

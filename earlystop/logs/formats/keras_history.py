@@ -1,18 +1,25 @@
-"""Keras's `History.history` as JSON, an object of lists of equal length; others write it, too."""
+"""Keras's `History.history` as JSON, an object of lists of numbers; others write it, too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..columns import is_coordinate, plain_number
+import numpy as np
+
+from ..._arguments import argument
+from ..columns import is_coordinate, number, plain_number
+from ..known_names import is_metric
 from ..log_format import LogFormat
 from ..records import few
-from ..run import Run
+from ..run import Points, Run
 from ..source import Source
 from .run_lines import points_of
 
-__all__ = ["FORMAT", "columns_run"]
+__all__ = ["FORMAT", "columns_run", "is_series"]
+
+
+_FIRST = 1000  # names that are looked at
 
 
 def is_series(value: Any) -> bool:
@@ -20,45 +27,97 @@ def is_series(value: Any) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
-        and all(item is None or plain_number(item) is not None for item in value)
+        and all(item is None or type(item) is float or _number(item) is not None for item in value)
     )
+
+
+def _number(item: Any) -> float | None:
+    """A number, or the number that a text is; whole numbers in text may stand for anything."""
+    if isinstance(item, str) and "." in item:
+        try:
+            return number(item)
+        except ValueError:
+            return None
+    return plain_number(item)
 
 
 def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None) -> Run:
     """The run whose metrics and coordinates are these lists; other values are left out.
 
-    Raises LogError if the lists differ in length, or are more than the limits allow.
+    Shorter lists are those of metrics that were not reported at every epoch.
+
+    Raises LogError for lists whose lengths do not go together, unless they are not asked for, and
+    for more than the limits allow.
     """
     if len(columns) > log.limits.names:
         raise log.wrong(f"more than {log.limits.names:,} metrics (see `limits`)", name or "")
     run = Run(name, 0, {})
-    lengths, others = {}, []
+    lists, others = dict[str, list[float | None]](), []
     for key, series in columns.items():
         column = str(key).strip()
-        if not is_series(series):
+        if is_series(series):
+            lists[column] = list(map(_number, series))
+        else:
             others.append(column)
-            continue
-        points = points_of(log, column, series, name or "")
+    lists = _of_equal_length(log, lists)
+    run.length = max(map(len, lists.values()), default=0)
+    for column, values in lists.items():
+        rows = _rows(log, run, lists, column, name or "")
+        points = points_of(log, column, values, name or "")
+        points = Points(rows[points.rows], points.values)
         target = run.coordinates if is_coordinate(column) else run.metrics
-        target[column] = points
-        lengths[column] = len(series)
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise log.wrong(
-            "expected lists of one length, one value per epoch (null where it was not reported), "
-            f"got {found}",
-            name or "",
-        )
-    run.length = next(iter(lengths.values()), 0)
-    run.metrics = {name: points for name, points in run.metrics.items() if len(points.rows)}
+        if len(points.rows):
+            target[column] = points
     if others:
         run.notes.append(f"no lists of numbers, left out: {few(others)}")
     return run
 
 
+_Lists = dict[str, list[float | None]]
+
+
+def _of_equal_length(log: Source, lists: _Lists) -> _Lists:
+    """The lists, without those that are not asked for if they differ in length."""
+    wanted = log.options.wanted
+    if wanted is None or len(set(map(len, lists.values()))) < 2:
+        return lists
+    asked = {name: values for name, values in lists.items() if name in wanted}
+    lengths = set(map(len, asked.values()))
+    near = {
+        n: v for n, v in lists.items() if n in asked or (is_coordinate(n) and len(v) in lengths)
+    }
+    return near if len(lengths) == 1 and max(lengths) == max(map(len, lists.values())) else lists
+
+
+def _rows(log: Source, run: Run, lists: _Lists, column: str, where: str) -> Any:
+    """The epochs at which the values of a list were reported, shape (values,)."""
+    length, values = run.length, len(lists[column])
+    if values == length:
+        return np.arange(length)
+    every = [n for n in (length // values, length // (values + 1) + 1) if length // n == values]
+    if values > 1 and every and every[0] > 1:
+        run.notes.append(
+            f"{column!r} has {values:,} values for {length:,} epochs: taken for one every "
+            f"{every[0]:,} epochs"
+        )
+        return np.arange(1, values + 1) * every[0] - 1
+    found = ", ".join(f"{name} {len(series)}" for name, series in lists.items())
+    raise log.wrong(
+        "expected lists of one length, one value per epoch (null where it was not reported), "
+        f"got {found[:2000]}; name the metrics to keep ({argument('metrics')}) to leave out others",
+        where,
+    )
+
+
 def _recognise(log: Source) -> bool:
     document = log.document
-    return isinstance(document, dict) and any(map(is_series, document.values()))
+    if not isinstance(document, dict):
+        return False
+    lists = [str(name) for name, value in document.items() if is_series(value)]
+    if not lists or log.value is not None or len(lists) == len(document):
+        return bool(lists)
+    # Settings have lists of numbers, too.
+    return any(is_coordinate(name) or is_metric(name) for name in lists[:_FIRST])
 
 
 def _read(log: Source) -> Iterator[Run]:
@@ -67,4 +126,4 @@ def _read(log: Source) -> Iterator[Run]:
     yield columns_run(log, log.document)
 
 
-FORMAT = LogFormat("keras_history", _recognise, _read, order=140)
+FORMAT = LogFormat("keras_history", _recognise, _read, general=True, order=140)

@@ -54,7 +54,7 @@ def _run(log: Source, metrics: dict[str, list[Value]], name: str | None) -> Run:
         for index, (metric, values) in enumerate(metrics.items())
     ]
     for time, _, metric, (_, value, step) in heapq.merge(*lists, key=lambda item: item[:2]):
-        row = {metric: value, "timestamp": time}
+        row = {metric: value, "timestamp": time / 1000}  # seconds, as everywhere
         if step is not None and not (stepped and len(metrics[metric]) == 1 and step == 0):
             row["step"] = step
         rows.add(row)

@@ -19,7 +19,6 @@ from ..source import Source
 
 __all__ = ["FORMAT", "array_of", "runs_of_array"]
 
-_MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 2**16
 _MOST_AXES = 64  # as in NumPy
 _NUMBER_TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|12|16))")
@@ -51,7 +50,9 @@ def runs_of_array(log: Source, array: Any) -> Iterator[Run]:
         for name, column in columns.items():
             values = column if column.ndim == 1 else column[number]
             target = run.coordinates if is_coordinate(name) else run.metrics
-            target[name] = Points(rows, values.astype(np.float64))
+            known = ~np.ma.getmaskarray(values)  # what is masked was not reported
+            if known.any():
+                target[name] = Points(rows[known], np.ma.getdata(values)[known].astype(np.float64))
         yield run
 
 
@@ -104,29 +105,32 @@ def _type_of(described: Any) -> Any:
     return np.dtype(described)
 
 
-def array_of(log: Source, data: bytes) -> Any:
+def array_of(log: Source, data: bytes, name: str = "") -> Any:
     """The array in the bytes of a NumPy file.
 
-    Raises LogError for anything but plain numbers, and for a header that does not fit.
+    name: its name in errors, if it is one of several.
+
+    Raises LogError for a damaged header, and for one that claims another number of bytes.
     """
-    if not data.startswith(_MAGIC):
-        raise log.wrong("expected a NumPy array", "byte 0")
     shape, kind, in_columns, begin = _header(log, data)
     wanted = math.prod(shape) * kind.itemsize
     if wanted != len(data) - begin or not wanted:
         raise log.wrong(
             f"the header claims {wanted:,} bytes of values (shape {shape}), but the file has "
             f"{len(data) - begin:,}",
-            f"byte {begin}",
+            name or f"byte {begin}",
         )
+    log.count(math.prod(shape) * len(kind.names or [""]))
     array = np.frombuffer(data, kind, offset=begin)
     return array.reshape(shape, order="F" if in_columns else "C")
 
 
 def _read(log: Source) -> Iterator[Run]:
-    array = array_of(log, log.whole())
-    log.count(array.size * len(array.dtype.names or [""]))
-    yield from runs_of_array(log, array)
+    yield from runs_of_array(log, array_of(log, log.whole()))
 
 
-FORMAT = LogFormat("npy", lambda log: log.head.startswith(_MAGIC), _read, order=20)
+def _recognise(log: Source) -> bool:
+    return log.head.startswith(b"\x93NUMPY")
+
+
+FORMAT = LogFormat("npy", _recognise, _read, general=True, order=20)

@@ -19,7 +19,6 @@ _MAGIC = (
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"%PDF", "a PDF document"),
-    (b"SQLite format 3\0", "an SQLite database: export the metrics first"),
     (b"\x80\x02", "a Python pickle: not read, since reading it may execute anything"),
     (b"\x80\x03", "a Python pickle: not read, since reading it may execute anything"),
     (b"\x80\x04", "a Python pickle: not read, since reading it may execute anything"),

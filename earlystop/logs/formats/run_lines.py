@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..log_format import LogFormat
+from ..records import few
 from ..run import Points, Run
 from ..source import Source
 
 __all__ = ["FORMAT", "points_of"]
+
+
+_KEYS = frozenset(("id", "name", "run", "metrics", "x", "x_name"))
 
 
 def points_of(log: Source, name: str, series: Any, position: str) -> Points:
@@ -46,14 +50,13 @@ def points_of(log: Source, name: str, series: Any, position: str) -> Points:
 
 def _is_run(record: Any) -> bool:
     metrics = record.get("metrics") if isinstance(record, Mapping) else None
-    return (
-        isinstance(metrics, Mapping)
-        and bool(metrics)
-        and all(
-            isinstance(series, list) or (isinstance(series, Mapping) and "y" in series)
-            for series in metrics.values()
-        )
-    )
+    return isinstance(metrics, Mapping) and bool(metrics) and all(map(_is_series, metrics.values()))
+
+
+def _is_series(series: Any) -> bool:
+    if isinstance(series, list):
+        return not any(isinstance(value, (list, Mapping)) for value in series[:1])
+    return isinstance(series, Mapping) and "y" in series
 
 
 def _recognise(log: Source) -> bool:
@@ -82,6 +85,8 @@ def _run(log: Source, record: Mapping[str, Any], position: str) -> Run:
         raise log.wrong(f"more than {log.limits.names:,} metrics (see `limits`)", position)
     given = next((record[key] for key in ("id", "name", "run") if key in record), None)
     run = Run(None if given is None else str(given), 0, {})
+    if rest := [str(key) for key in record if key not in _KEYS]:
+        run.notes.append(f"beside the metrics, left out: {few(rest)}")
     lengths = {}
     for name, series in record["metrics"].items():
         y = series

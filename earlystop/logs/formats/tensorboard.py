@@ -9,7 +9,7 @@ tensor.proto define the layout; the checksum is CRC-32C (Castagnoli).
 
 from __future__ import annotations
 
-import itertools
+import heapq
 import math
 import struct
 from collections.abc import Iterable, Iterator
@@ -22,6 +22,7 @@ from ...language.splits import SPLITS
 from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..options import Options
+from ..row_counter import row_counter
 from ..run import Run
 from ..source import Source
 
@@ -252,25 +253,57 @@ def _claims(folder: Folder) -> Iterator[Claim]:
 
 
 def _read_together(log: Source, files: dict[Path, str], options: Options) -> Iterator[Run]:
-    """The run in several files, which are read in the order of their first events."""
-    parts: list[tuple[float, str, Iterator[Event]]] = []
-    logs = []
+    """The run in several files, whose events are read in the order of the clock.
+
+    Files that were written at the same time, and report the same at the same steps, are runs.
+    """
+    parts: list[tuple[Source, str]] = []
     for path, prefix in files.items():
         part = Source(str(path), options, path=path)
-        if not _recognise(part):
+        if _recognise(part):
+            parts.append((part, prefix))
+        else:
             log.notes.append(f"{path.name}: not an event file, left out")
-            continue
-        logs.append(part)
-        events = _events(part)
-        for first in events:
-            parts.append((first[0], prefix, itertools.chain([first], events)))
-            break
-    parts.sort(key=lambda part: part[0])
-    if len(parts) > 1:
-        log.notes.append(f"{len(parts)} event files are one run")
-    run = _run(log, ((prefix, event) for _, prefix, events in parts for event in events))
-    log.damage = next((part.damage for part in logs if part.damage), None)
+    by_time = [_by_time(part, prefix) for part, prefix in parts]
+    run = _run(log, ((prefix, event) for _, prefix, event in heapq.merge(*by_time, key=_time)))
+    log.damage = next((part.damage for part, _ in parts if part.damage), None)
+    used = [(part, prefix) for part, prefix in parts if _has_event(part)]
+    if len(used) > 1 and not any(prefix for _, prefix in used) and _repeats(run):
+        runs = [_run(part, (("", event) for event in _events(part))) for part, _ in used]
+        if not any(map(_repeats, runs)):
+            log.notes.append(f"{len(runs)} event files report the same steps: a run each")
+            for (part, _), run in zip(used, runs, strict=True):
+                run.name = str(part.path.name if part.path else part.name)
+                yield run
+            return
+    if len(used) > 1:
+        log.notes.append(f"{len(used)} event files are one run")
     yield run
+
+
+Timed = tuple[float, str, Event]
+
+
+def _by_time(log: Source, prefix: str) -> Iterator[Timed]:
+    """The events, each with its time, made non-decreasing, and the prefix of its tags."""
+    latest = -math.inf
+    for event in _events(log):
+        latest = max(latest, event[0])  # NaN leaves it as it is
+        yield latest, prefix, event
+
+
+def _time(timed: Timed) -> float:
+    return timed[0]
+
+
+def _has_event(log: Source) -> bool:
+    return any(True for _ in _events(log))
+
+
+def _repeats(run: Run) -> bool:
+    """Do many events report what others report at the same step?"""
+    counter = row_counter(run, "step")
+    return counter is not None and not counter.counts
 
 
 FORMAT = LogFormat("tensorboard", _recognise, _read, order=50, claim_folder=_claims)

@@ -35,6 +35,8 @@ def _is_list_of_runs(header: list[str]) -> bool:
 
 
 def _recognise(log: Source) -> bool:
+    if not any(" - " in line or "Name" in line for line in log.first_lines[:1]):
+        return False
     header = log.dialect.header
     return _is_chart(header) or _is_list_of_runs(header)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...engine.vectorized import VectorProgram
 from ...history import History
+from ...language.positions import CHECKS, DERIVED
 from ...language.rule import AnyOf, Rule
 from ...rules import Best, Never, Patience
 from ..batches import Epoch, RunBatch, Runs, run_numbers, slices, split_to_fit, subset
@@ -20,7 +21,7 @@ from ..tuning import DEFAULT, Tuning
 from .intervals import PatienceScan, cut_intervals
 from .waits import IntervalScan
 
-__all__ = ["scan_patience", "split_by_missing", "split_patience"]
+__all__ = ["scan_patience", "split_by_missing", "split_patience", "starts_by_position"]
 
 
 def scan_patience(
@@ -149,6 +150,8 @@ class _PatiencePass:
 def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """Split a rule into its only `Patience` and the rest; None if it is not of that form.
 
+    The patience counts checks: that is what the intervals are about.
+
     Returns (rest, patience).
 
     >>> from earlystop import MaxEpochs, Patience
@@ -157,10 +160,15 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """
     members = rule.rules if type(rule) is AnyOf else (rule,)
     found = [member for member in members if type(member) is Patience]  # a subclass may differ
-    if len(found) != 1:
+    if len(found) != 1 or found[0].unit != CHECKS:
         return None
     rest = tuple(member for member in members if member is not found[0])
     return (rest[0] if len(rest) == 1 else AnyOf(*rest)) if rest else Never(), found[0]
+
+
+def starts_by_position(rule: Patience, history: History) -> bool:
+    """Whether the rule begins at an epoch that differs from run to run, or is not a check."""
+    return rule.start_from_epoch > 0 and DERIVED[0] in history.metrics
 
 
 def split_by_missing(

@@ -53,7 +53,7 @@ def test_every_value_stands_at_its_epoch(first: int, count: int, freq: Any) -> N
 
 def test_numbers_of_any_kind_are_taken_and_others_left_out() -> None:
     done = logged([0, 1], loss=[np.float32(1), None], f1=[np.ones(1), 2], note=["a", "b"])
-    assert fit_history(done) == {"loss": [1.0, None], "f1": [1.0, 2.0]}
+    assert fit_history(done) == {"epoch": [0, 1], "loss": [1.0, None], "f1": [1.0, 2.0]}
 
 
 def test_a_number_of_values_that_does_not_fit_is_an_error_with_the_way_out() -> None:

@@ -188,7 +188,7 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
     ledger.write_text(text.replace('"offset"', '"other"'))
     with pytest.raises(es.StateError, match="is not of a callback: no 'offset'"):
         interrupted(1, first=5)
-    assert json.loads(text)["checkpoints"][-1]["state"]["stopper"]["epoch"] == 5
+    assert json.loads(text)["checkpoints"][-1]["state"]["stopper"]["checks"] == 5
 
 
 def test_a_run_that_was_killed_after_its_stop_stays_stopped(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_epochs_that_a_subclass_passes_over_do_not_count() -> None:
     callback = Later("m", patience=2, mode="min")
     assert drive(callback, [0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0])[0] == 5
     assert callback.best_epoch == 3
-    assert "(epoch 0)" in callback.stopped_reason
+    assert "(epoch 3)" in callback.stopped_reason
 
 
 def test_names_and_saves_of_a_subclass_are_its_own(tmp_path: Path) -> None:

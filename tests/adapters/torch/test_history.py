@@ -25,7 +25,7 @@ def lines(folder: Path) -> list[Any]:
 def test_the_history_holds_every_epoch_with_none_for_gaps() -> None:
     training = Training(es.Stopper(es.MaxEpochs(3)), linear())
     training.step(loss=0.5)
-    training.step(loss=math.nan, acc=1.0, epoch=1)
+    training.step(loss=math.nan, acc=1.0)
     training.step(acc=0.5)
     assert repr(without_time(training.history)) == repr(
         {"loss": [0.5, math.nan, None], "acc": [None, 1.0, 0.5]}

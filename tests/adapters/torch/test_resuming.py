@@ -19,7 +19,7 @@ from earlystop.adapters.torch import Training
 import earlystop as es
 from tests.adapters.torch.runs import LOSSES, linear, stopper, train
 from tests.support.data import saved_files
-from tests.support.saved_data import TrainingRun
+from tests.support.saved_data import WITHIN_EPOCHS, TrainingRun
 
 ROOT = Path(__file__).parents[3]
 
@@ -180,6 +180,21 @@ def test_a_run_s_file_of_any_version_goes_on_as_if_never_interrupted(folder: Pat
     assert run.training.epoch == 4
     assert run.train() == expected[4:]
     check_the_end(run, whole, folder)
+
+
+@pytest.mark.parametrize("folder", saved_files("training_within_epochs"))
+def test_a_folder_of_any_version_goes_on_within_its_epoch(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "run", tmp_path / "run")
+    whole = TrainingRun()
+    expected = whole.train_within_epochs()
+    written = json.loads((folder / "checks.json").read_text())
+    assert json.loads(json.dumps(expected)) == written
+    run = TrainingRun(folder=tmp_path / "run", resume=True, name=WITHIN_EPOCHS)
+    assert (run.training.epoch, run.training.stopper.epoch) == (1, 1.5)
+    assert run.training.elapsed_seconds == 15.0
+    assert run.train_within_epochs() == expected[3:]
+    assert run.training.stopper.state_dict() == whole.training.stopper.state_dict()
+    assert run.training.history == whole.training.history
 
 
 def without_random_numbers(epochs: list[Any]) -> list[Any]:

@@ -1,0 +1,52 @@
+"""What runs cost: in steps, epochs, hours or checks."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import HistoryError
+from ..history.history import History
+from ..replaying.checks import Checks
+from .regret_scale import Floats
+
+__all__ = ["Cost", "cost_of"]
+
+
+class Cost(NamedTuple):
+    """In what the cost of runs is told, and how much it is.
+
+    checks: the checks of the logs.
+    unit: "checks", "epoch", "step", "elapsed_seconds", or a metric.
+    """
+
+    checks: Checks
+    unit: str
+
+    @property
+    def history(self) -> History:
+        """The history of the checks alone."""
+        return self.checks.history
+
+    def of(self, checks: Any, runs: Any = slice(None)) -> Floats:
+        """What so many checks of some runs cost, shape (runs,)."""
+        amounts = self.checks.positions.amount(self.unit, np.asarray(checks, np.int64), runs)
+        return np.asarray(amounts, dtype=np.float64)
+
+
+def cost_of(checks: Checks, unit: str | None) -> Cost:
+    """The cost in a unit; by default the log's steps, else epochs, else checks.
+
+    Raises MissingMetricError for a unit that is not known, HistoryError for one that some run with
+    a check does not tell.
+    """
+    cost = Cost(checks, checks.positions.default_unit() if unit is None else unit)
+    untold = np.isnan(cost.of(checks.history.lengths))
+    if untold.any():
+        run = checks.history.names[int(untold.argmax())]
+        raise HistoryError(
+            f"`advise(cost_unit={unit!r})`: {run!r} does not tell it: choose a unit that all runs "
+            "tell, such as 'checks'"
+        )
+    return cost

@@ -1,0 +1,38 @@
+"""The console output of a run, which in a folder often lies beside its log: the log counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import LogError
+from .read_source import ReadSource
+
+__all__ = ["leave_out_console_output"]
+
+_PRINTED = "printed"  # the name of the format
+
+
+def leave_out_console_output(reads: Sequence[ReadSource]) -> None:
+    """Leave out what was printed beside another log, in the same folder of a run or below it.
+
+    It would count twice, with rounded values. Only what was found in a folder is passed.
+    """
+    printed = [read for read in reads if read.format == _PRINTED and read.runs]
+    if not printed:
+        return
+    logs: dict[Path, str] = {}
+    for read in reads:
+        if read.runs and read.format != _PRINTED:
+            for above in Path(read.source).parents:
+                logs.setdefault(above, read.source)
+    for read in printed:
+        beside = logs.get(Path(read.source).parent)
+        if beside is not None:
+            read.runs = []
+            read.error = LogError(
+                f"console output beside another log ({beside}): left out; to read it, name the "
+                "file",
+                read.source,
+                not_a_log=True,
+            )

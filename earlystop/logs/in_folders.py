@@ -1,0 +1,114 @@
+"""What counts as a log in a folder, where most files are none.
+
+A file has proved to be a log if its format is that of one tool, or if it has a column that counts
+its rows. Only the damage of a proven log ends the reading of a folder. Of other files, those that
+name a metric are read like a file that is given by its name; what cannot be read is listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from ..errors import LogError
+from .known_names import counts_rows, is_metric, prints_a_loss
+from .log_format import LogFormat
+from .run import Run
+from .source import Source
+
+__all__ = ["counted_or_known", "is_proven", "looks_like_a_log"]
+
+_SEPARATOR = re.compile(r"[,;\t|]")
+_LINES = 20  # at the start, among which the header is: comments may stand before it
+
+
+def is_proven(log: Source, format: LogFormat) -> bool:
+    """Has this file of this format proved to be a log?"""
+    return (
+        not format.general
+        or log.options.coordinate is not None
+        or any(map(counts_rows, _names(log)))
+    )
+
+
+def looks_like_a_log(log: Source) -> bool:
+    """Does the start of this file name a metric, or a column that counts rows?"""
+    try:
+        names = _names(log)
+    except (LogError, OSError):  # even its start cannot be read
+        return False
+    return any(map(counts_rows, names)) or any(map(is_metric, names)) or prints_a_loss(log.text)
+
+
+def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
+    """The runs of a general format, if they are those of a log.
+
+    Raises LogError, with the way to read the file after all, for rows that nothing counts and
+    whose metrics are unknown.
+    """
+    if _is_text(log) and log.options.coordinate is None and not looks_like_a_log(log):
+        raise _no_log(log)  # by its start alone: it may be of any size
+    all_runs = list(runs)
+    if any(counts_rows(name) for run in all_runs for name in run.coordinates):
+        yield from all_runs
+        return
+    names = {name for run in all_runs for name in run.metrics}
+    known = any(map(is_metric, names)) or names == {log.options.value_name}  # an array has no names
+    if not known or all(run.length < 2 for run in all_runs) or _has_words(log):
+        raise _no_log(log)
+    log.notes.append("no column is known to count its rows: read in their order")
+    yield from all_runs
+
+
+def _is_text(log: Source) -> bool:
+    """Is this a table of text, whose columns have their names at the start?"""
+    return bool(log.text) and not log.text.lstrip().startswith(("{", "["))
+
+
+def _no_log(log: Source) -> LogError:
+    return log.wrong(
+        "neither a column that counts its rows nor a known metric: not taken for a log in a "
+        "folder; to read it, name the file",
+        not_a_log=True,
+    )
+
+
+def _names(log: Source) -> Collection[str]:
+    """The names at the start of a file: those of columns, or keys of JSON."""
+    records = log.first_records
+    if not records and log.text.lstrip().startswith(("{", "[")):
+        return _KEY.findall(log.text[:_BEGINNING])
+    if records:
+        return list(dict.fromkeys(str(name) for record in records for name in record))
+    return [cell for line in _headers(log) for cell in line]
+
+
+_KEY = re.compile(r'"([^"\\\n]{1,200})"\s*:')
+_BEGINNING = 4096
+
+
+def _headers(log: Source) -> Iterator[list[str]]:
+    for line in log.first_lines[:_LINES]:
+        cells = _SEPARATOR.split(line)
+        cells = cells if len(cells) > 1 else line.split()
+        found = [cell.strip(" \"'#") for cell in cells]
+        if not any(_is_number(cell) for cell in found):
+            yield found
+
+
+def _has_words(log: Source) -> bool:
+    """Is there text in the rows of a table, as in a report with one row per class?"""
+    if log.text.lstrip().startswith(("{", "[")) or log.value is not None:
+        return False
+    for line in log.first_lines[1:2]:
+        found = [cell.strip(" \"'") for cell in _SEPARATOR.split(line)]
+        return any(cell and not _is_number(cell) for cell in found)
+    return False
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,51 @@
+"""What names say: whether a column counts the rows of a log, or holds a known metric."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from ..errors import RuleError
+from ..language.direction import direction
+from ..language.splits import SPLITS
+from .columns import is_coordinate
+
+__all__ = ["counts_rows", "is_metric", "prints_a_loss"]
+
+# Coordinates that tables of any kind have.
+_ANYWHERE = frozenset(
+    ("index", "wall_time", "wall time", "walltime", "timestamp", "_timestamp", "_runtime", "time")
+)
+
+
+def counts_rows(name: str) -> bool:
+    """Does a column of this name count the rows of a log, rather than those of any table?"""
+    return is_coordinate(name) and name.lower() not in _ANYWHERE
+
+
+@functools.lru_cache(4096)
+def is_metric(name: str) -> bool:
+    """Is this the name of a metric, by its direction or by the part of the data that it names?"""
+    first, *rest = re.split(r"[/_.-]", name.strip().lower(), maxsplit=1)
+    if rest and first in SPLITS and rest[0] not in _NOT_METRICS:
+        return True
+    try:
+        direction(name[:200], "auto", "")
+    except RuleError:
+        return False
+    return True
+
+
+_TOLD_OF_PARTS = """
+    file files path dir data size split set id batch batch_size samples steps time runtime seed
+    samples_per_second steps_per_second
+"""
+_NOT_METRICS = frozenset(_TOLD_OF_PARTS.split())
+
+
+def prints_a_loss(text: str) -> bool:
+    """Does plain text have a loss with a number, as any training prints it?"""
+    return "oss" in text and _LOSS.search(text) is not None
+
+
+_LOSS = re.compile(r"""[Ll]oss\w*['"]?\s*[:=]?\s*[-+]?\d*\.\d""")

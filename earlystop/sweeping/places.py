@@ -1,0 +1,85 @@
+"""Where the checks of a sweep stand: of each run, for each setting, which may judge other rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..language.positions import CHECKS, EPOCH, STEP
+from ..replaying.batches import Runs, run_numbers
+from ..replaying.checks import Checks
+from ..replaying.positions import LoggedPositions
+from .plan import FamilyGroup, RuleGroup
+
+__all__ = ["Places"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Places:
+    """The positions of all checks, one history after another.
+
+    groups: the settings that look at the same metrics, and so at the same rows.
+    """
+
+    def __init__(self, groups: Sequence[FamilyGroup | RuleGroup]) -> None:
+        self._keys = {number: group.metrics for group in groups for number in group.numbers}
+        self._firsts: list[int] = []
+        self._runs = 0
+        self._positions: dict[frozenset[str], list[LoggedPositions]] = {}
+        self._lengths: dict[frozenset[str], list[Ints]] = {}
+
+    def add(self, checks: Mapping[frozenset[str], Checks]) -> None:
+        """Add a history: its checks by the metrics that a setting judges."""
+        self._firsts.append(self._runs)
+        for key, each in checks.items():
+            self._positions.setdefault(key, []).append(each.positions)
+            self._lengths.setdefault(key, []).append(each.history.lengths)
+            self._runs = self._firsts[-1] + each.history.runs
+
+    def default_unit(self) -> str:
+        """The unit in which cost is told: steps, where every run tells them, else epochs, ..."""
+        everywhere = [each for of_key in self._positions.values() for each in of_key]
+        for name in (STEP, EPOCH):
+            if all(each.has(name) for each in everywhere):
+                return name
+        return CHECKS
+
+    def are_checks(self, unit: str) -> bool:
+        """Whether every check takes one of the unit, in every run."""
+        everywhere = [each for of_key in self._positions.values() for each in of_key]
+        return unit == CHECKS or (unit == EPOCH and all(each.done is None for each in everywhere))
+
+    def tell_epochs(self) -> bool:
+        """Whether any log numbers its epochs."""
+        everywhere = (each for of_key in self._positions.values() for each in of_key)
+        return any(each.column(EPOCH) is not None for each in everywhere)
+
+    def amount(self, setting: int, unit: str, runs: Runs, checks: Any) -> Any:
+        """How much of a unit so many checks of some runs of one history take, shape (runs,)."""
+        positions, own = self._of(setting, runs)
+        return positions.amount(unit, np.asarray(checks, dtype=np.int64), own)
+
+    def epoch_of(self, setting: int, runs: Runs, checks: Any) -> Any:
+        """The epochs of one check of each of some runs of one history; see `LoggedPositions`."""
+        positions, own = self._of(setting, runs)
+        return positions.epoch_of(np.asarray(checks, dtype=np.int64), own)
+
+    def logged(self, unit: str) -> Floats:
+        """How much of a unit all logs take for each setting, as far as they tell it."""
+        of_key = {}
+        for key, positions in self._positions.items():
+            pairs = zip(positions, self._lengths[key], strict=True)
+            of_key[key] = sum(float(np.nansum(each.amount(unit, n))) for each, n in pairs)
+        return np.array([of_key[self._keys[setting]] for setting in range(len(self._keys))])
+
+    def _of(self, setting: int, runs: Runs) -> tuple[LoggedPositions, Ints]:
+        numbers = run_numbers(runs)
+        which = (
+            int(np.searchsorted(self._firsts, numbers[0], side="right")) - 1 if len(numbers) else 0
+        )
+        return self._positions[self._keys[setting]][which], numbers - self._firsts[which]
