@@ -164,7 +164,7 @@ class _Reader:
         width = len(self.tables[-1].header)
         if "\r" in text or not text.endswith("\n") or width == 1:
             return False
-        return self._split_rows(text, separator, width, block.first)
+        return self._split_rows(text, separator, width, block)
 
     def _by_arrow(self, block: Block) -> tuple[Block, list[Numbers] | None]:
         """The block, and its columns, if it is long, and all of its rows are plain numbers."""
@@ -183,8 +183,10 @@ class _Reader:
         self._append(numbers, block.first, len(block.plain or b""))
         return True
 
-    def _split_rows(self, text: str, separator: str, width: int, begin: int) -> bool:
-        rows = text[:-1].split("\n")
+    def _split_rows(self, text: str, separator: str, width: int, block: Block) -> bool:
+        rows, begin = text[:-1].split("\n"), block.first
+        if block.plain is None and max(map(len, rows)) > csv.field_size_limit():
+            return False
         if set(map(str.count, rows, itertools.repeat(separator))) != {width - 1}:
             return False
         cells = text[:-1].replace("\n", separator).split(separator)

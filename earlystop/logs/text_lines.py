@@ -24,7 +24,8 @@ class Block:
     """Whole lines.
 
     first: the number of the first, counted from 1.
-    plain: the lines as bytes, each with a line feed at its end, if all are ASCII; None otherwise.
+    plain: the lines as bytes, each with a line feed at its end, if all are ASCII and none is longer
+        than 128 KiB; None otherwise.
     count: how many there are, if they are plain; 0 otherwise.
     """
 
@@ -81,8 +82,9 @@ def blocks_of(log: Readable) -> Iterator[Block]:
         return
     encoding = log.encoding
     plain = encoding in _LIKE_ASCII and log.line_end == "\n"
-    for first, count, data in _blocks_of_bytes(log, log.line_end.encode()):
-        if plain and count and data.isascii():
+    for first, counts, data in _blocks_of_bytes(log, log.line_end.encode()):
+        count = sum(counts)
+        if plain and all(counts) and count and data.isascii():
             yield Block(first, plain=data, count=count)
         else:
             yield from _decoded(log, data, first, encoding)
@@ -97,29 +99,29 @@ def _whole_text(log: Readable) -> Block:
     return Block(1, _with_line_feeds(log, text))
 
 
-def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Lines: the number of the first, how many of them end, and their bytes."""
+def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, list[int], bytes]]:
+    """Lines: the number of the first, how many of them end in each 64 KiB, and their bytes."""
     longest, first, rest = log.limits.line, 1, b""
     for chunk in _chunks(log, longest):
         cut = chunk.rfind(end) + 1
         if cut:
             data = b"".join((rest, memoryview(chunk)[:cut])) if rest or cut < len(chunk) else chunk
             _check_lengths(log, data, first, end)
-            count = _count(data, end[0])
-            yield first, count, data
-            first += count
+            counts = _counts(data, end[0])
+            yield first, counts, data
+            first += sum(counts)
             rest = b""
         rest += chunk[cut:]
         _check_lengths(log, rest, first, end)
     if rest.strip():
-        yield first, 0, rest
+        yield first, [], rest
 
 
-def _count(data: bytes, value: int) -> int:
-    """How often a byte occurs: some at a time, which stay in the cache."""
+def _counts(data: bytes, value: int) -> list[int]:
+    """How often a byte occurs in each 64 KiB, which stay in the cache."""
     array = np.frombuffer(data, np.uint8)
     starts = range(0, len(data), _FIRST)
-    return sum(int(np.count_nonzero(array[i : i + _FIRST] == value)) for i in starts)
+    return [int(np.count_nonzero(array[i : i + _FIRST] == value)) for i in starts]
 
 
 def _chunks(log: Readable, longest: int) -> Iterator[bytes]:

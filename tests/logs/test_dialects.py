@@ -205,17 +205,17 @@ def test_evaluations_of_stable_baselines3_are_read() -> None:
     history = read(npz(timesteps=steps, results=results, ep_lengths=np.ones((2, 2))))
     assert logged(history, "results") == [2, 5]
     assert history.coordinates["timesteps"].tolist() == [[10_000, 20_000]]
-    assert "results: the mean of 2 episodes" in notes(history)
+    assert "the mean is taken: results, ep_lengths" in notes(history)
 
 
 def test_an_archive_of_arrays_is_a_run_or_a_run_a_row() -> None:
     history = read(npz(epoch=np.arange(3), loss=np.ones(3), iou=np.ones((3, 2)), names=["a"]))
     assert list(history.metrics) == ["loss", "iou/0", "iou/1"]
-    assert "names, left out" in notes(history)
+    assert "left out: names" in notes(history)
     history = read(npz(loss=np.ones((4, 3)), acc=np.zeros((4, 3))))
     assert (history.runs, sorted(history.metrics)) == (4, ["acc", "loss"])
     assert "expected arrays with a value an epoch" in error(
-        npz(a=np.ones((2, 3)), b=np.ones((4, 5)))
+        npz(loss=np.ones((2, 3)), acc=np.ones((4, 5)))
     )
 
 

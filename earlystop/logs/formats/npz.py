@@ -1,14 +1,15 @@
 """Archives of NumPy arrays, such as the `evaluations.npz` of Stable-Baselines3.
 
-Arrays of one length are the columns of a run. Of an array with several values an epoch, such as the
-results of several episodes, the mean of each epoch is taken.
+Arrays of one length are the columns of a run; one with several values an epoch has a metric for
+each place, but of the results of several episodes the mean is taken. Arrays of shape (runs, epochs)
+alone have a run a row.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from ..bounded import Allowance
 from ..columns import is_coordinate
 from ..known_names import counts_rows, is_metric
 from ..log_format import LogFormat
+from ..records import few
 from ..run import Points, Run
 from ..source import Source
-from .npy import array_of
+from .npy import array_of, runs_of_array
 
 __all__ = ["FORMAT"]
 
@@ -42,30 +44,51 @@ def _recognise(log: Source) -> bool:
 
 def _read(log: Source) -> Iterator[Run]:
     arrays = _arrays(log)
+    if any(array.ndim == 1 for array in arrays.values()):
+        yield _run(log, arrays)
+    else:
+        yield from _runs(log, arrays)
+
+
+def _run(log: Source, arrays: Mapping[str, Any]) -> Run:
+    """The run of arrays with a row an epoch; those with several values a row have one per place."""
     counters = [name for name in arrays if is_coordinate(name) or name in _COUNTERS]
     flat = [name for name in arrays if arrays[name].ndim == 1]
-    length = len(arrays[next(iter([*counters, *flat]), next(iter(arrays)))])
+    length = len(arrays[[*counters, *flat][0]])
     run, others, means = Run(None, length, {}), [], []
     rows = np.arange(length)
     for name, array in arrays.items():
-        if (
-            array.ndim not in (1, 2)
-            or len(array) != length
-            or not array.size
-            or array.dtype.kind not in "fiub"
-        ):
+        if array.ndim not in (1, 2) or len(array) != length or not array.size:
             others.append(name)
-            continue
-        if array.ndim == 2:
+        elif array.ndim == 1:
+            target = run.coordinates if name in counters else run.metrics
+            target[name] = Points(rows, array.astype(np.float64))
+        elif name in _RESULTS:
             means.append(name)
-        column = array.mean(axis=1) if array.ndim == 2 else array
-        target = run.coordinates if name in counters else run.metrics
-        target[name] = Points(rows, column.astype(np.float64))
+            run.metrics[name] = Points(rows, array.astype(np.float64).mean(axis=1))
+        else:
+            for place in range(min(array.shape[1], log.limits.names)):
+                values = array[:, place].astype(np.float64)
+                run.metrics[f"{name}/{place}"] = Points(rows, values)
     if means:
-        run.notes.append(f"several values an epoch, of which the mean is taken: {_few(means)}")
+        run.notes.append(f"several episodes an epoch, of which the mean is taken: {few(means)}")
     if others:
-        run.notes.append(f"no columns of {length:,} numbers, left out: {_few(others)}")
-    yield run
+        run.notes.append(f"no columns of {length:,} numbers, left out: {few(others)}")
+    return run
+
+
+def _runs(log: Source, arrays: Mapping[str, Any]) -> Iterator[Run]:
+    """A run a row, of arrays of shape (runs, epochs); results of episodes are those of one run."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise log.wrong(f"expected arrays with a value an epoch, got {found[:500]}")
+    for runs in zip(*(runs_of_array(log, array) for array in arrays.values()), strict=True):
+        whole = Run(runs[0].name, runs[0].length, {})
+        for name, run in zip(arrays, runs, strict=True):
+            target = whole.coordinates if is_coordinate(name) else whole.metrics
+            target[name] = run.metrics[log.options.value_name]
+        yield whole
 
 
 def _arrays(log: Source) -> dict[str, Any]:
@@ -81,7 +104,7 @@ def _arrays(log: Source) -> dict[str, Any]:
             if not any(map(_is_logged, members)):
                 raise log.wrong(
                     f"an archive of NumPy arrays (.npz), none of which is a known metric: "
-                    f"{_few(members)}; to read one, pass numpy.load(FILE)[NAME]",
+                    f"{few(members)}; to read one, pass numpy.load(FILE)[NAME]",
                     not_a_log=True,
                 )
             for name, member in members.items():
@@ -114,10 +137,6 @@ def _array(log: Source, name: str, data: bytes) -> Any:
 
 def _is_logged(name: str) -> bool:
     return name in (*_COUNTERS, *_RESULTS) or counts_rows(name) or is_metric(name)
-
-
-def _few(names: Any) -> str:
-    return ", ".join(str(name)[:80] for name in list(names)[:10])
 
 
 FORMAT = LogFormat("npz", _recognise, _read, general=True, order=8)
