@@ -15,6 +15,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.rules import Best, Never, Patience, Warmup
 
+from ..chosen import chosen_stopper
 from .backup import Backup
 from .callback import resumed_after_stop
 from .files import read_weights, write_weights
@@ -23,6 +24,11 @@ from .metrics import backend_dtype
 from .monitor import MonitorCallback
 
 __all__ = ["EarlyStopping"]
+
+_DEFAULTS = {
+    **{"monitor": "val_loss", "min_delta": 0, "patience": 0},
+    **{"mode": "auto", "baseline": None, "start_from_epoch": 0},
+}
 
 
 class EarlyStopping(MonitorCallback):
@@ -95,30 +101,20 @@ class EarlyStopping(MonitorCallback):
         self.start_from_epoch = start_from_epoch
         self._stop, self._save = stop, save
         self._follows_monitor = stop is None
-        if stop is not None:
-            keras_arguments = (monitor, min_delta, patience, mode, baseline, start_from_epoch)
-            is_alone = keras_arguments == ("val_loss", 0, 0, "auto", None, 0)
-            self._check_rules(stop, is_alone=is_alone)
-        elif save is not None:
-            raise RuleError("`EarlyStopping(save=...)` goes with `stop=...`: give that, too")
-        else:
-            self._stopper_as_keras("min" if mode == "auto" else mode, 0)  # checks the arguments
-        self._forget()
-
-    def _check_rules(self, stop: Rule | Stopper, is_alone: bool) -> None:
-        if not is_alone:
-            raise RuleError(
-                "`EarlyStopping(stop=...)` takes the place of monitor, min_delta, patience, "
-                "mode, baseline and start_from_epoch: leave those out"
-            )
-        stopper = stop if isinstance(stop, Stopper) else Stopper(stop, self._save)
-        if stopper is stop and self._save is not None:
-            raise RuleError("`EarlyStopping(stop=..., save=...)`: a Stopper has its own save")
-        if self.restore_best_weights and isinstance(stopper.save, Never):
+        stopper = chosen_stopper(
+            "EarlyStopping",
+            stop,
+            save,
+            functools.partial(self._stopper_as_keras, "min" if mode == "auto" else mode, 0),
+            _DEFAULTS,
+            (monitor, min_delta, patience, mode, baseline, start_from_epoch),
+        )
+        if restore_best_weights and isinstance(stopper.save, Never):
             raise RuleError(
                 "`EarlyStopping(stop=..., restore_best_weights=True)` needs to know which are "
                 "the best: pass save=Best('val_loss'), or whichever it is"
             )
+        self._forget()
 
     def _forget(self) -> None:
         self._stopper, self._best = None, None

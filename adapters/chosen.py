@@ -1,0 +1,65 @@
+"""What the adapters share: their framework's own arguments, or the user's rules in their place."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from earlystop.engine.stopper import Stopper
+from earlystop.errors import RuleError
+from earlystop.language.rule import Rule
+
+__all__ = ["chosen_stopper", "watched"]
+
+
+def chosen_stopper(
+    owner: str,
+    stop: Rule | Stopper | None,
+    save: Rule | None,
+    own: Callable[[], Stopper],
+    defaults: Mapping[str, Any],
+    given: Sequence[Any],
+) -> Stopper:
+    """The stopper of an adapter: of the framework's own arguments, or of the user's rules.
+
+    owner: the name of the adapter that the user called, for messages.
+    stop: a rule, or a stopper that several adapters may share; None for the framework's arguments.
+    save: with a rule, the rule that decides what is the best.
+    own: makes the stopper of the framework's own arguments.
+    defaults: those arguments, which `stop` takes the place of, and their defaults.
+    given: their values as they were passed, in the same order.
+
+    Raises RuleError for rules beside the framework's arguments, for `save` without `stop`, and for
+    `save` beside a stopper, which has its own.
+    """
+    if stop is None:
+        if save is not None:
+            raise RuleError(f"`{owner}(save=...)` goes with `stop=...`: give that, too")
+        return own()
+    twice = [name for name, value in zip(defaults, given, strict=True) if value != defaults[name]]
+    if twice:
+        raise RuleError(
+            f"`{owner}(stop=...)` takes the place of {', '.join(defaults)}: leave out "
+            f"{', '.join(twice)}"
+        )
+    if not isinstance(stop, Stopper):
+        return Stopper(stop, save, on_missing="skip")
+    if save is not None:
+        raise RuleError(f"`{owner}(stop=..., save=...)`: a Stopper has its own save")
+    return stop
+
+
+def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:
+    """The metrics that the rules look at, and whatever else is a number.
+
+    A framework reports more than numbers, such as a tuple or an object: nobody asked for those.
+
+    >>> watched({"loss": 0.5, "f1": "0.25", "confusion": [[1, 0]]}, ["f1"])
+    {'loss': 0.5, 'f1': '0.25'}
+    """
+    return {
+        name: value
+        for name, value in metrics.items()
+        if name in needed or (isinstance(value, numbers.Real) and not isinstance(value, bool))
+    }
