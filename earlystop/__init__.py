@@ -30,6 +30,7 @@ from .errors import RuleError as RuleError
 from .errors import RuleTypeError as RuleTypeError
 from .errors import StateError as StateError
 from .errors import StoppedError as StoppedError
+from .language.improvement import Improvement as Improvement
 from .language.rule import AllOf as AllOf
 from .language.rule import AnyOf as AnyOf
 from .language.rule import Not as Not
@@ -40,6 +41,7 @@ from .rules import ConsecutiveIncreases as ConsecutiveIncreases
 from .rules import Diverged as Diverged
 from .rules import Every as Every
 from .rules import GeneralizationLoss as GeneralizationLoss
+from .rules import Lasting as Lasting
 from .rules import MaxEpochs as MaxEpochs
 from .rules import MaxSteps as MaxSteps
 from .rules import Never as Never
@@ -83,6 +85,8 @@ __all__ = [
     "GeneralizationLoss",
     "History",
     "HistoryError",
+    "Improvement",
+    "Lasting",
     "LogError",
     "LogWarning",
     "MaxEpochs",

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import StateError, shortened
 from ..language.rule import Rule
-from ..language.state import flatten, is_window
+from ..language.state import flatten, is_window, same_shape
 
 __all__ = ["carried_over", "kind_difference"]
 
@@ -40,6 +40,8 @@ def kind_difference(saved: Rule, rule: Rule) -> str:
         difference = kind_difference(child, other_child)
         if difference:
             return difference
+    if not same_shape(saved.init(), rule.init()):  # a number instead of None may ask for more
+        return f"{shortened(saved)} remembers other things than {shortened(rule)}"
     return ""
 
 

@@ -116,6 +116,15 @@ class StoredRuns:
         found: Bools = gaps.rows_with_any()[runs] if ragged else gaps[runs].any(axis=1)
         return found
 
+    def has_nan(self, name: str) -> Bools:
+        """Which runs have a NaN in `name` (a gap is one), shape (runs,)."""
+        found = np.empty(len(self.lengths), dtype=np.bool_)
+        for runs in self.parts():
+            values, _ = self.reported_in(runs, name)
+            inside = np.arange(values.shape[1]) < self.lengths[runs, None]
+            found[runs] = (np.isnan(values) & inside).any(axis=1)
+        return found
+
     def reported_epochs(self, name: str) -> Ints:
         """How many epochs of each run report `name`, shape (runs,)."""
         counts = [self.reported_in(runs, name)[1].sum(axis=1) for runs in self.parts()]

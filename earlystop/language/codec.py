@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import RuleError, RuleTypeError, shortened
 from .config import Config, check_depth, field_annotations
-from .registry import rule_named
+from .registry import rule_named, value_named
 
 __all__ = ["rule_from_dict", "rule_to_dict"]
 
@@ -20,8 +20,7 @@ def rule_to_dict(rule: Config) -> dict[str, dict[str, Any]]:
     >>> rule_to_dict(~MaxEpochs(2))
     {'Not': {'rule': {'MaxEpochs': {'n': 2}}}}
     """
-    settings = {field: _value_to_json(value) for field, value in rule.settings.items()}
-    return {type(rule).__name__: settings}
+    return {type(rule).__name__: _settings_to_json(rule.settings)}
 
 
 def rule_from_dict(data: Any, depth: int = 0) -> Any:
@@ -39,7 +38,12 @@ def rule_from_dict(data: Any, depth: int = 0) -> Any:
             f"got {shortened(data)}"
         )
     ((name, settings),) = data.items()
-    cls = rule_named(name)
+    return _made(rule_named(name), settings, depth)
+
+
+def _made(cls: type[Any], settings: Any, depth: int) -> Any:
+    """The rule or value of this class with settings as JSON data."""
+    name = cls.__name__
     fields = field_annotations(cls)
     if not isinstance(settings, Mapping) or set(settings) - set(fields):
         raise RuleError(
@@ -57,7 +61,13 @@ def rule_from_dict(data: Any, depth: int = 0) -> Any:
         raise RuleError(f"the settings of {name} are incomplete: {error}") from error
 
 
+def _settings_to_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: _value_to_json(value) for field, value in settings.items()}
+
+
 def _value_to_json(value: Any) -> Any:
+    if isinstance(value, Config) and value_named(type(value).__name__) is not None:
+        return {type(value).__name__: _settings_to_json(value.changed_settings)}
     if isinstance(value, Config):
         return rule_to_dict(value)
     if isinstance(value, tuple):
@@ -70,7 +80,15 @@ def _value_from_json(annotation: Any, data: Any, owner: str, depth: int) -> Any:
     if data is not None and type(None) in arguments:
         (annotation,) = (argument for argument in arguments if argument is not type(None))
     if isinstance(annotation, type) and issubclass(annotation, Config):
-        return rule_from_dict(data, depth + 1)
+        name = annotation.__name__
+        if value_named(name) is None:
+            return rule_from_dict(data, depth + 1)
+        if not (isinstance(data, Mapping) and set(data) == {name}):
+            raise RuleError(
+                f'expected {{"{name}": {{settings}}}} in the settings of {owner}, '
+                f"got {shortened(data)}"
+            )
+        return _made(annotation, data[name], depth)
     if typing.get_origin(annotation) is tuple:
         if not isinstance(data, (list, tuple)):
             raise RuleError(f"expected a list in the settings of {owner}, got {shortened(data)}")

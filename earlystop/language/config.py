@@ -85,6 +85,17 @@ class Config:
         """
         return {field: getattr(self, field) for field in field_annotations(type(self))}
 
+    @property
+    def changed_settings(self) -> dict[str, Any]:
+        """The settings that are not the defaults, in order.
+
+        >>> from earlystop import Improvement
+        >>> Improvement(ties=True, margin_on="value").changed_settings
+        {'ties': True}
+        """
+        defaults = {field.name: field.default for field in _dataclass_fields(type(self))}
+        return {field: value for field, value in self.settings.items() if value != defaults[field]}
+
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed; mode="auto" is resolved again for a new monitor.
 
@@ -134,7 +145,7 @@ class Config:
         arguments = []
         for index, field in enumerate(_dataclass_fields(type(self))):
             value = getattr(self, field.name)
-            if index == 0:
+            if index == 0 and field.default is dataclasses.MISSING:
                 arguments.append(repr(value))
             elif value != field.default:
                 arguments.append(f"{field.name}={value!r}")
@@ -165,7 +176,7 @@ def field_annotations(cls: type[Config]) -> dict[str, Any]:
 
     >>> from earlystop import Best
     >>> list(field_annotations(Best))
-    ['monitor', 'mode', 'min_delta', 'baseline', 'dtype']
+    ['monitor', 'mode', 'min_delta', 'baseline', 'dtype', 'relative', 'improvement']
     """
     resolved: dict[str, Any] | None = vars(cls).get("_resolved")
     if resolved is None:

@@ -35,6 +35,7 @@ __all__ = [
     "divide",
     "improves",
     "invert",
+    "is_zero",
     "isfinite",
     "isnan",
     "lowest",
@@ -44,6 +45,7 @@ __all__ = [
     "sqrt",
     "total",
     "where",
+    "worsened",
     "worst",
 ]
 
@@ -209,10 +211,22 @@ def better(value: Value, reference: Value, mode: Mode) -> Value:
     return value < reference if mode == "min" else value > reference
 
 
+def worsened(value: Value, margin: Value, mode: Mode) -> Value:
+    """The value made worse by a margin."""
+    return value + margin if mode == "min" else value - margin
+
+
+def is_zero(margin: Value) -> bool:
+    """Is it a plain number that is 0? Then adding it would only take time."""
+    return isinstance(margin, float) and margin == 0
+
+
 def improves(
     value: Value, reference: Value, mode: Mode, min_delta: Value, dtype: Dtype = "float64"
 ) -> Value:
-    """Is `value` better than `reference` by more than `min_delta`? The definition of improvement.
+    """Is `value` better than `reference` by more than `min_delta`?
+
+    This is what rules call an improvement, unless their `Improvement` says otherwise.
 
     dtype: the type in which the two sides are compared. The sum is computed in float64, and then
         rounded.
@@ -222,8 +236,8 @@ def improves(
     >>> improves(1 - 1e-9, 1.0, "min", 0.0), improves(1 - 1e-9, 1.0, "min", 0.0, "float32")
     (True, False)
     """
-    if not isinstance(min_delta, float) or min_delta != 0:  # without a margin, the sum is the value
-        value = value + min_delta if mode == "min" else value - min_delta
+    if not is_zero(min_delta):  # without a margin, the sum is the value
+        value = worsened(value, min_delta, mode)
     if dtype == "float32":
         value, reference = as_float32(value), as_float32(reference)
     return better(value, reference, mode)

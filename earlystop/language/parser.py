@@ -14,7 +14,7 @@ from typing import Any
 from .._nesting import MAX_DEPTH
 from ..errors import RuleError, RuleTypeError, name_advice, shortened
 from .config import check_depth
-from .registry import rule_named
+from .registry import rule_named, value_named
 
 __all__ = ["parse_rule", "rule_signature"]
 
@@ -92,7 +92,7 @@ class _Reader:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
             return ~self.rule(node.operand, depth + 1)
         if isinstance(node, ast.Call):
-            return self._call(node, depth)
+            return self._call(node, rule_named(self._called_name(node)), depth)
         hint = ""
         if isinstance(node, ast.BoolOp) or (
             isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
@@ -111,8 +111,7 @@ class _Reader:
         rules = [self.rule(operand, depth + 1) for operand in reversed(operands)]
         return rule_named("AnyOf" if symbol is ast.BitOr else "AllOf")(*rules)
 
-    def _call(self, node: ast.Call, depth: int) -> Any:
-        cls = self._called_class(node.func)
+    def _call(self, node: ast.Call, cls: type[Any], depth: int) -> Any:
         arguments = [self._value(argument, cls, depth + 1) for argument in node.args]
         named: dict[str, Any] = {}
         for keyword in node.keywords:
@@ -123,15 +122,16 @@ class _Reader:
         _check_call(cls, arguments, named)
         return cls(*arguments, **named)
 
-    def _called_class(self, name: ast.AST) -> type[Any]:
+    def _called_name(self, call: ast.Call) -> str:
+        name = call.func
         if isinstance(name, ast.Name):
-            return rule_named(name.id)
+            return name.id
         if (
             isinstance(name, ast.Attribute)
             and isinstance(name.value, ast.Name)
             and name.value.id in _PACKAGE_NAMES
         ):
-            return rule_named(name.attr)
+            return name.attr
         raise RuleError(f"{self._source_of(name)} is not the name of a rule")
 
     def _value(self, node: ast.AST, cls: type[Any], depth: int) -> Any:
@@ -144,6 +144,9 @@ class _Reader:
                 return -value if isinstance(node.op, ast.USub) else value
         if isinstance(node, (ast.Tuple, ast.List)) and depth <= MAX_DEPTH:
             return tuple(self._value(item, cls, depth + 1) for item in node.elts)
+        value_class = value_named(self._called_name(node)) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and value_class is not None:
+            return self._call(node, value_class, depth)
         if isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp)):
             return self.rule(node, depth)
         hint = f" (quoted: {node.id!r}?)" if isinstance(node, ast.Name) else ""

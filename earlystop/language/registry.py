@@ -2,6 +2,9 @@
 
 A class is registered when it is defined. Names are unique, because saved states refer to them. The
 registry does not keep a class: one that is made in a function goes with the last that refers to it.
+
+Beside the rules there are *values*: what a rule has as one of its settings and what, like a rule,
+has settings of its own. They are found by name where an argument of a rule is read.
 """
 
 from __future__ import annotations
@@ -13,14 +16,34 @@ from typing import Any
 
 from ..errors import RuleError, name_advice, shortened
 
-__all__ = ["check_name", "preserved", "register", "registered", "rule_named", "rule_names"]
+__all__ = [
+    "check_name",
+    "preserved",
+    "register",
+    "register_value",
+    "registered",
+    "rule_named",
+    "rule_names",
+    "value_named",
+]
 
 _rules: weakref.WeakValueDictionary[str, type[Any]] = weakref.WeakValueDictionary()
+_values: dict[str, type[Any]] = {}
 
 
 def register(cls: type[Any]) -> None:
     """Register a class of rules under its name."""
     _rules[cls.__name__] = cls
+
+
+def register_value(cls: type[Any]) -> None:
+    """Register a class of values, which rules have among their settings, under its name."""
+    _values[cls.__name__] = cls
+
+
+def value_named(name: str) -> type[Any] | None:
+    """The class of values with this name; None if there is none."""
+    return _values.get(name)
 
 
 def check_name(cls: type[Any]) -> None:

@@ -164,7 +164,8 @@ def _converted(annotation: Any, value: Any) -> Any:
     if origin is tuple and arguments[1:] == (...,):
         return _items(arguments[0], value)
     if isinstance(annotation, type) and not isinstance(value, annotation):
-        raise _SettingError(f"a {annotation.__name__}", is_type=True)
+        name = annotation.__name__
+        raise _SettingError(f"{'an' if name[0] in 'AEIOU' else 'a'} {name}", is_type=True)
     return value
 
 

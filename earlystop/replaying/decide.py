@@ -19,12 +19,7 @@ from ..language.rule import Rule
 from ..rules import Best, Never, Patience
 from .batches import Runs, batches_by_length, run_numbers, split_to_fit
 from .patience.intervals import PatienceScan, shortest_waits
-from .patience.scan import (
-    scan_patience,
-    split_by_missing,
-    split_patience,
-    starts_by_position,
-)
+from .patience.scan import scan_patience, split_patience, split_scannable
 from .simulate import Outcome, no_outcome, simulate_batch, simulate_runs
 from .tuning import DEFAULT, Tuning
 
@@ -111,11 +106,11 @@ def _batch(
 
     split = split_patience(stop) if type(save) in (Best, Never) else None
     with np.errstate(all="ignore"):
-        if split is None or starts_by_position(split[1], history):
+        if split is None:
             return [*split_to_fit(by_stepping, runs)]
         rest, patience = split
         best = save if isinstance(save, Best) else Best(patience.monitor, mode=patience.mode)
-        whole, lacking = split_by_missing((patience.monitor, best.monitor), history, runs)
+        whole, lacking = split_scannable((patience,), best, history, runs)
         parts: list[tuple[Runs, Outcome]] = []
         if lacking is not None:
             parts += split_to_fit(by_stepping, lacking)

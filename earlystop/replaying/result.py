@@ -16,6 +16,7 @@ from ..engine.decision import Decision
 from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..history import Bools, History
+from ..language.improvement import Improvement
 from ..language.positions import DERIVED, STEP, number_text
 from ..language.rule import OnMissing, Rule
 from ..language.units import amount_in_words
@@ -186,9 +187,10 @@ class Replay:
     def whole_log(self) -> Replay:
         """The replay of the same history without stopping, which saves the best of each whole log.
 
-        Values are compared without a margin. Raises RuleError if the save rule is not a `Best`.
+        Values are compared without a margin, and a NaN is never the best. Raises RuleError if the
+        save rule is not a `Best`.
         """
-        best = self._best_rule.replace(min_delta=0.0)
+        best = self._best_rule.replace(min_delta=0.0, improvement=Improvement())
         outcome = decide(Never(), best, self.replayed.history)
         return Replay(*outcome, Never(), best, "skip", self.history, self.unit, self.replayed)
 

@@ -15,5 +15,6 @@ from .prechelt import ProgressQuotient as ProgressQuotient
 from .schedule import Always as Always
 from .schedule import Every as Every
 from .schedule import Never as Never
+from .wrappers import Lasting as Lasting
 from .wrappers import Smoothed as Smoothed
 from .wrappers import Warmup as Warmup

@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..language.direction import Mode
-from ..language.ops import Dtype, improves, where, worst
+from ..language.improvement import Improvement, Terms
+from ..language.ops import Dtype, invert, where, worst
 from ..language.rule import Rule
-from ..language.settings import NonNegative
 
 
 class Best(Rule):
     """Fires when a metric improves on its best so far; on a tie the earlier epoch stays the best.
 
-    An improvement is defined as for `Patience`: better by more than `min_delta`, and never a NaN.
-    Meant as a save rule.
+    An improvement is defined as for `Patience`: better by more than `min_delta`, and never a NaN,
+    unless `improvement` says otherwise. Meant as a save rule.
 
     monitor: the metric to watch.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
     min_delta: the margin an improvement must exceed, in units of the metric.
     baseline: the value that the first best must beat.
     dtype: the type in which values are compared, "float64" or "float32".
+    relative: `min_delta` is a fraction of the best so far.
+    improvement: what counts as an improvement; see `Improvement`. (A first value that is "free" is
+        one that needs no wait, so here it is judged.)
 
     >>> from earlystop import Best, Never, Stopper
     >>> stopper = Stopper(Never(), save=Best("val_accuracy"))
@@ -33,23 +36,47 @@ class Best(Rule):
 
     monitor: str
     mode: Mode = "auto"
-    min_delta: NonNegative = 0.0
+    min_delta: float = 0.0
     baseline: float | None = None
     dtype: Dtype = "float64"
+    relative: bool = False
+    improvement: Improvement = Improvement()
 
     class State(NamedTuple):
         best: float
 
-    def init(self) -> State:
-        return self.State(best=worst(self.mode) if self.baseline is None else self.baseline)
+    class Taking(NamedTuple):
+        """The state where the first value is taken, whatever it is."""
 
-    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        best: float
+        taken: bool
+
+    def validate(self) -> None:
+        self.improvement.check_margin(self.min_delta, "Best")
+
+    def init(self) -> State | Taking:
+        best = worst(self.mode) if self.baseline is None else self.baseline
+        if self.improvement.first == "taken":
+            return self.Taking(best, self.baseline is not None)
+        return self.State(best)
+
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         value = metrics[self.monitor]
-        improved = improves(value, state.best, self.mode, self.min_delta, self.dtype)
-        return self.State(best=where(improved, value, state.best)), improved
+        first = invert(state.taken) if self.improvement.first == "taken" else False
+        judged = self.improvement.judge(value, state.best, first, self.terms)
+        counts = self.improvement.counts(value)
+        after = state._replace(best=where(counts & judged.moves, value, state.best))
+        if self.improvement.first == "taken":
+            after = after._replace(taken=state.taken | counts)
+        return after, counts & judged.improved
+
+    @property
+    def terms(self) -> Terms:
+        """What improvements are compared by."""
+        return Terms(self.mode, self.min_delta, self.relative, self.dtype)
 
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
-        return f"{self.monitor} reached a new best, {state.best:.6g}"
+        return f"{self.monitor} reached a new best, {metrics[self.monitor]:.6g}"
 
 
 def bests_within(rule: Rule) -> tuple[Best, ...]:

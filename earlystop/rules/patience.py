@@ -12,13 +12,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..errors import RuleError
 from ..language.direction import Mode
+from ..language.improvement import Improvement, Judged, Terms
 from ..language.ops import (
     Dtype,
     Value,
-    absolute,
-    improves,
-    isfinite,
+    invert,
     isnan,
     push,
     reported,
@@ -45,6 +45,7 @@ class Patience(Rule):
     float64); only then does the value become the reference. Before the first improvement the
     reference is `baseline` or, without one, the worst possible value: so neither NaN nor the
     infinity on the wrong side ever improves. The rule keeps firing until the next improvement.
+    Where a framework decides in another way, `improvement` and `gate` say so.
 
     monitor: the metric to watch.
     patience: checks without improvement, or in another unit; 0 means 1.
@@ -64,6 +65,14 @@ class Patience(Rule):
         without improvement in "epoch", "step", "elapsed_seconds" or any metric that never falls.
         Where a check comes without an epoch, it is one. Until the first improvement the way is
         measured from the first check that counts.
+    gate: a value that an improvement must beat, too, by `min_delta`, to end the wait. One that does
+        not sets the reference, and the wait goes on, but the rule does not fire at it.
+    cooldown: after it has fired, the rule begins a new wait, and the first so many checks do not
+        count for it. None: it keeps firing. Needs `unit="checks"`. Runs are replayed check by check
+        with it, which takes longer in a sweep over many values of patience.
+    improvement: what counts as an improvement, and what becomes the reference; see `Improvement`.
+
+    Raises RuleError for settings that do not fit together.
 
     The arguments extend those of Keras's `EarlyStopping`; the README lists where decisions differ.
 
@@ -85,7 +94,7 @@ class Patience(Rule):
 
     monitor: str
     patience: Count = 0
-    min_delta: NonNegative = 0.0
+    min_delta: float = 0.0
     mode: Mode = "auto"
     baseline: float | None = None
     start_from_epoch: Count = 0
@@ -93,42 +102,87 @@ class Patience(Rule):
     growth: NonNegative = 0.0
     dtype: Dtype = "float64"
     unit: str = CHECKS
+    gate: float | None = None
+    cooldown: Count | None = None
+    improvement: Improvement = Improvement()
 
     class State(NamedTuple):
         reference: float
-        reference_epoch: int  # the number of its check
+        reference_epoch: int  # the number of the check that improved last
         wait: float  # in checks; in another unit, where the wait began, NaN before
-        place: tuple[float, float]  # the epoch and step of the reference, NaN if unknown
+        place: tuple[float, float]  # the epoch and step of that check, NaN if unknown
 
-    def init(self) -> State:
+    class Cooling(NamedTuple):
+        """The state with a cooldown."""
+
+        reference: float
+        reference_epoch: int
+        wait: float
+        place: tuple[float, float]
+        cooling: int  # how many checks do not count after the rule has fired; -1 for none
+
+    def validate(self) -> None:
+        self.improvement.check_margin(self.min_delta, "Patience")
+        if self.cooldown is not None and self.unit != CHECKS:
+            raise RuleError(
+                f'`Patience(cooldown=...)` counts checks: pass unit="checks", not {self.unit!r}, '
+                "or leave it out"
+            )
+
+    def init(self) -> State | Cooling:
         start = worst(self.mode) if self.baseline is None else self.baseline
         wait = 0 if self.unit == CHECKS else math.nan
-        return self.State(start, -1, wait, (math.nan, math.nan))
+        state = self.State(start, -1, wait, (math.nan, math.nan))
+        return state if self.cooldown is None else self.Cooling(*state, cooling=-1)
 
-    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         value = metrics[self.monitor]
-        counts: Value = True
+        is_check = counts = self.improvement.counts(value)
         if self.start_from_epoch > 0:
-            counts = epochs_done(metrics, epoch) > self.start_from_epoch
-        improved = counts & self.improves(value, state.reference)
-        after = self.State(
-            reference=where(improved, value, state.reference),
+            counts = counts & (epochs_done(metrics, epoch) > self.start_from_epoch)
+        is_first = state.reference_epoch < 0 if self.improvement.asks_for_first else False
+        judged = self.judge(value, state.reference, is_first)
+        improved = ends = counts & judged.no_miss
+        if self.gate is not None:
+            ends = improved & self.improves(value, self.gate)
+        moves = improved if judged.moves is judged.no_miss else counts & judged.moves
+        after = state._replace(
+            reference=where(moves, value, state.reference),
             reference_epoch=where(improved, epoch, state.reference_epoch),
-            wait=self._next_wait(state, metrics, epoch, counts, improved),
+            wait=self._next_wait(state, metrics, epoch, counts, ends),
             place=_place(state, metrics, improved),
         )
         wait = self._waited(after, metrics, epoch)
-        return after, wait >= self.required_wait(self._last_improvement(after))
+        fires = is_check & (wait >= self.required_wait(self._last_improvement(after)))
+        if self.gate is not None:
+            fires = fires & (ends | invert(improved))
+        if self.cooldown is not None:
+            after = after._replace(cooling=self._next_cooling(state, counts, fires))
+        return after, fires
+
+    def judge(self, value: Any, reference: Any, is_first: Any) -> Judged:
+        """What the value is, given the reference; `is_first`: whether there was no value yet."""
+        if self.improvement.first == "taken" and self.baseline is not None:
+            is_first = False
+        return self.improvement.judge(value, reference, is_first, self._terms())
 
     def _next_wait(
-        self, state: State, metrics: Any, epoch: Value, counts: Value, improved: Value
+        self, state: Any, metrics: Any, epoch: Value, counts: Value, ends: Value
     ) -> Value:
         if self.unit == CHECKS:
-            return where(improved, 0, state.wait + counts)
+            waited = state.wait
+            if self.cooldown is not None:  # the wait after firing begins anew
+                waited = where(counts & (state.cooling >= 0), 0, waited)
+                counts = counts & (state.cooling <= 0)
+            return where(ends, 0, waited + counts)
         at = begin = self._coordinate(metrics, epoch)
         if self.unit == EPOCH:  # the first epoch without an improvement is one to count
             begin = where(at < 0, -1.0, at - 1)
-        return where(improved, at, where(isnan(state.wait) & counts, begin, state.wait))
+        return where(ends, at, where(isnan(state.wait) & counts, begin, state.wait))
+
+    def _next_cooling(self, state: Any, counts: Value, fires: Value) -> Value:
+        left = where(counts & (state.cooling >= 0), state.cooling - 1, state.cooling)
+        return where(fires, self.cooldown, left)
 
     def _waited(self, state: State, metrics: Any, epoch: Value) -> Value:
         """How long the wait is, in the unit; NaN before anything counts."""
@@ -178,35 +232,58 @@ class Patience(Rule):
 
         min_delta: replaces the rule's own margin; a number or an array.
         """
-        margin: Any = self.min_delta if min_delta is None else min_delta
-        if self.relative:
-            margin = where(isfinite(reference), margin * absolute(reference), 0.0)
-        return improves(value, reference, self.mode, margin, self.dtype)
+        return self.improvement.improves(value, reference, self._terms(min_delta))
 
-    def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+    def _terms(self, min_delta: Any = None) -> Terms:
+        margin = self.min_delta if min_delta is None else min_delta
+        return Terms(self.mode, margin, self.relative, self.dtype)
+
+    def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         wait = self._waited(state, metrics, epoch)
         for_epochs = f"for {amount_in_words(wait, self._unit_in_words(state, metrics))}"
-        if state.reference_epoch < 0 and self.baseline is None:
+        if self.cooldown is not None:
+            for_epochs += f" outside its cooldown of {amount_in_words(self.cooldown, CHECKS)}"
+        reference = f"{state.reference:.6g}"
+        is_worst = self.baseline is None and state.reference == worst(self.mode)
+        if is_worst and self.improvement.first != "taken":
             return f"{self.monitor} has had no value to improve on {for_epochs}"
-        margin = f"{self.min_delta:.6g}" + (" of it" if self.relative else "")
         if state.reference_epoch < 0:
-            rival = f"the baseline {state.reference:.6g}"
-            return f"{self.monitor} has not beaten {rival} by more than {margin} {for_epochs}"
+            rival = f"the baseline {reference}"
+            return f"{self.monitor} has not beaten {rival} {self._by_margin()} {for_epochs}"
         at = (None if math.isnan(position) else position for position in state.place)
-        rival = f"{state.reference:.6g} ({place_text(state.reference_epoch, *at)})"
-        return f"{self.monitor} has not improved on {rival} by more than {margin} {for_epochs}"
+        place = place_text(state.reference_epoch, *at)
+        if self.gate is not None:
+            return (
+                f"{self.monitor} has had no improvement that beats {self.gate:.6g} "
+                f"{self._by_margin()} {for_epochs}; it last improved at {place}"
+            )
+        if self.improvement.moved_by != "improvement":
+            return (
+                f"{self.monitor} has not improved on its best, now {reference}, "
+                f"{self._by_margin()} {for_epochs}; it last improved at {place}"
+            )
+        return (
+            f"{self.monitor} has not improved on {reference} ({place}) "
+            f"{self._by_margin()} {for_epochs}"
+        )
+
+    def _by_margin(self) -> str:
+        how = "by at least" if self.improvement.ties else "by more than"
+        return f"{how} {self.min_delta:.6g}" + (" of it" if self.relative else "")
 
     def _unit_in_words(self, state: State, metrics: Mapping[str, float]) -> str:
         """The unit of the wait; checks are called epochs where each of them was one."""
         if self.unit != CHECKS:
             return self.unit
+        if self.cooldown is not None or self.improvement.nan == "skipped":
+            return CHECKS
         if EPOCH not in metrics and STEP not in metrics:
             return EPOCH
         at = state.reference_epoch if math.isnan(state.place[0]) else state.place[0]
         return EPOCH if metrics.get(EPOCH, math.nan) - at == state.wait else CHECKS
 
 
-def _place(state: Patience.State, metrics: Any, improved: Value) -> Value:
+def _place(state: Any, metrics: Any, improved: Value) -> Value:
     """The place of the reference after a check."""
     told = [(name, reported(metrics, (name,))) for name in (EPOCH, STEP)]
     if all(present is False for _, present in told):

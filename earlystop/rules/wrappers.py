@@ -1,4 +1,8 @@
-"""Rules that wrap a rule: `Warmup` starts it later, `Smoothed` gives it a smoothed metric."""
+"""Rules that wrap a rule.
+
+`Warmup` starts it later, `Smoothed` gives it a smoothed metric, `Lasting` waits until it has fired
+several times in a row.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from ..errors import RuleError
-from ..language.ops import divide, isfinite, push, replaced, reported, total, where
+from ..language.ops import divide, invert, isfinite, push, replaced, reported, total, where
 from ..language.positions import STEP, epochs_counted, later_start
 from ..language.rule import Rule, advance
-from ..language.settings import AtLeast, Count, Window
+from ..language.settings import AtLeast, Count, Positive, Window
 
 
 class Warmup(Rule):
@@ -156,3 +160,46 @@ class Smoothed(Rule):
         reason = self.rule.explain(state.inner, smoothed, epoch)
         how = f"window={self.window}" if self.alpha is None else f"alpha={self.alpha:.6g}"
         return f"{reason} ({self.monitor} smoothed with {how})" if reason else ""
+
+
+class Lasting(Rule):
+    """Fires when its rule has fired `n` times in a row, and as long as it goes on.
+
+    A check at which a metric of the rule is missing neither adds to the row nor ends it.
+
+    rule: the wrapped rule.
+    n: how many times in a row.
+
+    >>> from earlystop import Lasting, Stopper, Threshold
+    >>> stopper = Stopper(Lasting(Threshold("loss", 0.5), 2))
+    >>> [stopper.step({"loss": value}).stop for value in [0.4, 0.6, 0.4, 0.3]]
+    [False, False, False, True]
+    """
+
+    rule: Rule
+    n: Positive
+
+    class State(NamedTuple):
+        row: int
+        inner: Any
+
+    @functools.cached_property
+    def metrics(self) -> tuple[str, ...]:
+        # The wrapped rule may fire at an epoch that lacks some of its metrics.
+        return ()
+
+    def init(self) -> State:
+        return self.State(0, self.rule.init())
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        inner, fires = advance(self.rule, state.inner, metrics, epoch)
+        missing = invert(reported(metrics, self.rule.all_metrics))
+        row = where(fires, state.row + 1, where(missing, state.row, 0))
+        return self.State(row, inner), fires & (row >= self.n)
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        _, fires = self.step(state, metrics, epoch)
+        if not fires:
+            return ""
+        reason = self.rule.explain(state.inner, metrics, epoch)
+        return f"{reason} ({state.row + 1:,} times in a row)"

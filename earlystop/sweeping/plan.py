@@ -23,12 +23,7 @@ from ..language.rule import AnyOf, Rule
 from ..language.settings import Count, validated
 from ..replaying.batches import Runs, run_numbers, split_to_fit
 from ..replaying.checks import looked_at
-from ..replaying.patience.scan import (
-    scan_patience,
-    split_by_missing,
-    split_patience,
-    starts_by_position,
-)
+from ..replaying.patience.scan import scan_patience, split_patience, split_scannable
 from ..replaying.tuning import DEFAULT, Tuning
 from ..rules import Best, Patience
 from .by_interval import IntervalOutcome, PatienceFamily
@@ -107,19 +102,17 @@ class FamilyGroup:
         return [number for family in self.families for number in family.settings.tolist()]
 
     def tasks(self, history: History, runs: Runs) -> Iterator[Task]:
-        """The work on these runs. Runs with gaps are stepped."""
-        monitors = [self.best.monitor, *(family.rule.monitor for family in self.families)]
-        whole, lacking = split_by_missing(monitors, history, runs)
-        if any(starts_by_position(family.rule, history) for family in self.families):
-            whole, lacking = None, runs
+        """The work on these runs. Runs that a scan cannot answer are stepped."""
+        rules = (family.rule for family in self.families)
+        whole, lacking = split_scannable(rules, self.best, history, runs)
         few = self.tuning.few_steps
         if whole is not None and len(run_numbers(whole)) * self.settings < few:
             whole, lacking = None, runs  # stepping run by run is cheaper
         if whole is not None:
             yield functools.partial(self._scan, history, whole)
         if lacking is not None:
-            rules = [rule for family in self.families for rule in family.rules()]
-            for chunk in _chunks(rules, self.tuning.rules_together):
+            stepped = [rule for family in self.families for rule in family.rules()]
+            for chunk in _chunks(stepped, self.tuning.rules_together):
                 group = RuleGroup(self.best, self.metrics, chunk, self.tuning)
                 yield from group.tasks(history, lacking)
 

@@ -156,3 +156,20 @@ def test_a_damaged_last_epoch_is_a_state_error(damage: Any) -> None:
     state = {**stopped(), "last_check": damage}
     with pytest.raises(es.StateError, match="last_check"):
         es.EarlyStopping("val_loss", patience=2).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        es.Patience("loss", 3, cooldown=2),
+        es.Patience("loss", 3, improvement=es.Improvement(ties=True)),
+    ],
+    ids=repr,
+)
+def test_a_run_does_not_go_on_under_rules_that_remember_or_call_better_something_else(
+    changed: es.Rule,
+) -> None:
+    first = es.Stopper(es.Patience("loss", 3))
+    first.step({"loss": 1.0})
+    with pytest.raises(es.StateError, match="takes other numbers only"):
+        es.Stopper(changed).load_state_dict(first.state_dict(), changed_rules=True)

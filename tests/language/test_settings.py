@@ -44,17 +44,51 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "min_delta as truth": (
         lambda: es.Patience("val_loss", min_delta=True),
         TypeError,
-        "`Patience(min_delta=...)` must be a number of at least 0, got True",
+        "`Patience(min_delta=...)` must be a number, got True",
     ),
     "min_delta of NaN": (
         lambda: es.Patience("val_loss", min_delta=nan),
         ValueError,
-        "`Patience(min_delta=...)` must be a finite number of at least 0, got nan",
+        "`Patience(min_delta=...)` must be a finite number, got nan",
     ),
     "negative min_delta": (
         lambda: es.Best("val_loss", min_delta=-0.1),
         ValueError,
-        "`Best(min_delta=...)` must be a number of at least 0, got -0.1",
+        "`Best(min_delta=...)` must be a number of at least 0, got -0.1 "
+        "(`improvement=Improvement(signed=True)` allows less)",
+    ),
+    "a factor of the value": (
+        lambda: es.Improvement(relative_form="factor"),
+        ValueError,
+        '`Improvement(relative_form="factor")` multiplies the reference: pass '
+        "margin_on=\"reference\" with it, not 'value'",
+    ),
+    "a rule as an improvement": (
+        lambda: es.Patience("val_loss", improvement=es.MaxEpochs(3)),
+        TypeError,
+        "`Patience(improvement=...)` must be an Improvement, got MaxEpochs(3)",
+    ),
+    "an unknown place of the margin": (
+        lambda: es.Improvement(margin_on="both"),
+        ValueError,
+        "`Improvement(margin_on=...)` must be one of 'value', 'reference', 'gap', got 'both'",
+    ),
+    "a cooldown in steps": (
+        lambda: es.Patience("val_loss", unit="step", cooldown=3),
+        ValueError,
+        "`Patience(cooldown=...)` counts checks: pass unit=\"checks\", not 'step', or leave it out",
+    ),
+    "an improvement in JSON that is a rule": (
+        lambda: es.Rule.from_dict({"Best": {"monitor": "loss", "improvement": {"Never": {}}}}),
+        ValueError,
+        "expected {\"Improvement\": {settings}} in the settings of Best, got {'Never': {}}",
+    ),
+    "an improvement with an unknown setting in JSON": (
+        lambda: es.Rule.from_dict(
+            {"Best": {"monitor": "loss", "improvement": {"Improvement": {"tie": True}}}}
+        ),
+        ValueError,
+        "expected the settings of Improvement (margin_on, relative_form, ties, nan, first, ",
     ),
     "infinite baseline": (
         lambda: es.Patience("val_loss", baseline=inf),
@@ -154,9 +188,9 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "an unknown field": (
         lambda: es.Patience("loss").replace(patients=3),
         TypeError,
-        "`Patience` has no field 'patients': available fields: baseline, dtype, growth, "
-        "min_delta, mode, monitor, patience, relative, start_from_epoch, unit; did you mean "
-        "'patience'?",
+        "`Patience` has no field 'patients': available fields: baseline, cooldown, dtype, "
+        "gate, growth, improvement, min_delta, mode, monitor, patience, relative, "
+        "start_from_epoch, unit; did you mean 'patience'?",
     ),
     "an unknown rule in JSON": (
         lambda: es.Rule.from_dict({"Patients": {}}),

@@ -336,6 +336,49 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         "step 12 has been reached, the limit is 10",
     ),
     "always": (es.Always(), [{}], "Always() fires"),
+    "ties improve": (
+        es.Patience("loss", 1, min_delta=0.1, improvement=es.Improvement(ties=True)),
+        [{"loss": v} for v in (1.0, 0.9, 0.85)],
+        "loss has not improved on 0.9 (epoch 1) by at least 0.1 for 1 epoch",
+    ),
+    "any gain moves the reference": (
+        es.Patience("loss", 2, min_delta=0.1, improvement=es.Improvement(moved_by="gain")),
+        [{"loss": v} for v in (1.0, 0.95, 0.9)],
+        "loss has not improved on its best, now 0.9, by more than 0.1 for 2 epochs; "
+        "it last improved at epoch 0",
+    ),
+    "a gate": (
+        es.Patience("loss", 2, gate=0.5),
+        [{"loss": v} for v in (1.0, 0.9, 0.8, 0.85)],
+        "loss has had no improvement that beats 0.5 by more than 0 for 4 epochs; "
+        "it last improved at epoch 2",
+    ),
+    "a cooldown": (
+        es.Patience("loss", 1, cooldown=2),
+        [{"loss": v} for v in (1.0, 1.0)],
+        "loss has not improved on 1 (epoch 0) by more than 0 for 1 check outside its cooldown of "
+        "2 checks",
+    ),
+    "a free first value that is none": (
+        es.Patience("loss", 1, improvement=es.Improvement(first="free")),
+        [{"loss": nan}, {"loss": nan}],
+        "loss has had no value to improve on for 1 epoch",
+    ),
+    "a first value that is taken and NaN": (
+        es.Patience("loss", 1, improvement=es.Improvement(first="taken")),
+        [{"loss": nan}, {"loss": 1.0}],
+        "loss has not improved on nan (epoch 0) by more than 0 for 1 epoch",
+    ),
+    "NaN that are skipped": (
+        es.Patience("loss", 2, improvement=es.Improvement(nan="skipped")),
+        [{"loss": v} for v in (1.0, 2.0, nan, 2.0)],
+        "loss has not improved on 1 (epoch 0) by more than 0 for 2 checks",
+    ),
+    "several times in a row": (
+        es.Lasting(es.Threshold("loss", 0.5), 2),
+        [{"loss": v} for v in (0.5, 0.6, 0.4, 0.3)],
+        "loss reached 0.3, the target was 0.5 (2 times in a row)",
+    ),
     "best": (es.Best("loss"), [{"loss": 1.0}], "loss reached a new best, 1"),
 }
 

@@ -82,6 +82,10 @@ def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) ->
             settings["growth"] = 0.0  # most rules have none
         if "unit" in settings:
             settings["unit"] = random_unit(chance)
+        if "cooldown" in settings and chance.random() < 0.7:
+            settings["cooldown"] = None  # it has no fast path
+        if "improvement" in settings and settings["improvement"].signed and chance.random() < 0.5:
+            settings["min_delta"] = -settings["min_delta"]
         if cls is es.Warmup:  # one of them
             amount, kind = chance.randint(0, 6), chance.choice(["epochs", "steps", "checks"])
             settings |= {"epochs": None, "steps": None, "checks": None, kind: amount}
@@ -104,6 +108,8 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is es.Rule:
         return random_rule(chance, depth - 1)
+    if annotation is es.Improvement:
+        return random_improvement(chance)
     if origin is typing.Literal:
         return chance.choice([value for value in arguments if value != "auto"])
     if origin is typing.Annotated:
@@ -113,6 +119,17 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
         return chance.choice([None, _setting(chance, inner, depth)])
     assert origin is tuple, annotation  # a new kind of setting: say here what it may be
     return tuple(_setting(chance, arguments[0], depth) for _ in range(chance.randint(1, 3)))
+
+
+def random_improvement(chance: random.Random) -> es.Improvement:
+    """Often the default; otherwise some of its settings are drawn, or all."""
+    share = chance.choice([0.0, 0.0, 0.2, 0.5, 1.0])
+    fields = field_annotations(es.Improvement)
+    settings = {name: _setting(chance, a, 0) for name, a in fields.items()}
+    drawn = {name: value for name, value in settings.items() if chance.random() < share}
+    if drawn.get("relative_form") == "factor":
+        drawn["margin_on"] = "reference"
+    return es.Improvement(**drawn)
 
 
 _PLAIN: dict[Any, Callable[[random.Random], Any]] = {

@@ -29,7 +29,7 @@ class ReferenceTracker:
         it: an earlier epoch as good as it would have improved on the reference at that time, which
         was no harder to beat. Rounding to float32 keeps the order. So only tracks whose plain
         reference improves need to be compared. (With a relative margin, rounding might break this,
-        so `plain` is None.)
+        and an `Improvement` of its own may, so `plain` is None.)
     """
 
     def __init__(
@@ -46,6 +46,8 @@ class ReferenceTracker:
         self.epoch = np.full(len(self.value), self.start - 1, dtype=np.int32)
         self.improved: Any = np.empty(0, dtype=np.intp)
         self._improved_lanes = self.improved  # the lane of each, unless `improved` is a mask
+        self._moves_apart = rules[0].improvement.moves_apart
+        self._moves: Any = False  # a mask of the tracks whose value moves, if not the improved
         self._min_delta = np.array([[rule.min_delta] for rule in rules])
         self._many_share = tuning.many_share
 
@@ -68,10 +70,20 @@ class ReferenceTracker:
 
     def _compare_all(self, row: Any, inside: Any) -> None:
         improves = np.empty((len(self.rules), self.lanes), dtype=np.bool_)
-        for rule, value, result in zip(self.rules, self.by_rule(self.value), improves, strict=True):
-            result[:] = rule.improves(row, value)
-        if inside is not None:
-            improves &= inside
+        moves = self._moves_apart and np.empty_like(improves)
+        tracked = self.by_rule(self.value), self.by_rule(self.epoch)
+        for number, (rule, value, epoch) in enumerate(zip(self.rules, *tracked, strict=True)):
+            first = epoch < self.start if rule.improvement.asks_for_first else False
+            judged = rule.judge(row, value, first)
+            improves[number] = judged.no_miss
+            if moves is not False:
+                moves[number] = judged.moves
+        checks = self._checks(row, inside)
+        if checks is not None:
+            improves &= checks
+            if moves is not False:
+                moves &= checks
+        self._moves = moves if moves is False else moves.ravel()
         tracks = improves.ravel()
         if np.count_nonzero(tracks) > self._many_share * len(tracks):
             self.improved = tracks
@@ -80,16 +92,26 @@ class ReferenceTracker:
         if len(self.rules) > 1:
             self._improved_lanes = self.improved % self.lanes
 
+    def _checks(self, row: Any, inside: Any) -> Any:
+        """A mask of the lanes on which the epoch is a check; None for all."""
+        counts = self.rules[0].improvement.counts(row)
+        if counts is True or inside is None:
+            return inside if counts is True else counts
+        return counts & inside
+
     def update(self, epoch: Epoch) -> None:
         """Set the epoch as the reference of the tracks that improve."""
         tracks = self.improved
-        if not len(tracks) or epoch.number < self.start:
+        if epoch.number < self.start:
             return
         row = epoch.row(self.monitor)
-        if tracks.dtype == np.bool_:
+        if self._moves is not False:
+            np.copyto(self.by_rule(self.value), row, where=self.by_rule(self._moves))
+            self.epoch[tracks] = epoch.number
+        elif tracks.dtype == np.bool_:
             np.copyto(self.by_rule(self.value), row, where=self.by_rule(tracks))
             np.copyto(self.epoch, epoch.number, where=tracks)
-        else:
+        elif len(tracks):
             self.value[tracks] = row[self._improved_lanes]
             self.epoch[tracks] = epoch.number
 

@@ -21,7 +21,7 @@ from ..tuning import DEFAULT, Tuning
 from .intervals import PatienceScan, cut_intervals
 from .waits import IntervalScan
 
-__all__ = ["scan_patience", "split_by_missing", "split_patience", "starts_by_position"]
+__all__ = ["scan_patience", "split_patience", "split_scannable"]
 
 
 def scan_patience(
@@ -150,7 +150,8 @@ class _PatiencePass:
 def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """Split a rule into its only `Patience` and the rest; None if it is not of that form.
 
-    The patience counts checks: that is what the intervals are about.
+    The patience counts checks: that is what the intervals are about. It has no cooldown, with which
+    a wait would depend on when the rule fired before.
 
     Returns (rest, patience).
 
@@ -160,28 +161,38 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """
     members = rule.rules if type(rule) is AnyOf else (rule,)
     found = [member for member in members if type(member) is Patience]  # a subclass may differ
-    if len(found) != 1 or found[0].unit != CHECKS:
+    if len(found) != 1 or found[0].unit != CHECKS or found[0].cooldown is not None:
+        return None
+    if found[0].gate is not None:
         return None
     rest = tuple(member for member in members if member is not found[0])
     return (rest[0] if len(rest) == 1 else AnyOf(*rest)) if rest else Never(), found[0]
 
 
-def starts_by_position(rule: Patience, history: History) -> bool:
-    """Whether the rule begins at an epoch that differs from run to run, or is not a check."""
-    return rule.start_from_epoch > 0 and DERIVED[0] in history.metrics
-
-
-def split_by_missing(
-    names: Iterable[str], history: History, runs: Runs
+def split_scannable(
+    rules: Iterable[Patience], best: Best, history: History, runs: Runs
 ) -> tuple[Runs | None, Runs | None]:
-    """The runs that report these metrics at every epoch, and the others; None for no runs."""
+    """The runs that a scan can answer, and those to step; None for no runs.
+
+    A scan counts epochs. So every epoch must be a check of all the rules: it reports their metrics,
+    and where a NaN is to be skipped, it is none. And a rule must begin at the same epoch in all
+    runs, which an epoch that is told may change.
+    """
+    rules = tuple(rules)
+    if any(rule.start_from_epoch > 0 and DERIVED[0] in history.metrics for rule in rules):
+        return None, runs
+    names = {best.monitor, *(rule.monitor for rule in rules)}
+    skipping = {rule.monitor for rule in rules if rule.improvement.nan == "skipped"}
     numbers = run_numbers(runs)
     lacks = np.zeros(len(numbers), dtype=np.bool_)
     for name in names:
         if name not in history.metrics:
             lacks[:] = True
-        elif history.gaps(name) is not None:
+            continue
+        if history.gaps(name) is not None:
             lacks |= history.has_gaps(name, runs)
+        if name in skipping:
+            lacks |= history.has_nan(name)[numbers]
     if not lacks.any():
         return runs, None
     return (None if lacks.all() else numbers[~lacks]), numbers[lacks]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...history import Bools
+from ...language.improvement import Improvement
 from ...language.ops import Dtype
 from ...rules import Best, Patience
 from ..batches import Epoch, RunBatch, TooManyLanesError
@@ -230,21 +231,27 @@ def _trackers(
         min_delta=best.min_delta,
         baseline=best.baseline,
         dtype=best.dtype,
+        relative=best.relative,
+        improvement=best.improvement.replace(
+            first="taken" if best.improvement.first == "taken" else "judged"  # it does not wait
+        ),
     )
     best_tracker = ReferenceTracker([as_rule], None, batch, tuning)
     plains = {as_rule: best_tracker}
-    sharing: dict[tuple[Patience, bool, Dtype], list[int]] = {}
+    sharing: dict[tuple[Patience, bool, Dtype, Improvement], list[int]] = {}
     trackers = []
     for number, rule in enumerate(rules):
         if rule.replace(patience=0) == as_rule:
             trackers.append(_WaitTracker(best_tracker, [number], shortest))
             continue
         plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
-        sharing.setdefault((plain, rule.relative, rule.dtype), []).append(number)
-    for (plain, relative, _), numbers in sharing.items():
-        if not relative and plain not in plains:
+        look = plain, rule.relative, rule.dtype, rule.improvement
+        sharing.setdefault(look, []).append(number)
+    for (plain, relative, _, improvement), numbers in sharing.items():
+        by_plain = not relative and improvement == Improvement()
+        if by_plain and plain not in plains:
             plains[plain] = ReferenceTracker([plain], None, batch, tuning)
         shared = [rules[number] for number in numbers]
-        references = ReferenceTracker(shared, None if relative else plains[plain], batch, tuning)
+        references = ReferenceTracker(shared, plains[plain] if by_plain else None, batch, tuning)
         trackers.append(_WaitTracker(references, numbers, shortest))
     return best_tracker, trackers
