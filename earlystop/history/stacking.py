@@ -43,12 +43,11 @@ def _columns_of_one(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     columns, gaps = {}, {}
     for name in names:
-        epochs, values = run.get(name, ((), ()))
-        if owned and len(epochs) == length:
+        epochs, values = run.get(name, (slice(0), ()))
+        if owned and len(values) == length:
             columns[name], gaps[name] = values[None], np.zeros((1, length), np.bool_)
             continue
         column, gap = np.full((1, length), np.nan), np.ones((1, length), np.bool_)
-        if len(epochs):
-            column[0, epochs], gap[0, epochs] = values, False
+        column[0, epochs], gap[0, epochs] = values, False
         columns[name], gaps[name] = column, gap
     return columns, gaps
