@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from .columns import number
 
-__all__ = ["Dialect", "cells_of_rows", "dialect_of", "is_comment", "is_number"]
+__all__ = [
+    "Dialect",
+    "cells_of_rows",
+    "dialect_of",
+    "is_comment",
+    "is_number",
+    "is_table_of_numbers",
+]
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _GLANCE = 3  # rows, the header included, that are looked at
@@ -56,6 +63,18 @@ def dialect_of(lines: Sequence[str], separator: str | None) -> Dialect:
             return commented._replace(preamble=below - 1)
         return _best(table, separator)._replace(preamble=below)
     return _best(table, separator)._replace(preamble=preamble)
+
+
+def is_table_of_numbers(dialect: Dialect) -> bool:
+    """Is there a header of names, and nothing but numbers and gaps in the first row below it?"""
+    return (
+        dialect.known
+        and dialect.separator != " "
+        and len(dialect.header) > 1
+        and not any(map(is_number, dialect.header))
+        and bool(dialect.rows)
+        and all(not cell or is_number(cell) for cell in dialect.rows[0])
+    )
 
 
 def is_comment(line: str) -> bool:

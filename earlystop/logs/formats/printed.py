@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..columns import is_coordinate, number, plain_number
+from ..dialect import is_table_of_numbers
 from ..log_format import LogFormat
 from ..printed_lines import STYLE, TOOLS, Lines, Tool
 from ..rows import Rows
@@ -23,6 +24,8 @@ _COUNTERS = {"epoch_num": "epoch", "epoch": "epoch", "num_updates": "step", "ste
 
 
 def _tool_of(log: Source) -> Tool | None:
+    if is_table_of_numbers(log.dialect):
+        return None
     text = log.text
     for tool in TOOLS:
         if tool.mark in text and tool.signature.search(text):
