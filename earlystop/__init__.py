@@ -56,6 +56,7 @@ from .rules import Warmup as Warmup
 
 if _typing.TYPE_CHECKING:
     from . import logs as logs
+    from . import peers as peers
     from .advising.advise import advise as advise
     from .advising.result import Advice as Advice
     from .checkpoints import Checkpoints as Checkpoints
@@ -136,8 +137,8 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _typing.Any:
-    if name == "logs":
-        return _importlib.import_module(".logs", __name__)
+    if name in ("logs", "peers"):
+        return _importlib.import_module(f".{name}", __name__)
     if name in _LAZY:
         value = getattr(_importlib.import_module(_LAZY[name], __name__), name)
         globals()[name] = value

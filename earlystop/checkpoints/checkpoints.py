@@ -15,12 +15,13 @@ from .._files.paths import local_path
 from ..engine.decision import Place
 from ..engine.metrics import as_floats
 from ..errors import CheckpointError, RuleError, name_advice, shortened
+from ..language.improvement import Improvement
 from ..language.keywords import by_keyword
 from ..language.settings import Count, Positive, validated
 from .damage import warn_of_damage
 from .ledger import Checkpoint, Ledger
-from .places import checked_place, entry_of, numbers_of, taken_name
-from .ranking import KeepBest, Modes, Monitors, Ties, rankings
+from .places import checked_place, entry_of, numbers_of, refuse_earlier, taken_name
+from .ranking import Drops, KeepBest, Modes, Monitors, Ties, rankings
 from .retention import Retention, newest_best
 from .saved_json import check_plain
 from .templates import checked_template, format_name
@@ -54,6 +55,12 @@ class Checkpoints:
         {"val_loss": 2, "val_accuracy": 1}, which says `monitor`, too. The newest that was saved as
         the best is always kept.
     ties: which of equal values ranks first and is kept, the "earlier" or the "later".
+    drops: which of several that are equally bad goes when a better one comes, the "oldest" or the
+        "newest"; by default, the one that `ties` ranks last. (What is kept as one of the last is
+        there, too.)
+    improvement: how the values that rank compare: with `Improvement(ties=True)` one that equals the
+        worst kept replaces one of those; with `first="taken"` any value ranks while there is room,
+        a NaN as the worst; `arithmetic="float32"` compares in that type.
     keep_last: how many of the last to keep. For each of them the best up to that epoch is kept,
         too, also by each metric, so a run that resumes from any of them finds the best it knew.
     keep_every: keep every n-th check permanently; None to keep no further ones.
@@ -99,6 +106,8 @@ class Checkpoints:
         mode: Modes = "auto",
         keep_best: KeepBest = 1,
         ties: Ties = "earlier",
+        drops: Drops | None = None,
+        improvement: Improvement | None = None,
         keep_last: int = 1,
         keep_every: int | None = None,
         count_from: int = 0,
@@ -109,7 +118,7 @@ class Checkpoints:
         self.keep_last = validated(Count, keep_last, "Checkpoints(keep_last=...)")
         self.keep_every = validated(Positive | None, keep_every, "Checkpoints(keep_every=...)")
         self.count_from = validated(Count, count_from, "Checkpoints(count_from=...)")
-        self._rankings = rankings(monitor, mode, keep_best, ties)
+        self._rankings = rankings(monitor, mode, keep_best, ties, drops, improvement)
         self._disk = LockedFolder(self.folder)
         try:
             self._disk.open()
@@ -321,19 +330,7 @@ class Checkpoints:
     def _checked_place(self, epoch: Any, step: Any, check: Any) -> Place:
         self._disk.check_usable()
         place = checked_place(epoch, step, check, "Checkpoints.save")
-        last = self.last
-        if last is not None and place.check <= last.check:
-            saved = f"{last.where}, which is saved in {str(self.folder)!r}"
-            if check is None:
-                raise CheckpointError(
-                    f"epoch {place.check} is not after {saved}: to do epochs again, call "
-                    f"`rewind({place.check - 1})` first; where an epoch has several checks, pass "
-                    "`check=decision.check` with each"
-                )
-            raise CheckpointError(
-                f"check {place.check} is not after check {last.check}, {saved}: to do checks "
-                "again, call `rewind(epoch)` first, with the epoch to go back to"
-            )
+        refuse_earlier(place, check, self.last, self.folder)
         return place
 
     def _refuse_listed(self, file: str, entry: Checkpoint) -> None:

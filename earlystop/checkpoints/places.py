@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from ..engine.decision import Place
 from ..engine.metrics import as_floats
-from ..errors import RuleError
+from ..errors import CheckpointError, RuleError
 from ..language.positions import CHECK, EPOCH, STEP
 from ..language.settings import Count, validated
 from .ledger import Checkpoint
 from .templates import template_fields
 
-__all__ = ["checked_place", "entry_of", "numbers_of", "taken_name"]
+__all__ = ["checked_place", "entry_of", "numbers_of", "refuse_earlier", "taken_name"]
 
 
 def checked_place(epoch: Any, step: Any, check: Any, owner: str) -> Place:
@@ -33,6 +34,26 @@ def checked_place(epoch: Any, step: Any, check: Any, owner: str) -> Place:
     whole = int(epoch) if isinstance(epoch, float) and math.isfinite(epoch) else epoch
     number = validated(Count, whole, f"{owner}(epoch=...)")
     return Place(number) if step is None else Place(number, number, _position(STEP, step, owner))
+
+
+def refuse_earlier(place: Place, check: Any, last: Checkpoint | None, folder: Path) -> None:
+    """Raise CheckpointError for a place that is not after the last that is saved in the folder.
+
+    check: the number of the check, if it was passed.
+    """
+    if last is None or place.check > last.check:
+        return
+    saved = f"{last.where}, which is saved in {str(folder)!r}"
+    if check is None:
+        raise CheckpointError(
+            f"epoch {place.check} is not after {saved}: to do epochs again, call "
+            f"`rewind({place.check - 1})` first; where an epoch has several checks, pass "
+            "`check=decision.check` with each"
+        )
+    raise CheckpointError(
+        f"check {place.check} is not after check {last.check}, {saved}: to do checks again, call "
+        "`rewind(epoch)` first, with the epoch to go back to"
+    )
 
 
 def entry_of(

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import RuleError, RuleTypeError, name_advice, shortened
 from ..language.direction import Direction, Mode, direction
-from ..language.ops import better, worst
+from ..language.improvement import Improvement
+from ..language.ops import as_float32, better, worst
 from ..language.rule import Rule
 from ..language.settings import Positive, validated
 from ..rules.best import bests_within
 from .ledger import Checkpoint
 
-__all__ = ["KeepBest", "Modes", "Monitors", "Ranking", "Ties", "ranking_settings", "rankings"]
+__all__ = [
+    "Drops",
+    "KeepBest",
+    "Modes",
+    "Monitors",
+    "Ranking",
+    "Ties",
+    "ranking_settings",
+    "rankings",
+]
 
 Ties = Literal["earlier", "later"]
+Drops = Literal["oldest", "newest"]
 Monitors = str | Sequence[str]
 Modes = Mode | Mapping[str, Mode]
 KeepBest = int | Mapping[str, int]
@@ -28,6 +40,12 @@ class Ranking:
 
     keep: how many of the best to keep.
     ties: which of equal values ranks first, the earlier or the later.
+    admits_ties: whether a value that equals the worst of the best gets in; by default, only if the
+        later ranks first.
+    drops: which of several that are equally bad goes when a better one gets in, the "oldest" or the
+        "newest"; by default, the one that `ties` ranks last.
+    improvement: how values compare: `first="taken"`: while there is room, any value ranks, a NaN as
+        the worst; `arithmetic="float32"`: in that type.
 
     >>> losses = [0.9, 0.5, float("nan"), 0.5, 0.7]
     >>> entries = [Checkpoint(epoch, "", False, {"loss": x}) for epoch, x in enumerate(losses)]
@@ -39,6 +57,9 @@ class Ranking:
     mode: Direction
     keep: int = 1
     ties: Ties = "earlier"
+    admits_ties: bool | None = None
+    drops: Drops | None = None
+    improvement: Improvement = field(default_factory=Improvement)
 
     def top(self, entries: Iterable[Checkpoint]) -> list[Checkpoint]:
         """The `keep` best of the entries, which are in their order; the best comes first.
@@ -51,26 +72,77 @@ class Ranking:
             for entry in entries
             if entry.file is not None
             and self.monitor in entry.metrics
-            and better(entry.metrics[self.monitor], worst(self.mode), self.mode)
+            and (self.improvement.first == "taken" or self._is_better(entry, worst(self.mode)))
         ]
+        if self._in_turn:
+            candidates = self._admitted(candidates)
         if self.ties == "later":
             candidates.reverse()
         # Sorting leaves equal values in their order.
-        candidates.sort(key=lambda entry: entry.metrics[self.monitor], reverse=self.mode == "max")
+        candidates.sort(key=self._value, reverse=self.mode == "max")
         return candidates[: self.keep]
+
+    def _value(self, entry: Checkpoint) -> float:
+        value = entry.metrics[self.monitor]
+        if math.isnan(value):
+            return worst(self.mode)
+        return as_float32(value) if self.improvement.arithmetic == "float32" else value
+
+    def _is_better(self, entry: Checkpoint, value: float) -> bool:
+        return bool(better(self._value(entry), value, self.mode))
+
+    @property
+    def _in_turn(self) -> bool:
+        """Does it depend on the order in which the entries came, and not only on their ranks?"""
+        by_rank = self.ties == "later", "oldest" if self.ties == "later" else "newest"
+        return self.improvement.first == "taken" or self._ways != by_rank
+
+    @property
+    def _ways(self) -> tuple[bool, Drops]:
+        """Whether it admits ties, and which of equals it drops."""
+        later = self.ties == "later"
+        admits = later if self.admits_ties is None else self.admits_ties
+        by_default: Drops = "oldest" if later else "newest"
+        return admits, by_default if self.drops is None else self.drops
+
+    def _admitted(self, candidates: Iterable[Checkpoint]) -> list[Checkpoint]:
+        """The candidates that are among the best when they come and until the last has come."""
+        kept: list[Checkpoint] = []
+        admits, drops = self._ways
+        for entry in candidates:
+            if len(kept) == self.keep:
+                values = list(map(self._value, kept))
+                most = max(values) if self.mode == "min" else min(values)
+                ties = not math.isnan(entry.metrics[self.monitor]) and self._value(entry) == most
+                if not (self._is_better(entry, most) or (ties and admits)):
+                    continue
+                if drops == "newest":
+                    values.reverse()
+                place = values.index(most)
+                del kept[place if drops == "oldest" else len(kept) - 1 - place]
+            kept.append(entry)
+        return kept
 
 
 def rankings(
-    monitor: Monitors | None, mode: Modes, keep_best: KeepBest, ties: Ties
+    monitor: Monitors | None,
+    mode: Modes,
+    keep_best: KeepBest,
+    ties: Ties,
+    drops: Drops | None = None,
+    improvement: Improvement | None = None,
 ) -> tuple[Ranking, ...]:
     """The rankings that these arguments of `Checkpoints` ask for.
 
-    >>> rankings(None, "auto", {"val_loss": 2, "val_accuracy": 1}, "earlier")[1]
-    Ranking(monitor='val_accuracy', mode='max', keep=1, ties='earlier')
+    >>> [ranking.mode for ranking in rankings(None, "auto", {"loss": 2, "acc": 1}, "earlier")]
+    ['min', 'max']
 
     Raises RuleError for arguments that are invalid or do not fit together.
     """
     ties = validated(Ties, ties, "Checkpoints(ties=...)")
+    drops = validated(Drops | None, drops, "Checkpoints(drops=...)")
+    how = _checked_improvement(improvement)
+    admits = True if how.ties else None
     names = _names(monitor, keep_best)
     modes = mode if isinstance(mode, Mapping) else dict.fromkeys(names, mode)
     for name in modes:
@@ -80,9 +152,28 @@ def rankings(
                 f"{name_advice(str(name), names)}"
             )
     return tuple(
-        Ranking(name, direction(name, modes.get(name, "auto"), "Checkpoints"), keep, ties)
+        Ranking(
+            name,
+            direction(name, modes.get(name, "auto"), "Checkpoints"),
+            *(keep, ties, admits, drops, how),
+        )
         for name, keep in names.items()
     )
+
+
+def _checked_improvement(improvement: Improvement | None) -> Improvement:
+    """The improvement, if all it says concerns a ranking."""
+    how: Improvement = validated(
+        Improvement, improvement or Improvement(), "Checkpoints(improvement=...)"
+    )
+    others = set(how.changed_settings) - {"ties", "first", "arithmetic"}
+    if others or how.first == "free":
+        what = ", ".join(sorted(others)) or "first='free'"
+        raise RuleError(
+            f'`Checkpoints(improvement=...)` ranks by `ties`, first="taken" and `arithmetic` '
+            f"alone: leave out {what}"
+        )
+    return how
 
 
 def ranking_settings(save: Rule) -> dict[str, Any]:

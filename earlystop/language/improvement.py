@@ -19,6 +19,7 @@ from .ops import (
     absolute,
     as_float32,
     better,
+    in_dtype,
     invert,
     is_zero,
     isfinite,
@@ -210,9 +211,7 @@ class Improvement(Config):
 
     def _compared(self, value: Value, rival: Value, terms: Terms) -> tuple[Value, Value]:
         """The two sides in the type in which they are compared."""
-        if "float32" in (terms.dtype, self.arithmetic):
-            return as_float32(value), as_float32(rival)
-        return value, rival
+        return in_dtype("float32" if self.arithmetic == "float32" else terms.dtype, value, rival)
 
     def _beats(self, value: Value, rival: Value, mode: Mode) -> Value:
         ahead = better(value, rival, mode)

@@ -34,6 +34,7 @@ __all__ = [
     "deviation",
     "divide",
     "improves",
+    "in_dtype",
     "invert",
     "is_zero",
     "isfinite",
@@ -211,6 +212,11 @@ def better(value: Value, reference: Value, mode: Mode) -> Value:
     return value < reference if mode == "min" else value > reference
 
 
+def in_dtype(dtype: Dtype, one: Value, other: Value) -> tuple[Value, Value]:
+    """Two values in the type in which they are compared."""
+    return (as_float32(one), as_float32(other)) if dtype == "float32" else (one, other)
+
+
 def worsened(value: Value, margin: Value, mode: Mode) -> Value:
     """The value made worse by a margin."""
     return value + margin if mode == "min" else value - margin
@@ -238,9 +244,7 @@ def improves(
     """
     if not is_zero(min_delta):  # without a margin, the sum is the value
         value = worsened(value, min_delta, mode)
-    if dtype == "float32":
-        value, reference = as_float32(value), as_float32(reference)
-    return better(value, reference, mode)
+    return better(*in_dtype(dtype, value, reference), mode)
 
 
 def reported(metrics: Any, names: tuple[str, ...]) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..language.direction import Mode
-from ..language.ops import any_nonfinite, better, invert, isfinite
+from ..language.ops import Dtype, any_nonfinite, better, in_dtype, invert, isfinite
 from ..language.rule import Rule
 
 
@@ -17,6 +17,7 @@ class Threshold(Rule):
     monitor: the metric to watch.
     value: the target, in units of the metric.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+    dtype: the type in which the two are compared, "float64" or "float32".
 
     >>> from earlystop import Stopper, Threshold
     >>> print(Stopper(Threshold("val_accuracy", 0.9)).step({"val_accuracy": 0.9}))
@@ -26,10 +27,11 @@ class Threshold(Rule):
     monitor: str
     value: float
     mode: Mode = "auto"
+    dtype: Dtype = "float64"
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
-        value = metrics[self.monitor]
-        return state, value <= self.value if self.mode == "min" else value >= self.value
+        value, target = in_dtype(self.dtype, metrics[self.monitor], self.value)
+        return state, value <= target if self.mode == "min" else value >= target
 
     def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         return (
@@ -45,6 +47,7 @@ class Diverged(Rule):
     monitor: the metric to watch.
     value: the limit, in units of the metric.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
+    dtype: the type in which the two are compared, "float64" or "float32".
 
     >>> from earlystop import Diverged, Stopper
     >>> print(Stopper(Diverged("loss", 100)).step({"loss": 2e6}))
@@ -54,9 +57,10 @@ class Diverged(Rule):
     monitor: str
     value: float
     mode: Mode = "auto"
+    dtype: Dtype = "float64"
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
-        return state, better(self.value, metrics[self.monitor], self.mode)
+        return state, better(*in_dtype(self.dtype, self.value, metrics[self.monitor]), self.mode)
 
     def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         return f"{self.monitor} is {metrics[self.monitor]:.6g}, worse than {self.value:.6g}"

@@ -2,8 +2,8 @@
 
 For logged runs there is a faster implementation of the same decisions,
 `earlystop.replaying.patience`, which answers all values of patience at once. It calls this rule's
-`improves` and `required_wait`. If you change anything else about when the rule fires, change that
-implementation, too (property tests compare the two).
+`judge`, `improves` and `required_wait`. If you change anything else about when the rule fires,
+change that implementation, too (property tests compare the two).
 """
 
 from __future__ import annotations

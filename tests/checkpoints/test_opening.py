@@ -105,6 +105,12 @@ def test_a_listed_file_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
         ({"keep_best": {"loss": 2}, "monitor": "acc"}, "name different metrics, acc and loss"),
         ({"monitor": "loss", "mode": {"los": "min"}}, "names 'los', by which .* mean 'loss'"),
         ({"monitor": "loss", "mode": {"loss": "up"}}, 'must be "auto", "min" or "max", got'),
+        ({"monitor": "loss", "drops": "best"}, "drops=...\\)` must be one of 'oldest', 'newest'"),
+        (
+            {"monitor": "loss", "improvement": es.Improvement(moved_by="gain")},
+            "`Checkpoints\\(improvement=...\\)` ranks by .* leave out moved_by",
+        ),
+        ({"monitor": "loss", "improvement": es.Improvement(first="free")}, "leave out first='fr"),
         ({"monitor": "loss", "ties": "first"}, "ties=...\\)` must be one of 'earlier', 'later', g"),
     ],
 )

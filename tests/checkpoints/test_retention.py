@@ -291,6 +291,78 @@ def test_which_of_equal_values_is_kept_is_a_setting(
         assert checkpoints.ranks({"loss": 1.0}) == (ties == "later")
 
 
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, [1, 4]),
+        ({"drops": "oldest"}, [2, 4]),
+        ({"improvement": es.Improvement(ties=True)}, [1, 4]),
+        ({"improvement": es.Improvement(ties=True), "drops": "oldest"}, [3, 4]),
+        ({"ties": "later"}, [3, 4]),
+        ({"ties": "later", "drops": "newest"}, [1, 4]),
+    ],
+)
+def test_ties_are_admitted_or_not_and_the_oldest_or_the_newest_of_equals_goes(
+    settings: Any, kept: list[int], tmp_path: Path
+) -> None:
+    options: Any = {"monitor": "loss", "keep_best": 2, "keep_last": 0, **settings}
+    with Checkpoints(tmp_path, "{epoch}.txt", **options) as checkpoints:
+        save_all(checkpoints, [3.0, 2.0, 2.0, 2.0, 1.0], best=False)
+        assert [entry.epoch for entry in checkpoints.entries] == kept
+
+
+@pytest.mark.parametrize(
+    ("first", "kept"),
+    [("judged", [[], [1], [1, 2], [2, 3]]), ("taken", [[0], [0, 1], [1, 2], [2, 3]])],
+)
+def test_a_nan_never_ranks_or_is_the_worst_while_there_is_room(
+    first: Any, kept: list[list[int]], tmp_path: Path
+) -> None:
+    how = es.Improvement(first=first)
+    options: Any = {"monitor": "loss", "keep_best": 2, "keep_last": 0, "improvement": how}
+    with Checkpoints(tmp_path, "{epoch}.txt", **options) as checkpoints:
+        for epoch, loss in enumerate([math.nan, 3.0, 2.0, 1.0]):
+            checkpoints.save(lambda path: path.touch(), epoch=epoch, metrics={"loss": loss})
+            assert [entry.epoch for entry in checkpoints.entries] == kept[epoch]
+        assert not checkpoints.ranks({"loss": math.nan})
+
+
+def test_values_that_are_the_same_in_float32_are_ties_where_that_is_said() -> None:
+    entries = listed([0.1 + 1e-9, 0.1, 0.5])
+    for arithmetic, first in (("float64", 1), ("float32", 0)):
+        settings: dict[str, Any] = {"arithmetic": arithmetic}
+        ranking = Ranking("loss", "min", improvement=es.Improvement(**settings))
+        assert ranking.top(entries)[0].epoch == first
+
+
+@given(
+    entries=ENTRIES,
+    ranking=st.builds(
+        Ranking,
+        st.just("loss"),
+        st.sampled_from(["min", "max"]),
+        st.integers(1, 4),
+        st.sampled_from(["earlier", "later"]),
+        st.none() | st.booleans(),
+        st.none() | st.sampled_from(["oldest", "newest"]),
+        st.sampled_from([es.Improvement(), es.Improvement(first="taken")]),
+    ),
+)
+def test_whichever_of_equals_goes_the_best_values_are_kept(
+    entries: tuple[Checkpoint, ...], ranking: Ranking
+) -> None:
+    plain = Ranking("loss", ranking.mode, ranking.keep)
+    policy = Retention(keep_last=0, rankings=(ranking,))
+    kept = plain.top(saved_one_by_one(policy, entries))
+    assert [e.metrics for e in map(only_loss, kept)] == [
+        e.metrics for e in map(only_loss, plain.top(entries))
+    ]
+
+
+def only_loss(entry: Checkpoint) -> Checkpoint:
+    return entry._replace(metrics={"loss": entry.metrics["loss"]})
+
+
 def test_a_rule_says_which_metrics_rank_by_the_bests_within_it() -> None:
     loss, accuracy = es.Best("loss"), es.Best("accuracy")
     assert ranking_settings(loss) == {"monitor": "loss", "mode": "min"}

@@ -388,6 +388,14 @@ def test_every_rule_that_can_fire_has_an_example_of_its_reason() -> None:
     assert shown == set(library_rules()) - {es.Never}
 
 
+def test_bounds_are_compared_in_float32_where_they_are_to_be() -> None:
+    near = [0.1 + 1e-9, 0.1, 0.1 - 1e-9]  # the same float32
+    for dtype, reached, beyond in (("float64", [1, 2], [2]), ("float32", [0, 1, 2], [])):
+        settings: dict[str, Any] = {"dtype": dtype}
+        assert fires(es.Threshold("loss", 0.1, **settings), near) == reached
+        assert fires(es.Diverged("loss", 0.1, mode="max", **settings), near) == beyond
+
+
 @pytest.mark.parametrize("what", REASONS)
 def test_reasons_carry_the_numbers(what: str) -> None:
     rule, epochs, reason = REASONS[what]

@@ -59,7 +59,9 @@ def library_rules() -> list[type[es.Rule]]:
 def rules_with_a_dtype() -> list[es.Rule]:
     """A rule of each class of the library that may compare in float32."""
     return [
-        cls.from_settings({"monitor": "loss"})
+        cls.from_settings(
+            {"monitor": "loss"} | ({"value": 0.1} if "value" in field_annotations(cls) else {})
+        )
         for cls in library_rules()
         if "dtype" in field_annotations(cls)
     ]

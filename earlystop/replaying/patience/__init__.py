@@ -56,12 +56,20 @@ An interval is then split where the best changes. With `min_delta=1.5` the refer
 A wait counts only if it reaches the length that growth requires, and the run stops no earlier;
 `Patience.required_wait` computes that length.
 
+**What counts as an improvement.** In the text above, "sets the reference" means that the epoch ends
+the wait. Where the reference itself moves on other epochs, too, or a value is taken without
+comparison, the patience plays no part either, so all settings of `Improvement` are answered alike.
+A NaN that is skipped is no check: runs that have one are stepped. A `gate` holds improvements back
+(`held_waits.py`). With a `cooldown` the waits depend on when the rule fired, and with it on the
+patience: it is stepped.
+
 **Combined with another rule.** In `Patience(...) | rest`, the first rule to fire stops the run. The
 scan also steps `rest`, and cuts the intervals of a run where `rest` ends it.
 
-Improvements are found by the rule's own `improves`, and waits are compared with its
+Improvements are found by the rule's own `judge` and `improves`, and waits are compared with its
 `required_wait`; property tests check the outcome against its `step`.
 
 `intervals.py` stores the intervals as arrays, `references.py` tracks the references, `waits.py`
-turns record waits into intervals, `scan.py` makes the pass over a batch.
+turns record waits into intervals, with `held_waits.py` for those behind a gate, `scan.py` makes the
+pass over a batch.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...history import Bools
 from ...rules import Patience
 from ..batches import Epoch, RunBatch
 from ..tuning import DEFAULT, Tuning
@@ -22,8 +23,8 @@ class ReferenceTracker:
 
     value: the reference of each track.
     epoch: the epoch that set it; before the first improvement, the epoch before the rule starts.
-    improved: the tracks that improve at the current epoch: their numbers or, if they are many, a
-        boolean mask.
+    improved: the tracks that improve at the current epoch (with a gate: and beat it): their numbers
+        or, if they are many, a boolean mask.
     plain: a tracker of the same rule in float64, without `min_delta` and `baseline`, or None. An
         epoch that improves on the reference of one of these rules is better than all epochs before
         it: an earlier epoch as good as it would have improved on the reference at that time, which
@@ -46,7 +47,10 @@ class ReferenceTracker:
         self.epoch = np.full(len(self.value), self.start - 1, dtype=np.int32)
         self.improved: Any = np.empty(0, dtype=np.intp)
         self._improved_lanes = self.improved  # the lane of each, unless `improved` is a mask
-        self._moves_apart = rules[0].improvement.moves_apart
+        self.gated = rules[0].gate is not None
+        self.held: Any = None  # a mask of the tracks that improve but do not beat their gate
+        self._unset = np.ones(len(self.value), dtype=np.bool_)  # only kept with a gate
+        self._moves_apart = self.gated or rules[0].improvement.moves_apart
         self._moves: Any = False  # a mask of the tracks whose value moves, if not the improved
         self._min_delta = np.array([[rule.min_delta] for rule in rules])
         self._many_share = tuning.many_share
@@ -73,8 +77,7 @@ class ReferenceTracker:
         moves = self._moves_apart and np.empty_like(improves)
         tracked = self.by_rule(self.value), self.by_rule(self.epoch)
         for number, (rule, value, epoch) in enumerate(zip(self.rules, *tracked, strict=True)):
-            first = epoch < self.start if rule.improvement.asks_for_first else False
-            judged = rule.judge(row, value, first)
+            judged = rule.judge(row, value, self._is_first(number, rule, epoch))
             improves[number] = judged.no_miss
             if moves is not False:
                 moves[number] = judged.moves
@@ -84,13 +87,29 @@ class ReferenceTracker:
             if moves is not False:
                 moves &= checks
         self._moves = moves if moves is False else moves.ravel()
+        if self.gated:
+            improves = self._behind_gate(row, improves)
         tracks = improves.ravel()
-        if np.count_nonzero(tracks) > self._many_share * len(tracks):
+        if self.gated or np.count_nonzero(tracks) > self._many_share * len(tracks):
             self.improved = tracks
             return
         self.improved = self._improved_lanes = tracks.nonzero()[0]
         if len(self.rules) > 1:
             self._improved_lanes = self.improved % self.lanes
+
+    def _is_first(self, number: int, rule: Patience, epoch: Any) -> Any:
+        """A mask of the lanes on which a rule has had no value yet; False where nothing asks."""
+        if not rule.improvement.asks_for_first:
+            return False
+        return self.by_rule(self._unset)[number] if self.gated else epoch < self.start
+
+    def _behind_gate(self, row: Any, improves: Bools) -> Bools:
+        """A mask of the improvements that end the wait; the others are held."""
+        beats = np.array([rule.improves(row, rule.gate) for rule in self.rules])
+        self.held = (improves & ~beats).ravel()
+        self._unset &= ~improves.ravel()
+        ending: Bools = improves & beats
+        return ending
 
     def _checks(self, row: Any, inside: Any) -> Any:
         """A mask of the lanes on which the epoch is a check; None for all."""
@@ -120,6 +139,7 @@ class ReferenceTracker:
         tracks = self.tracks_of(lanes)
         self.lanes = len(lanes)
         self.value, self.epoch = self.value[tracks], self.epoch[tracks]
+        self._unset = self._unset[tracks]
 
     def by_rule(self, array: Any) -> Any:
         """An array over tracks reshaped to (rules, lanes)."""

@@ -151,7 +151,8 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """Split a rule into its only `Patience` and the rest; None if it is not of that form.
 
     The patience counts checks: that is what the intervals are about. It has no cooldown, with which
-    a wait would depend on when the rule fired before.
+    a wait would depend on when the rule fired before; and it does not grow behind a gate, which
+    would ask for the last improvement and the last that beat the gate.
 
     Returns (rest, patience).
 
@@ -163,7 +164,7 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     found = [member for member in members if type(member) is Patience]  # a subclass may differ
     if len(found) != 1 or found[0].unit != CHECKS or found[0].cooldown is not None:
         return None
-    if found[0].gate is not None:
+    if found[0].gate is not None and found[0].wait_grows:
         return None
     rest = tuple(member for member in members if member is not found[0])
     return (rest[0] if len(rest) == 1 else AnyOf(*rest)) if rest else Never(), found[0]

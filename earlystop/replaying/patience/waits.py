@@ -17,6 +17,7 @@ from ...language.ops import Dtype
 from ...rules import Best, Patience
 from ..batches import Epoch, RunBatch, TooManyLanesError
 from ..tuning import DEFAULT, Tuning
+from .held_waits import HeldWaits
 from .intervals import PatienceIntervals, shortest_waits
 from .references import ReferenceTracker
 
@@ -50,6 +51,7 @@ class _WaitTracker:
         self.longest = np.full(len(references.value), shortest - 1, dtype=np.int32)
         self.records: list[_Records] = []
         self.grows = any(rule.wait_grows for rule in references.rules)
+        self.held = HeldWaits(references) if references.gated else None
 
     def long_enough(self, tracks: Any, waits: Any, reference_epoch: Any) -> Bools:
         """Are these waits as long as growth requires? Only needed if `grows`."""
@@ -99,6 +101,9 @@ class IntervalScan:
         for references in self._references:
             references.compare(epoch)
         for tracker in self._trackers:
+            if tracker.held is not None:
+                self._end_gated_waits(tracker, tracker.held, epoch)
+                continue
             if epoch.number - tracker.references.start < self._shortest:
                 continue  # no wait can be long enough yet
             # An interval ends where the best changes, and where the reference does.
@@ -112,6 +117,36 @@ class IntervalScan:
                 self._note(tracker, tracks % own.lanes, tracks, begun, before, epoch.number)
         for references in self._references:
             references.update(epoch)
+        for tracker in self._trackers:
+            if tracker.held is not None and epoch.number >= tracker.references.start:
+                self._note_late_stops(tracker, tracker.held, epoch)
+
+    def _end_gated_waits(self, tracker: _WaitTracker, held: HeldWaits, epoch: Epoch) -> None:
+        """Note the waits that the epoch ends or interrupts; see `held_waits.py`."""
+        own = tracker.references
+        if epoch.number < own.start:
+            return
+        best_changes = self._best.improved
+        if best_changes.dtype != np.bool_:
+            best_changes = np.bincount(best_changes, minlength=own.lanes).astype(np.bool_)
+        tracks = held.interrupted(own.tracks_of(best_changes)).nonzero()[0]
+        begun, before = own.epoch[tracks], tracker.longest[tracks]
+        self._note(tracker, tracks % own.lanes, tracks, begun, before, epoch.number)
+
+    def _note_late_stops(self, tracker: _WaitTracker, held: HeldWaits, epoch: Epoch) -> None:
+        """Note the waits that stop at this epoch, because none of those before was a check."""
+        own = tracker.references
+        tracks = held.over(own, epoch).nonzero()[0]
+        waits = epoch.number - own.epoch[tracks]
+        late = np.maximum(waits - tracker.longest[tracks], 0)
+        tracker.longest[tracks] = np.maximum(waits, tracker.longest[tracks])
+        if not late.any():
+            return
+        tracks = np.repeat(tracks, late)
+        # Each wait from the longest so far on, as if it had begun so many checks before this one.
+        wait = np.repeat(waits, late) - _counted_down(late)
+        lanes = tracks % own.lanes
+        self._keep(tracker, lanes, tracks, wait - 1, epoch.number - wait, wait)
 
     def _end_waits(self, tracker: _WaitTracker, lanes: Any, end: Any) -> None:
         """End the waits on these lanes before epoch `end`, and note those that are records."""
@@ -147,6 +182,12 @@ class IntervalScan:
             lanes, tracks, before = lanes[which], tracks[which], before[which]
             begun, waits = begun[which], waits[which]
         tracker.longest[tracks] = waits
+        self._keep(tracker, lanes, tracks, before, begun, waits)
+
+    def _keep(
+        self, tracker: _WaitTracker, lanes: Any, tracks: Any, before: Any, begun: Any, waits: Any
+    ) -> None:
+        """Keep records, to be converted to intervals."""
         best_epoch = begun if tracker.references is self._best else self._best.epoch[lanes]
         best = self._best.value[lanes]
         tracker.records.append(_Records(tracks, before, waits, begun, best_epoch, best))
@@ -183,6 +224,8 @@ class IntervalScan:
         for tracker in self._trackers:
             begun = tracker.references.epoch
             now = (number - 1) - begun
+            if tracker.held is not None:  # the wait may go on without a check
+                now = np.zeros_like(now)
             if tracker.grows:
                 now = np.where(tracker.long_enough(np.arange(len(now)), now, begun), now, 0)
             waited = np.maximum(tracker.longest, now) >= longest
@@ -192,7 +235,10 @@ class IntervalScan:
     def keep(self, lanes: Any) -> None:
         """Drop all other lanes; call `end` for them first."""
         for tracker in self._trackers:
-            tracker.longest = tracker.longest[tracker.references.tracks_of(lanes)]
+            tracks = tracker.references.tracks_of(lanes)
+            tracker.longest = tracker.longest[tracks]
+            if tracker.held is not None:
+                tracker.held.keep(tracks)
         for references in self._references:
             references.keep(lanes)
         self._ids = self._ids[lanes]
@@ -200,7 +246,18 @@ class IntervalScan:
     def end(self, lanes: Any, ends: Any) -> None:
         """End the lanes of these numbers before these epochs."""
         for tracker in self._trackers:
-            self._end_waits(tracker, lanes, ends)
+            if tracker.held is None:
+                self._end_waits(tracker, lanes, ends)
+                continue
+            own = tracker.references
+            tracks = np.concatenate(
+                [lanes + number * own.lanes for number in range(len(own.rules))]
+            )
+            ended = np.tile(ends, len(own.rules))
+            which = ~tracker.held.holding[tracks]
+            tracks, ended = tracks[which], ended[which]
+            begun, before = own.epoch[tracks], tracker.longest[tracks]
+            self._note(tracker, tracks % own.lanes, tracks, begun, before, ended)
         self.collect()
 
     def best(self) -> tuple[Int32s, Floats]:
@@ -238,20 +295,26 @@ def _trackers(
     )
     best_tracker = ReferenceTracker([as_rule], None, batch, tuning)
     plains = {as_rule: best_tracker}
-    sharing: dict[tuple[Patience, bool, Dtype, Improvement], list[int]] = {}
+    sharing: dict[tuple[Patience, bool, Dtype, Improvement, bool], list[int]] = {}
     trackers = []
     for number, rule in enumerate(rules):
         if rule.replace(patience=0) == as_rule:
             trackers.append(_WaitTracker(best_tracker, [number], shortest))
             continue
         plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
-        look = plain, rule.relative, rule.dtype, rule.improvement
+        look = plain, rule.relative, rule.dtype, rule.improvement, rule.gate is not None
         sharing.setdefault(look, []).append(number)
-    for (plain, relative, _, improvement), numbers in sharing.items():
-        by_plain = not relative and improvement == Improvement()
+    for (plain, relative, _, improvement, gated), numbers in sharing.items():
+        by_plain = not relative and improvement == Improvement() and not gated
         if by_plain and plain not in plains:
             plains[plain] = ReferenceTracker([plain], None, batch, tuning)
         shared = [rules[number] for number in numbers]
         references = ReferenceTracker(shared, plains[plain] if by_plain else None, batch, tuning)
         trackers.append(_WaitTracker(references, numbers, shortest))
     return best_tracker, trackers
+
+
+def _counted_down(counts: Any) -> Any:
+    """For each of the counts, the numbers from one less down to 0, one after another."""
+    ends = np.repeat(np.cumsum(counts), counts)
+    return ends - 1 - np.arange(len(ends))

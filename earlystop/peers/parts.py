@@ -1,0 +1,83 @@
+"""Parts that several frameworks' decisions are made of."""
+
+from __future__ import annotations
+
+from ..errors import RuleError
+from ..language.direction import Direction, direction
+from ..language.ops import Dtype
+from ..language.rule import Rule
+from ..rules import Diverged, Never, NonFinite, Threshold
+
+__all__ = [
+    "any_of",
+    "at_least",
+    "beyond",
+    "either",
+    "is_nan",
+    "not_finite",
+    "other_way",
+    "saved_with",
+    "way_of",
+]
+
+
+LARGEST = 3.4028234663852886e38  # the largest float32
+
+
+def way_of(monitor: str, mode: str, owner: str) -> Direction:
+    """The direction of a metric; "auto" tells it by the name.
+
+    Raises RuleError for a name that does not tell it.
+    """
+    return direction(monitor, mode, owner)
+
+
+def other_way(mode: str) -> Direction:
+    """The other direction."""
+    return "max" if mode == "min" else "min"
+
+
+def beyond(monitor: str, value: float, mode: str, dtype: Dtype = "float64") -> Rule:
+    """Fires when the metric is strictly better than a value."""
+    return Diverged(monitor, value, mode=other_way(mode), dtype=dtype)
+
+
+def not_finite(monitor: str, dtype: Dtype) -> Rule:
+    """Fires when the metric is NaN or infinite, in float32 also beyond its range."""
+    if dtype == "float64":
+        return NonFinite(monitor)
+    above, below = beyond(monitor, LARGEST, "max", dtype), beyond(monitor, -LARGEST, "min", dtype)
+    return NonFinite(monitor) | above | below
+
+
+def is_nan(monitor: str) -> Rule:
+    """Fires when the metric is NaN: it is neither at most 0 nor above 0."""
+    return ~Threshold(monitor, 0.0, mode="min") & ~Diverged(monitor, 0.0, mode="min")
+
+
+def any_of(*rules: Rule | None) -> Rule:
+    """The rules that there are, any of which fires."""
+    found: Rule | None = None
+    for rule in rules:
+        if rule is not None:
+            found = rule if found is None else found | rule
+    return Never() if found is None else found
+
+
+def saved_with(best: Rule, *ending: Rule | None) -> Rule:
+    """The best, but not at a check at which one of these rules ends the run."""
+    ends = any_of(*ending)
+    return best if ends == Never() else best & ~ends
+
+
+def at_least(owner: str, name: str, value: float, least: float) -> None:
+    """Raise RuleError for an argument below the least that the framework accepts."""
+    if value < least:
+        raise RuleError(f"`{owner}({name}=...)` must be at least {least:g}, got {value!r}")
+
+
+def either(owner: str, name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise RuleError for an argument that is none of these."""
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise RuleError(f"`{owner}({name}=...)` must be one of {listed}, got {value!r}")
