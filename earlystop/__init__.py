@@ -60,6 +60,8 @@ if _typing.TYPE_CHECKING:
     from .advising.advise import advise as advise
     from .advising.result import Advice as Advice
     from .checkpoints import Checkpoints as Checkpoints
+    from .comparing import Comparison as Comparison
+    from .comparing import compare as compare
     from .engine.session import Session as Session
     from .history.history import History as History
     from .logs import read_history as read_history
@@ -77,6 +79,7 @@ __all__ = [
     "CheckpointError",
     "CheckpointWarning",
     "Checkpoints",
+    "Comparison",
     "ConsecutiveIncreases",
     "Decision",
     "Diverged",
@@ -114,6 +117,7 @@ __all__ = [
     "TimeLimit",
     "Warmup",
     "advise",
+    "compare",
     "read_history",
     "replay",
     "sweep",
@@ -125,11 +129,13 @@ __version__ = "0.2.0.dev0"
 _LAZY = {
     "Advice": ".advising.result",
     "Checkpoints": ".checkpoints",
+    "Comparison": ".comparing",
     "History": ".history",
     "Replay": ".replaying.replay",
     "Session": ".engine.session",
     "Sweep": ".sweeping.sweep",
     "advise": ".advising.advise",
+    "compare": ".comparing",
     "read_history": ".logs",
     "replay": ".replaying.replay",
     "sweep": ".sweeping.sweep",

@@ -108,7 +108,8 @@ def advise(
     if options.save_text is not None:
         raise click.UsageError("--save says nothing here: the best of --monitor is kept")
     history, options = load(logs, options, unit=cost_unit, unit_option="--cost-unit")
-    candidates: Any = options.rules() if options.texts else dict(options.fields) or None
+    written = options.texts or options.framework
+    candidates: Any = options.rules() if written else dict(options.fields) or None
     advice = es.advise(
         history,
         str(options.monitor),

@@ -15,6 +15,7 @@ from .. import __version__
 from .._text import one_line
 from ..errors import EarlystopError, RuleError
 from .advise import advise
+from .compare import compare
 from .completion import completion
 from .demo import demo
 from .metrics import metrics
@@ -149,6 +150,7 @@ def main() -> None:
     earlystop replay runs/ --monitor val_loss --patience 20       what would have been
     earlystop sweep runs/ --monitor val_loss --patience 1:201     which setting is worth it
     earlystop advise runs/ --monitor val_loss --max-regret 1%     which patience is safe
+    earlystop compare runs/ --monitor val_loss --patience 5       what each framework would do
     earlystop plot runs/ --monitor val_loss --patience 5,20 -o picture.png
     earlystop report runs/ --monitor val_loss --patience 20 -o report.html
 
@@ -156,5 +158,5 @@ def main() -> None:
     """
 
 
-for _command in (metrics, replay, sweep, advise, plot, report, rules, demo, completion):
+for _command in (metrics, replay, sweep, advise, compare, plot, report, rules, demo, completion):
     main.add_command(_command)

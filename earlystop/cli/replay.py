@@ -161,7 +161,6 @@ def _reason(result: Replay, run: int) -> str | None:
 
 
 def _print(results: list[Replay], reasons: bool, every: bool, price: Price | None) -> None:
-    import earlystop as es
 
     history = results[0].history
     few = every or history.runs <= _FEW_RUNS
@@ -174,7 +173,7 @@ def _print(results: list[Replay], reasons: bool, every: bool, price: Price | Non
             print_time(result, price)
         elif len(results) == 1:
             print_summary(result, reasons, price, _WORST)
-    monitors = [result.save.monitor for result in results if isinstance(result.save, es.Best)]
+    monitors = [best.monitor for result in results if (best := result.best_rule) is not None]
     if monitors:
         say(f"Regret: how much worse the {monitors[0]} kept is than the best of the whole log.")
     if not few:

@@ -13,10 +13,13 @@ import click
 
 from .._arguments import as_in_python
 from .._text import count
+from .as_framework import check_framework, own_values, stoppers_as
 from .options import add_options
 from .values import MOST_SETTINGS, values_of
 
 if TYPE_CHECKING:
+    from ..engine.stopper import Stopper
+    from ..language.direction import Mode
     from ..language.rule import Rule
     from ..rules import Best
 
@@ -36,6 +39,7 @@ class RuleOptions:
     texts: the values of --rule; without any, the rule is `Patience(monitor, mode=mode)`.
     monitor, mode: also say which check is best.
     fields: values for fields of the rules, by name.
+    framework: whose early stopping is meant, by its full name; None for rules of one's own.
     """
 
     texts: tuple[str, ...]
@@ -44,11 +48,22 @@ class RuleOptions:
     save_text: str | None
     fields: Mapping[str, list[Any]]
     on_missing: Any
+    framework: str | None = None
+
+    @functools.cached_property
+    def _as_framework(self) -> dict[tuple[Any, ...], Stopper]:
+        """The stoppers of the framework, by the values of the fields; none without one."""
+        if self.framework is None:
+            return {}
+        mode: Mode = "auto" if self.monitor is None else _direction(self.monitor, self.mode)
+        return stoppers_as(self.framework, self.monitor, mode, self.fields, bool(self.texts))
 
     def _bases(self) -> list[Rule]:
-        """The rules without `fields`."""
+        """The rules without `fields`; those of a framework have them."""
         import earlystop as es
 
+        if self.framework is not None:
+            return [stopper.stop for stopper in itertools.islice(self._as_framework.values(), 1)]
         if self.texts:
             return [_written_out(text) for text in self.texts]
         if self.monitor is None:
@@ -69,6 +84,8 @@ class RuleOptions:
         """The rule with the settings that have one value."""
         from ..sweeping.grid import apply_settings, axes_of
 
+        if self.framework is not None:
+            return rule
         fixed = {name: values for name, values in self.fields.items() if len(values) == 1}
         if not fixed:
             return rule
@@ -78,6 +95,12 @@ class RuleOptions:
     def axes(self) -> dict[str, list[Any]]:
         """The settings that have several values."""
         return {name: values for name, values in self.fields.items() if len(values) > 1}
+
+    def grid(self) -> dict[str, list[Any]]:
+        """The settings that a sweep tries, as fields of the rule."""
+        if self.framework is None:
+            return self.axes() or dict(self.fields)
+        return own_values(self.framework, self.fields, self._as_framework)
 
     def check(self) -> None:
         """Raise for invalid rules, before anything is read, as far as checking is cheap."""
@@ -94,6 +117,8 @@ class RuleOptions:
         """Every rule with every combination of settings."""
         from ..sweeping.grid import apply_settings, axes_of
 
+        if self.framework is not None:
+            return list(dict.fromkeys(stopper.stop for stopper in self._as_framework.values()))
         axes = self.axes()
         bases = [self._with_fixed_fields(base) for base in self._bases()]
         rules = []
@@ -136,6 +161,9 @@ class RuleOptions:
 
         if self.save_text is not None:
             return _written_out(self.save_text)
+        for stopper in self._as_framework.values():
+            if stopper.stop == rule:
+                return stopper.save
         if self.monitor is not None:
             return es.Best(self.monitor, mode=_direction(self.monitor, self.mode))
         try:
@@ -198,6 +226,14 @@ _OPTIONS = [
         show_default="by the metric's name",
         help="Whether lower or higher is better.",
     ),
+    click.option(
+        "--as",
+        "framework",
+        metavar="NAME",
+        callback=lambda context, option, name: check_framework(name),
+        help="Early stopping as in another framework (keras, lightning, xgboost, ...), which takes "
+        "--patience and --min-delta as it does there; see 'earlystop compare'.",
+    ),
     click.option("--baseline", metavar="VALUES", help="What the first gain has to beat."),
     click.option("--start-from-epoch", metavar="VALUES", help="So many epochs do not count."),
     click.option("--relative", is_flag=True, help="Take --min-delta as a share of the best value."),
@@ -243,11 +279,12 @@ def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
         relative: bool,
         grid: tuple[str, ...],
         on_missing: str,
+        framework: str | None,
         **rest: Any,
     ) -> Any:
         texts = {field: rest.pop(field) for field in _FIELDS}
         fields = _fields(texts, relative, grid)
-        options = RuleOptions(rule, monitor, mode, save, fields, on_missing)
+        options = RuleOptions(rule, monitor, mode, save, fields, on_missing, framework)
         if options.combinations > MOST_SETTINGS:
             raise click.UsageError(
                 f"{count(options.combinations, 'setting')} are more than the {MOST_SETTINGS:,} "

@@ -85,7 +85,7 @@ def swept(
             "say which settings to try, such as --patience 1:201 or --grid alpha=1,5,20"
         )
     history, options = load(logs, options, unit=unit)
-    rule, grid = options.rule(), options.axes() or options.fields
+    rule, grid = options.rule(), options.grid()
     table = es.sweep(
         rule,
         history,

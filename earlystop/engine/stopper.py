@@ -24,7 +24,8 @@ from ..language.keywords import by_keyword
 from ..language.positions import DERIVED, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
-from ..rules import Best, Never
+from ..rules import Never
+from ..rules.best import best_of
 from .decision import Decision, Place
 from .metrics import as_floats, with_string_names
 from .missing import missing_metric
@@ -255,12 +256,9 @@ class Stopper:
 
     @property
     def best(self) -> float | None:
-        """The monitored value at the last saved check if `save` is a `Best`; None otherwise."""
-        metrics = self._position[_BEST_METRICS]
-        if metrics is None or not isinstance(self._save, Best):
-            return None
-        best: float = metrics[self._save.monitor]
-        return best
+        """The value of the one `Best` in `save` at the last saved check; None without."""
+        metrics, best = self._position[_BEST_METRICS], best_of(self._save)
+        return None if metrics is None or best is None else metrics.get(best.monitor)
 
     # Reset, undo and resume ------------------------------------------------------------------
 

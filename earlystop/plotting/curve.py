@@ -12,7 +12,6 @@ import numpy as np
 from .._text import count, number
 from ..language.units import amount_in_words
 from ..replaying.text import places_of
-from ..rules import Best
 from .axis import RunAxis, common_unit, run_axis, whole_ticks
 from .shared import watched_metric, with_styles
 from .style import (
@@ -61,7 +60,7 @@ def draw_curve(
         if end < last:
             ax.axvspan(end, last, color="#eeeeee", lw=0, label="not run")
     values = [values[reported] for values, reported in (_logged(history, n, row) for n in drawn)]
-    modes = {result.save.mode for result in results if isinstance(result.save, Best)}
+    modes = {best.mode for result in results if (best := result.best_rule) is not None}
     scale_values(ax, np.concatenate(values), falls="max" not in modes)
     _scale_run(ax, axis)
     ax.set_ylabel(plain(", ".join(drawn), 50))
@@ -101,9 +100,9 @@ def _best_of_log(ax: Axes, results: Sequence[Replay], row: int, axis: RunAxis) -
     """A star for the best value of the log, once for each metric that is watched."""
     seen = set()
     for result in results:
-        if not isinstance(result.save, Best) or result.save.monitor in seen:
+        if result.best_rule is None or result.best_rule.monitor in seen:
             continue
-        seen.add(result.save.monitor)
+        seen.add(result.best_rule.monitor)
         whole = result.whole_log
         index, value = int(whole.saved_index[row]), float(whole.best[row])
         if index >= 0 and math.isfinite(value):
@@ -125,7 +124,7 @@ def _draw_rule(
 ) -> None:
     """Where a rule stops and what it keeps, with one line in the legend."""
     kept = int(result.saved_index[row])
-    value = float(result.best[row]) if isinstance(result.save, Best) else math.nan
+    value = float(result.best[row]) if result.best_rule is not None else math.nan
     label = f"{name}: {_rule_text(result, row)}"
     ax.plot([], [], color=style.color, ls=style.dashes, marker=style.marker, lw=1.3, label=label)
     if result.stopped[row]:
@@ -152,7 +151,7 @@ def _rule_text(result: Replay, row: int) -> str:
         text = f"stops after {_place(result, result.checks - 1, row)}"
     if kept >= 0:
         text += f", keeps {_place(result, result.saved_check, row)}"
-    if isinstance(result.save, Best):
+    if result.best_rule is not None:
         if kept >= 0:
             text += f" ({number(float(result.best[row]))})"
         if result.regret[row] > 0:

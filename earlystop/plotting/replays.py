@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from .._plots import Kind
 from ..errors import RuleError
 from ..language.settings import validated
-from ..rules import Best
 from .curve import draw_curve
 from .distribution import draw_distribution
 from .rows import draw_rows
@@ -52,7 +51,7 @@ def plot_replays(
         elif kind == "rows":
             rows = min(history.runs, 400)
             height = 1.9 + 0.25 * len(results) + rows * max(0.28, 0.14 * len(results))
-            with_regret = ax is not None or any(isinstance(result.save, Best) for result in results)
+            with_regret = ax is not None or any(result.best_rule is not None for result in results)
             options = {"sharey": True, "width_ratios": [3, 2]} if with_regret else {}
             figure, axes = axes_for(ax, (1, 1 + with_regret), (9.0, height), **options)
             draw_rows(axes, results, names)

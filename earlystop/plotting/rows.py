@@ -9,7 +9,6 @@ import numpy as np
 
 from .._text import count
 from ..language.units import axis_of, unit_words
-from ..rules import Best
 from .axis import common_unit
 from .shared import scale_regret, watched_metric, with_styles
 from .style import (
@@ -77,7 +76,7 @@ def _draw_rule(
         ms=6,
         label=f"{name}: stops {int(stopped.sum()):,} of {count(len(result), 'run')}",
     )
-    if len(axes) > 1 and isinstance(result.save, Best):
+    if len(axes) > 1 and result.best_rule is not None:
         regret = result.regret
         finite = np.isfinite(regret)
         axes[1].plot(

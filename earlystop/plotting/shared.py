@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..rules import Best
 from .style import (
     LARGEST,
     LINE_STYLES,
@@ -33,8 +32,8 @@ def with_styles(
 
 def watched_metric(result: Replay) -> str | None:
     """The metric that says which check is best, or else the first that the rule watches."""
-    if isinstance(result.save, Best):
-        return result.save.monitor
+    if result.best_rule is not None:
+        return result.best_rule.monitor
     reported = [name for name in result.stop.all_metrics if name in result.history.metrics]
     return reported[0] if reported else None
 

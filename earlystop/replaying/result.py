@@ -21,6 +21,7 @@ from ..language.positions import DERIVED, STEP, number_text
 from ..language.rule import OnMissing, Rule
 from ..language.units import amount_in_words
 from ..rules import Best, Never
+from ..rules.best import best_of
 from .checks import Checks
 from .decide import decide
 from .exact_sum import exact_mean
@@ -178,19 +179,19 @@ class Replay:
     def best(self) -> Floats:
         """The save rule's monitored value at the last saved epoch, shape (runs,).
 
-        NaN where nothing was saved. Raises RuleError if the save rule is not a `Best`.
+        NaN where nothing was saved. Raises RuleError if the save rule has no `Best`.
         """
         runs = np.arange(len(self))
-        return values_at(self.history, self._best_rule.monitor, self.saved_index, runs)
+        return values_at(self.history, self._require_best().monitor, self.saved_index, runs)
 
     @functools.cached_property
     def whole_log(self) -> Replay:
         """The replay of the same history without stopping, which saves the best of each whole log.
 
         Values are compared without a margin, and a NaN is never the best. Raises RuleError if the
-        save rule is not a `Best`.
+        save rule has no `Best`.
         """
-        best = self._best_rule.replace(min_delta=0.0, improvement=Improvement())
+        best = self._require_best().replace(min_delta=0.0, improvement=Improvement())
         outcome = decide(Never(), best, self.replayed.history)
         return Replay(*outcome, Never(), best, "skip", self.history, self.unit, self.replayed)
 
@@ -199,14 +200,14 @@ class Replay:
         """How much worse `best` is than the best of the whole log, shape (runs,).
 
         At least 0, in the metric's unit; infinite where a run was stopped before anything was
-        saved, NaN where its log has no best. Raises RuleError if the save rule is not a `Best`.
+        saved, NaN where its log has no best. Raises RuleError if the save rule has no `Best`.
         """
-        return regret_of(self.best, self.whole_log.best, self._best_rule.mode)
+        return regret_of(self.best, self.whole_log.best, self._require_best().mode)
 
     @property
     def known_regret(self) -> Floats:
-        """The regret of the runs whose log has a best; empty if the save rule is not a `Best`."""
-        if not isinstance(self.save, Best):
+        """The regret of the runs whose log has a best; empty if the save rule has no `Best`."""
+        if self.best_rule is None:
             return np.empty(0)
         known: Floats = self.regret[~np.isnan(self.regret)]
         return known
@@ -241,14 +242,18 @@ class Replay:
             "max_regret": float(regret.max()) if len(regret) else None,
         }
 
-    @property
-    def _best_rule(self) -> Best:
-        if not isinstance(self.save, Best):
+    @functools.cached_property
+    def best_rule(self) -> Best | None:
+        """The one `Best` that the save rule is, wraps or combines; None for none or several."""
+        return best_of(self.save)
+
+    def _require_best(self) -> Best:
+        if self.best_rule is None:
             raise RuleError(
                 f"which epoch is best cannot be told by save={self.save!r}: replay with "
                 f"{argument('save', Best('val_loss'))}"
             )
-        return self.save
+        return self.best_rule
 
     def to_dict(self) -> dict[str, list[Any]]:
         """One row per run, as columns: name, what was logged and used, stopped, saved epoch.
@@ -273,7 +278,7 @@ class Replay:
             columns |= {"steps": self.steps.tolist(), "saved_step": self.best_at(STEP).tolist()}
         if not np.isnan(self.hours_logged).all():
             columns |= {"hours_logged": self.hours_logged.tolist(), "hours": self.hours.tolist()}
-        if isinstance(self.save, Best):
+        if self.best_rule is not None:
             columns |= {"best": self.best.tolist(), "regret": self.regret.tolist()}
         return columns
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from .._text import duration, number
 from ..language.units import amount_cell, unit_words
-from ..rules import Best
 from .text import mixed_units_text, places_of
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run_columns(result: Replay, runs: Any, price: Price | None = None) -> dict[s
     columns["ended by"] = ["rule" if stopped else "log" for stopped in result.stopped[rows]]
     heading, places = _kept(result, rows)
     columns[heading] = places
-    if isinstance(result.save, Best):
+    if result.best_rule is not None:
         best = zip(result.best[rows].tolist(), result.saved_check[rows].tolist(), strict=True)
         columns["value kept"] = [number(None if check < 0 else value) for value, check in best]
         regrets = result.regret[rows].tolist()

@@ -21,7 +21,6 @@ from ..plotting import PAGE_KINDS, kind_of
 from ..replaying.price import Price
 from ..replaying.replay import Replay
 from ..replaying.text import mixed_units_text
-from ..rules import Best
 from .page import Picture, Section, render
 from .tables import files_table, rules_table, runs_table, settings_table
 
@@ -162,7 +161,7 @@ def _most_regret(result: Replay, most: int) -> list[int]:
     """The `most` runs with the largest regret, in the order of the history."""
     runs = np.arange(len(result))
     if len(runs) > most:
-        if isinstance(result.save, Best):
+        if result.best_rule is not None:
             regret = np.where(np.isnan(result.regret), -1.0, result.regret)
             runs = np.argsort(-regret, kind="stable")
         runs = np.sort(runs[:most])

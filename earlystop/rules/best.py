@@ -79,6 +79,17 @@ class Best(Rule):
         return f"{self.monitor} reached a new best, {metrics[self.monitor]:.6g}"
 
 
+def best_of(save: Rule) -> Best | None:
+    """The one `Best` that a save rule is, wraps or combines; None for none or several.
+
+    >>> from earlystop import Every, NonFinite
+    >>> best_of(Best("val_loss") & ~NonFinite("val_loss")), best_of(Every(5))
+    (Best('val_loss', mode='min'), None)
+    """
+    found = bests_within(save)
+    return found[0] if len(found) == 1 else None
+
+
 def bests_within(rule: Rule) -> tuple[Best, ...]:
     """The `Best` rules that a rule is, wraps or combines, without repetition.
 
