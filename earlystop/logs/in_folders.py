@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from ..errors import LogError
-from .known_names import counts_rows, is_metric, prints_a_loss
+from .known_names import are_predictions, counts_rows, is_metric, prints_a_loss
 from .log_format import LogFormat
 from .run import Run
 from .source import Source
@@ -37,7 +37,8 @@ def looks_like_a_log(log: Source) -> bool:
         names = _names(log)
     except (LogError, OSError):  # even its start cannot be read
         return False
-    return any(map(counts_rows, names)) or any(map(is_metric, names)) or prints_a_loss(log.text)
+    known = any(map(counts_rows, names)) or any(map(is_metric, names))
+    return known or is_monitor(log) or prints_a_loss(log.text)
 
 
 def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
@@ -49,15 +50,40 @@ def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
     if _is_text(log) and log.options.coordinate is None and not looks_like_a_log(log):
         raise _no_log(log)  # by its start alone: it may be of any size
     all_runs = list(runs)
-    if any(counts_rows(name) for run in all_runs for name in run.coordinates):
+    names = {name for run in all_runs for name in run.metrics}
+    known = any(map(is_metric, names)) or _is_log_of_values(log, names, len(all_runs))
+    single = all(run.length < 2 for run in all_runs)
+    counters = {n.lower() for run in all_runs for n in run.coordinates if counts_rows(n)}
+    if single and not known:  # of settings: `epochs` is an amount then
+        counters = {name for name in counters if not name.endswith("s")}
+    if counters:
         yield from all_runs
         return
-    names = {name for run in all_runs for name in run.metrics}
-    known = any(map(is_metric, names)) or names == {log.options.value_name}  # an array has no names
-    if not known or all(run.length < 2 for run in all_runs) or _has_words(log):
+    if not is_monitor(log) and (not known or single or _has_words(log)):
         raise _no_log(log)
+    if are_predictions(names):
+        raise log.wrong(
+            "predictions beside what is true, one row per sample: not taken for a log in a folder; "
+            "to read it, name the file",
+            not_a_log=True,
+        )
     log.notes.append("no column is known to count its rows: read in their order")
     yield from all_runs
+
+
+def is_monitor(log: Source) -> bool:
+    """Are these the episodes that the monitor of Stable-Baselines wrote, a row for each?"""
+    return log.text.startswith("#{") and '"t_start"' in log.first_lines[0]
+
+
+def _is_log_of_values(log: Source, names: Collection[str], runs: int) -> bool:
+    """May an array, whose values have no names, be a log? Of several rows if its file says so."""
+    if names != {log.options.value_name}:
+        return False
+    return runs < 2 or log.path is None or any(map(is_metric, _WORD.findall(log.path.stem.lower())))
+
+
+_WORD = re.compile(r"[a-z]+")
 
 
 def _is_text(log: Source) -> bool:

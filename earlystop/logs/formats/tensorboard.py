@@ -226,7 +226,7 @@ def _recognise(log: Source) -> bool:
 
 
 def _event_files(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if ".tfevents." in path.name]
+    return [path for path in paths if ".tfevents" in path.name]
 
 
 def _parts(folder: Folder) -> dict[Path, str]:
