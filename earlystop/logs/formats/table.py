@@ -27,7 +27,8 @@ def _recognise(log: Source) -> bool:
         return False
     separator, _, header, rows, known = log.dialect
     if any(map(is_number, header)) and not all(map(is_number, header)):
-        return False
+        # names such as "5", of recall at 5, stand beside others that say that it is a header
+        return known and bool(rows) and any(map(is_coordinate, header))
     if not rows:
         return known and len(header) > 1 and any(map(is_coordinate, header))
     quantifier = all if separator == " " else any  # any sentence with a number has one number cell
