@@ -11,7 +11,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from ..errors import LogError
-from .known_names import are_predictions, counts_rows, is_metric, prints_a_loss
+from .known_names import (
+    are_predictions,
+    counts_for_certain,
+    counts_rows,
+    is_metric,
+    prints_a_loss,
+)
 from .log_format import LogFormat
 from .run import Run
 from .source import Source
@@ -27,7 +33,7 @@ def is_proven(log: Source, format: LogFormat) -> bool:
     return (
         not format.general
         or log.options.coordinate is not None
-        or any(map(counts_rows, _names(log)))
+        or any(map(counts_for_certain, _names(log)))
     )
 
 
@@ -37,26 +43,33 @@ def looks_like_a_log(log: Source) -> bool:
         names = _names(log)
     except (LogError, OSError):  # even its start cannot be read
         return False
-    known = any(map(counts_rows, names)) or any(map(is_metric, names))
+    known = any(map(counts_for_certain, names)) or any(map(is_metric, names))
     return known or is_monitor(log) or prints_a_loss(log.text)
 
 
-def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
+def counted_or_known(log: Source, runs: Iterable[Run], *, by_header: bool) -> Iterator[Run]:
     """The runs of a general format, if they are those of a log.
+
+    by_header: whether this is a table, whose header says what is in it.
 
     Raises LogError, with the way to read the file after all, for rows that nothing counts and
     whose metrics are unknown.
     """
-    if _is_text(log) and log.options.coordinate is None and not looks_like_a_log(log):
+    wanted = log.options.coordinate is not None
+    if by_header and _is_text(log) and not wanted and not looks_like_a_log(log):
         raise _no_log(log)  # by its start alone: it may be of any size
     all_runs = list(runs)
     names = {name for run in all_runs for name in run.metrics}
     known = any(map(is_metric, names)) or _is_log_of_values(log, names, len(all_runs))
     single = all(run.length < 2 for run in all_runs)
-    counters = {n.lower() for run in all_runs for n in run.coordinates if counts_rows(n)}
-    if single and not known:  # of settings: `epochs` is an amount then
-        counters = {name for name in counters if not name.endswith("s")}
-    if counters:
+    counters = [name for run in all_runs for name in run.coordinates if counts_rows(name)]
+    if not known and not wanted:  # `epochs` is an amount of settings, `round` a part of a season
+        counters = [
+            name
+            for name in counters
+            if counts_for_certain(name) and not (single and name.lower().endswith("s"))
+        ]
+    if counters and (wanted or any(map(counts_for_certain, counters)) or not _has_words(log)):
         yield from all_runs
         return
     if not is_monitor(log) and (not known or single or _has_words(log)):

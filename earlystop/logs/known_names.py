@@ -11,7 +11,7 @@ from ..language.direction import direction
 from ..language.splits import SPLITS
 from .columns import is_coordinate
 
-__all__ = ["are_predictions", "counts_rows", "is_metric", "prints_a_loss"]
+__all__ = ["are_predictions", "counts_for_certain", "counts_rows", "is_metric", "prints_a_loss"]
 
 # Coordinates that tables of any kind have.
 _ANYWHERE = frozenset(
@@ -22,6 +22,14 @@ _ANYWHERE = frozenset(
 def counts_rows(name: str) -> bool:
     """Does a column of this name count the rows of a log, rather than those of any table?"""
     return is_coordinate(name) and name.lower() not in _ANYWHERE
+
+
+def counts_for_certain(name: str) -> bool:
+    """Does a column of this name count the rows of a log in any table? A round may be of a game."""
+    return counts_rows(name) and _OF_TRAINING.search(name) is not None
+
+
+_OF_TRAINING = re.compile(r"(?i)epoch|step|iter|env.?interacts")
 
 
 @functools.lru_cache(4096)
