@@ -8,7 +8,9 @@ name a metric are read like a file that is given by its name; what cannot be rea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import numpy as np
 
 from ..errors import LogError
 from .known_names import (
@@ -60,7 +62,7 @@ def counted_or_known(log: Source, runs: Iterable[Run], *, by_header: bool) -> It
         raise _no_log(log)  # by its start alone: it may be of any size
     all_runs = list(runs)
     names = {name for run in all_runs for name in run.metrics}
-    known = any(map(is_metric, names)) or _is_log_of_values(log, names, len(all_runs))
+    known = any(map(is_metric, names)) or _is_log_of_values(log, all_runs)
     single = all(run.length < 2 for run in all_runs)
     counters = [name for run in all_runs for name in run.coordinates if counts_rows(name)]
     if not known and not wanted:  # `epochs` is an amount of settings, `round` a part of a season
@@ -89,11 +91,17 @@ def is_monitor(log: Source) -> bool:
     return log.text.startswith("#{") and '"t_start"' in log.first_lines[0]
 
 
-def _is_log_of_values(log: Source, names: Collection[str], runs: int) -> bool:
-    """May an array, whose values have no names, be a log? Of several rows if its file says so."""
-    if names != {log.options.value_name}:
+def _is_log_of_values(log: Source, runs: Sequence[Run]) -> bool:
+    """May these be an array, whose values have no names, that is a log?
+
+    If its file names a metric, or if it is one row, not of whole numbers alone, as labels are.
+    """
+    if any(run.metrics.keys() != {log.options.value_name} for run in runs):
         return False
-    return runs < 2 or log.path is None or any(map(is_metric, _WORD.findall(log.path.stem.lower())))
+    if log.path is None or any(map(is_metric, _WORD.findall(log.path.stem.lower()))):
+        return True
+    values = runs[0].metrics[log.options.value_name].values if runs else np.zeros(0)
+    return len(runs) < 2 and bool((values != np.floor(values)).any())
 
 
 _WORD = re.compile(r"[a-z]+")

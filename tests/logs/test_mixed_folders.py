@@ -209,6 +209,9 @@ def saved(array: npt.NDArray[Any]) -> bytes:
         ("recipe.txt", '{"max_words": 150, "batch_size": 64, "epochs": 5, "patience": 2}'),
         ("errors.csv", "idx,y_true,y_pred,abs_error\n0,1.5,1.25,0.25\n1,2.5,2.0,0.5\n"),
         ("errors.csv", "Actual,Predicted,Error\n1.5,1.25,0.25\n2.5,2.0,0.5\n"),
+        ("outputs20_21.npy", saved(np.array([0, 1, 1, 0, 1] * 9))),
+        ("players.csv", "Season,Round,Team,goals\n20-21,1,A,2\n20-21,1,B,0\n20-21,2,A,1\n"),
+        ("players.csv", "round,goals,cards\n1,2,0\n1,0,1\n2,1,0\n"),
         ("distances.npy", saved(np.ones((3, 4)))),
         ("street_val_0001.npy", saved(np.ones((3, 4), np.uint8))),
     ],
@@ -236,3 +239,8 @@ def test_text_in_another_encoding_is_told_as_that(tmp_path: Path) -> None:
     path = write(tmp_path / "train_log.txt", "begun\n\u4e2d loss: 0.5\n".encode("gbk"))
     with pytest.raises(es.LogError, match=r"expected text in utf-8.*pass encoding=\.\.\."):
         es.read_history(path)
+
+
+def test_rounds_of_a_federated_training_count_the_rows_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "results.csv", "round,loss\n1,0.5\n2,0.25\n")
+    assert es.read_history(tmp_path).coordinates["round"].tolist() == [[1, 2]]
