@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import numpy as np
 
 from ..errors import LogError
+from ..language.splits import SPLITS
 from .known_names import (
     are_predictions,
     counts_for_certain,
@@ -65,11 +66,12 @@ def counted_or_known(log: Source, runs: Iterable[Run], *, by_header: bool) -> It
     known = any(map(is_metric, names)) or _is_log_of_values(log, all_runs)
     single = all(run.length < 2 for run in all_runs)
     counters = [name for run in all_runs for name in run.coordinates if counts_rows(name)]
+    settings = single and not _is_text(log)
     if not known and not wanted:  # `epochs` is an amount of settings, `round` a part of a season
         counters = [
             name
             for name in counters
-            if counts_for_certain(name) and not (single and name.lower().endswith("s"))
+            if counts_for_certain(name) and not (settings and name.lower().endswith("s"))
         ]
     if counters and (wanted or any(map(counts_for_certain, counters)) or not _has_words(log)):
         yield from all_runs
@@ -94,14 +96,21 @@ def is_monitor(log: Source) -> bool:
 def _is_log_of_values(log: Source, runs: Sequence[Run]) -> bool:
     """May these be an array, whose values have no names, that is a log?
 
-    If its file names a metric, or if it is one row, not of whole numbers alone, as labels are.
+    Of one row: if its file names a metric, or its values are not all whole numbers, as labels are.
+    Of several, which may be a picture: if both is so.
     """
-    if any(run.metrics.keys() != {log.options.value_name} for run in runs):
+    name = log.options.value_name
+    if any(run.metrics.keys() != {name} for run in runs):
         return False
-    if log.path is None or any(map(is_metric, _WORD.findall(log.path.stem.lower()))):
-        return True
-    values = runs[0].metrics[log.options.value_name].values if runs else np.zeros(0)
-    return len(runs) < 2 and bool((values != np.floor(values)).any())
+    named = log.path is None or any(map(is_metric, _words(log.path.stem)))
+    broken = any(
+        bool((p.values != np.floor(p.values)).any()) for r in runs for p in [r.metrics[name]]
+    )
+    return named and broken if len(runs) > 1 else named or broken
+
+
+def _words(name: str) -> set[str]:
+    return set(_WORD.findall(name.lower())) - SPLITS
 
 
 _WORD = re.compile(r"[a-z]+")

@@ -213,7 +213,7 @@ def saved(array: npt.NDArray[Any]) -> bytes:
         ("players.csv", "Season,Round,Team,goals\n20-21,1,A,2\n20-21,1,B,0\n20-21,2,A,1\n"),
         ("players.csv", "round,goals,cards\n1,2,0\n1,0,1\n2,1,0\n"),
         ("distances.npy", saved(np.ones((3, 4)))),
-        ("street_val_0001.npy", saved(np.ones((3, 4), np.uint8))),
+        ("ade_val_0001.npy", saved(np.ones((3, 4), np.uint8))),
     ],
 )
 def test_settings_predictions_and_pictures_are_no_runs_of_a_folder(
@@ -225,7 +225,7 @@ def test_settings_predictions_and_pictures_are_no_runs_of_a_folder(
 
 
 def test_an_array_of_several_runs_is_read_where_its_file_names_a_metric(tmp_path: Path) -> None:
-    np.save(tmp_path / "val_losses.npy", np.ones((3, 4)))
+    np.save(tmp_path / "val_losses.npy", np.full((3, 4), 0.5))
     assert es.read_history(tmp_path).runs == 3
 
 
@@ -244,3 +244,19 @@ def test_text_in_another_encoding_is_told_as_that(tmp_path: Path) -> None:
 def test_rounds_of_a_federated_training_count_the_rows_of_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "results.csv", "round,loss\n1,0.5\n2,0.25\n")
     assert es.read_history(tmp_path).coordinates["round"].tolist() == [[1, 2]]
+
+
+def test_a_table_of_one_epoch_is_a_run_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "scores.csv", "Epochs,Height of it\n0,55.5\n")
+    assert logged(es.read_history(tmp_path), "Height of it") == [55.5]
+
+
+def test_a_folder_without_a_log_tells_each_reason_once(tmp_path: Path) -> None:
+    for number in range(9):
+        write(tmp_path / f"note{number}.txt", "nothing to see\n")
+    write(tmp_path / "z.csv", "")
+    with pytest.raises(es.LogError) as told:
+        es.read_history(tmp_path)
+    assert str(told.value).count("plain text of no known format") == 1
+    assert "(and so 8 more)" in str(told.value)
+    assert "z.csv: expected a log of metrics, got the file is empty" in str(told.value)

@@ -16,6 +16,11 @@ from tests.logs.reading import logged, write
 
 TEXTS = [
     (
+        "Epoch 1/9 - Loss Generator: 0.5, Loss Critic: -1.25\n"
+        "Epoch 2/9 - Loss Generator: 0.25, Loss Critic: -2.5\n",
+        {"loss_generator": [0.5, 0.25], "loss_critic": [-1.25, -2.5]},
+    ),
+    (
         "Epoch 1: Loss=0.9, Val Loss: 1.2\nEpoch 2: Loss=0.5, Val Loss: 0.8\n",
         {"loss": [0.9, 0.5], "val_loss": [1.2, 0.8]},
     ),
