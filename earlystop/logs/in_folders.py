@@ -144,11 +144,11 @@ _BEGINNING = 4096
 
 
 def _headers(log: Source) -> Iterator[list[str]]:
-    for line in log.first_lines[:_LINES]:
+    for number, line in enumerate(log.first_lines[:_LINES]):
         cells = _SEPARATOR.split(line)
         cells = cells if len(cells) > 1 else line.split()
         found = [cell.strip(" \"'#") for cell in cells]
-        if not any(_is_number(cell) for cell in found):
+        if not any(map(_is_number, found)) or (not number and any(map(counts_for_certain, found))):
             yield found
 
 

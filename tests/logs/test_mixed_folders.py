@@ -260,3 +260,8 @@ def test_a_folder_without_a_log_tells_each_reason_once(tmp_path: Path) -> None:
     assert str(told.value).count("plain text of no known format") == 1
     assert "(and so 8 more)" in str(told.value)
     assert "z.csv: expected a log of metrics, got the file is empty" in str(told.value)
+
+
+def test_a_table_with_numbers_as_names_is_a_log_in_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "history.csv", "epoch,average_km,25\n0,9.5,0.0\n1,8.5,0.125\n")
+    assert logged(es.read_history(tmp_path), "25") == [0.0, 0.125]
