@@ -151,3 +151,15 @@ def test_the_events_that_catboost_writes_beside_its_tables_do_not_count(tmp_path
             [(1.0, 0, "RMSE", 0.5), (2.0, 1, "RMSE", 0.25)],
         )
     assert es.read_history(tmp_path).names == ("catboost_info",)
+
+
+@pytest.mark.parametrize("name", ["last-checkpoint", "checkpoint-best", "best_model"])
+def test_a_checkpoint_of_any_name_that_holds_the_beginning_of_a_run_does_not_count(
+    name: str, tmp_path: Path
+) -> None:
+    states = [{"epoch": e / 2, "step": 10 * e, "loss": 1 / (e + 1)} for e in range(4)]
+    write(tmp_path / "trainer_state.json", json.dumps({"log_history": states}))
+    write(tmp_path / name / "trainer_state.json", json.dumps({"log_history": states[:3]}))
+    history = es.read_history(tmp_path)
+    assert history.lengths.tolist() == [4]
+    assert "1 earlier checkpoint with its beginning: left out" in str(history.report)
