@@ -76,14 +76,12 @@ def counted_or_known(log: Source, runs: Iterable[Run], *, by_header: bool) -> It
     if counters and (wanted or any(map(counts_for_certain, counters)) or not _has_words(log)):
         yield from all_runs
         return
+    if names == {log.options.value_name} and not known:
+        raise _no_log(log, "numbers whose file names no metric (labels, indices, a picture?)")
     if not is_monitor(log) and (not known or single or _has_words(log)):
         raise _no_log(log)
     if are_predictions(names):
-        raise log.wrong(
-            "predictions beside what is true, one row per sample: not taken for a log in a folder; "
-            "to read it, name the file",
-            not_a_log=True,
-        )
+        raise _no_log(log, "predictions beside what is true, one row per sample")
     log.notes.append("no column is known to count its rows: read in their order")
     yield from all_runs
 
@@ -121,12 +119,11 @@ def _is_text(log: Source) -> bool:
     return bool(log.text) and not log.text.lstrip().startswith(("{", "["))
 
 
-def _no_log(log: Source) -> LogError:
-    return log.wrong(
-        "neither a column that counts its rows nor a known metric: not taken for a log in a "
-        "folder; to read it, name the file",
-        not_a_log=True,
-    )
+def _no_log(
+    log: Source, why: str = "neither a column that counts its rows nor a known metric"
+) -> LogError:
+    how = "not taken for a log in a folder; to read it, name the file"
+    return log.wrong(f"{why}: {how}", not_a_log=True)
 
 
 def _names(log: Source) -> Collection[str]:

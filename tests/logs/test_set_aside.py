@@ -120,8 +120,10 @@ def test_indices_of_data_are_no_metrics_of_a_run_in_a_folder(tmp_path: Path) -> 
     table(tmp_path / "log.csv", LOSSES)
     np.save(tmp_path / "train_indices.npy", np.random.default_rng(0).permutation(100))
     np.save(tmp_path / "returns.npy", np.arange(100.0) % 7)
+    np.save(tmp_path / "loss_order.npy", np.random.default_rng(1).permutation(100))
     history = es.read_history(tmp_path)
     assert history.runs == 2
+    assert "numbers whose file names no metric (labels, indices" in str(history.report)
     assert "indices, not metrics: left out" in str(history.report)
     assert es.read_history(tmp_path / "train_indices.npy").runs == 1
 
