@@ -16,11 +16,6 @@ from tests.logs.reading import logged, write
 
 TEXTS = [
     (
-        "Epoch 1/9 - Loss Generator: 0.5, Loss Critic: -1.25\n"
-        "Epoch 2/9 - Loss Generator: 0.25, Loss Critic: -2.5\n",
-        {"loss_generator": [0.5, 0.25], "loss_critic": [-1.25, -2.5]},
-    ),
-    (
         "Epoch 1: Loss=0.9, Val Loss: 1.2\nEpoch 2: Loss=0.5, Val Loss: 0.8\n",
         {"loss": [0.9, 0.5], "val_loss": [1.2, 0.8]},
     ),
@@ -57,6 +52,11 @@ TEXTS = [
         "iter: 19  total_loss: 0.75  loss_cls: 0.25  time: 1.88  lr: 0.06  max_mem: 18165M\n"
         "iter: 39  total_loss: 0.5  loss_cls: 0.125  time: 1.88  lr: 0.06  max_mem: 18165M\n",
         {"total_loss": [0.75, 0.5], "loss_cls": [0.25, 0.125], "lr": [0.06, 0.06]},
+    ),
+    (
+        "Epoch 1/9 - Loss Generator: 0.5, Loss Critic: -1.25\n"
+        "Epoch 2/9 - Loss Generator: 0.25, Loss Critic: -2.5\n",
+        {"loss_generator": [0.5, 0.25], "loss_critic": [-1.25, -2.5]},
     ),
 ]
 
