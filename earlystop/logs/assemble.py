@@ -84,13 +84,27 @@ def _nothing(reads: Sequence[ReadSource]) -> LogError:
         return errors[0]
     if not errors:
         return LogError("there is no run in it", reads[0].source if reads else "")
-    first_errors = "; ".join(map(str, errors[:3]))
-    more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
     not_a_log = all(error.not_a_log for error in errors)
     return LogError(
-        f"nothing could be read from {len(reads):,} sources: {first_errors}{more}",
+        f"nothing could be read from {len(reads):,} sources: {_reasons(errors)}",
         not_a_log=not_a_log,
     )
+
+
+def _reasons(errors: Sequence[LogError]) -> str:
+    """Why sources could not be read: each reason once, with the first source that has it."""
+    by_message: dict[str, list[LogError]] = {}
+    for error in errors:
+        by_message.setdefault(error.message, []).append(error)
+    told = [
+        str(same[0]) + (f" (and so {len(same) - 1:,} more)" if len(same) > 1 else "")
+        for same in by_message.values()
+    ]
+    more = f"; and {len(told) - _FEW:,} other reasons" if len(told) > _FEW else ""
+    return "; ".join(told[:_FEW]) + more
+
+
+_FEW = 5
 
 
 def _within(

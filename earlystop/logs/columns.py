@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import Any
@@ -17,6 +18,7 @@ __all__ = ["is_coordinate", "number", "plain_number"]
 _COORDINATES = frozenset(("index", "episode", *STEPS, *EPOCHS, *INNER, *CLOCKS, *RUNTIMES))
 
 
+@functools.lru_cache(4096)
 def is_coordinate(name: str) -> bool:
     """Does a column of this name give the position of a row, rather than a metric?"""
     return name.lower() in _COORDINATES or plain_name(name) in _COORDINATES

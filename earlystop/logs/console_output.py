@@ -10,7 +10,7 @@ from .read_source import ReadSource
 
 __all__ = ["leave_out_console_output"]
 
-_PRINTED = "printed"  # the name of the format
+_PRINTED = ("printed", "boxes")  # the names of the formats
 
 
 def leave_out_console_output(reads: Sequence[ReadSource]) -> None:
@@ -18,12 +18,12 @@ def leave_out_console_output(reads: Sequence[ReadSource]) -> None:
 
     It would count twice, with rounded values. Only what was found in a folder is passed.
     """
-    printed = [read for read in reads if read.format == _PRINTED and read.runs]
+    printed = [read for read in reads if read.format in _PRINTED and read.runs]
     if not printed:
         return
     logs: dict[Path, str] = {}
     for read in reads:
-        if read.runs and read.format != _PRINTED:
+        if read.runs and read.format not in _PRINTED:
             for above in Path(read.source).parents:
                 logs.setdefault(above, read.source)
     for read in printed:

@@ -20,7 +20,9 @@ def names_in_header(log: Source, row: list[str], line: int) -> list[str]:
         row = ["index", *row[1:]]  # the index of a data frame
     if not row or all(map(is_number, row)):
         raise log.wrong(
-            "expected a header with the names of the columns, got numbers", f"line {line}"
+            "expected a header with the names of the columns, got numbers: add one, or read it "
+            "with numpy.loadtxt and pass {'loss': array}",
+            f"line {line}",
         )
     if len(row) > log.limits.names:
         raise log.wrong(f"more than {log.limits.names:,} columns (see `limits`)", f"line {line}")

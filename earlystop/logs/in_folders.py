@@ -8,10 +8,19 @@ name a metric are read like a file that is given by its name; what cannot be rea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import numpy as np
 
 from ..errors import LogError
-from .known_names import counts_rows, is_metric, prints_a_loss
+from ..language.splits import SPLITS
+from .known_names import (
+    are_predictions,
+    counts_for_certain,
+    counts_rows,
+    is_metric,
+    prints_a_loss,
+)
 from .log_format import LogFormat
 from .run import Run
 from .source import Source
@@ -27,7 +36,7 @@ def is_proven(log: Source, format: LogFormat) -> bool:
     return (
         not format.general
         or log.options.coordinate is not None
-        or any(map(counts_rows, _names(log)))
+        or any(map(counts_for_certain, _names(log)))
     )
 
 
@@ -37,27 +46,72 @@ def looks_like_a_log(log: Source) -> bool:
         names = _names(log)
     except (LogError, OSError):  # even its start cannot be read
         return False
-    return any(map(counts_rows, names)) or any(map(is_metric, names)) or prints_a_loss(log.text)
+    known = any(map(counts_for_certain, names)) or any(map(is_metric, names))
+    return known or is_monitor(log) or prints_a_loss(log.text)
 
 
-def counted_or_known(log: Source, runs: Iterable[Run]) -> Iterator[Run]:
+def counted_or_known(log: Source, runs: Iterable[Run], *, by_header: bool) -> Iterator[Run]:
     """The runs of a general format, if they are those of a log.
+
+    by_header: whether this is a table, whose header says what is in it.
 
     Raises LogError, with the way to read the file after all, for rows that nothing counts and
     whose metrics are unknown.
     """
-    if _is_text(log) and log.options.coordinate is None and not looks_like_a_log(log):
+    wanted = log.options.coordinate is not None
+    if by_header and _is_text(log) and not wanted and not looks_like_a_log(log):
         raise _no_log(log)  # by its start alone: it may be of any size
     all_runs = list(runs)
-    if any(counts_rows(name) for run in all_runs for name in run.coordinates):
+    names = {name for run in all_runs for name in run.metrics}
+    known = any(map(is_metric, names)) or _is_log_of_values(log, all_runs)
+    single = all(run.length < 2 for run in all_runs)
+    counters = [name for run in all_runs for name in run.coordinates if counts_rows(name)]
+    settings = single and not _is_text(log)
+    if not known and not wanted:  # `epochs` is an amount of settings, `round` a part of a season
+        counters = [
+            name
+            for name in counters
+            if counts_for_certain(name) and not (settings and name.lower().endswith("s"))
+        ]
+    if counters and (wanted or any(map(counts_for_certain, counters)) or not _has_words(log)):
         yield from all_runs
         return
-    names = {name for run in all_runs for name in run.metrics}
-    known = any(map(is_metric, names)) or names == {log.options.value_name}  # an array has no names
-    if not known or all(run.length < 2 for run in all_runs) or _has_words(log):
+    if names == {log.options.value_name} and not known:
+        raise _no_log(log, "numbers whose file names no metric (labels, indices, a picture?)")
+    if not is_monitor(log) and (not known or single or _has_words(log)):
         raise _no_log(log)
+    if are_predictions(names):
+        raise _no_log(log, "predictions beside what is true, one row per sample")
     log.notes.append("no column is known to count its rows: read in their order")
     yield from all_runs
+
+
+def is_monitor(log: Source) -> bool:
+    """Are these the episodes that the monitor of Stable-Baselines wrote, a row for each?"""
+    return log.text.startswith("#{") and '"t_start"' in log.first_lines[0]
+
+
+def _is_log_of_values(log: Source, runs: Sequence[Run]) -> bool:
+    """May these be an array, whose values have no names, that is a log?
+
+    Of one row: if its file names a metric, or its values are not all whole numbers, as labels are.
+    Of several, which may be a picture: if both is so.
+    """
+    name = log.options.value_name
+    if any(run.metrics.keys() != {name} for run in runs):
+        return False
+    named = log.path is None or any(map(is_metric, _words(log.path.stem)))
+    broken = any(
+        bool((p.values != np.floor(p.values)).any()) for r in runs for p in [r.metrics[name]]
+    )
+    return named and broken if len(runs) > 1 else named or broken
+
+
+def _words(name: str) -> set[str]:
+    return set(_WORD.findall(name.lower())) - SPLITS
+
+
+_WORD = re.compile(r"[a-z]+")
 
 
 def _is_text(log: Source) -> bool:
@@ -65,12 +119,11 @@ def _is_text(log: Source) -> bool:
     return bool(log.text) and not log.text.lstrip().startswith(("{", "["))
 
 
-def _no_log(log: Source) -> LogError:
-    return log.wrong(
-        "neither a column that counts its rows nor a known metric: not taken for a log in a "
-        "folder; to read it, name the file",
-        not_a_log=True,
-    )
+def _no_log(
+    log: Source, why: str = "neither a column that counts its rows nor a known metric"
+) -> LogError:
+    how = "not taken for a log in a folder; to read it, name the file"
+    return log.wrong(f"{why}: {how}", not_a_log=True)
 
 
 def _names(log: Source) -> Collection[str]:
@@ -88,11 +141,11 @@ _BEGINNING = 4096
 
 
 def _headers(log: Source) -> Iterator[list[str]]:
-    for line in log.first_lines[:_LINES]:
+    for number, line in enumerate(log.first_lines[:_LINES]):
         cells = _SEPARATOR.split(line)
         cells = cells if len(cells) > 1 else line.split()
         found = [cell.strip(" \"'#") for cell in cells]
-        if not any(_is_number(cell) for cell in found):
+        if not any(map(_is_number, found)) or (not number and any(map(counts_for_certain, found))):
             yield found
 
 

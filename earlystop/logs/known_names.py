@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection
 
 from ..errors import RuleError
 from ..language.direction import direction
 from ..language.splits import SPLITS
 from .columns import is_coordinate
 
-__all__ = ["counts_rows", "is_metric", "prints_a_loss"]
+__all__ = ["are_predictions", "counts_for_certain", "counts_rows", "is_metric", "prints_a_loss"]
 
 # Coordinates that tables of any kind have.
 _ANYWHERE = frozenset(
@@ -21,6 +22,14 @@ _ANYWHERE = frozenset(
 def counts_rows(name: str) -> bool:
     """Does a column of this name count the rows of a log, rather than those of any table?"""
     return is_coordinate(name) and name.lower() not in _ANYWHERE
+
+
+def counts_for_certain(name: str) -> bool:
+    """Does a column of this name count the rows of a log in any table? A round may be of a game."""
+    return counts_rows(name) and _OF_TRAINING.search(name) is not None
+
+
+_OF_TRAINING = re.compile(r"(?i)epoch|step|iter|env.?interacts")
 
 
 @functools.lru_cache(4096)
@@ -41,6 +50,24 @@ _TOLD_OF_PARTS = """
     samples_per_second steps_per_second
 """
 _NOT_METRICS = frozenset(_TOLD_OF_PARTS.split())
+
+
+def are_predictions(names: Collection[str]) -> bool:
+    """Are these the names of what is true and of what was predicted, sample by sample?"""
+    plain = {re.sub(r"[\W_]+", "_", name.strip().lower()) for name in names}
+    return bool(plain & _TRUE) and bool(plain & _PREDICTED)
+
+
+_TRULY = """
+    y y_true true true_value true_label true_labels actual actual_value actual_label target targets
+    label labels ground_truth gt gold observed y_test y_actual
+"""
+_TRUE = frozenset(_TRULY.split())
+_GUESSED = """
+    y_pred y_hat yhat pred preds predicted predicted_value predicted_label prediction predictions
+    pred_label predicted_labels y_predicted y_prob y_score forecast
+"""
+_PREDICTED = frozenset(_GUESSED.split())
 
 
 def prints_a_loss(text: str) -> bool:

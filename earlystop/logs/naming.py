@@ -60,7 +60,7 @@ def _shortest(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _stems(parts: tuple[str, ...]) -> tuple[str, ...]:
     """The distinctive parts of a path; names of event files hold only a time and a machine."""
-    if len(parts) > 1 and ".tfevents." in parts[-1]:
+    if len(parts) > 1 and ".tfevents" in parts[-1]:
         return parts[:-1]
     return (*parts[:-1], _stem(parts[-1])) if parts else ("run",)
 

@@ -21,7 +21,7 @@ _LISTED = """
     mp3 flac ogg ttf otf woff woff2 pt pth ckpt bin safetensors h5 hdf5 hdf keras onnx pb
     tflite mar pkl pickle joblib dill msgpack model cbm ubj gguf ggml mlmodel index meta
     weights whl zip tar tgz 7z rar jar ply obj stl nii dcm las laz mat tfrecord tfrecords
-    lmdb mdb vocab spm nib
+    lmdb mdb vocab spm nib jsonnet dvc prototxt cmake mk in el org nc sav bak sbatch patch diff
 """
 _ENDINGS = frozenset(f".{ending}" for ending in _LISTED.split())
 _TEXT = frozenset(("", ".txt", ".json"))
@@ -73,7 +73,7 @@ def _kind(name: str) -> str:
         return "hidden"
     if name.endswith("~"):
         return "hidden"
-    if ".tfevents." in name:
+    if ".tfevents" in name:
         return ""
     ending = os.path.splitext(name)[1].lower()
     if ending in _ENDINGS:

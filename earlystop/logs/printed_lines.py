@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["STYLE", "TOOLS", "Lines", "Tool"]
+__all__ = ["BOXES", "STYLE", "TOOLS", "Lines", "Tool"]
 
 STYLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # colours, and moves of the cursor
+BOXES = ("-----\n| ", "-----\r\n| ")  # what stands in logs whose checks are boxes
 _N = r"[-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
 
 
@@ -41,6 +42,7 @@ class Tool:
     signature: what is found in no other text.
     lines: how its lines are read.
     overwrites: whether values of an epoch are printed again until they are final.
+    begins: finds a line with which a run begins, or goes on.
     """
 
     name: str
@@ -48,10 +50,19 @@ class Tool:
     signature: re.Pattern[str]
     lines: tuple[Lines, ...]
     overwrites: bool = False
+    begins: re.Pattern[str] | None = None
 
 
-def _tool(name: str, mark: str, signature: str, *lines: Lines, overwrites: bool = False) -> Tool:
-    return Tool(name, mark, re.compile(signature, re.MULTILINE), lines, overwrites)
+def _tool(
+    name: str,
+    mark: str,
+    signature: str,
+    *lines: Lines,
+    overwrites: bool = False,
+    begins: str | None = None,
+) -> Tool:
+    found = re.compile(signature, re.MULTILINE)
+    return Tool(name, mark, found, lines, overwrites, re.compile(begins) if begins else None)
 
 
 def _lines(pattern: str, pair: str | None = None, prefix: str = "", **names: str) -> Lines:
@@ -149,11 +160,34 @@ TOOLS = (
     _tool(
         "Caffe",
         "solver.cpp",
-        r"solver\.cpp:\d+\] Iteration \d+",
+        r"solver\.cpp:\d+\] (?:Iteration \d+|Initializing solver from parameters)",
         _lines(rf"\] Iteration (?P<iteration>\d+)(?: \(.*\))?, loss = (?P<loss>{_N})"),
         _lines(rf"\] Iteration (?P<iteration>\d+), lr = (?P<lr>{_N})"),
         _lines(r"\] Iteration (?P<iteration>\d+), Testing net"),
         _lines(rf"\] +(?P<part>Test|Train) net output #\d+: (?P<name>\S+) = (?P<value>{_N})"),
+    ),
+    _tool(
+        "MXNet",
+        "Epoch[",
+        rf"Epoch\[\d+\] (?:(?:Train|Validation)-[\w-]+={_N}|Batch ?\[\d.*samples/sec)",
+        _lines(
+            r"Epoch\[(?P<epoch>\d+)\] (?P<pairs>(?:Train|Validation)-.*)$",
+            rf"(?P<name>(?:Train|Validation)-[\w-]+)=(?P<value>{_N})",
+        ),
+        _lines(
+            r"Epoch\[(?P<epoch>\d+)\] Batch ?\[(?:\d+-)?(?P<batch>\d+)\]\s(?P<pairs>Speed.*)$",
+            rf"(?P<name>[\w-]+)=(?P<value>{_N})",
+        ),
+    ),
+    _tool(
+        "pix2pix and CycleGAN",
+        "oss",
+        r"^=+ Training Loss \(.*\) =+\s*$",
+        _lines(
+            r"^\(epoch: (?P<epoch>\d+), iters: (?P<iters>\d+), [^)]*\) (?P<pairs>.*)$",
+            rf"(?P<name>[\w/]+): (?P<value>{_N})(?=\s|$)",
+        ),
+        begins=r"^=+ Training Loss \(",
     ),
     _tool(
         "CatBoost",

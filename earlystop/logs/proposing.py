@@ -119,7 +119,7 @@ def _pairs(line: str) -> Iterator[_Pair]:
         group, lead = _group(name), ""
         part = word[0] if word is not None and word.start() < match.end() else ""
         if not is_coordinate(group):
-            if not (is_metric(name) or name.lower() in _ALSO):
+            if not (_is_of_a_metric(name) or name.lower() in _ALSO):
                 continue
             if part and name.lower() not in _ALSO and not _names_a_part(group):
                 group = f"{part.lower()}_{group}"
@@ -129,6 +129,11 @@ def _pairs(line: str) -> Iterator[_Pair]:
         if part and not led:
             lead, led = "" if part in match["name"] else part, True
         yield _Pair(group, match["name"] + match["between"], lead)
+
+
+def _is_of_a_metric(name: str) -> bool:
+    """Is this a metric, or one that names what it is of: Loss Discriminator?"""
+    return is_metric(name) or any(map(is_metric, re.split(r"[\s_]+", name)))
 
 
 def _matches(line: str) -> Iterator[re.Match[str]]:

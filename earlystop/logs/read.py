@@ -212,7 +212,7 @@ class _Reader:
     def _of_format(self, source: Discovered, format: LogFormat) -> Iterable[Run]:
         log, runs = source.log, format.read(source.log)
         if source.found and format.general and self._forced is None:
-            return counted_or_known(log, self._bounded(log, runs))
+            return counted_or_known(log, self._bounded(log, runs), by_header=format.name == "table")
         return runs
 
     def _split(self, source: Discovered, runs: Iterable[Run]) -> list[Run]:

@@ -110,6 +110,8 @@ def recognised_format(log: Source, *, among_others: bool = False) -> LogFormat:
     if not log.text:
         message = log.text_error or "expected a log, got a file of no known format"
         raise log.wrong(message, not_a_log=True)
+    if log.text_error:
+        raise log.wrong(log.text_error, not_a_log=not prints_a_loss(log.text))
     raise _unknown_text(log, not_a_log=not prints_a_loss(log.text))
 
 

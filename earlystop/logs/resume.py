@@ -5,6 +5,7 @@ The docstring of `earlystop.logs` states the rule.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -172,18 +173,38 @@ def _split(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
 def _apart(run: Run, counter: Counter, keep: bool) -> list[Run]:
     """The runs in a log whose rows are counted, with their epochs."""
     shared = not counter.counts
-    found = [_Entries(keep, shared)]
+    found, starts = [_Entries(keep, shared)], [0]
     for row, (key, metrics) in enumerate(zip(counter.keys.tolist(), _by_row(run), strict=True)):
         if not found[-1].add(key, metrics, row):
             found.append(_Entries(keep, shared))
+            starts.append(row)
             found[-1].add(key, metrics, row)
     runs, dense = [], _all_dense(run)
-    for entries in found:
+    for entries, start, end in zip(found, starts, [*starts[1:], run.length], strict=True):
+        if not keep and _goes_to_and_fro(entries, end - start):
+            rows = itertools.islice(_by_row(run), start, end)
+            runs.append(_rebuilt(run, _in_order(rows, start, joined=run.joined), dense))
+            runs[-1].notes.append(
+                f"{counter.name!r} falls back {len(entries.resumed):,} times, which is more than a "
+                "run is resumed: all rows are kept, in the order of the log"
+            )
+            continue
         if run.joined and not keep:
             _join(entries)
         runs.append(_rebuilt(run, entries, dense))
         runs[-1].notes += _notes(entries)
     return runs
+
+
+_MOST_RESUMED, _MOST_DROPPED = 30, 0.3  # times, and the share of the rows
+
+
+def _goes_to_and_fro(entries: _Entries, rows: int) -> bool:
+    """Is the counter no counter: does it fall back so often that much would be dropped?
+
+    So do the steps of episodes of several environments, each logged when it ends.
+    """
+    return len(entries.resumed) > _MOST_RESUMED and entries.dropped > _MOST_DROPPED * rows
 
 
 def _not_counting(counter: Counter) -> str:
@@ -195,17 +216,23 @@ def _not_counting(counter: Counter) -> str:
 
 def _by_repeats(run: Run) -> Run:
     """The run without a coordinate: an epoch ends where a metric is reported again."""
+    entries = _in_order(_by_row(run), 0, joined=True)
+    found = _rebuilt(run, entries, _all_dense(run))
+    found.notes += run.notes
+    return found
+
+
+def _in_order(rows: Iterable[dict[str, float]], start: int, *, joined: bool) -> _Entries:
+    """The rows in their order; joined: one epoch until a metric is reported again."""
     entries = _Entries(keep=False)
-    for row, metrics in enumerate(_by_row(run)):
+    for row, metrics in enumerate(rows, start):
         last = entries.entries[-1] if entries.entries else None
-        if last is None or metrics.keys() & last.metrics.keys():
+        if last is None or not joined or metrics.keys() & last.metrics.keys():
             entries.entries.append(_Entry(math.nan, math.nan, metrics, [row]))
         else:
             last.metrics.update(metrics)
             last.rows.append(row)
-    found = _rebuilt(run, entries, _all_dense(run))
-    found.notes += run.notes
-    return found
+    return entries
 
 
 def _join(entries: _Entries) -> None:

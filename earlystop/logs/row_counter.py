@@ -52,7 +52,7 @@ def row_counters(run: Run, coordinate: str | None) -> list[Counter]:
     epochs = _counters(run, (*EPOCHS, "episode"))[:1]
     found = []
     for step in _counters(run, (*STEPS, *INNER)):
-        if epochs and _restarts(step.keys, epochs[0].keys):
+        if epochs and _restarts(run, step.keys, epochs[0].keys):
             found.append(_pairs(epochs[0], step))
         elif plain_name(step.name) not in INNER or _mostly_rises(step.keys):
             found.append(step)
@@ -94,11 +94,31 @@ def _counters(run: Run, names: tuple[str, ...]) -> list[Counter]:
     return found
 
 
-def _restarts(step: npt.NDArray[np.float64], epoch: npt.NDArray[np.float64]) -> bool:
-    """Does the step begin anew with each epoch?"""
-    both = ~np.isnan(step) & ~np.isnan(epoch)
-    falls = np.diff(step[both]) < 0
-    return bool(falls.any() and 2 * (np.diff(epoch[both])[falls] > 0).sum() > falls.sum())
+def _restarts(run: Run, step: npt.NDArray[np.float64], epoch: npt.NDArray[np.float64]) -> bool:
+    """Does the step begin anew with each epoch?
+
+    It may begin anew within an epoch, too, for the validation, which reports other metrics.
+    """
+    rows = np.flatnonzero(~np.isnan(step) & ~np.isnan(epoch))
+    falls = np.flatnonzero(np.diff(step[rows]) < 0)
+    before, after = rows[falls], rows[falls + 1]
+    moves = epoch[after] - epoch[before]
+    other = moves == 0
+    if other.any():
+        other &= ~_share_metrics(run, before, after)
+    return bool(2 * np.count_nonzero(moves > 0) > len(falls) - np.count_nonzero(other))
+
+
+def _share_metrics(
+    run: Run, rows: npt.NDArray[np.int64], others: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Is there a metric that both rows of a pair report?"""
+    shared = np.zeros(len(rows), bool)
+    for points in run.metrics.values():
+        reported = np.zeros(run.length, bool)
+        reported[points.rows] = True
+        shared |= reported[rows] & reported[others]
+    return shared
 
 
 def _mostly_rises(step: npt.NDArray[np.float64]) -> bool:

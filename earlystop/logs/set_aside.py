@@ -125,17 +125,22 @@ def _name(read: ReadSource) -> str:
 
 
 def _are_one(run: Run, other: Run) -> bool:
-    """Have both the same values of the metrics that both have?"""
+    """Have both the same values of the metrics that both have?
+
+    Ultralytics reports the metrics of its best epoch at the last step once more: of several
+    metrics, the last value of some may differ.
+    """
     told = False
     for name, one, two in _common(run, other):
         number = min(len(one), len(two))
         if len(one) != len(two) and len(np.unique(one[:number])) < 3:
             return False
         relative = _ROUNDED if number >= _MANY else _FLOAT32
-        if not np.allclose(one[:number], two[:number], rtol=relative, atol=0.0, equal_nan=True):
+        same = np.isclose(one[:number], two[:number], rtol=relative, atol=0.0, equal_nan=True)
+        if not same.all() and (number < _MANY or not same[:-1].all()):
             return False
         varies = number == 1 or len(np.unique(one[:number])) > 1
-        told |= varies and not _SAYS_LITTLE.search(name)
+        told |= bool(same.all()) and varies and not _SAYS_LITTLE.search(name)
     return told
 
 

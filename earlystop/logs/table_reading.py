@@ -315,8 +315,8 @@ class _Reader:
             return True
         return (
             len(row) > 1
-            and any(map(is_coordinate, row))
             and not any(is_number(cell) or not cell for cell in row)
+            and any(map(is_coordinate, row))
         )
 
 

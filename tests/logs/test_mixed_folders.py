@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,3 +195,73 @@ def test_a_table_of_data_is_told_by_its_header_alone(tmp_path: Path) -> None:
 def test_tables_of_one_column_or_of_blanks_are_read_in_a_folder(text: str, tmp_path: Path) -> None:
     write(tmp_path / "log.txt", text)
     assert logged(es.read_history(tmp_path), "loss") == [0.5, 0.25]
+
+
+def saved(array: npt.NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("recipe.txt", '{"max_words": 150, "batch_size": 64, "epochs": 5, "patience": 2}'),
+        ("errors.csv", "idx,y_true,y_pred,abs_error\n0,1.5,1.25,0.25\n1,2.5,2.0,0.5\n"),
+        ("errors.csv", "Actual,Predicted,Error\n1.5,1.25,0.25\n2.5,2.0,0.5\n"),
+        ("outputs20_21.npy", saved(np.array([0, 1, 1, 0, 1] * 9))),
+        ("players.csv", "Season,Round,Team,goals\n20-21,1,A,2\n20-21,1,B,0\n20-21,2,A,1\n"),
+        ("players.csv", "round,goals,cards\n1,2,0\n1,0,1\n2,1,0\n"),
+        ("distances.npy", saved(np.ones((3, 4)))),
+        ("ade_val_0001.npy", saved(np.ones((3, 4), np.uint8))),
+    ],
+)
+def test_settings_predictions_and_pictures_are_no_runs_of_a_folder(
+    name: str, content: str | bytes, tmp_path: Path
+) -> None:
+    history = runs_beside(tmp_path, name, content)
+    assert history.names == ("metrics",)
+    assert f"{name}: no log" in str(history.report)
+
+
+def test_an_array_of_several_runs_is_read_where_its_file_names_a_metric(tmp_path: Path) -> None:
+    np.save(tmp_path / "val_losses.npy", np.full((3, 4), 0.5))
+    assert es.read_history(tmp_path).runs == 3
+
+
+def test_the_file_of_a_monitor_is_a_log_in_a_folder(tmp_path: Path) -> None:
+    text = '#{"t_start": 1.5, "env_id": "None"}\nr,l,t\n-3.5,10,0.5\n-2.5,12,0.75\n'
+    write(tmp_path / "monitor.csv", text)
+    assert logged(es.read_history(tmp_path), "r") == [-3.5, -2.5]
+
+
+def test_text_in_another_encoding_is_told_as_that(tmp_path: Path) -> None:
+    path = write(tmp_path / "train_log.txt", "begun\n\u4e2d loss: 0.5\n".encode("gbk"))
+    with pytest.raises(es.LogError, match=r"expected text in utf-8.*pass encoding=\.\.\."):
+        es.read_history(path)
+
+
+def test_rounds_of_a_federated_training_count_the_rows_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "results.csv", "round,loss\n1,0.5\n2,0.25\n")
+    assert es.read_history(tmp_path).coordinates["round"].tolist() == [[1, 2]]
+
+
+def test_a_table_of_one_epoch_is_a_run_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "scores.csv", "Epochs,Height of it\n0,55.5\n")
+    assert logged(es.read_history(tmp_path), "Height of it") == [55.5]
+
+
+def test_a_folder_without_a_log_tells_each_reason_once(tmp_path: Path) -> None:
+    for number in range(9):
+        write(tmp_path / f"note{number}.txt", "nothing to see\n")
+    write(tmp_path / "z.csv", "")
+    with pytest.raises(es.LogError) as told:
+        es.read_history(tmp_path)
+    assert str(told.value).count("plain text of no known format") == 1
+    assert "(and so 8 more)" in str(told.value)
+    assert "z.csv: expected a log of metrics, got the file is empty" in str(told.value)
+
+
+def test_a_table_with_numbers_as_names_is_a_log_in_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "history.csv", "epoch,average_km,25\n0,9.5,0.0\n1,8.5,0.125\n")
+    assert logged(es.read_history(tmp_path), "25") == [0.0, 0.125]

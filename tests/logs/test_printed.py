@@ -133,8 +133,25 @@ MLPERF_0 = """\
 :::MLPv0.5.0 resnet 1541000000.1 (train.py:10) eval_accuracy: {"epoch": 1, "value": 0.25}
 :::MLPv0.5.0 resnet 1541000001.1 (train.py:10) eval_accuracy: {"epoch": 2, "value": 0.5}
 """
+MXNET = """\
+INFO:root:Epoch[0] Batch [100]\tSpeed: 900.10 samples/sec\taccuracy=0.250000
+INFO:root:Epoch[0] Train-accuracy=0.375000
+INFO:root:Epoch[0] Time cost=1.494
+INFO:root:Epoch[0] Validation-accuracy=0.500000
+INFO:root:Epoch[1] Batch [100]\tSpeed: 900.10 samples/sec\taccuracy=0.500000
+INFO:root:Epoch[1] Train-accuracy=0.625000
+INFO:root:Epoch[1] Validation-accuracy=0.750000
+"""
+PIX2PIX = """\
+================ Training Loss (Mon Jan  1 10:00:00 2024) ================
+(epoch: 1, iters: 100, time: 0.857, data: 2.929) D_A: 0.125 cycle_A: 1.500 \n\
+(epoch: 1, iters: 200, time: 0.861, data: 0.000) D_A: 0.250 cycle_A: 1.250 \n\
+(epoch: 2, iters: 100, time: 0.861, data: 0.000) D_A: 0.375 cycle_A: 1.000 \n\
+"""
 
 EXPECTED = [
+    ("MXNet", MXNET, {"Validation-accuracy": [0.5, 0.75], "Train-accuracy": [0.375, 0.625]}),
+    ("pix2pix", PIX2PIX, {"D_A": [0.125, 0.25, 0.375], "cycle_A": [1.5, 1.25, 1.0]}),
     ("XGBoost", XGBOOST, {"train-rmse": [1.5, 1.25], "valid-rmse": [1.75, 1.5]}),
     ("XGBoost", XGBOOST_CV, {"test-auc": [0.45, 0.5], "test-auc-std": [0.02, 0.02]}),
     ("LightGBM", LIGHTGBM, {"training's l2": [1.5, 1.25], "valid_1's l2": [1.75, 1.5]}),
@@ -165,7 +182,7 @@ def test_what_a_tool_prints_is_read_as_it_is(
     history = read(text)
     assert history.runs == 1
     assert {name: logged(history, name) for name in expected} == expected
-    assert set(history.coordinates) <= {"epoch", "iteration", "iter", "step"}
+    assert set(history.coordinates) <= {"epoch", "iteration", "iter", "iters", "batch", "step"}
     assert tool in str(history.report)
 
 
@@ -212,3 +229,17 @@ def test_in_a_folder_the_output_of_a_run_counts_only_without_another_log(tmp_pat
     assert history.names == ("a/train", "b/logs/metrics")
     assert "beside another log" in str(history.report)
     assert es.read_history(tmp_path / "b" / "stdout.txt").runs == 1
+
+
+def test_a_header_of_cyclegan_begins_a_run_where_its_counters_fall_back_to_the_start() -> None:
+    header = PIX2PIX.splitlines()[0]
+    going_on = PIX2PIX.replace("epoch: 2", "epoch: 4").replace("epoch: 1", "epoch: 3")
+    history = read(header + "\n" + PIX2PIX + going_on + PIX2PIX)
+    assert history.lengths.tolist() == [6, 3]
+    assert logged(history, "D_A") == [0.125, 0.25, 0.375] * 2
+
+
+def test_the_log_of_a_net_that_caffe_describes_at_length_is_one_of_caffe() -> None:
+    begin = "I0101 10:00:00.000001  1 solver.cpp:48] Initializing solver from parameters:\n"
+    layers = 'layer {\n  name: "conv"\n}\n' * 4000
+    assert logged(read(begin + layers + CAFFE), "loss") == [4.75, 3.75]

@@ -53,6 +53,11 @@ TEXTS = [
         "iter: 39  total_loss: 0.5  loss_cls: 0.125  time: 1.88  lr: 0.06  max_mem: 18165M\n",
         {"total_loss": [0.75, 0.5], "loss_cls": [0.25, 0.125], "lr": [0.06, 0.06]},
     ),
+    (
+        "Epoch 1/9 - Loss Generator: 0.5, Loss Critic: -1.25\n"
+        "Epoch 2/9 - Loss Generator: 0.25, Loss Critic: -2.5\n",
+        {"loss_generator": [0.5, 0.25], "loss_critic": [-1.25, -2.5]},
+    ),
 ]
 
 

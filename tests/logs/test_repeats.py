@@ -251,3 +251,13 @@ def test_a_direction_is_reported_where_all_runs_that_state_it_agree() -> None:
     report = es.read_history([io.StringIO("min"), io.StringIO("max")]).report
     assert report is not None
     assert report.modes == {"loss": "min"}
+
+
+def test_steps_that_go_to_and_fro_are_no_resumptions() -> None:
+    """Episodes of several environments are logged as they end, each at its own step."""
+    steps = [100 * row + (0, 70, 35)[row % 3] * 10 for row in range(300)]
+    records = [{"step": s, "reward": float(row)} for row, s in enumerate(steps)]
+    history = es.read_history(records)
+    assert [record["reward"] for record in history.records(0)] == [float(r) for r in range(300)]
+    assert "'step' falls back" in str(history.report)
+    assert "all rows are kept, in the order of the log" in str(history.report)

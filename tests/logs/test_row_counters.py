@@ -105,3 +105,21 @@ def test_what_was_left_out_is_told_of_a_run_that_was_resumed() -> None:
     own = es.logs.LogFormat("noted", lambda log: log.text.startswith("noted"), stated)
     es.logs.register(own)
     assert "something was left out" in str(read("noted").report)
+
+
+def test_a_step_that_the_validation_begins_anew_within_each_epoch_is_one_run() -> None:
+    rows = [
+        f"{epoch},{part},{step},{epoch + step / 8}"
+        for epoch in range(3)
+        for part, steps in (("train", 4), ("val", 2))
+        for step in range(1, steps + 1)
+    ]
+    history = read("\n".join(["epoch,set,step,loss", *rows, ""]))
+    assert history.runs == 1
+    assert len(logged(history, "train/loss")) == 12
+    assert len(logged(history, "val/loss")) == 6
+
+
+def test_names_of_columns_may_be_numbers() -> None:
+    history = read("epoch,loss,1,25\n0,0.5,0.0,0.125\n1,0.25,0.0,0.375\n")
+    assert logged(history, "25") == [0.125, 0.375]

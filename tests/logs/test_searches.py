@@ -178,3 +178,9 @@ def test_trials_of_keras_tuner_have_a_history_or_say_that_they_have_none() -> No
     assert history.report.modes == {"val_loss": "min"}
     with pytest.raises(es.LogError, match="only its best value"):
         read(trial(1))
+
+
+def test_the_state_of_a_search_of_keras_tuner_is_told_as_that() -> None:
+    oracle = {"ongoing_trials": {}, "hyperparameters": {"space": [], "values": {}}, "seed": 1}
+    with pytest.raises(es.LogError, match=r"the state of a search of KerasTuner, no log"):
+        read(json.dumps(oracle))

@@ -120,7 +120,48 @@ def test_indices_of_data_are_no_metrics_of_a_run_in_a_folder(tmp_path: Path) -> 
     table(tmp_path / "log.csv", LOSSES)
     np.save(tmp_path / "train_indices.npy", np.random.default_rng(0).permutation(100))
     np.save(tmp_path / "returns.npy", np.arange(100.0) % 7)
+    np.save(tmp_path / "loss_order.npy", np.random.default_rng(1).permutation(100))
     history = es.read_history(tmp_path)
     assert history.runs == 2
+    assert "numbers whose file names no metric (labels, indices" in str(history.report)
     assert "indices, not metrics: left out" in str(history.report)
     assert es.read_history(tmp_path / "train_indices.npy").runs == 1
+
+
+def test_a_table_is_the_run_of_its_events_where_their_last_step_tells_of_the_best_epoch(
+    tmp_path: Path,
+) -> None:
+    maps = [0.1, 0.2, 0.6, 0.4, 0.5, 0.3]
+    table(tmp_path / "results.csv", LOSSES, mAP=maps)
+    scalars = [(float(s), s, "loss", loss) for s, loss in enumerate(LOSSES)]
+    scalars += [(float(s), s, "mAP", value) for s, value in enumerate(maps)]
+    last = len(maps) - 1
+    write_events(
+        tmp_path / "events.out.tfevents.1.host", [*sorted(scalars), (9.0, last, "mAP", 0.6)]
+    )
+    history = es.read_history(tmp_path)
+    assert history.names == ("results",)
+    assert logged(history, "mAP") == maps
+    assert "holds the same run (tensorboard): it counts once" in str(history.report)
+
+
+def test_the_events_that_catboost_writes_beside_its_tables_do_not_count(tmp_path: Path) -> None:
+    for part in ("learn", "test"):
+        write(tmp_path / "catboost_info" / f"{part}_error.tsv", "iter\tRMSE\n0\t0.5\n1\t0.25\n")
+        write_events(
+            tmp_path / "catboost_info" / part / "events.out.tfevents",
+            [(1.0, 0, "RMSE", 0.5), (2.0, 1, "RMSE", 0.25)],
+        )
+    assert es.read_history(tmp_path).names == ("catboost_info",)
+
+
+@pytest.mark.parametrize("name", ["last-checkpoint", "checkpoint-best", "best_model"])
+def test_a_checkpoint_of_any_name_that_holds_the_beginning_of_a_run_does_not_count(
+    name: str, tmp_path: Path
+) -> None:
+    states = [{"epoch": e / 2, "step": 10 * e, "loss": 1 / (e + 1)} for e in range(4)]
+    write(tmp_path / "trainer_state.json", json.dumps({"log_history": states}))
+    write(tmp_path / name / "trainer_state.json", json.dumps({"log_history": states[:3]}))
+    history = es.read_history(tmp_path)
+    assert history.lengths.tolist() == [4]
+    assert "1 earlier checkpoint with its beginning: left out" in str(history.report)

@@ -100,3 +100,21 @@ def test_writers_of_one_folder_that_report_the_same_steps_are_runs(tmp_path: Pat
         [10.0 * rank + s for s in range(6)] for rank in range(2)
     ]
     assert "2 event files report the same steps" in str(history.report)
+
+
+def test_the_values_that_pytorch_writes_by_add_scalars_are_one_run(tmp_path: Path) -> None:
+    """It makes a folder for each, with the same tag in all."""
+    write_events(tmp_path / "run" / "events.out.tfevents.1.host", [(1.0, 0, "lr", 0.5)])
+    for part, losses in {"train": [0.9, 0.5], "D_fake": [0.8, 0.6]}.items():
+        write_events(
+            tmp_path / "run" / f"Loss_all_{part}" / "events.out.tfevents.2.host",
+            [(2.0 + step, step, "Loss/all", loss) for step, loss in enumerate(losses)],
+        )
+    write_events(
+        tmp_path / "run" / "other_run" / "events.out.tfevents.3.host", [(1.0, 0, "acc", 0.5)]
+    )
+    history = es.read_history(tmp_path)
+    assert history.runs == 2
+    (number,) = (n for n in range(2) if logged(history, "train/Loss/all", n))
+    assert logged(history, "train/Loss/all", number) == pytest.approx([0.9, 0.5])
+    assert logged(history, "D_fake/Loss/all", number) == pytest.approx([0.8, 0.6])

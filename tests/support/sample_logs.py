@@ -71,6 +71,9 @@ def samples() -> list[bytes]:
             for e in epochs
         ).encode(),
         "".join(f'{{"iteration": {e}, "loss": 0.{e}}}\n' for e in epochs).encode(),
+        "".join(
+            f"{'-' * 20}\n| epoch | {e}    |\n| loss  | 0.{e}  |\n{'-' * 20}\n" for e in epochs
+        ).encode(),
         gzip.compress(lines.encode()),
         chart.encode(),
         "".join(f"{1600000000000 + e} 0.{e} {e}\n" for e in epochs).encode(),

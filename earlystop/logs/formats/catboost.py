@@ -95,7 +95,7 @@ def _claims(folder: Folder) -> Iterator[Claim]:
     aside = [path for name, path in names.items() if name == "time_left.tsv"]
     for part in ("learn", "test"):
         if part in folder.folders():
-            aside += [path for path in folder.files_in(part) if ".tfevents." in path.name]
+            aside += [path for path in folder.files_in(part) if ".tfevents" in path.name]
     notes = ["several files here hold the same run: one of them is read"] if document else []
     files = [*parts.values(), *aside]
     if document is not None:

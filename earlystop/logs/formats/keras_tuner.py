@@ -22,6 +22,15 @@ def _metrics(log: Source) -> Mapping[str, Any] | None:
     return metrics if isinstance(metrics, Mapping) else None
 
 
+def _is_search(log: Source) -> bool:
+    """Is this the state of a search, `oracle.json`?"""
+    document = log.document
+    return isinstance(document, Mapping) and document.keys() >= {
+        "ongoing_trials",
+        "hyperparameters",
+    }
+
+
 def _observations(metric: Any) -> Iterator[tuple[float, float]]:
     """The steps and values of a metric; of several values, from several executions, the mean."""
     observations = metric.get("observations") if isinstance(metric, Mapping) else None
@@ -36,6 +45,11 @@ def _observations(metric: Any) -> Iterator[tuple[float, float]]:
 
 
 def _read(log: Source) -> Iterator[Run]:
+    if _is_search(log):
+        raise log.wrong(
+            "the state of a search of KerasTuner, no log: read the folder, or its trial.json files",
+            not_a_log=True,
+        )
     metrics = _metrics(log)
     if metrics is None:
         raise log.wrong("expected a trial of KerasTuner")
@@ -59,4 +73,8 @@ def _read(log: Source) -> Iterator[Run]:
     yield run
 
 
-FORMAT = LogFormat("keras_tuner", lambda log: _metrics(log) is not None, _read, order=65)
+def _recognise(log: Source) -> bool:
+    return _metrics(log) is not None or _is_search(log)
+
+
+FORMAT = LogFormat("keras_tuner", _recognise, _read, order=65)

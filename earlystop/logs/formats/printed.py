@@ -38,28 +38,43 @@ def _read(log: Source) -> Iterator[Run]:
     if tool is None:
         known = ", ".join(tool.name for tool in TOOLS)
         raise log.wrong(f"expected what one of these tools prints: {known}")
-    epochs = _Epochs(log.rows(), tool.overwrites)
+    epochs = _Epochs(log, tool.overwrites)
     for _, line in log.lines():
         for part in _OVERWRITTEN.split(STYLE.sub("", line.rstrip("\n"))):
+            if tool.begins is not None and tool.begins.search(part):
+                epochs.begin()
             epochs.add(list(_found(tool, part[:_LONGEST])))
     epochs.end()
-    if not epochs.rows.length:
+    if not epochs.runs:
         raise log.wrong(f"begins as {tool.name} prints, but has no values", not_a_log=True)
     log.notes.append(f"read as {tool.name} prints it")
-    yield epochs.rows.run(coordinates=_COUNTERS.values())
+    for place, rows in enumerate(epochs.runs, 1):
+        run = rows.run(coordinates=_COUNTERS.values())
+        run.name = f"#{place}" if len(epochs.runs) > 1 else None
+        yield run
 
 
 class _Epochs:
     """Puts values together into rows; a row ends where a counter changes.
 
-    rows: the rows so far.
+    log: the source.
     overwrites: whether a value that comes again replaces the earlier, rather than begin a row.
+
+    runs: the rows so far, of each run.
     """
 
-    def __init__(self, rows: Rows, overwrites: bool) -> None:
-        self.rows, self._overwrites = rows, overwrites
+    def __init__(self, log: Source, overwrites: bool) -> None:
+        self.runs: list[Rows] = []
+        self._log, self._overwrites = log, overwrites
         self._counters: dict[str, float] = {}
         self._row: dict[str, float] = {}
+        self._first: list[float] = []  # the counters of the first row of the run
+        self._may_begin = True
+
+    def begin(self) -> None:
+        """A run may begin here: it does if its counters fall back to the start."""
+        self.end()
+        self._counters, self._may_begin = {}, True
 
     def add(self, found: list[tuple[str, float]]) -> None:
         """Add what was found in one line: its counters say to which row the rest belongs."""
@@ -76,9 +91,15 @@ class _Epochs:
             self._row[name] = value
 
     def end(self) -> None:
-        if self._row:
-            self.rows.add({**self._counters, **self._row})
-            self._row = {}
+        if not self._row:
+            return
+        counters = list(self._counters.values())
+        if self._may_begin and (not self.runs or counters <= self._first):
+            self.runs.append(self._log.rows())
+            self._first = counters
+        self._may_begin = False
+        self.runs[-1].add({**self._counters, **self._row})
+        self._row = {}
 
 
 def _counts(name: str) -> bool:

@@ -27,11 +27,20 @@ def _recognise(log: Source) -> bool:
         return False
     separator, _, header, rows, known = log.dialect
     if any(map(is_number, header)) and not all(map(is_number, header)):
-        return False
+        return known and separator != " " and _has_numbers_as_names(header, rows)
     if not rows:
         return known and len(header) > 1 and any(map(is_coordinate, header))
     quantifier = all if separator == " " else any  # any sentence with a number has one number cell
     return len(rows[0]) >= len(header) > 0 and quantifier(map(is_number, rows[0]))
+
+
+def _has_numbers_as_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Are some names numbers, as those of recall at 5 and 25, in what is a header for certain?
+
+    Its columns that count rows have numbers below them.
+    """
+    places = [place for place, name in enumerate(header) if is_coordinate(name)]
+    return bool(places and rows) and all(is_number(row[place]) for row in rows for place in places)
 
 
 def _read(log: Source) -> Iterator[Run]:

@@ -10,6 +10,7 @@ tensor.proto define the layout; the checksum is CRC-32C (Castagnoli).
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import struct
 from collections.abc import Iterable, Iterator
@@ -226,20 +227,39 @@ def _recognise(log: Source) -> bool:
 
 
 def _event_files(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if ".tfevents." in path.name]
+    return [path for path in paths if ".tfevents" in path.name]
 
 
 def _parts(folder: Folder) -> dict[Path, str]:
     """The event files of a run in and below its folder, each with the prefix for its tags.
 
-    TensorFlow's Keras writes train/ and validation/ with the same tags in both.
+    TensorFlow's Keras writes train/ and validation/ with the same tags in both, and PyTorch's
+    `add_scalars` writes Loss_a/ and Loss_b/ for the values a and b of Loss.
     """
     files = dict.fromkeys(_event_files(folder.files), "")
+    own = bool(files)
     for name in folder.folders():
-        if name.lower() in SPLITS:
-            below = folder.files_in(name)
-            files.update(dict.fromkeys(_event_files(below), f"{name}/"))
+        is_split = name.lower() in SPLITS
+        if not is_split and not (own and "_" in name):
+            continue
+        below = _event_files(folder.files_in(name))
+        part = name if is_split else _value_of_add_scalars(name, below, folder.options)
+        if part:
+            files.update(dict.fromkeys(below, f"{part}/"))
     return files
+
+
+def _value_of_add_scalars(name: str, files: list[Path], options: Options) -> str:
+    """The value for which `add_scalars` made this folder; "" if it did not."""
+    for path in files:
+        part = Source(str(path), options, path=path)
+        if _recognise(part):
+            tags = {
+                tag for _, _, scalars in itertools.islice(_events(part), 2) for tag, _ in scalars
+            }
+            begin = f"{min(tags, default='').replace('/', '_')}_"
+            return name.removeprefix(begin) if len(tags) == 1 and name.startswith(begin) else ""
+    return ""
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:

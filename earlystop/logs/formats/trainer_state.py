@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..._text import count
 from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..records import runs_of
@@ -36,13 +37,17 @@ def _read(log: Source) -> Iterator[Run]:
     yield from runs_of(log, history)
 
 
+# Also last-checkpoint, checkpoint-best and best_model, as scripts and the Hub name them.
+_CHECKPOINT = re.compile(r"(?i)checkpoint|^(best|last|final)([_-]model)?$")
+
+
 def _claims(folder: Folder) -> Iterator[Claim]:
     found: list[tuple[int, Path]] = []
     for name in folder.folders():
-        match = re.fullmatch(r"checkpoint-(\d{1,15})", name)
-        if match:
+        if _CHECKPOINT.search(name):
+            number = re.fullmatch(r"checkpoint-(\d{1,15})", name)
             found += [
-                (int(match[1]), path)
+                (int(number[1]) if number else -1, path)
                 for path in folder.files_in(name)
                 if path.name == "trainer_state.json"
             ]
@@ -62,7 +67,7 @@ def _claims(folder: Folder) -> Iterator[Claim]:
             if start == whole[: len(start)]:
                 same.append(path)
     if same:
-        notes = [f"{len(same)} earlier checkpoints hold its beginning: left out"]
+        notes = [f"{count(len(same), 'earlier checkpoint')} with its beginning: left out"]
         yield Claim(paths[-1], [paths[-1], *same], FORMAT.name, _read, notes)
 
 
