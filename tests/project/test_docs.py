@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import earlystop.adapters
 import pytest
@@ -58,7 +59,7 @@ def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
     assert ">>> " in text or (isinstance(thing, type) and issubclass(thing, Exception)), name
 
 
-PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").rglob("*.md"))}
 BLOCKS, PAGE_BLOCKS = (
     re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, flags=re.DOTALL)
     for text in (README, "\n".join(PAGES.values()))
@@ -152,7 +153,7 @@ def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
 
 
 def test_files_that_the_documents_point_to_exist() -> None:
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
         for target in re.findall(
@@ -171,3 +172,12 @@ def test_the_picture_of_the_floors_is_that_of_the_code(tmp_path: Path) -> None:
     subprocess.run(script, check=True, cwd=ROOT)
     drawn, kept = tmp_path / "x.svg", ROOT / "docs" / "floors.svg"
     assert drawn.read_text() == kept.read_text(), "run `python docs/structure.py --draw`"
+
+
+def test_the_table_of_frameworks_is_what_their_presets_decide() -> None:
+    source = ROOT / "docs" / "frameworks.py"
+    made: dict[str, Any] = {"__name__": "frameworks", "__file__": str(source)}
+    exec(compile(source.read_text(), str(source), "exec"), made)  # noqa: S102  # our own
+    page = PAGES["frameworks.md"]
+    assert made["written"](page) == page
+    assert page.count("keeps") > 50
