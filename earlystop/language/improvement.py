@@ -7,6 +7,7 @@ or save on one ask `Improvement.judge`, which is the only place where this is de
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from .ops import (
     absolute,
     as_float32,
     better,
+    improves,
     in_dtype,
     invert,
     is_zero,
@@ -159,6 +161,9 @@ class Improvement(Config):
         >>> Improvement(ties=True).improves(0.5, 0.625, Terms("min", 0.125))
         True
         """
+        if self._is_plain:
+            margin = self._margin(reference, terms) if terms.relative else terms.min_delta
+            return improves(value, reference, terms.mode, margin, terms.dtype)
         if self.arithmetic == "float32":
             value, reference = as_float32(value), as_float32(reference)
         if self.margin_on == "gap":
@@ -167,6 +172,12 @@ class Improvement(Config):
         return self._beats(*self._compared(*sides, terms), terms.mode)
 
     # The parts of one comparison -------------------------------------------------------------
+
+    @functools.cached_property
+    def _is_plain(self) -> bool:
+        """Is a comparison the one that `improves` of `ops.py` defines?"""
+        unusual = {"margin_on", "relative_form", "ties", "arithmetic"} & set(self.changed_settings)
+        return not unusual and self.nan != "improves"
 
     def _taken(self, reference: Value, is_first: Value) -> Value:
         """Is there no reference, so that any value is taken?"""

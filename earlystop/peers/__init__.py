@@ -25,8 +25,9 @@ from types import ModuleType
 __all__ = ["names"]
 
 _FRAMEWORKS = (
-    *("bjarten", "composer", "flax", "ignite", "keras", "lightgbm", "lightning", "mmengine"),
-    *("optuna", "skorch", "torch", "transformers", "xgboost"),
+    *("bjarten", "catboost", "composer", "fairseq", "fastai", "flax", "ignite", "keras"),
+    *("lightgbm", "lightning", "mmengine", "optuna", "orbax", "ray", "sklearn", "skorch", "torch"),
+    *("transformers", "ultralytics", "xgboost"),
 )
 
 

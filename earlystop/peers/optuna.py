@@ -8,9 +8,8 @@ from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..language.direction import Mode
 from ..language.improvement import Improvement
-from ..language.rule import Rule
-from ..rules import Always, Diverged, Every, Lasting, Patience, Warmup
-from .parts import any_of, at_least, is_nan
+from ..rules import Diverged, Lasting, Patience
+from .parts import any_of, at_every, at_least, is_nan
 
 __all__ = ["patient_pruner", "threshold_pruner"]
 
@@ -71,12 +70,4 @@ def threshold_pruner(
         None if lower is None else Diverged(monitor, lower, mode="max"),
         None if upper is None else Diverged(monitor, upper, mode="min"),
     )
-    return Stopper(bad & _looks(n_warmup_steps, interval_steps))
-
-
-def _looks(warmup: int, interval: int) -> Rule:
-    """Fires at the checks that are looked at: warmup, warmup + interval, and so on, from 0."""
-    begun, later = (Warmup(Always(), checks=number) for number in (warmup, warmup + 1))
-    if interval == 1:
-        return begun
-    return (begun & ~later) | Warmup(Every(interval), checks=warmup + 1)
+    return Stopper(bad & at_every(interval_steps, n_warmup_steps))

@@ -6,10 +6,11 @@ from ..errors import RuleError
 from ..language.direction import Direction, direction
 from ..language.ops import Dtype
 from ..language.rule import Rule
-from ..rules import Diverged, Never, NonFinite, Threshold
+from ..rules import Always, Diverged, Every, Never, NonFinite, Threshold, Warmup
 
 __all__ = [
     "any_of",
+    "at_every",
     "at_least",
     "beyond",
     "either",
@@ -62,6 +63,14 @@ def any_of(*rules: Rule | None) -> Rule:
         if rule is not None:
             found = rule if found is None else found | rule
     return Never() if found is None else found
+
+
+def at_every(interval: int, first: int = 0) -> Rule:
+    """Fires at the checks first, first + interval, and so on, counted from 0."""
+    begun, later = (Warmup(Always(), checks=number) for number in (first, first + 1))
+    if interval == 1:
+        return begun
+    return (begun & ~later) | Warmup(Every(interval), checks=first + 1)
 
 
 def saved_with(best: Rule, *ending: Rule | None) -> Rule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ class Best(Rule):
             after = after._replace(taken=state.taken | counts)
         return after, counts & judged.improved
 
-    @property
+    @functools.cached_property
     def terms(self) -> Terms:
         """What improvements are compared by."""
         return Terms(self.mode, self.min_delta, self.relative, self.dtype)

@@ -8,6 +8,7 @@ change that implementation, too (property tests compare the two).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -164,7 +165,7 @@ class Patience(Rule):
         """What the value is, given the reference; `is_first`: whether there was no value yet."""
         if self.improvement.first == "taken" and self.baseline is not None:
             is_first = False
-        return self.improvement.judge(value, reference, is_first, self._terms())
+        return self.improvement.judge(value, reference, is_first, self.terms)
 
     def _next_wait(
         self, state: Any, metrics: Any, epoch: Value, counts: Value, ends: Value
@@ -232,11 +233,15 @@ class Patience(Rule):
 
         min_delta: replaces the rule's own margin; a number or an array.
         """
-        return self.improvement.improves(value, reference, self._terms(min_delta))
+        terms = self.terms
+        if min_delta is not None:
+            terms = Terms(self.mode, min_delta, self.relative, self.dtype)
+        return self.improvement.improves(value, reference, terms)
 
-    def _terms(self, min_delta: Any = None) -> Terms:
-        margin = self.min_delta if min_delta is None else min_delta
-        return Terms(self.mode, margin, self.relative, self.dtype)
+    @functools.cached_property
+    def terms(self) -> Terms:
+        """What improvements are compared by."""
+        return Terms(self.mode, self.min_delta, self.relative, self.dtype)
 
     def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         wait = self._waited(state, metrics, epoch)

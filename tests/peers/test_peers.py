@@ -119,13 +119,14 @@ def test_frameworks_stop_where_they_do(what: str) -> None:
 
 
 def test_a_name_is_a_function_of_its_framework_with_a_release_in_its_docstring() -> None:
-    assert len(set(es.peers.names())) == len(es.peers.names()) >= 18
+    assert len(set(es.peers.names())) == len(es.peers.names()) >= 28
     for name in es.peers.names():
         framework, function = name.split(".")
         make = getattr(getattr(es.peers, framework), function)
         assert any(digit.isdigit() for digit in make.__doc__.split("\n")[0]), name
         required = [p for p in inspect.signature(make).parameters.values() if p.default is p.empty]
-        arguments = {"monitor": "loss", "save_best": "loss", "wrapped_pruner": None}
+        arguments: dict[str, Any] = dict.fromkeys(("monitor", "save_best", "metric"), "loss")
+        arguments["wrapped_pruner"] = None
         given = {p.name: arguments.get(p.name, 3) for p in required}
         if name == "xgboost.early_stopping":
             given["metric_name"] = "rmse"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...history import Bools
+from ...language.improvement import Improvement
 from ...rules import Patience
 from ..batches import Epoch, RunBatch
 from ..tuning import DEFAULT, Tuning
@@ -50,6 +51,7 @@ class ReferenceTracker:
         self.gated = rules[0].gate is not None
         self.held: Any = None  # a mask of the tracks that improve but do not beat their gate
         self._unset = np.ones(len(self.value), dtype=np.bool_)  # only kept with a gate
+        self._is_plain = not self.gated and rules[0].improvement == Improvement()
         self._moves_apart = self.gated or rules[0].improvement.moves_apart
         self._moves: Any = False  # a mask of the tracks whose value moves, if not the improved
         self._min_delta = np.array([[rule.min_delta] for rule in rules])
@@ -74,6 +76,27 @@ class ReferenceTracker:
 
     def _compare_all(self, row: Any, inside: Any) -> None:
         improves = np.empty((len(self.rules), self.lanes), dtype=np.bool_)
+        if self._is_plain:
+            self._compare_plainly(row, inside, improves)
+        else:
+            improves = self._judge_all(row, inside, improves)
+        tracks = improves.ravel()
+        if self.gated or np.count_nonzero(tracks) > self._many_share * len(tracks):
+            self.improved = tracks
+            return
+        self.improved = self._improved_lanes = tracks.nonzero()[0]
+        if len(self.rules) > 1:
+            self._improved_lanes = self.improved % self.lanes
+
+    def _compare_plainly(self, row: Any, inside: Any, improves: Bools) -> None:
+        tracked = zip(self.rules, self.by_rule(self.value), improves, strict=True)
+        for rule, value, result in tracked:
+            result[:] = rule.improves(row, value)
+        if inside is not None:
+            improves &= inside
+
+    def _judge_all(self, row: Any, inside: Any, improves: Bools) -> Bools:
+        """As `_compare_plainly`, for rules with an `Improvement` of their own, or a gate."""
         moves = self._moves_apart and np.empty_like(improves)
         tracked = self.by_rule(self.value), self.by_rule(self.epoch)
         for number, (rule, value, epoch) in enumerate(zip(self.rules, *tracked, strict=True)):
@@ -87,15 +110,7 @@ class ReferenceTracker:
             if moves is not False:
                 moves &= checks
         self._moves = moves if moves is False else moves.ravel()
-        if self.gated:
-            improves = self._behind_gate(row, improves)
-        tracks = improves.ravel()
-        if self.gated or np.count_nonzero(tracks) > self._many_share * len(tracks):
-            self.improved = tracks
-            return
-        self.improved = self._improved_lanes = tracks.nonzero()[0]
-        if len(self.rules) > 1:
-            self._improved_lanes = self.improved % self.lanes
+        return self._behind_gate(row, improves) if self.gated else improves
 
     def _is_first(self, number: int, rule: Patience, epoch: Any) -> Any:
         """A mask of the lanes on which a rule has had no value yet; False where nothing asks."""
@@ -121,7 +136,7 @@ class ReferenceTracker:
     def update(self, epoch: Epoch) -> None:
         """Set the epoch as the reference of the tracks that improve."""
         tracks = self.improved
-        if epoch.number < self.start:
+        if epoch.number < self.start or (self._moves is False and not len(tracks)):
             return
         row = epoch.row(self.monitor)
         if self._moves is not False:
@@ -130,7 +145,7 @@ class ReferenceTracker:
         elif tracks.dtype == np.bool_:
             np.copyto(self.by_rule(self.value), row, where=self.by_rule(tracks))
             np.copyto(self.epoch, epoch.number, where=tracks)
-        elif len(tracks):
+        else:
             self.value[tracks] = row[self._improved_lanes]
             self.epoch[tracks] = epoch.number
 
