@@ -82,7 +82,8 @@ class Rounds:
     shared: whether the user passed the stopper, which other callbacks may have, too. It begins
         anew, unless another of them has decided on this round.
     training: what all callbacks of one training have in common, and of no other.
-    first: the number of the round that is decided on first, from 0.
+    first: the number of the first round, from 0.
+    number: that of the round which this begins with, if it is another one.
     options: those of `Session`.
 
     begins: whether no other callback has decided on the first round, so that a state may be loaded.
@@ -96,11 +97,13 @@ class Rounds:
         shared: bool,
         training: Hashable,
         first: int,
+        number: int | None = None,
         **options: Any,
     ) -> None:
         self.session = Session(stopper, owner, **options)
         self._training, self._is_shared = training, shared
-        self.begins = self.session.decision_at((training, first)) is None
+        at = training, first if number is None else number
+        self.begins = self.session.decision_at(at) is None
         if shared and self.begins:
             stopper.reset()
             forget_decision(stopper)
@@ -119,3 +122,7 @@ class Rounds:
         step = number + 1 if self._takes_steps else None
         at = (self._training, number) if self._is_shared else None
         return self.session.step(values, epoch=number, step=step, at=at)
+
+    def pass_over(self) -> None:
+        """Let a round without metrics pass: from now on checks have other numbers than rounds."""
+        self._is_plain = False

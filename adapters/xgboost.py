@@ -17,6 +17,7 @@ from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError, RuleTypeError, StateError, name_advice
 from earlystop.language.direction import Direction
+from earlystop.language.improvement import Improvement
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, Positive, validated
 from earlystop.rules import Best, MaxEpochs, Never, Patience
@@ -267,8 +268,12 @@ def _own_stopper(monitor: str, mode: Direction, rounds: int | None, min_delta: f
     if rounds is None:
         raise RuleTypeError("`EarlyStopping(rounds=...)` is missing: pass it, or rules as stop=...")
     rounds = validated(Count, rounds, "EarlyStopping(rounds=...)")
-    stop: Rule = Patience(monitor, rounds, min_delta, mode) if rounds else MaxEpochs(1)
-    return Stopper(stop, Best(monitor, mode, min_delta), on_missing="skip")
+    how = Improvement(margin_on="reference" if mode == "min" else "value", first="taken")
+    best = Best(monitor, mode, min_delta, improvement=how)
+    stop: Rule = MaxEpochs(1)
+    if rounds > 0:
+        stop = Patience(monitor, rounds, min_delta, mode, improvement=how)
+    return Stopper(stop, best, on_missing="skip")
 
 
 class _StateInModel:

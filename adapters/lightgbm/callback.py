@@ -16,6 +16,7 @@ from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, RuleTypeError, StateError, shortened
 from earlystop.language.direction import Direction
+from earlystop.language.improvement import Improvement
 from earlystop.language.rule import Rule
 from earlystop.language.settings import NonNegative, validated
 from earlystop.rules import Best, Never, Patience
@@ -301,6 +302,8 @@ class _Wait:
         return {**self.rounds.session.state_dict(), "best": best_to_json(self.best)}
 
     def load_state_dict(self, state: Any, begin: int, *, changed_rules: bool) -> None:
+        if not self.rounds.begins:  # another callback has loaded it
+            return
         self.rounds.session.load_state_dict(state, changed_rules=changed_rules)
         done = self.rounds.session.stopper.epoch
         if done != begin:
@@ -320,8 +323,11 @@ def _own_stopper(
             "`early_stopping(stopping_rounds)` is missing: pass it, or rules as stop=..."
         )
     rounds: int = validated(int, stopping_rounds, "early_stopping(stopping_rounds=...)")
-    stop = Patience(monitor, rounds, min_delta, mode) if rounds > 0 else Never()
-    return Stopper(stop, Best(monitor, mode, min_delta), on_missing="skip")
+    if rounds <= 0:
+        return Stopper(Never())
+    how = Improvement(margin_on="reference", first="taken")
+    stop = Patience(monitor, rounds, min_delta, mode, improvement=how)
+    return Stopper(stop, Best(monitor, mode, min_delta, improvement=how), on_missing="skip")
 
 
 def _checked_deltas(min_delta: Any) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from earlystop.language.state import number_from_json, number_to_json
 __all__ = [
     "DEVIATION",
     "VALUE",
-    "Best",
+    "BestRound",
     "Results",
     "best_from_json",
     "best_to_json",
