@@ -109,9 +109,9 @@ class Rounds:
             forget_decision(stopper)
         if first > 0 and self.begins:
             self.session.count_from(first)
-        self._is_timed = ELAPSED in self.session.needed
-        self._takes_steps = STEP in self.session.needed
-        self._is_plain = not (shared or self._is_timed or self._takes_steps or first > 0)
+        needed = self.session.needed
+        self._is_timed, self._takes_steps = ELAPSED in needed, STEP in needed
+        self._is_plain = not (shared or first > 0 or set(_GIVEN) & set(needed))
 
     def decide(self, values: dict[str, float], number: int) -> Decision:
         """The decision on the values of a round, which has this number."""
