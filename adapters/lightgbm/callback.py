@@ -226,7 +226,8 @@ class EarlyStoppingCallback:
         """The state after the last round, as plain JSON data, to go on with `load_state_dict`.
 
         Save it together with the model, whose number of rounds it is for: LightGBM's model has no
-        place for it.
+        place for it. At its end `lightgbm.train` cuts the model after the best round, so save both
+        on the way, in a callback with a higher `order`, or pass keep_training_booster=True.
         """
         return _SAVED.wrap({"waits": [wait.state_dict() for wait in self._waits]})
 
@@ -305,11 +306,13 @@ class _Wait:
         if not self.rounds.begins:  # another callback has loaded it
             return
         self.rounds.session.load_state_dict(state, changed_rules=changed_rules)
-        done = self.rounds.session.stopper.epoch
-        if done != begin:
+        stopper = self.rounds.session.stopper
+        if stopper.epoch != begin and not stopper.stopped:
             raise StateError(
-                f"early_stopping: the state is of a model with {done:.0f} rounds, this training "
-                f"goes on after {begin}: pass the model that was saved with it as init_model"
+                f"early_stopping: the state is of a model with {stopper.epoch:.0f} rounds, this "
+                f"training goes on after {begin}: pass the model that was saved with it as "
+                "init_model (the one that `train` returns is cut after its best round, unless "
+                "keep_training_booster=True)"
             )
         self.best = best_from_json(state.get("best"))
 
