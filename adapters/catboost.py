@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, StateError, name_advice
 from earlystop.language.direction import Direction, Mode, direction
-from earlystop.language.improvement import Improvement
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import Best, Patience
+from earlystop.peers.catboost import overfitting_detector
 
 from .boosting import Reported, Rounds, reported_metrics
 from .chosen import chosen_stopper
@@ -31,7 +30,6 @@ except ModuleNotFoundError as error:
 
 __all__ = ["EarlyStopping"]
 
-_WAIT = 20  # CatBoost's default
 _LEARN = "learn"  # the data set that is trained on
 _Log = Mapping[str, Mapping[str, list[float]]]
 
@@ -258,6 +256,8 @@ def _pairs(log: _Log) -> list[tuple[str, str]]:
 
 def _own_stopper(monitor: str, mode: Direction, own: _Own) -> Stopper:
     """A stopper that decides as CatBoost's detector "Iter", with these arguments."""
+    validated(str | None, own.monitor, "EarlyStopping(monitor=...)")
+    validated(Mode, own.mode, "EarlyStopping(mode=...)")
     if own.od_type not in (None, "Iter") or own.od_pval is not None:
         raise RuleError(
             '`EarlyStopping(od_type=..., od_pval=...)` is for od_type="Iter", without od_pval: '
@@ -268,9 +268,5 @@ def _own_stopper(monitor: str, mode: Direction, own: _Own) -> Stopper:
             "`EarlyStopping(od_wait=..., early_stopping_rounds=...)` are one argument: pass one"
         )
     name = "od_wait" if own.early_stopping_rounds is None else "early_stopping_rounds"
-    wait = getattr(own, name)
-    wait = validated(Positive, _WAIT if wait is None else wait, f"EarlyStopping({name}=...)")
-    validated(str | None, own.monitor, "EarlyStopping(monitor=...)")
-    validated(Mode, own.mode, "EarlyStopping(mode=...)")
-    stop = Patience(monitor, wait, mode=mode, improvement=Improvement(first="taken"))
-    return Stopper(stop, Best(monitor, mode), on_missing="skip")
+    wait = validated(Positive | None, getattr(own, name), f"EarlyStopping({name}=...)")
+    return overfitting_detector(od_wait=wait, monitor=monitor, mode=mode)

@@ -16,11 +16,10 @@ from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
 from earlystop.errors import RuleError, RuleTypeError, StateError, name_advice
-from earlystop.language.direction import Direction
-from earlystop.language.improvement import Improvement
 from earlystop.language.rule import Rule
-from earlystop.language.settings import Count, Positive, validated
-from earlystop.rules import Best, MaxEpochs, Never, Patience
+from earlystop.language.settings import Count, NonNegative, Positive, validated
+from earlystop.peers.xgboost import early_stopping
+from earlystop.rules import Never
 
 from .boosting import Rounds, reported_metrics
 from .chosen import chosen_stopper
@@ -40,7 +39,6 @@ _DEFAULTS: Mapping[str, Any] = {
     **{"rounds": None, "metric_name": None, "data_name": None, "maximize": None},
     **{"min_delta": 0.0},
 }
-_RISING = ("auc", "pre", "map", "ndcg")  # the beginnings of metrics that XGBoost maximizes
 _TOLD = ("best_iteration", "best_score", "stopped_reason")  # attributes of a model
 _Log = Mapping[str, Mapping[str, Any]]
 
@@ -118,7 +116,7 @@ class EarlyStopping(TrainingCallback):
         what = "EarlyStopping(state_interval=...)"
         self._interval: int | None = validated(Positive | None, state_interval, what)
         self._resume, self._changed_rules = resume, changed_rules
-        stopper = self._stopper("loss", "min")  # refuses arguments now, not in the first round
+        stopper = self._stopper("valid", "loss")  # refuses arguments now, not in the first round
         if save_best and isinstance(stopper.save, Never):
             raise RuleError(
                 "`EarlyStopping(stop=..., save_best=True)` needs to know which round is the best: "
@@ -130,10 +128,20 @@ class EarlyStopping(TrainingCallback):
 
     # The stopper -----------------------------------------------------------------------------
 
-    def _stopper(self, monitor: str, mode: Direction) -> Stopper:
-        own = functools.partial(_own_stopper, monitor, mode, self.rounds, self.min_delta)
+    def _stopper(self, data: str, metric: str) -> Stopper:
         given = self.rounds, self.metric_name, self.data, self.maximize, self.min_delta
+        own = functools.partial(self._own_stopper, data, metric)
         return chosen_stopper("EarlyStopping", *self._given, own, _DEFAULTS, given)
+
+    def _own_stopper(self, data: str, metric: str) -> Stopper:
+        if self.rounds is None:
+            raise RuleTypeError(
+                "`EarlyStopping(rounds=...)` is missing: pass it, or rules as stop=..."
+            )
+        rounds = validated(Count, self.rounds, "EarlyStopping(rounds=...)")
+        min_delta = validated(NonNegative, self.min_delta, "EarlyStopping(min_delta=...)")
+        maximize = validated(bool | None, self.maximize, "EarlyStopping(maximize=...)")
+        return early_stopping(rounds, metric, data, maximize, min_delta=min_delta)
 
     def _monitored(self, evals_log: _Log) -> tuple[str, str]:
         """The data set and the metric of XGBoost's arguments, by default the last of the last."""
@@ -151,12 +159,6 @@ class EarlyStopping(TrainingCallback):
             advice = name_advice(metric, evals_log[data])
             raise RuleError(f"`EarlyStopping(metric_name=...)`: no metric {metric!r}: {advice}")
         return data, metric
-
-    def _direction(self, metric: str) -> Direction:
-        rises = self.maximize
-        if rises is None:
-            rises = metric != "mape" and metric.startswith(_RISING)
-        return "max" if rises else "min"
 
     # A training ------------------------------------------------------------------------------
 
@@ -176,10 +178,9 @@ class EarlyStopping(TrainingCallback):
         pairs = [(data, metric) for data, metrics in evals_log.items() for metric in metrics]
         if self._given[0] is None:
             pairs = [self._monitored(evals_log)]
-            data, metric = pairs[0]
-            stopper = self._stopper(f"{data}-{metric}", self._direction(metric))
+            stopper = self._stopper(*pairs[0])
         else:
-            stopper = self._stopper("loss", "min")
+            stopper = self._stopper("valid", "loss")
         rounds = Rounds(
             stopper,
             "EarlyStopping",
@@ -261,19 +262,6 @@ class EarlyStopping(TrainingCallback):
             ) from error
         best.set_attr(**attributes)
         return best
-
-
-def _own_stopper(monitor: str, mode: Direction, rounds: int | None, min_delta: float) -> Stopper:
-    """A stopper that decides as XGBoost's callback."""
-    if rounds is None:
-        raise RuleTypeError("`EarlyStopping(rounds=...)` is missing: pass it, or rules as stop=...")
-    rounds = validated(Count, rounds, "EarlyStopping(rounds=...)")
-    how = Improvement(margin_on="reference" if mode == "min" else "value", first="taken")
-    best = Best(monitor, mode, min_delta, improvement=how)
-    stop: Rule = MaxEpochs(1)
-    if rounds > 0:
-        stop = Patience(monitor, rounds, min_delta, mode, improvement=how)
-    return Stopper(stop, best, on_missing="skip")
 
 
 class _StateInModel:

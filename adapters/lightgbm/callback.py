@@ -16,10 +16,9 @@ from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, RuleTypeError, StateError, shortened
 from earlystop.language.direction import Direction
-from earlystop.language.improvement import Improvement
 from earlystop.language.rule import Rule
 from earlystop.language.settings import NonNegative, validated
-from earlystop.rules import Best, Never, Patience
+from earlystop.peers.lightgbm import early_stopping as own_early_stopping
 
 from ..boosting import Rounds, reported_metrics
 from ..chosen import chosen_stopper
@@ -326,11 +325,7 @@ def _own_stopper(
             "`early_stopping(stopping_rounds)` is missing: pass it, or rules as stop=..."
         )
     rounds: int = validated(int, stopping_rounds, "early_stopping(stopping_rounds=...)")
-    if rounds <= 0:
-        return Stopper(Never())
-    how = Improvement(margin_on="reference", first="taken")
-    stop = Patience(monitor, rounds, min_delta, mode, improvement=how)
-    return Stopper(stop, Best(monitor, mode, min_delta, improvement=how), on_missing="skip")
+    return own_early_stopping(rounds, min_delta=min_delta, monitor=monitor, mode=mode)
 
 
 def _checked_deltas(min_delta: Any) -> tuple[float, ...]:

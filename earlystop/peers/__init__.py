@@ -25,8 +25,8 @@ from types import ModuleType
 __all__ = ["names"]
 
 _FRAMEWORKS = (
-    *("bjarten", "composer", "flax", "ignite", "keras", "lightgbm", "lightning", "mmengine"),
-    *("optuna", "skorch", "torch", "transformers", "xgboost"),
+    *("bjarten", "catboost", "composer", "flax", "ignite", "keras", "lightgbm", "lightning"),
+    *("mmengine", "optuna", "skorch", "torch", "transformers", "xgboost"),
 )
 
 
