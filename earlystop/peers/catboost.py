@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..language.direction import Mode
 from ..language.improvement import Improvement
 from ..language.rule import Rule
+from ..language.settings import Count, validated
 from ..rules import Best, Never, Patience
 
 __all__ = ["overfitting_detector"]
 
 
 def overfitting_detector(
-    od_type: Literal["Iter"] = "Iter",
-    od_wait: int = 20,
+    od_pval: float | None = None,
+    od_wait: int | None = None,
+    od_type: str | None = None,
     *,
     monitor: str = "validation",
     mode: Mode = "min",
 ) -> Stopper:
-    """`od_type="Iter"` of CatBoost 1.2.10, which `early_stopping_rounds` sets as well.
+    """The detector "Iter" of CatBoost 1.2.10, which `early_stopping_rounds` sets as well.
 
-    (`libs/overfitting_detector/overfitting_detector.cpp`.) A check is an iteration.
+    (`libs/overfitting_detector/overfitting_detector.cpp`.) A check is an iteration. CatBoost looks
+    at its `eval_metric`, on the last data set.
 
-    od_type: CatBoost's default, "IncToDec", follows an expected increase and is not taken.
-    od_wait: how many iterations to wait; at 0 it is off.
+    od_pval: only None. With one, CatBoost takes "IncToDec", which is no rule of this library.
+    od_wait: how many iterations to wait, by default 20; at 0 the detector is off.
+    od_type: "Iter" or None.
+    monitor, mode: the metric, and whether it is to fall or to rise.
+
+    Raises RuleError for other kinds of detectors, and for an `od_wait` below 0.
 
     What differs: CatBoost also computes a p-value, which rounds to 1 where a value ties with the
     best on metrics of a scale above 100,000, and then does not stop there.
@@ -35,10 +40,15 @@ def overfitting_detector(
     >>> [stopper.step({"validation": value}).stop for value in [0.5, 0.4, 0.5, 0.6]]
     [False, False, False, True]
     """
-    if od_type != "Iter":
-        raise RuleError(f'`overfitting_detector(od_type=...)` must be "Iter", got {od_type!r}')
+    if od_type not in (None, "Iter") or od_pval is not None:
+        raise RuleError(
+            '`overfitting_detector(od_type=..., od_pval=...)` is for od_type="Iter", without '
+            "od_pval: leave the other kinds to CatBoost"
+        )
+    what = "overfitting_detector(od_wait=...)"
+    wait = 20 if od_wait is None else validated(Count, od_wait, what)
     how = Improvement(first="taken")
     stop: Rule = Never()
-    if od_wait > 0:
-        stop = Patience(monitor, od_wait, mode=mode, improvement=how)
+    if wait > 0:
+        stop = Patience(monitor, wait, mode=mode, improvement=how)
     return Stopper(stop, Best(monitor, mode, improvement=how))
