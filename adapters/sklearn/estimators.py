@@ -39,7 +39,7 @@ def _has(method: str) -> Any:
     return available_if(check)
 
 
-class _EarlyStopping(MetaEstimatorMixin, BaseEstimator):
+class _EarlyStopping:
     """What both have in common; described at `EarlyStoppingClassifier`."""
 
     # Not in the signature of `fit`: who finds it there expects that a sample of weight 2 is the
@@ -191,7 +191,9 @@ class _EarlyStopping(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-class EarlyStoppingClassifier(ClassifierMixin, _EarlyStopping):
+class EarlyStoppingClassifier(
+    _EarlyStopping, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Trains a classifier step by step, stops it early, and keeps the best of the way.
 
     estimator: the classifier. It has `partial_fit` (each iteration is then a pass over the training
@@ -253,7 +255,9 @@ class EarlyStoppingClassifier(ClassifierMixin, _EarlyStopping):
         return self._best.decision_function(X)
 
 
-class EarlyStoppingRegressor(RegressorMixin, _EarlyStopping):
+class EarlyStoppingRegressor(
+    _EarlyStopping, RegressorMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Trains a regressor step by step, stops it early, and keeps the best of the way.
 
     Parameters, attributes, errors and differences are those of `EarlyStoppingClassifier`.
