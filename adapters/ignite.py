@@ -12,7 +12,9 @@ from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, RuleTypeError
 from earlystop.language.rule import Rule
-from earlystop.rules import Best, Patience
+from earlystop.language.state import number_from_json
+from earlystop.peers.ignite import early_stopping
+from earlystop.rules import Patience
 
 from .chosen import chosen_stopper, watched
 from .torch.ranks import TorchRanks
@@ -146,12 +148,13 @@ class EarlyStopping(Serializable):
             )
         if self.mode not in ("min", "max"):
             raise RuleError(f"Argument mode should be either 'min' or 'max', got {self.mode!r}")
-        margin: Any = {"mode": self.mode, "min_delta": self.threshold}
-        return Stopper(
-            Patience(
-                _SCORE, self.patience, relative=self.threshold_mode == "rel", **margin
-            ),
-            Best(_SCORE, mode=self.mode),
+        return early_stopping(
+            self.patience,
+            threshold=self.threshold,
+            cumulative=self.cumulative,
+            threshold_mode=self.threshold_mode,
+            mode=self.mode,
+            monitor=_SCORE,
         )
 
     # Ignite's events --------------------------------------------------------------------------
@@ -235,8 +238,11 @@ class EarlyStopping(Serializable):
 
     @property
     def best_score(self) -> float | None:
-        """The value that is the best so far; None before the first."""
-        return self.stopper.best
+        """The value that the next one is compared with; None before the first, or with rules."""
+        if not self._by_score or not self.stopper.checks:
+            return None
+        state = self.stopper.state_dict()["stop_state"]
+        return number_from_json(state["reference"], "reference")
 
     @property
     def stopped_reason(self) -> str:

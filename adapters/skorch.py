@@ -11,7 +11,8 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
 from earlystop.language.positions import ELAPSED
 from earlystop.language.rule import Rule
-from earlystop.rules import Best, Never, Patience
+from earlystop.peers.skorch import early_stopping
+from earlystop.rules import Never, Patience
 
 from .chosen import chosen_stopper, watched
 
@@ -122,16 +123,8 @@ class EarlyStopping(Callback):
             raise RuleError(
                 f"Invalid threshold mode: '{self.threshold_mode}'; it is either 'rel' or 'abs'"
             )
-        mode: Any = "min" if self.lower_is_better else "max"
-        return Stopper(
-            Patience(
-                self.monitor,
-                self.patience,
-                min_delta=self.threshold,
-                relative=self.threshold_mode == "rel",
-                mode=mode,
-            ),
-            Best(self.monitor, min_delta=self.threshold, mode=mode),
+        return early_stopping(
+            self.monitor, self.patience, self.threshold, self.threshold_mode, self.lower_is_better
         )
 
     def __getstate__(self) -> dict[str, Any]:
