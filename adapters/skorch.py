@@ -11,6 +11,7 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
 from earlystop.language.positions import ELAPSED
 from earlystop.language.rule import Rule
+from earlystop.language.settings import Count, validated
 from earlystop.peers.skorch import early_stopping
 from earlystop.rules import Never, Patience
 
@@ -55,6 +56,7 @@ class EarlyStopping(Callback):
       has, a new wait begins. (In skorch it always does.)
     - `load_best` and `sink` know of the best of all of it, and `best_epoch_` is None before the
       first. (In skorch: of the last `partial_fit`, and 0.)
+    - A patience below 0 is refused. (Skorch's never stops.)
     - The reason that `sink` is told names the best and where it was.
 
     Raises RuleError, when the training begins, for arguments that do not fit together or are out of
@@ -123,6 +125,7 @@ class EarlyStopping(Callback):
             raise RuleError(
                 f"Invalid threshold mode: '{self.threshold_mode}'; it is either 'rel' or 'abs'"
             )
+        validated(Count, self.patience, "EarlyStopping(patience=...)")
         return early_stopping(
             self.monitor, self.patience, self.threshold, self.threshold_mode, self.lower_is_better
         )
