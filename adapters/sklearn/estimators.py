@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +10,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleTypeError
 from earlystop.language.rule import Rule
 from earlystop.language.settings import NonNegative, Positive, validated
-from earlystop.rules import Best, Never, Patience
+from earlystop.peers.sklearn import mlp, sgd
+from earlystop.rules import Best
 
 from ..chosen import chosen_stopper
 from .growing import Growing
@@ -77,25 +79,22 @@ class _EarlyStopping:
 
     def _stopper(self) -> Stopper:
         """A new stopper for one fit: parameters are not changed by it."""
-        save = self.save
-        if save is None and isinstance(self.stop, Rule):
+        stop, save = copy.deepcopy((self.stop, self.save))  # rules remember what they worked out
+        if save is None and isinstance(stop, Rule):
             save = Best(_SCORE, mode="max")
         given = self.n_iter_no_change, self.tol
         name = type(self).__name__
-        stopper = chosen_stopper(name, self.stop, save, self._own, _DEFAULTS, given)
+        stopper = chosen_stopper(name, stop, save, self._own, _DEFAULTS, given)
         return Stopper(stopper.stop, stopper.save, on_missing=stopper.on_missing)
 
     def _own(self) -> Stopper:
         """The stopper of scikit-learn's arguments."""
         name = type(self).__name__
         wait = validated(Positive, self.n_iter_no_change, f"{name}(n_iter_no_change=...)")
-        save = Best(_SCORE, mode="max")
-        if self.tol is None:
-            return Stopper(Never(), save)
-        tol = validated(NonNegative, self.tol, f"{name}(tol=...)")
-        if isinstance(self.estimator, (MLPClassifier, MLPRegressor)):
-            wait += 1
-        return Stopper(Patience(_SCORE, wait, min_delta=tol, mode="max"), save)
+        tol = validated(NonNegative | None, self.tol, f"{name}(tol=...)")
+        if isinstance(self.estimator, (MLPClassifier, MLPRegressor)) and tol is not None:
+            return mlp(tol, True, wait, monitor=_SCORE)
+        return sgd(tol, True, wait, monitor=_SCORE)
 
     # Training ---------------------------------------------------------------------------------
 
@@ -119,16 +118,16 @@ class _EarlyStopping:
         fit together or are out of range; MissingMetricError for a rule over another metric.
         """
         stopper = self._stopper()
-        train = checked(self, Samples(X, y, self._weights(fit_params)))
+        samples = checked(self, Samples(X, y, self._weights(fit_params)))
         rng = check_random_state(self.random_state)
-        growing = Growing(self.estimator, rng, train.y)
+        train, valid = samples, checked_validation(self, X_val, y_val, sample_weight_val)
+        if valid is None:
+            train, valid = divided(self, samples, self.validation_fraction, rng)
+        growing = Growing(self.estimator, rng, samples.y)
         if train.weights is not None and not growing.takes_weights:
             raise RuleTypeError(
                 f"{type(self.estimator).__name__} takes no sample_weight: leave it out"
             )
-        valid = checked_validation(self, X_val, y_val, sample_weight_val)
-        if valid is None:
-            train, valid = divided(self, train, self.validation_fraction, rng)
         self._train(growing, stopper, train, valid)
         if hasattr(self.best_estimator_, "classes_"):
             self.classes_ = self.best_estimator_.classes_
@@ -174,14 +173,14 @@ class _EarlyStopping:
 
     # The best estimator -----------------------------------------------------------------------
 
-    @property
-    def _best(self) -> Any:
+    def _best(self, X: Any) -> Any:  # noqa: N803
         check_is_fitted(self)
+        _check_feature_names(self, X, reset=False)
         return self.best_estimator_
 
     def predict(self, X: Any) -> Any:  # noqa: N803
         """What the best estimator predicts for samples of shape (n_samples, n_features)."""
-        return self._best.predict(X)
+        return self._best(X).predict(X)
 
     def __sklearn_tags__(self) -> Any:
         tags, inside = super().__sklearn_tags__(), get_tags(self.estimator)
@@ -222,6 +221,7 @@ class EarlyStoppingClassifier(
     Deliberate differences from `early_stopping=True` of `SGDClassifier` and `MLPClassifier`:
 
     - The best estimator is kept. (SGD keeps the last.)
+    - What is scored is what predicts. (SGD leaves out the scale of a penalty when it scores.)
     - One decision is taken for all classes. (SGD stops each class's own problem by itself.)
     - If classes are too small to be drawn alike, samples are drawn from all of them together.
       (Both refuse.)
@@ -242,17 +242,17 @@ class EarlyStoppingClassifier(
     @_has("predict_proba")
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
         """The probabilities of the classes, of shape (n_samples, n_classes)."""
-        return self._best.predict_proba(X)
+        return self._best(X).predict_proba(X)
 
     @_has("predict_log_proba")
     def predict_log_proba(self, X: Any) -> Any:  # noqa: N803
         """The logarithms of the probabilities of the classes."""
-        return self._best.predict_log_proba(X)
+        return self._best(X).predict_log_proba(X)
 
     @_has("decision_function")
     def decision_function(self, X: Any) -> Any:  # noqa: N803
         """The decision function of the best estimator."""
-        return self._best.decision_function(X)
+        return self._best(X).decision_function(X)
 
 
 class EarlyStoppingRegressor(

@@ -26,7 +26,7 @@ __all__ = ["names"]
 
 _FRAMEWORKS = (
     *("bjarten", "composer", "flax", "ignite", "keras", "lightgbm", "lightning", "mmengine"),
-    *("optuna", "skorch", "torch", "transformers", "xgboost"),
+    *("optuna", "sklearn", "skorch", "torch", "transformers", "xgboost"),
 )
 
 
