@@ -17,15 +17,17 @@ from earlystop.peers.ignite import early_stopping
 from earlystop.rules import Patience
 
 from .chosen import chosen_stopper, watched
-from .torch.ranks import TorchRanks
 
 try:
-    from ignite.base import Serializable
+    from ignite.base.mixins import Serializable
     from ignite.engine import Engine, Events
     from ignite.utils import setup_logger
+
+    from .torch.ranks import TorchRanks
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "earlystop.adapters.ignite needs ignite: pip install pytorch-ignite", name=error.name
+        f"earlystop.adapters.ignite needs {error.name}: pip install pytorch-ignite",
+        name=error.name,
     ) from error
 
 __all__ = ["EarlyStopping"]
@@ -256,7 +258,7 @@ class EarlyStopping(Serializable):
         self._session.stopper.reset()
         self._last = None
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:  # type: ignore[override]
         """The state needed to go on as if never interrupted, as plain JSON data."""
         return self._session.state_dict()
 

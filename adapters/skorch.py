@@ -32,7 +32,7 @@ _DEFAULTS = {
 }
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
     """Skorch's `EarlyStopping` callback, which also accepts any rule.
 
     The first seven arguments and their defaults are those of skorch 1.4. The others are:
@@ -97,7 +97,7 @@ class EarlyStopping(Callback):
     # Attributes end with "_": skorch takes all others for arguments.
 
     def _forget(self) -> None:
-        self.session_: Session | None = None  # within a training
+        self.session_: Any = None  # a Session, within a training
         self.stopper_: Stopper | None = None
         self.taken_ = 0  # how many rows of the history the stopper has been shown
         self.is_best_ = False
@@ -109,9 +109,7 @@ class EarlyStopping(Callback):
             *(self.monitor, self.patience, self.threshold),
             *(self.threshold_mode, self.lower_is_better),
         )
-        stopper = chosen_stopper(
-            "EarlyStopping", self.stop, self.save, self._own, _DEFAULTS, given
-        )
+        stopper = chosen_stopper("EarlyStopping", self.stop, self.save, self._own, _DEFAULTS, given)
         if self.load_best and isinstance(stopper.save, Never):
             raise RuleError(
                 "`EarlyStopping(stop=..., load_best=True)` needs to know which are the best: pass "
@@ -126,8 +124,9 @@ class EarlyStopping(Callback):
                 f"Invalid threshold mode: '{self.threshold_mode}'; it is either 'rel' or 'abs'"
             )
         validated(Count, self.patience, "EarlyStopping(patience=...)")
+        mode: Any = self.threshold_mode
         return early_stopping(
-            self.monitor, self.patience, self.threshold, self.threshold_mode, self.lower_is_better
+            self.monitor, self.patience, self.threshold, mode, self.lower_is_better
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -147,7 +146,7 @@ class EarlyStopping(Callback):
             self._begin_anew(stopper)
             self.stopper_, self.taken_ = stopper, 0
         self.session_ = Session(
-            self.stopper_,
+            self.stopper_ or stopper,
             "EarlyStopping",
             on_missing=None if stopper is self.stop else "raise",
             advice="have a callback before this one record it",
@@ -213,7 +212,7 @@ class EarlyStopping(Callback):
 
     def _was_check(self, row: Mapping[str, Any]) -> bool:
         """Whether an epoch ended, and has what the rules look at."""
-        session = self.session_
+        session: Session = self.session_
         skips = session.stopper is self.stop and session.stopper.on_missing == "skip"
         ended = row.keys() > {"batches", "epoch"}
         return ended and (skips or {*session.needed} - {ELAPSED, "epoch"} <= row.keys())
@@ -224,7 +223,8 @@ class EarlyStopping(Callback):
 
     def _step(self, row: Mapping[str, Any]) -> bool:
         """Decide on an epoch of the history; whether it stops."""
-        session, epoch = self.session_, row["epoch"]
+        session: Session = self.session_
+        epoch = row["epoch"]
         if session.place.epoch is None:
             session.count_from(epoch - 1, from_zero=False)
         metrics = {name: value for name, value in row.items() if name not in ("batches", "epoch")}

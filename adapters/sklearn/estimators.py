@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
@@ -31,14 +31,15 @@ _SCORE = "valid_score"
 _DEFAULTS = {"n_iter_no_change": 10, "tol": 1e-4}
 
 
-def _has(method: str) -> Any:
+def _has(method: str) -> Callable[[Callable[..., Any]], Any]:
     """Whether the estimator inside has a method: then the one around it does, too."""
 
     def check(self: Any) -> bool:
         getattr(getattr(self, "best_estimator_", self.estimator), method)  # or AttributeError
         return True
 
-    return available_if(check)
+    decorator: Callable[[Callable[..., Any]], Any] = available_if(check)
+    return decorator
 
 
 class _EarlyStopping:
@@ -155,7 +156,8 @@ class _EarlyStopping:
         session = Session(stopper, name, on_missing="raise")
         if growing.by_passes:
             session.count_from(0, from_zero=False)
-        self.history_, best = {}, None
+        self.history_: dict[str, list[float]] = {}
+        best = None
         while growing.done < most and not stopper.stopped:
             growing.grow(train, min(per_check, most - growing.done))
             values = session.collect(score(growing.estimator, session.needed))
@@ -183,7 +185,8 @@ class _EarlyStopping:
         return self._best(X).predict(X)
 
     def __sklearn_tags__(self) -> Any:
-        tags, inside = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags = super().__sklearn_tags__()  # type: ignore[misc]  # of scikit-learn's classes
+        inside = get_tags(self.estimator)
         for part in ("input_tags", "target_tags", "classifier_tags", "regressor_tags"):
             setattr(tags, part, getattr(inside, part))
         tags.non_deterministic = inside.non_deterministic
@@ -191,7 +194,10 @@ class _EarlyStopping:
 
 
 class EarlyStoppingClassifier(
-    _EarlyStopping, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    _EarlyStopping,
+    ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
+    MetaEstimatorMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
 ):
     """Trains a classifier step by step, stops it early, and keeps the best of the way.
 
@@ -256,7 +262,10 @@ class EarlyStoppingClassifier(
 
 
 class EarlyStoppingRegressor(
-    _EarlyStopping, RegressorMixin, MetaEstimatorMixin, BaseEstimator
+    _EarlyStopping,
+    RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
+    MetaEstimatorMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
 ):
     """Trains a regressor step by step, stops it early, and keeps the best of the way.
 

@@ -64,7 +64,7 @@ class Growing:
         if seed is None:
             seed = rng.randint(np.iinfo(np.int32).max)
         if self.by_passes and isinstance(seed, numbers.Integral):
-            seed = np.random.RandomState(seed)  # a number would shuffle every pass alike
+            seed = np.random.RandomState(int(seed))  # a number would shuffle every pass alike
         self.estimator.set_params(random_state=seed)
 
     @property

@@ -85,7 +85,9 @@ def divided(
             f"or None to validate on what is trained on; got {fraction!r}"
         )
     given = [part for part in samples if part is not None]
-    stratify = samples.y if is_classifier(owner) and _can_stratify(samples.y, fraction) else None
+    stratify = (
+        samples.y if is_classifier(owner) and _can_stratify(samples.y, float(fraction)) else None
+    )
     parts = train_test_split(*given, test_size=fraction, random_state=rng, stratify=stratify)
     return Samples(*parts[::2]), Samples(*parts[1::2])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -55,7 +56,9 @@ def test_arguments_mean_the_same_by_place_and_under_their_old_names(
 ) -> None:
     by_place = train(
         curve,
-        lambda trainer: EarlyStopping(patience, score, trainer, threshold, cumulative, "abs", "min"),
+        lambda trainer: EarlyStopping(
+            patience, score, trainer, threshold, cumulative, "abs", "min"
+        ),
     )[0]
 
     def old_names(trainer: Engine) -> Any:
@@ -103,7 +106,8 @@ def test_differs_a_second_evaluation_at_one_iteration_decides_nothing() -> None:
         trainer, evaluator = engines([3.0, 2.0, 1.0, 0.0, 0.0, 0.0])
         handler = quiet(kind(3, score, trainer))
         evaluator.add_event_handler(Events.COMPLETED, handler)
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+        again = functools.partial(evaluator.run, [0])
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine, run: run(), again)
         lasted[kind] = trainer.run([0], max_epochs=6).epoch
     assert lasted == {IgniteEarlyStopping: 2, EarlyStopping: 4}
 

@@ -116,9 +116,7 @@ class HoldsOut(SGDClassifier):  # type: ignore[misc]
 @given(st.integers(0, 10**6), waits, st.sampled_from([0.0, 1e-3, 0.02]))
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_learning_classifiers_stop_alike_and_learn_alike(seed: int, wait: int, tol: float) -> None:
-    x, y = make_classification(
-        120, n_informative=3, flip_y=0.2, class_sep=0.5, random_state=seed
-    )
+    x, y = make_classification(120, n_informative=3, flip_y=0.2, class_sep=0.5, random_state=seed)
     y[:2] = y[HELD_OUT : HELD_OUT + 2] = 0, 1
     numbers: dict[str, Any] = {"tol": tol, "n_iter_no_change": wait}
     data, valid = (x[HELD_OUT:], y[HELD_OUT:]), {"X_val": x[:HELD_OUT], "y_val": y[:HELD_OUT]}

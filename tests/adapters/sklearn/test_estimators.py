@@ -39,8 +39,12 @@ X, Y = make_classification(200, n_informative=4, flip_y=0.1, random_state=0)
     [
         EarlyStoppingClassifier(SGDClassifier(max_iter=50)),
         EarlyStoppingRegressor(SGDRegressor(max_iter=50)),
-        EarlyStoppingClassifier(MLPClassifier(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)),
-        EarlyStoppingRegressor(MLPRegressor(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)),
+        EarlyStoppingClassifier(
+            MLPClassifier(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)
+        ),
+        EarlyStoppingRegressor(
+            MLPRegressor(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)
+        ),
         EarlyStoppingClassifier(GaussianNB(), max_iter=3),
         EarlyStoppingClassifier(ExtraTreesClassifier(n_estimators=9), iterations_per_check=3),
         EarlyStoppingClassifier(LogisticRegression(max_iter=10), validation_fraction=None),
