@@ -13,7 +13,7 @@ from .errors import RuleError, RuleTypeError
 from .history.history import History
 from .language.direction import Direction, Mode, direction
 from .language.rule import OnMissing
-from .peers.asked import full_name, has_default_patience, stopper_as, waiting
+from .peers.asked import askable, full_name, stopper_as
 from .replaying.exact_sum import exact_mean
 from .replaying.regret import regret_of, values_at
 from .replaying.replay import replay
@@ -154,7 +154,7 @@ def compare(
     patience, min_delta: passed to every framework as they are, where each understands them in its
         own way; None for each framework's own default.
     names: which frameworks, as in `earlystop.peers.names()`; if left out, all that wait for an
-        improvement (without `patience`, those that have a default).
+        improvement in this direction (without `patience`, those that have a default).
     on_missing, unit: see `replay`.
 
     Raises RuleError for an unknown name, or a setting that one of them does not have or refuses;
@@ -171,9 +171,7 @@ def compare(
     if isinstance(names, str):
         raise RuleTypeError(f"`compare(names=...)` takes several names, got {names!r}")
     way = direction(monitor, mode, "compare")
-    chosen: Sequence[str] = waiting() if names is None else list(names)
-    if names is None and patience is None:
-        chosen = [name for name in chosen if has_default_patience(name)]
+    chosen = askable(way, patience=patience is not None) if names is None else list(names)
     if not chosen:
         raise RuleError("`compare(names=...)` names no framework: leave it out for all")
     results = {}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.peers.asked import full_name, has_default_patience, stopper_as, waiting
+from earlystop.peers.asked import askable, full_name, stopper_as, waiting
 
 matplotlib.use("agg")
 
@@ -35,7 +35,7 @@ def test_each_framework_does_what_its_stopper_does_step_by_step(
 ) -> None:
     history = es.History.from_runs([{"loss": curve} for curve in curves])
     comparison = es.compare(history, "loss", patience=patience)
-    assert list(comparison.results) == list(waiting())
+    assert list(comparison.results) == askable("min", patience=True)
     for name, result in comparison.results.items():
         for run, curve in enumerate(curves):
             taken = stepped(stopper_as(name, "loss", patience=patience), curve)
@@ -77,7 +77,7 @@ def test_without_a_patience_only_those_with_a_default_are_compared() -> None:
     compared = es.compare(history, "loss").results
     assert "lightning.early_stopping" in compared
     assert "xgboost.early_stopping" not in compared
-    assert all(map(has_default_patience, compared))
+    assert list(compared) == askable("min", patience=False)
     with pytest.raises(es.RuleError, match="no default for patience"):
         es.compare(history, "loss", names=["xgboost"])
 
@@ -86,11 +86,13 @@ def test_the_direction_reaches_every_framework_in_its_own_words() -> None:
     history = es.History({"loss": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
     rising = es.compare(history, "loss", mode="max", patience=2)
     falling = es.compare(history, "loss", mode="min", patience=2)
-    for name in waiting():
-        if name == "mmengine.early_stopping_hook":  # its margin is .1
-            continue
-        assert not rising.results[name].stopped[0], name
-        assert falling.results[name].stopped[0], name
+    assert list(rising.results) == list(waiting())
+    for name, result in rising.results.items():
+        if name != "mmengine.early_stopping_hook":  # its margin is .1
+            assert not result.stopped[0], name
+    assert all(result.stopped[0] for result in falling.results.values())
+    with pytest.raises(es.RuleError, match="only metrics that are to rise"):
+        stopper_as("ultralytics", "loss", patience=2)
 
 
 def test_frameworks_are_found_by_either_name_and_typing_errors_are_told() -> None:

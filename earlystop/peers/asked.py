@@ -14,17 +14,19 @@ from typing import Any
 
 from ..engine.stopper import Stopper
 from ..errors import RuleError, name_advice
-from ..language.direction import Mode, direction
+from ..language.direction import Direction, Mode, direction
 
-__all__ = ["full_name", "has_default_patience", "stopper_as", "waiting"]
+__all__ = ["askable", "full_name", "stopper_as", "waiting"]
 
 # What each idea is called, by different frameworks.
 _PATIENCE = (
     *("patience", "early_stopping_patience", "stopping_rounds", "rounds", "n_iter_no_change"),
-    *("od_wait", "num_results"),
+    "od_wait",
 )
 _MIN_DELTA = ("min_delta", "early_stopping_threshold", "threshold", "delta", "tol")
-_MONITOR = ("monitor", "save_best")
+_MONITOR = ("monitor", "metric", "save_best", "best_checkpoint_metric")
+_MAXIMIZE = ("maximize", "maximize_best_checkpoint_metric")
+_DIRECTION = ("mode", "lower_is_better", "rule", *_MAXIMIZE)
 
 
 def stopper_as(
@@ -42,8 +44,8 @@ def stopper_as(
     patience, min_delta: passed to the framework's class as they are, so that they mean what they
         mean there; None for its own default.
 
-    Raises RuleError for an unknown name, a setting that the framework does not have, and one that
-    it has no default for.
+    Raises RuleError for an unknown name, a direction or setting that the framework does not have,
+    and one that it has no default for.
 
     >>> stopper = stopper_as("lightgbm", "val_loss", patience=2)
     >>> [stopper.step({"val_loss": value}).stop for value in [0.5, 0.4, 0.5, 0.6]]
@@ -52,7 +54,8 @@ def stopper_as(
     name = full_name(name)
     make = _all()[name]
     parameters = inspect.signature(make).parameters
-    arguments = _monitored(parameters, monitor, direction(monitor, mode, name))
+    way = direction(monitor, mode, name)
+    arguments = _monitored(parameters, monitor, way)
     for value, field, known in (
         (patience, "patience", _PATIENCE),
         (min_delta, "min_delta", _MIN_DELTA),
@@ -62,6 +65,8 @@ def stopper_as(
             raise RuleError(f"{name} has no setting of the kind of {field}: leave it out")
         if value is not None and own is not None:
             arguments[own] = value
+    if name in waiting() and way == "min" and not _one_of(_DIRECTION, parameters):
+        raise RuleError(f"{name} knows only metrics that are to rise, and {monitor} is to fall")
     lacking = [
         parameter
         for parameter, described in parameters.items()
@@ -77,15 +82,22 @@ def stopper_as(
     return stopper
 
 
-def has_default_patience(name: str) -> bool:
-    """Does it wait for so many checks by itself?
+def askable(mode: Direction, *, patience: bool) -> list[str]:
+    """Those of `waiting()` that know this direction, and have what they need.
 
-    >>> has_default_patience("keras"), has_default_patience("xgboost")
-    (True, False)
+    patience: whether it is passed; else those without a default for it are left out.
+
+    >>> [name for name in waiting() if name not in askable("min", patience=True)]
+    ['ultralytics.early_stopping']
     """
-    parameters = inspect.signature(_all()[full_name(name)]).parameters
-    own = _one_of(_PATIENCE, parameters)
-    return own is not None and parameters[own].default is not inspect.Parameter.empty
+    names = []
+    for name in waiting():
+        parameters = inspect.signature(_all()[name]).parameters
+        wait = parameters[str(_one_of(_PATIENCE, parameters))]
+        waits = patience or wait.default is not wait.empty
+        if waits and (mode == "max" or _one_of(_DIRECTION, parameters)):
+            names.append(name)
+    return names
 
 
 @functools.cache
@@ -144,8 +156,8 @@ def _monitored(parameters: Mapping[str, Any], monitor: str, mode: str) -> dict[s
         arguments["mode"] = mode
     elif "lower_is_better" in parameters:
         arguments["lower_is_better"] = mode == "min"
-    elif "maximize" in parameters:
-        arguments["maximize"] = mode == "max"
+    elif maximize := _one_of(_MAXIMIZE, parameters):
+        arguments[maximize] = mode == "max"
     elif "rule" in parameters:
         arguments["rule"] = "less" if mode == "min" else "greater"
     return arguments

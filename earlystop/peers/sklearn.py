@@ -1,73 +1,90 @@
-"""What scikit-learn's `n_iter_no_change` decides. From scikit-learn 1.9.1."""
+"""What scikit-learn's own early stopping decides. From `sklearn/` of scikit-learn 1.9.1."""
 
 from __future__ import annotations
+
+import math
 
 from ..engine.stopper import Stopper
 from ..language.direction import Direction
 from ..language.improvement import Improvement
 from ..language.rule import Rule
 from ..rules import Best, Never, Patience
+from .parts import at_least
 
 __all__ = ["mlp", "sgd"]
 
-# A tie improves, and a NaN does, as the comparison is turned round; the best moves on any gain.
-_HOW = Improvement(margin_on="reference", ties=True, nan="improves", moved_by="gain", signed=True)
+_SCORE, _LOSS = "validation_score", "loss"
 
 
 def mlp(
-    n_iter_no_change: int = 10,
     tol: float = 1e-4,
     early_stopping: bool = False,
+    n_iter_no_change: int = 10,
     *,
     monitor: str | None = None,
+    mode: Direction | None = None,
 ) -> Stopper:
-    """`MLPClassifier` and `MLPRegressor` of scikit-learn 1.9.1: where their fit stops.
+    """`MLPClassifier` and `MLPRegressor` (`neural_network/_multilayer_perceptron.py`).
 
-    (`neural_network/_multilayer_perceptron.py`.) A check is an iteration. It stops after
-    `n_iter_no_change + 1` of them without improvement.
+    A check is an iteration. They wait for one more than `n_iter_no_change`. With `early_stopping`
+    it saves where they keep the weights; else, where the best loss changes.
 
-    early_stopping: whether the validation score is watched, which is to rise, or the loss.
-    monitor: by default "validation_score" or "loss".
+    What differs: with solver="sgd" and learning_rate="adaptive" they first lower the rate, and go
+    on.
 
-    What differs: with `learning_rate="adaptive"` they first divide the rate, and go on.
+    monitor, mode: by default "validation_score" and "max" with `early_stopping`, else "loss" and
+        "min".
 
-    >>> stopper = mlp(2, tol=0.1)
-    >>> [stopper.step({"loss": value}).stop for value in [0.5, 0.45, 0.42, 0.4]]
-    [False, False, False, True]
+    >>> stopper = mlp(early_stopping=True, n_iter_no_change=1)
+    >>> [stopper.step({"validation_score": value}).stop for value in [0.8, 0.8, 0.8]]
+    [False, False, True]
     """
-    return _stopper(n_iter_no_change + 1, tol, early_stopping, monitor)
+    at_least("mlp", "n_iter_no_change", n_iter_no_change, 1)
+    return _stopper("mlp", tol, n_iter_no_change + 1, early_stopping, monitor, mode)
 
 
 def sgd(
-    n_iter_no_change: int = 5,
     tol: float | None = 1e-3,
     early_stopping: bool = False,
+    n_iter_no_change: int = 5,
     *,
     monitor: str | None = None,
+    mode: Direction | None = None,
 ) -> Stopper:
-    """`SGDClassifier` and `SGDRegressor` of scikit-learn 1.9.1: where their fit stops.
+    """`SGDClassifier` and `SGDRegressor` (`linear_model/_sgd_fast.pyx.tp`).
 
-    (`linear_model/_sgd_fast.pyx.tp`.) A check is an epoch. It stops after `n_iter_no_change` of
-    them without improvement.
+    A check is an epoch. It saves where their best score or loss changes; they keep the last
+    weights. Each class of several is a run of its own.
 
-    tol: None for never. The loss is compared summed over the samples, so a log of that sum takes
+    What differs: with learning_rate="adaptive" they first lower the rate, and go on.
+
+    tol: None never stops. The loss is compared summed over the samples, so a log of that sum takes
         `tol` times their number.
-    early_stopping: whether the validation score is watched, which is to rise, or the loss.
-    monitor: by default "validation_score" or "loss".
+    monitor, mode: by default "validation_score" and "max" with `early_stopping`, else "loss" and
+        "min".
 
-    What differs: with `learning_rate="adaptive"` they first divide the rate, and go on.
-
-    >>> stopper = sgd(2, tol=0.1)
-    >>> [stopper.step({"loss": value}).stop for value in [0.5, 0.45, 0.42]]
+    >>> stopper = sgd(early_stopping=True, n_iter_no_change=1)
+    >>> [stopper.step({"validation_score": value}).stop for value in [0.8, 0.9, 0.9]]
     [False, False, True]
     """
-    return _stopper(n_iter_no_change, tol, early_stopping, monitor)
+    at_least("sgd", "n_iter_no_change", n_iter_no_change, 1)
+    return _stopper("sgd", tol, n_iter_no_change, early_stopping, monitor, mode)
 
 
-def _stopper(patience: int, tol: float | None, by_score: bool, monitor: str | None) -> Stopper:
-    name = monitor or ("validation_score" if by_score else "loss")
-    mode: Direction = "max" if by_score else "min"
+def _stopper(
+    owner: str,
+    tol: float | None,
+    wait: int,
+    early_stopping: bool,
+    monitor: str | None,
+    mode: Direction | None,
+) -> Stopper:
+    name = monitor or (_SCORE if early_stopping else _LOSS)
+    way: Direction = mode or ("max" if early_stopping else "min")
     stop: Rule = Never()
-    if tol is not None:
-        stop = Patience(name, patience, tol, mode, improvement=_HOW)
-    return Stopper(stop, Best(name, mode))
+    if tol is not None and tol > -math.inf:
+        at_least(owner, "tol", tol, 0)
+        # What is not worse than the best by the margin is an improvement, so also a NaN.
+        how = Improvement(margin_on="reference", ties=True, nan="improves", moved_by="gain")
+        stop = Patience(name, wait, tol, way, improvement=how)
+    return Stopper(stop, Best(name, way))

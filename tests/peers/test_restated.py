@@ -73,8 +73,8 @@ def fastai(losses: list[float], patience: int, tol: float) -> int | None:
 
 
 RESTATED: dict[str, tuple[Restated, Callable[[int, float], es.Stopper]]] = {
-    "sklearn.mlp": (mlp, lambda p, tol: es.peers.sklearn.mlp(p, tol, monitor="m")),
-    "sklearn.sgd": (sgd, lambda p, tol: es.peers.sklearn.sgd(p, tol, True, monitor="m")),
+    "sklearn.mlp": (mlp, lambda p, tol: es.peers.sklearn.mlp(tol, n_iter_no_change=p, monitor="m")),
+    "sklearn.sgd": (sgd, lambda p, tol: es.peers.sklearn.sgd(tol, True, p, monitor="m")),
     "ultralytics.early_stopping": (
         ultralytics,
         lambda p, tol: es.peers.ultralytics.early_stopping(p, monitor="m"),
