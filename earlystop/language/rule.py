@@ -33,7 +33,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import RuleError, RuleTypeError
 from .codec import rule_from_dict, rule_to_dict
@@ -69,6 +69,10 @@ class Rule(Config, abstract=True):
     >>> isinstance(rule, Rule), rule == Rule.from_dict(rule.to_dict())
     (True, True)
     """
+
+    # The field that the rule is nested in: the larger it is, everything else equal, the later the
+    # rule first fires in any run. `advise` turns it. None for a rule without one.
+    dial: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
         check_class(cls, Rule)
