@@ -9,8 +9,7 @@ A custom rule is one class:
 
 >>> from typing import NamedTuple
 >>> from earlystop import Rule
->>> class Rise(Rule):
-...     '''Fires when the metric rises by more than `by` within one epoch.'''
+>>> class Rise(Rule):  # within one epoch, by more than `by`
 ...     monitor: str
 ...     by: float = 1.0
 ...     class State(NamedTuple):
@@ -70,9 +69,7 @@ class Rule(Config, abstract=True):
     (True, True)
     """
 
-    # The field that the rule is nested in: the larger it is, everything else equal, the later the
-    # rule first fires in any run. `advise` turns it. None for a rule without one.
-    dial: ClassVar[str | None] = None
+    dial: ClassVar[str | None] = None  # the field that only delays the rule, the larger it is
 
     def __init_subclass__(cls) -> None:
         check_class(cls, Rule)

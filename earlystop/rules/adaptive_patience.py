@@ -97,7 +97,7 @@ moves by 24 % of its improvement an epoch
     def init(self) -> State:
         start = worst(self.mode)
         unknown = math.nan
-        return self.State(unknown, start, start, -1, 0, unknown, unknown, (unknown, unknown))
+        return self.State(unknown, start, start, -1, 0.0, unknown, unknown, (unknown, unknown))
 
     def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
         after, moved = self.follow(state, metrics[self.monitor])
@@ -123,7 +123,7 @@ moves by 24 % of its improvement an epoch
             first=first,
             best=best,
             reference=where(moved, value, state.reference),
-            wait=where(moved, 0, state.wait + 1),
+            wait=where(moved, 0.0, state.wait + 1.0),
             previous=where(finite, value, state.previous),
             moved=where(finite, mean, state.moved),
         )

@@ -19,9 +19,9 @@ from ..replaying.exact_sum import ExactSums
 from ..replaying.positions import whole
 from .arrow import arrow_stream
 from .columns import Column, empty_columns
+from .groups import Outcome
 from .jobs import SweepJob
 from .knee import find_knee
-from .plan import Outcome
 from .quantiles import quantile
 from .totals import Totals
 
