@@ -31,6 +31,8 @@ class Advice(Findings):
         anyway.
     outcome: what the rule would have done on the logged runs: `rule`, `regret` (mean), `over` (the
         share of runs that lose more than `max_regret`), `used` (mean) and `saved` (share).
+    plain: the same for the plain patience of which as much can be promised; None if there is none,
+        or if the advice is one. (To take the better of the two would be to select by these runs.)
     defaults: the same for plain patience of 5, 10 and 20.
     unpromised: if no rule can be promised: the cheapest patience that would have lost no more than
         requested on the logged runs, without a promise.
@@ -44,8 +46,11 @@ class Advice(Findings):
     stopped_by: the rule that seems to have stopped the logs themselves early.
     complete: False if the logs were stopped early; regret then counts from the best found by then.
     quantiles: what runs lose under the rule: the median, 90 %, 95 % and the most.
+    best_at: how far into a run its best value stands, on average; 1 is its end.
     warnings: what to know before relying on it.
     lines: the trade-off, along each family.
+    stops: after how many checks the rule ends each of the runs, shape (runs,).
+    on_missing: what the rules did at checks without their metric.
 
     >>> from earlystop import History, advise
     >>> falling = [1 / epoch for epoch in range(1, 41)]
@@ -89,6 +94,7 @@ class Advice(Findings):
             "observed": number_to_json(self.observed),
             "saved": self.saved,
             "outcome": _row(self.outcome),
+            "plain": None if self.plain is None else _row(self.plain),
             "defaults": [_row(outcome) for outcome in self.defaults],
             "unpromised": None if self.unpromised is None else _row(self.unpromised),
             "runs": self.runs,
@@ -101,6 +107,7 @@ class Advice(Findings):
             "logged": self.logged,
             "stopped_by": None if self.stopped_by is None else repr(self.stopped_by),
             "complete": self.complete,
+            "best_at": self.best_at,
             "quantiles": {name: number_to_json(value) for name, value in self.quantiles.items()},
             "warnings": list(self.warnings),
         }
