@@ -14,7 +14,7 @@ from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
 from ..replaying.checks import checks_of
-from ..rules import Best, Patience
+from ..rules import AdaptivePatience, Best, Patience
 from .calibration import Calibration
 from .candidates import (
     Family,
@@ -149,7 +149,7 @@ def advise(
     warnings = [
         *warnings_of_runs(calibration),
         *warnings_of_logs(history, scale, truncation, complete),
-        *warnings_of_candidates(truncation, families, considered),
+        *warnings_of_candidates(truncation, dropped=considered != families),
         *warnings_of_curves(calibration),
     ]
     return _advice(calibration, truncation, complete, on_missing, warnings)
@@ -179,7 +179,12 @@ def _families(
     longest = _longest(history, scale, truncation)
     patience = Patience(save.monitor, mode=save.mode)
     if candidates is None:
-        return default_families(patience, longest, name)
+        families = default_families(patience, longest, name)
+        if truncation is None:
+            return families
+        # Nothing may go on beyond where the logs end.
+        rules = ((family, type(family.turned) is AdaptivePatience) for family in families)
+        return [family.beside(truncation.rule) if goes else family for family, goes in rules]
     if name != "adaptive":
         raise RuleError(
             f"{argument('family', name, 'advise')} and {argument('candidates')} both say what to "
@@ -199,7 +204,7 @@ def _on_logs(families: list[Family], truncation: Truncation | None) -> list[Fami
     """The families; on logs that a patience stopped early, without any longer patience."""
     if truncation is None:
         return families
-    shortened = [family.within(truncation.rule) for family in families]
+    shortened = [family.up_to(truncation.rule.patience) for family in families]
     return [family for family in shortened if family is not None]
 
 

@@ -79,17 +79,16 @@ class Family:
         """The family of one rule, by index."""
         return dataclasses.replace(self, values=(self.values[number],))
 
-    def within(self, logged: Patience) -> Family | None:
-        """The family on logs that a patience has stopped; None if no rule is left.
-
-        No longer patience is tried, and other rules stop where that patience does.
-        """
-        if self.alone is not None:
+    def up_to(self, most: int) -> Family | None:
+        """The rules whose patience is at most `most`; None if no rule is left."""
+        values = tuple(value for value in self.values if value <= most)
+        if type(self.turned) is not Patience or self.alone is not None or values == self.values:
             return self
-        if type(self.turned) is not Patience:
-            return dataclasses.replace(self, rule=AnyOf(self.rule, logged), path=(0, *self.path))
-        values = tuple(value for value in self.values if value <= logged.patience)
         return dataclasses.replace(self, values=values) if values else None
+
+    def beside(self, rule: Rule) -> Family:
+        """The rules, each with another one that may stop the run before it."""
+        return dataclasses.replace(self, rule=AnyOf(self.rule, rule), path=(0, *self.path))
 
     def swept(self, history: History, save: Best, **options: Any) -> Sweep:
         """What all rules of the family would have done."""

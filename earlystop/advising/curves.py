@@ -58,9 +58,9 @@ def warnings_of_curves(calibration: Calibration) -> Iterator[str]:
     scale, runs = calibration.scale, calibration.runs
     if scale.best_at >= _LATE:
         yield (
-            f"the best comes at {percent(scale.best_at, 2)} of a run on average: there is little to "
-            "save here by any rule, and what looks like a plateau may not be one. Train to the end "
-            "where that matters"
+            f"the best comes at {percent(scale.best_at, 2)} of a run on average: there is little "
+            "to save here by any rule, and what looks like a plateau may not be one. Train to the "
+            "end where that matters"
         )
     if not any(type(family.turned) is AdaptivePatience for family in calibration.families):
         return

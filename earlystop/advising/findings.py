@@ -32,7 +32,7 @@ class Line(NamedTuple):
     """The trade-off along a family of rules, by rising dial: arrays of shape (settings,)."""
 
     name: str
-    dial: npt.NDArray[Any]
+    patience: npt.NDArray[Any]
     used: Floats
     regret: Floats
     over: Floats

@@ -70,10 +70,8 @@ def same_promise(
 
     None where there is none, and where the advice is one.
     """
-    if not plain or selected is None:
-        return None
-    own = selected.rule
-    if type(own) is Patience and own.replace(patience=0) == plain[0].rule:
+    own = None if selected is None else selected.rule
+    if not plain or (type(own) is Patience and own.replace(patience=0) == plain[0].rule):
         return None
     family = select(calibration.of_others(plain))
     return None if family is None else _outcomes(calibration, family)[0].outcome

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .._text import count, number
 from ..language.positions import ELAPSED, EPOCH, STEP
 from ..rules import Patience
-from .findings import Findings
+from .findings import Findings, Outcome
 
 __all__ = ["advice_text", "amount_text", "guarantee_text", "percent"]
 
@@ -87,10 +87,15 @@ def _plain(advice: Findings) -> list[str]:
         return []
     if advice.plain is None:
         return ["Of no plain patience that saves anything can as much be promised."]
-    return [
-        f"The plain patience of which as much can be promised, "
-        f"{advice.plain.rule.settings['patience']}, takes {_mean(advice, advice.plain.used)}."
-    ]
+    return [_plain_promised(advice, advice.plain)]
+
+
+def _plain_promised(advice: Findings, plain: Outcome) -> str:
+    patience = plain.rule.settings["patience"]
+    return (
+        f"The plain patience of which as much can be promised, {patience}, takes "
+        f"{_mean(advice, plain.used)}."
+    )
 
 
 def _cost(advice: Findings) -> str:
@@ -133,6 +138,8 @@ def _no_promise(advice: Findings) -> list[str]:
     answer = [
         f"Better {how}: {advice.rule!r}. No candidate that stops earlier can promise {requested}."
     ]
+    if advice.plain is not None:
+        answer.append(_plain_promised(advice, advice.plain))
     if advice.unpromised is not None:
         guess = advice.unpromised
         answer.append(

@@ -11,7 +11,6 @@ from .._arguments import argument
 from .._text import count
 from ..history.history import History
 from .calibration import Calibration
-from .candidates import Family
 from .exchangeability import serial_dependence
 from .outcomes import Detailed
 from .regret_scale import RegretScale
@@ -75,14 +74,9 @@ def warnings_of_logs(
         )
 
 
-def warnings_of_candidates(
-    truncation: Truncation | None, families: list[Family], considered: list[Family]
-) -> Iterator[str]:
+def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> Iterator[str]:
     """Whether candidates were dropped, as the logs cannot tell what they would have found."""
-    if truncation is None:
-        return
-    kept = {value for family in considered for value in family.values}
-    if any(value not in kept for family in families for value in family.values):
+    if truncation is not None and dropped:
         yield (
             f"candidates with a patience above {truncation.rule.patience} were left out: these "
             "logs cannot tell what they would have found"

@@ -23,7 +23,7 @@ def test_with_too_few_runs_the_advice_says_how_many_it_takes() -> None:
     assert advice.unpromised is not None
     assert advice.unpromised.regret <= 0.01
     assert "Better train to the end: Never()." in str(advice)
-    assert "Without a promise: Patience(" in str(advice)
+    assert "Without a promise: AdaptivePatience(" in str(advice)
 
 
 def test_one_run_supports_no_promise_but_its_outcome_is_reported() -> None:
@@ -31,14 +31,14 @@ def test_one_run_supports_no_promise_but_its_outcome_is_reported() -> None:
     assert advice.rule == es.Never()
     assert advice.runs == 1
     assert advice.unpromised is not None
-    assert advice.unpromised.rule == es.Patience("loss", 1)
+    assert advice.unpromised.rule == es.AdaptivePatience("loss", 1.1)
     assert advice.warnings[0].startswith("1 run cannot carry a promise")
     assert "1 run." in str(advice)
 
 
 def test_constant_runs_lose_nothing_and_a_warning_says_so() -> None:
     advice = es.advise(es.History({"loss": np.ones((30, 10))}), "loss", max_regret=0.1)
-    assert advice.rule == es.Patience("loss", 1)
+    assert advice.rule == es.AdaptivePatience("loss", 1)
     assert advice.observed == 0
     assert "30 runs of 30 never improved on the first value" in advice.warnings[0]
 
