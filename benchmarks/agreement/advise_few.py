@@ -34,19 +34,17 @@ def few(runs: int, number: int, splits: int, seed: int) -> Any:
 
 def measured_of(groups: list[Group], splits: int, seed: int) -> Any:
     """Shape (promises, numbers, families, groups, levels, 2): the share used, what is lost."""
-    promises = (
-        lambda level: Guarantee(level, 1.0, None, CONFIDENCE),
-        lambda level: Guarantee(level, np.inf, SHARE, CONFIDENCE),
-    )
-    found = np.empty((len(promises), len(NUMBERS), 2, len(groups), len(LEVELS), 2))
+    found = np.empty((2, len(NUMBERS), 2, len(groups), len(LEVELS), 2))
     for place, group in enumerate(groups):
         both, lengths = families(group), group.history.lengths
         for row, number in enumerate(NUMBERS):
             masks = few(group.history.runs, min(number, len(lengths) - 10), splits, seed)
-            for kind, promise in enumerate(promises):
-                for column, level in enumerate(LEVELS):
+            for column, level in enumerate(LEVELS):
+                expected = Guarantee(level, 1.0, None, CONFIDENCE)
+                sure = Guarantee(level, np.inf, SHARE, CONFIDENCE)
+                for kind, promise in enumerate((expected, sure)):
                     for which, family in enumerate(both):
-                        done = chosen(group, family, promise(level), masks)
+                        done = chosen(group, family, promise, masks)
                         numbers = done.used.mean() / lengths.mean(), done.lost.mean()
                         found[kind, row, which, place, column] = numbers
     return found

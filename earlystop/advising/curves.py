@@ -20,7 +20,7 @@ __all__ = ["warnings_of_curves"]
 _HUGE = 30  # times the distance of the second value from the best
 _MANY = 0.1  # of the runs
 _TIED = 0.5  # of the steps from one value to the next
-_LATE = 0.8  # of the run
+_LATE, _LITTLE = 0.8, 0.2  # of the run
 
 
 class CurveLook:
@@ -53,10 +53,13 @@ def _huge_firsts(values: Any, finite: Any, best: Any) -> int:
         return int(np.count_nonzero(far & rest.any(axis=1) & (values[rows, second] != best)))
 
 
-def warnings_of_curves(calibration: Calibration) -> Iterator[str]:
-    """What to know about these curves, beyond what the promise says."""
+def warnings_of_curves(calibration: Calibration, saved: float) -> Iterator[str]:
+    """What to know about these curves, beyond what the promise says.
+
+    saved: the share that the advice saves.
+    """
     scale, runs = calibration.scale, calibration.runs
-    if scale.best_at >= _LATE:
+    if scale.best_at >= _LATE and saved < _LITTLE and runs >= calibration.needed():
         yield (
             f"the best comes at {percent(scale.best_at, 2)} of a run on average: there is little "
             "to save here by any rule, and what looks like a plateau may not be one. Train to the "
