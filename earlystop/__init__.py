@@ -35,6 +35,7 @@ from .language.rule import AllOf as AllOf
 from .language.rule import AnyOf as AnyOf
 from .language.rule import Not as Not
 from .language.rule import Rule as Rule
+from .rules import AdaptivePatience as AdaptivePatience
 from .rules import Always as Always
 from .rules import Best as Best
 from .rules import ConsecutiveIncreases as ConsecutiveIncreases
@@ -71,6 +72,7 @@ if _typing.TYPE_CHECKING:
     from .sweeping.sweep import sweep as sweep
 
 __all__ = [
+    "AdaptivePatience",
     "Advice",
     "AllOf",
     "Always",

@@ -101,6 +101,7 @@ def growth(sizes: list[int], kind: str, seed: int) -> None:
 
 LOSS = "val_loss"
 PATIENCE = es.Patience(LOSS)
+ADAPTIVE = es.AdaptivePatience(LOSS, 1)
 ARRAYS = "200 patience: arrays of all runs"
 GRIDS: dict[str, tuple[Callable[[es.History], Any], str]] = {
     "1,000 patience: means": (swept, "15"),
@@ -108,6 +109,7 @@ GRIDS: dict[str, tuple[Callable[[es.History], Any], str]] = {
         lambda h: es.sweep(PATIENCE, h, patience=range(1, 1001), min_delta=DELTAS).mean_regret,
         "60",
     ),
+    "1,000 dials of AdaptivePatience: means": (lambda h: dials(h).mean_regret, "45"),
     ARRAYS: (lambda h: es.sweep(PATIENCE, h, patience=range(1, 201)).regret, "40"),
     "1,000 patience in an any-of: means": (
         lambda h: (
@@ -125,6 +127,11 @@ GRIDS: dict[str, tuple[Callable[[es.History], Any], str]] = {
     ),
     "5 windows of Plateau: means": (lambda h: windows(h, workers=1), ""),
 }
+
+
+def dials(history: es.History) -> es.Sweep:
+    """All dials of a patience that reads the curve."""
+    return es.sweep(ADAPTIVE, history, patience=np.geomspace(1, 1e5, SETTINGS))
 
 
 def windows(history: es.History, workers: int) -> Any:

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from .._arguments import argument
 from .._text import count
-from ..errors import HistoryError, RuleTypeError
+from ..errors import HistoryError, RuleError, RuleTypeError
 from ..history.history import History
 from ..language.direction import Mode, direction
 from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
 from ..replaying.checks import checks_of
-from ..rules import Best, Never, Patience
+from ..rules import AdaptivePatience, Best, Patience
 from .calibration import Calibration
-from .candidates import Family, candidate_metrics, default_families, families_of
+from .candidates import (
+    Family,
+    FamilyName,
+    candidate_metrics,
+    default_families,
+    families_of,
+    plain_family,
+)
 from .cost import cost_of
-from .findings import Outcome
-from .guarantee import Guarantee
-from .regret_scale import Floats, RegretScale, Unit
+from .curves import warnings_of_curves
+from .outcomes import outcome_of_advice, same_promise, usual_outcomes, without_promise
+from .regret_scale import RegretScale, Unit
 from .request import requested_guarantee
 from .result import Advice
-from .selection import select, select_without_guarantee
+from .selection import select
 from .truncation import Truncation, detect_truncation
 from .warnings import (
     warnings_of_candidates,
@@ -36,10 +42,6 @@ from .warnings import (
 __all__ = ["advise"]
 
 _COST_UNIT = "advise(cost_unit=...)"
-_USUAL = (5, 10, 20)
-# Selecting among families costs the guarantee some runs. With this many times the runs it needs,
-# that costs less than another family often saves.
-_MANY = 6
 
 
 @by_keyword("max_regret")
@@ -53,6 +55,7 @@ def advise(
     at_most: float | None = None,
     unit: Unit = "improvement",
     bound: float | None = None,
+    family: FamilyName = "adaptive",
     candidates: Mapping[str, Iterable[Any]] | Iterable[Rule] | None = None,
     complete: bool | None = None,
     seed: int = 0,
@@ -78,11 +81,14 @@ def advise(
         metric's own.
     bound: the most that a run can lose, in `unit`; needed for an expected regret in units other
         than "improvement". A run that lost more counts as losing the bound.
-    candidates: values for the fields of `Patience`, by name, as for `sweep`; or rules. If left out:
-        plain patience; with enough runs to select among more, also patience with a relative
-        `min_delta`, growing patience, and patience on smoothed values. With candidates of several
-        kinds, a third of the runs, drawn by `seed`, selects the kind, and the promise rests on the
-        others. The error of a promise with confidence is divided among the kinds instead.
+    family: the rules to select from. "adaptive": `AdaptivePatience`, whose dial alone is turned;
+        "patience": plain patience; "all": both, patience with a relative `min_delta`, growing
+        patience, and patience on smoothed values. With one kind of rules, all runs carry the
+        promise. With several, a third of the runs, drawn by `seed`, selects the kind, and the
+        promise rests on the others, which takes more runs and often costs more than it saves. The
+        error of a promise with confidence is divided among the kinds instead.
+    candidates: values for the fields of `Patience`, by name, as for `sweep`; or rules of any kind,
+        in place of a family.
     complete: were the runs logged to their end? None: find out. Logs that were stopped early cannot
         tell what a longer patience would have found: regret then counts from the best that was
         found by then, and no longer patience is considered.
@@ -102,21 +108,23 @@ def advise(
     >>> runs = [{"val_loss": [*falling[:bump], *falling[bump - 3 :]]} for bump in bumps]
     >>> advice = advise(History.from_runs(runs), "val_loss", max_regret=0.1)
     >>> print(advice)
-    Use Patience('val_loss', patience=1, mode='min').
+    Use AdaptivePatience('val_loss', patience=18.0, mode='min').
     Expected regret on a new run of the same kind: at most 10 % of the improvement; on these 30
-    it was 4.39 %.
-    It takes 20.5 of 43.0 checks on average: 52.3 % saved.
+    it was 6.29 %.
+    It takes 12.6 of 43.0 checks on average: 70.7 % saved.
+    The plain patience of which as much can be promised, 1, takes 20.5.
     <BLANKLINE>
     Beside the usual choices, on the same runs (regret: a share of the improvement):
-                 mean regret  runs that lose more  checks saved
-    the advice        4.39 %               13.3 %        52.3 %
-    patience 5           0 %                  0 %           0 %
-    patience 10          0 %                  0 %           0 %
-    patience 20          0 %                  0 %           0 %
+                              mean regret  runs that lose more  checks saved
+    the advice                     6.29 %                 10 %        70.7 %
+    patience 1, promised too       4.39 %               13.3 %        52.3 %
+    patience 5                        0 %                  0 %           0 %
+    patience 10                       0 %                  0 %           0 %
+    patience 20                       0 %                  0 %           0 %
     <BLANKLINE>
     This rests on 30 runs. It takes at least 9 runs to promise this.
-    Of these runs, one in twenty loses at least 14.5 % of the improvement; the most that one
-    loses is 17.9 % of the improvement.
+    Of these runs, one in twenty loses at least 12.1 % of the improvement; the most that one
+    loses is 12.1 % of the improvement.
     """
     if not isinstance(history, History):
         raise RuleTypeError(
@@ -136,8 +144,8 @@ def advise(
     history = cost.history
     scale = _regret_scale(history, save, unit)
     truncation = None if complete else detect_truncation(history, save, scale)
-    families = _families(candidates, history, save, scale, guarantee, truncation)
-    considered = _with_visible_patience(families, truncation)
+    families = _families(candidates, family, history, save, scale, truncation)
+    considered = _on_logs(families, truncation)
     options = {"on_missing": on_missing, "workers": workers, "progress": progress}
     calibration = Calibration(cost, save, scale, guarantee, considered, seed, options)
     warnings = [
@@ -145,7 +153,7 @@ def advise(
         *warnings_of_logs(history, scale, truncation, complete),
         *warnings_of_candidates(truncation, dropped=considered != families),
     ]
-    return _advice(calibration, truncation, complete, warnings)
+    return _advice(calibration, truncation, complete, on_missing, warnings)
 
 
 def _regret_scale(history: History, save: Best, unit: Unit) -> RegretScale:
@@ -161,26 +169,40 @@ def _regret_scale(history: History, save: Best, unit: Unit) -> RegretScale:
 
 def _families(
     candidates: Any,
+    name: FamilyName,
     history: History,
     save: Best,
     scale: RegretScale,
-    guarantee: Guarantee,
     truncation: Truncation | None,
 ) -> list[Family]:
-    """The families of the candidates, or the default ones."""
-    if truncation is None:
-        longest = int(history.lengths[scale.usable].max())
-    else:
-        longest = truncation.rule.patience + 1
+    """The families of the candidates, or those of this name."""
+    name = validated(FamilyName, name, "advise(family=...)")
+    longest = _longest(history, scale, truncation)
     patience = Patience(save.monitor, mode=save.mode)
-    if candidates is not None:
-        return families_of(candidates, patience, longest, history.epochs)
-    runs = int(np.count_nonzero(scale.usable))
-    return default_families(patience, longest, runs >= _MANY * guarantee.needed())
+    if candidates is None:
+        families = default_families(patience, longest, name)
+        if truncation is None:
+            return families
+        # Nothing may go on beyond where the logs end.
+        rules = ((family, type(family.turned) is AdaptivePatience) for family in families)
+        return [family.beside(truncation.rule) if goes else family for family, goes in rules]
+    if name != "adaptive":
+        raise RuleError(
+            f"{argument('family', name, 'advise')} and {argument('candidates')} both say what to "
+            "select from: give one of them"
+        )
+    return families_of(candidates, patience, longest, history.epochs)
 
 
-def _with_visible_patience(families: list[Family], truncation: Truncation | None) -> list[Family]:
-    """The families, without any patience longer than the one that stopped the logs early."""
+def _longest(history: History, scale: RegretScale, truncation: Truncation | None) -> int:
+    """The patience that stops no run, or that is longer than the one that stopped the logs."""
+    if truncation is not None:
+        return truncation.rule.patience + 1
+    return int(history.lengths[scale.usable].max())
+
+
+def _on_logs(families: list[Family], truncation: Truncation | None) -> list[Family]:
+    """The families; on logs that a patience stopped early, without any longer patience."""
     if truncation is None:
         return families
     shortened = [family.up_to(truncation.rule.patience) for family in families]
@@ -191,16 +213,20 @@ def _advice(
     calibration: Calibration,
     truncation: Truncation | None,
     complete: bool | None,
+    on_missing: OnMissing,
     warnings: list[str],
 ) -> Advice:
     """Select a rule and put the answer together."""
     save, scale, guarantee = calibration.save, calibration.scale, calibration.guarantee
     selected = select(calibration)
-    outcome, lost = _advised(calibration, selected, truncation)
-    unpromised = None if selected is not None else _unpromised(calibration)
-    warnings += warnings_of_losses(calibration, lost, selected is not None)
+    advised = outcome_of_advice(calibration, selected, truncation)
+    unpromised = None if selected is not None else without_promise(calibration)
+    patience = Patience(save.monitor, mode=save.mode)
+    plain = [plain_family(patience, _longest(calibration.history, scale, truncation))]
+    warnings += warnings_of_losses(calibration, advised, selected is not None)
+    warnings += warnings_of_curves(calibration, advised.outcome.saved)
     return Advice(
-        rule=outcome.rule,
+        rule=advised.outcome.rule,
         monitor=save.monitor,
         mode=save.mode,
         max_regret=guarantee.max_regret,
@@ -209,8 +235,9 @@ def _advice(
         at_most=guarantee.at_most,
         confidence=guarantee.confidence,
         promised=0.0 if selected is None else guarantee.level,
-        outcome=outcome,
-        defaults=_usual(calibration, truncation),
+        outcome=advised.outcome,
+        plain=same_promise(calibration, selected, _on_logs(plain, truncation)),
+        defaults=usual_outcomes(calibration, truncation),
         unpromised=unpromised,
         runs=calibration.runs,
         chose=calibration.chose,
@@ -221,58 +248,10 @@ def _advice(
         logged=calibration.logged / calibration.runs,
         stopped_by=None if truncation is None else truncation.rule,
         complete=truncation is None and complete is not False,
-        quantiles=_quantiles(lost),
+        quantiles=advised.quantiles(),
+        best_at=scale.best_at,
         warnings=tuple(warnings),
+        stops=advised.checks,
+        on_missing=on_missing,
         lines=tuple(calibration.lines()),
     )
-
-
-def _advised(
-    calibration: Calibration, selected: Family | None, truncation: Truncation | None
-) -> tuple[Outcome, Floats]:
-    """What the advised rule would have done, and what each run loses under it.
-
-    If no rule was selected, that is to stop as the logs were stopped, or to train to the end.
-    """
-    if selected is None and truncation is not None:
-        selected = Family(truncation.rule, (), (truncation.rule.patience,))
-    if selected is None:
-        whole = Outcome(Never(), 0.0, 0.0, calibration.logged / calibration.runs, 0.0)
-        return whole, np.zeros(calibration.runs)
-    ((outcome, lost),) = _outcomes(calibration, selected)
-    return outcome, lost
-
-
-def _unpromised(calibration: Calibration) -> Outcome | None:
-    """What the cheapest rule would have done that lost no more than requested on these runs."""
-    family = select_without_guarantee(calibration)
-    return None if family is None else _outcomes(calibration, family)[0][0]
-
-
-def _usual(calibration: Calibration, truncation: Truncation | None) -> tuple[Outcome, ...]:
-    """What the usual choices of patience would have done."""
-    usual = tuple(p for p in _USUAL if truncation is None or p <= truncation.rule.patience)
-    if not usual:
-        return ()
-    plain = Patience(calibration.save.monitor, mode=calibration.save.mode)
-    return tuple(outcome for outcome, _ in _outcomes(calibration, Family(plain, (), usual)))
-
-
-def _outcomes(calibration: Calibration, family: Family) -> list[tuple[Outcome, Floats]]:
-    """What each rule of a family would have done, and what each run loses under it."""
-    outcomes = []
-    for number, (lost, used) in enumerate(calibration.losses(family)):
-        over = float((lost > calibration.guarantee.max_regret).mean())
-        saved = 1 - used.sum() / (calibration.logged or 1)
-        rule = family.member(number)
-        outcome = Outcome(rule, float(lost.mean()), over, float(used.mean()), float(saved))
-        outcomes.append((outcome, lost))
-    return outcomes
-
-
-def _quantiles(lost: Floats) -> dict[str, float]:
-    """What runs lose: quantiles that some run did lose."""
-    shares = {"median": 0.5, "0.9": 0.9, "0.95": 0.95, "max": 1.0}
-    return {
-        name: float(np.quantile(lost, share, method="higher")) for name, share in shares.items()
-    }

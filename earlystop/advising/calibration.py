@@ -1,6 +1,6 @@
 """`Calibration`: what the candidates did on the logged runs.
 
-Rules of one family differ only in one patience, and along it a guarantee needs no correction (see
+Rules of one family differ only in one dial, and along it a guarantee needs no correction (see
 `guarantee.py`). Picking the best of several families is another matter. If the guarantee rested on
 the same runs, it would not hold, because luck makes the picked family seem better than it is.
 
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..rules import Best
 from .candidates import Family
@@ -78,7 +79,8 @@ class Calibration:
         options: dict[str, Any],
     ) -> None:
         self.history, self.cost, self.save, self.scale = cost.history, cost, save, scale
-        self.guarantee, self.families, self._options = guarantee, families, options
+        self.guarantee, self.families = guarantee, families
+        self._seed, self._options = seed, options
         self.usable = scale.usable
         self.runs = int(np.count_nonzero(self.usable))
         self.logged = float(cost.of(self.history.lengths)[self.usable].sum())
@@ -132,12 +134,18 @@ class Calibration:
             getattr(tallies.all, name)[:] = sum(both)
         return tallies
 
-    def losses(self, family: Family) -> Iterator[tuple[Floats, Floats]]:
-        """For each rule of a family, what every usable run loses, and what it uses."""
+    def of_others(self, families: list[Family]) -> Calibration:
+        """Other families, measured on the same runs for the same guarantee."""
+        mine = self.cost, self.save, self.scale, self.guarantee
+        return Calibration(*mine, families, self._seed, self._options)
+
+    def losses(self, family: Family) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.int64]]]:
+        """For each rule of a family: what every usable run loses, uses, and in how many checks."""
         table = family.swept(self.history, self.save, **self._options)
         every = slice(0, self.history.runs)
         for regret, checks in zip(table.regret, table.checks, strict=True):
-            yield self.scale.lost(regret, every)[self.usable], self.cost.of(checks)[self.usable]
+            lost, used = self.scale.lost(regret, every), self.cost.of(checks)
+            yield lost[self.usable], used[self.usable], checks[self.usable]
 
     def lines(self) -> Iterator[Line]:
         """The trade-off along each family."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["serial_dependence"]
+__all__ = ["ranks_of", "serial_dependence"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,7 +22,7 @@ def serial_dependence(scores: Floats) -> float:
     runs = len(scores)
     if runs < 20:
         return 0.0
-    ranks = _ranks(scores)
+    ranks = ranks_of(scores)
     ranks -= ranks.mean()
     square, fourth = float((ranks**2).sum()), float((ranks**4).sum())
     if not square:
@@ -33,7 +33,7 @@ def serial_dependence(scores: Floats) -> float:
     return float(((ranks * np.roll(ranks, 1)).sum() - mean) / np.sqrt(variance))
 
 
-def _ranks(scores: Floats) -> Floats:
+def ranks_of(scores: Floats) -> Floats:
     """The ranks of the scores; equal scores share their mean rank."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)

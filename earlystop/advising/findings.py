@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..language.rule import Rule
+from ..language.rule import OnMissing, Rule
 from .regret_scale import Floats, Unit
 
 __all__ = ["Findings", "Line", "Outcome"]
@@ -29,10 +29,10 @@ class Outcome(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The trade-off along a family of rules, by rising patience: arrays of shape (settings,)."""
+    """The trade-off along a family of rules, by rising dial: arrays of shape (settings,)."""
 
     name: str
-    patience: npt.NDArray[np.int64]
+    patience: npt.NDArray[Any]
     used: Floats
     regret: Floats
     over: Floats
@@ -52,6 +52,7 @@ class Findings:
     confidence: float
     promised: float
     outcome: Outcome
+    plain: Outcome | None
     defaults: tuple[Outcome, ...]
     unpromised: Outcome | None
     runs: int
@@ -64,8 +65,11 @@ class Findings:
     stopped_by: Rule | None
     complete: bool
     quantiles: dict[str, float]
+    best_at: float
     warnings: tuple[str, ...]
     lines: tuple[Line, ...] = field(compare=False)
+    stops: npt.NDArray[np.int64] = field(compare=False)
+    on_missing: OnMissing = field(compare=False)
 
     @property
     def observed(self) -> float:

@@ -23,6 +23,7 @@ class RegretScale:
     first: the first finite value that the run reported.
     best: the best value of its log, by plain comparison; NaN for none.
     end: the number of epochs up to the last one that reported the metric.
+    found: the number of epochs up to the best; 0 for none.
 
     A regret says how much worse than `best` the best value up to a stop is. It counts in units of
     the metric, as a share of the magnitude of `best`, or as a share of the run's improvement from
@@ -38,6 +39,7 @@ class RegretScale:
         self.unit = unit
         self.first, self.best = np.full(history.runs, np.nan), np.full(history.runs, np.nan)
         self.end = np.zeros(history.runs, dtype=np.int64)
+        self.found = np.zeros(history.runs, dtype=np.int64)
         for runs in history.parts():
             self._measure(history, save, runs)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -54,6 +56,8 @@ class RegretScale:
         values[~reported | np.isnan(values)] = worst
         best = values.min(axis=1) if save.mode == "min" else values.max(axis=1)
         self.best[runs] = np.where(best == worst, np.nan, best)
+        found = values.argmin(axis=1) if save.mode == "min" else values.argmax(axis=1)
+        self.found[runs] = np.where(best == worst, 0, found + 1)
 
     @property
     def usable(self) -> Bools:
@@ -66,6 +70,11 @@ class RegretScale:
         """The runs that never improved on their first value."""
         constant: Bools = self.usable & (self.best == self.first)
         return constant
+
+    @property
+    def best_at(self) -> float:
+        """How far into a run its best value stands, on average; 1 is its end."""
+        return float((self.found[self.usable] / self.end[self.usable]).mean())
 
     def lost(self, regret: Floats, runs: Any) -> Floats:
         """The regret of these runs, in the unit; 0 for runs that are not usable."""

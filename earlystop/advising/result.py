@@ -8,12 +8,16 @@ from .._plots import plotter
 from .._text import count
 from ..language.state import number_to_json
 from .findings import Findings, Line, Outcome
+from .new_runs import changes_text, check_new_runs
 from .text import advice_text, amount_text, guarantee_text
+from .watching import PromiseReport
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Advice", "Line", "Outcome"]
+    from ..history.history import History
+
+__all__ = ["Advice", "Line", "Outcome", "PromiseReport"]
 
 
 class Advice(Findings):
@@ -31,6 +35,8 @@ class Advice(Findings):
         anyway.
     outcome: what the rule would have done on the logged runs: `rule`, `regret` (mean), `over` (the
         share of runs that lose more than `max_regret`), `used` (mean) and `saved` (share).
+    plain: the same for the plain patience of which as much can be promised; None if there is none,
+        or if the advice is one. (To take the better of the two would be to select by these runs.)
     defaults: the same for plain patience of 5, 10 and 20.
     unpromised: if no rule can be promised: the cheapest patience that would have lost no more than
         requested on the logged runs, without a promise.
@@ -44,8 +50,11 @@ class Advice(Findings):
     stopped_by: the rule that seems to have stopped the logs themselves early.
     complete: False if the logs were stopped early; regret then counts from the best found by then.
     quantiles: what runs lose under the rule: the median, 90 %, 95 % and the most.
+    best_at: how far into a run its best value stands, on average; 1 is its end.
     warnings: what to know before relying on it.
     lines: the trade-off, along each family.
+    stops: after how many checks the rule ends each of the runs, shape (runs,).
+    on_missing: what the rules did at checks without their metric.
 
     >>> from earlystop import History, advise
     >>> falling = [1 / epoch for epoch in range(1, 41)]
@@ -53,7 +62,7 @@ class Advice(Findings):
     >>> runs = [{"val_loss": [*falling[:bump], *falling[bump - 3 :]]} for bump in bumps]
     >>> advice = advise(History.from_runs(runs), "val_loss", max_regret=0.1)
     >>> advice.rule, advice.promised, advice.runs
-    (Patience('val_loss', patience=1, mode='min'), 0.1, 30)
+    (AdaptivePatience('val_loss', patience=18.0, mode='min'), 0.1, 30)
     """
 
     def __repr__(self) -> str:
@@ -89,6 +98,7 @@ class Advice(Findings):
             "observed": number_to_json(self.observed),
             "saved": self.saved,
             "outcome": _row(self.outcome),
+            "plain": None if self.plain is None else _row(self.plain),
             "defaults": [_row(outcome) for outcome in self.defaults],
             "unpromised": None if self.unpromised is None else _row(self.unpromised),
             "runs": self.runs,
@@ -101,9 +111,36 @@ class Advice(Findings):
             "logged": self.logged,
             "stopped_by": None if self.stopped_by is None else repr(self.stopped_by),
             "complete": self.complete,
+            "best_at": self.best_at,
             "quantiles": {name: number_to_json(value) for name, value in self.quantiles.items()},
             "warnings": list(self.warnings),
         }
+
+    def check(self, history: History, *, complete: bool = False) -> PromiseReport:
+        """Whether new runs look like the old ones, and whether the promise has held so far.
+
+        history: logs of new runs. What a run lost can be seen only if it went on after the rule
+            would have stopped it: choose some runs beforehand, and let them go to their end.
+        complete: all of them went to their end. Otherwise those that end just where the rule stops,
+            before the longest, count as stopped by it.
+
+        Returns a `PromiseReport`, to print or to ask: `alike`, `held`. Raises MissingMetricError
+        if no run reports the metric.
+
+        >>> from earlystop import History, advise
+        >>> falling = [1 / epoch for epoch in range(1, 41)]
+        >>> runs = [{"val_loss": [*falling[: 5 + run % 30], *falling]} for run in range(90)]
+        >>> old, new = History.from_runs(runs[:60]), History.from_runs(runs[60:])
+        >>> advice = advise(old, "val_loss", max_regret=0.2)
+        >>> report = advice.check(new)
+        >>> report.runs, report.alike, report.held
+        (30, True, None)
+        """
+        return check_new_runs(self, history, complete)
+
+    def changes_from(self, earlier: Advice) -> str:
+        """What changed since an earlier advice, in sentences: ask again as logs grow."""
+        return changes_text(self, earlier)
 
     def plot(self, *, ax: Any = None) -> Figure:
         """The trade-off between cost and regret, with the advice and the usual choices marked.

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from .._text import count, number
 from ..language.positions import ELAPSED, EPOCH, STEP
-from .findings import Findings
+from ..rules import Patience
+from .findings import Findings, Outcome
 
 __all__ = ["advice_text", "amount_text", "guarantee_text", "percent"]
 
@@ -76,7 +77,25 @@ def _answer(advice: Findings) -> list[str]:
         _promise(advice),
         f"It takes {_mean(advice, outcome.used)} of {_mean(advice, advice.logged)} "
         f"{_cost(advice)} on average: {percent(outcome.saved)} saved.",
+        *_plain(advice),
     ]
+
+
+def _plain(advice: Findings) -> list[str]:
+    """Beside another rule, the plain patience of which as much can be promised."""
+    if type(advice.rule) is Patience:
+        return []
+    if advice.plain is None:
+        return ["Of no plain patience that saves anything can as much be promised."]
+    return [_plain_promised(advice, advice.plain)]
+
+
+def _plain_promised(advice: Findings, plain: Outcome) -> str:
+    patience = plain.rule.settings["patience"]
+    return (
+        f"The plain patience of which as much can be promised, {patience}, takes "
+        f"{_mean(advice, plain.used)}."
+    )
 
 
 def _cost(advice: Findings) -> str:
@@ -119,6 +138,8 @@ def _no_promise(advice: Findings) -> list[str]:
     answer = [
         f"Better {how}: {advice.rule!r}. No candidate that stops earlier can promise {requested}."
     ]
+    if advice.plain is not None:
+        answer.append(_plain_promised(advice, advice.plain))
     if advice.unpromised is not None:
         guess = advice.unpromised
         answer.append(
@@ -132,10 +153,14 @@ def _no_promise(advice: Findings) -> list[str]:
 def _usual(advice: Findings) -> list[str]:
     """The usual choices, as a table."""
     rows = [("", "mean regret", "runs that lose more", f"{_cost(advice)} saved")]
-    for outcome in (advice.outcome, *advice.defaults):
-        patience = "patience {}".format(outcome.rule.settings.get("patience"))
+    same = () if advice.plain is None else (advice.plain,)
+    for outcome in (advice.outcome, *same, *advice.defaults):
+        name = f"patience {outcome.rule.settings.get('patience')}"
+        if outcome is advice.outcome:
+            name = "the advice"
+        elif outcome is advice.plain:
+            name = f"{name}, promised too"
         regret = number(outcome.regret) if advice.unit == "metric" else percent(outcome.regret)
-        name = "the advice" if outcome is advice.outcome else patience
         rows.append((name, regret, percent(outcome.over), percent(outcome.saved)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -152,10 +177,10 @@ def _basis(advice: Findings) -> list[str]:
     if advice.chose:
         basis += (
             f": {advice.chose:,} chose among {advice.families} kinds of rules, the other "
-            f"{advice.calibrated:,} carry the promise"
+            f"{advice.calibrated:,} carry the promise (with one kind, all would carry it)"
         )
     elif advice.families > 1:
-        basis += f" and {advice.families} kinds of rules"
+        basis += f" and {advice.families} kinds of rules, which share the error"
     lines = [f"{basis}. It takes at least {count(advice.needed, 'run')} to promise this."]
     if advice.promised:
         high, most = advice.quantiles["0.95"], advice.quantiles["max"]

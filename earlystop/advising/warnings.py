@@ -12,7 +12,8 @@ from .._text import count
 from ..history.history import History
 from .calibration import Calibration
 from .exchangeability import serial_dependence
-from .regret_scale import Floats, RegretScale
+from .outcomes import Detailed
+from .regret_scale import RegretScale
 from .text import percent
 from .truncation import Truncation
 
@@ -26,6 +27,7 @@ __all__ = [
 _DEPENDENT = 3.0  # standard deviations: one in 700 by chance
 _UNEVEN = 10  # times the requested regret
 _SHORT_SHARE = 20  # one in 20 runs with less than half the usual epochs is worth a warning
+_MANY_OVER = 0.15  # of the runs: so many lose more than what is promised of the mean
 _CONSTANT_SHARE = 10  # so is one in 10 that never improved
 
 
@@ -81,16 +83,13 @@ def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> I
         )
 
 
-def warnings_of_losses(calibration: Calibration, lost: Floats, selected: bool) -> Iterator[str]:
+def warnings_of_losses(
+    calibration: Calibration, advised: Detailed, selected: bool
+) -> Iterator[str]:
     """What the losses under the advised rule mean for the guarantee."""
-    guarantee = calibration.guarantee
-    high = float(np.quantile(lost, 0.95, method="higher"))
-    if guarantee.at_most is None and high >= _UNEVEN * guarantee.max_regret:
-        yield (
-            "the runs are very different: one in twenty loses at least "
-            f"{_UNEVEN} times what was asked for, and the promise is about the mean: with "
-            f"{argument('at_most', 0.1)} it would be about how many runs lose more"
-        )
+    guarantee, lost = calibration.guarantee, advised.lost
+    if guarantee.at_most is None:
+        yield from _spread(guarantee.max_regret, advised)
     capped = lost > guarantee.bound
     if selected and guarantee.at_most is None and capped.any():
         mean = float(np.minimum(lost, guarantee.bound).mean())
@@ -105,6 +104,22 @@ def warnings_of_losses(calibration: Calibration, lost: Floats, selected: bool) -
             "runs that stand next to each other are more alike than chance has it: they seem to "
             "come in groups (tasks, settings) or to change over time. The promise is about a run "
             "drawn from this mixture: for new runs of one group, ask for advice on its logs alone"
+        )
+
+
+def _spread(max_regret: float, advised: Detailed) -> Iterator[str]:
+    """How unlike the mean, which is promised, single runs are."""
+    otherwise = f"with {argument('at_most', 0.1)} it would be about how many runs lose more"
+    high = float(np.quantile(advised.lost, 0.95, method="higher"))
+    if high >= _UNEVEN * max_regret:
+        yield (
+            "the runs are very different: one in twenty loses at least "
+            f"{_UNEVEN} times what was asked for, and the promise is about the mean: {otherwise}"
+        )
+    elif advised.outcome.over > _MANY_OVER:
+        yield (
+            f"{percent(advised.outcome.over)} of these runs lose more than what was asked for: the "
+            f"promise is about the mean, {otherwise}"
         )
 
 

@@ -64,6 +64,14 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
     "metric's own unit.",
 )
 @unit_option("--cost-unit")
+@click.option(
+    "--family",
+    type=click.Choice(["adaptive", "patience", "all"]),
+    default="adaptive",
+    show_default=True,
+    help="The rules to choose from: AdaptivePatience, plain patience, or both and more, which "
+    "takes more runs. --patience, --rule and the like say it in full.",
+)
 @click.option("--bound", type=float, help="What a run can lose at most, in the other units.")
 @click.option(
     "--complete/--stopped-early",
@@ -82,6 +90,7 @@ def advise(
     confidence: float,
     unit: Any,
     cost_unit: str | None,
+    family: Any,
     bound: float | None,
     complete: bool | None,
     seed: int,
@@ -93,8 +102,9 @@ def advise(
 
     LOGS are files, folders, glob patterns, or - for the standard input: complete runs of the kind
     that is to be stopped early. The advice is what uses the least among what is promised
-    to lose at most --max-regret of a run's improvement, if its best check is kept. --patience,
-    --min-delta and the like say what to choose from; so does --rule, which may come several times.
+    to lose at most --max-regret of a run's improvement, if its best check is kept. --family says
+    what to choose from; so do --patience, --min-delta and the like, for plain patience, and --rule,
+    which may come several times.
 
     \b
     earlystop advise runs/ --monitor val_loss --max-regret 1%
@@ -119,6 +129,7 @@ def advise(
         at_most=at_most,
         unit=unit,
         bound=bound,
+        family=family,
         candidates=candidates,
         complete=complete,
         cost_unit=cost_unit,

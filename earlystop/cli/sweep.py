@@ -45,7 +45,8 @@ def sweep(
 
     LOGS are files, folders, glob patterns, or - for the standard input. Every combination of
     values is a setting. "Regret" is how much worse the best value up to the stop is than the best
-    of the whole log; the knee, marked with *, is the setting beyond which longer runs bring little.
+    of the whole log; the knee, marked with *, is the cheapest setting that avoids all but 1 % of
+    what the cheapest of all loses. What can be promised of new runs, `earlystop advise` tells.
 
     \b
     earlystop sweep runs/ --monitor val_loss --patience 1:201
@@ -139,7 +140,7 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
         title=f"{table.rule!r} on {count(table.runs, 'run')}",
         caption=None
         if table.knee is None
-        else "*: the knee, beyond which longer runs bring little",
+        else "*: the knee: longer runs bring next to nothing here. For new runs: earlystop advise",
         names=1 + len(axes),
     )
     if len(listed) < len(rows):

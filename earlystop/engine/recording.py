@@ -62,6 +62,8 @@ def record(
 ) -> Recording:
     """Run the steps of several rules once, on stand-ins.
 
+    rules: rules, or what steps as they do and says with `answers = "float"` that it answers with a
+        number.
     metrics_on: makes the stand-in for the metrics, given the trace to record on.
     same_as: for every leaf of the states, the index of the leaf that it always equals (by default,
         its own).
@@ -89,7 +91,7 @@ def record(
         recording.initial.extend(initial)
         recording.inputs.extend(inputs)
         recording.outputs.extend(_checked_leaves(trace, shape, after, [x.kind for x in inputs]))
-        recording.answers.append(_checked_answer(trace, fires))
+        recording.answers.append(_checked_answer(trace, fires, getattr(rule, "answers", "bool")))
     return recording
 
 
@@ -118,9 +120,9 @@ def _checked_leaves(trace: Trace, shape: Any, state: Any, kinds: Sequence[Kind])
     return [operand_of(trace, leaf) for leaf in leaves]
 
 
-def _checked_answer(trace: Trace, fires: Any) -> Operand:
+def _checked_answer(trace: Trace, fires: Any, expected: Kind) -> Operand:
     kind = kind_of(trace, fires)
-    if kind != "bool":
+    if kind != expected:
         raise RuleError(
             f"`{trace.owner}.step` must say whether it fires with a truth value, "
             f"not a {kind}: end with a comparison"

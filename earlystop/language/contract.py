@@ -16,6 +16,7 @@ def check_class(cls: type[Any], base: type[Any]) -> None:
     """Raise RuleError if `cls`, a subclass of `base`, breaks the contract of rules."""
     check_name(cls)
     _check_fields(cls, base)
+    _check_dial(cls)
     _check_methods(cls, base)
 
 
@@ -28,6 +29,16 @@ def _check_fields(cls: type[Any], base: type[Any]) -> None:
                 f"`{cls.__name__}.{name}` cannot be a field, because every rule has an attribute "
                 f"{name!r}: choose another name (reserved: {reserved})"
             )
+
+
+def _check_dial(cls: type[Any]) -> None:
+    dial = vars(cls).get("dial")
+    fields = [name for parent in cls.__mro__ for name in _own_annotations(parent)]
+    if dial is not None and dial not in fields:
+        raise RuleError(
+            f"`{cls.__name__}.dial` must name the field that makes the rule fire later, the larger "
+            f"it is: {dial!r} is no field"
+        )
 
 
 def _own_annotations(cls: type[Any]) -> dict[str, Any]:

@@ -7,9 +7,11 @@ rule counts in epochs goes by `epochs_done`; the engine adds that number (see
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
-from .ops import Value, replaced, reported, where
+from .ops import Value, push, replaced, reported, where
 
 __all__ = [
     "CHECK",
@@ -22,7 +24,10 @@ __all__ = [
     "epochs_done",
     "later_start",
     "number_text",
+    "place_after",
     "place_text",
+    "place_text_of",
+    "unit_of_wait",
 ]
 
 CHECK = "check"
@@ -72,6 +77,21 @@ def _given(metrics: Any, name: str, otherwise: Value) -> Value:
     return otherwise if present is False else where(present, metrics[name], otherwise)
 
 
+def place_after(place: Value, metrics: Any, moved: Value) -> Value:
+    """The place of a reference after a check: its epoch and step, NaN where unknown.
+
+    place: the place before; moved: whether the check became the reference.
+    """
+    told = [(name, reported(metrics, (name,))) for name in (EPOCH, STEP)]
+    if all(present is False for _, present in told):
+        return place
+    here = place
+    for name, present in told:
+        at = math.nan if present is False else where(present, metrics[name], math.nan)
+        here = push(here, at)
+    return where(moved, here, place)
+
+
 # In words -----------------------------------------------------------------------------------------
 
 
@@ -97,3 +117,25 @@ def place_text(check: int, epoch: float | None, step: float | None) -> str:
         epoch = check
     places = ((EPOCH, epoch), (STEP, step))
     return ", ".join(f"{unit} {number_text(at)}" for unit, at in places if at is not None)
+
+
+def place_text_of(check: int, place: tuple[float, float]) -> str:
+    """Where a reference stands: `place_text` of a place that has NaN for what is unknown.
+
+    >>> place_text_of(3, (math.nan, 4000.0))
+    'step 4,000'
+    """
+    return place_text(check, *(None if math.isnan(at) else at for at in place))
+
+
+def unit_of_wait(
+    wait: float, reference: int, place: tuple[float, float], metrics: Mapping[str, float]
+) -> str:
+    """What the checks of a wait are called: epochs where each of them was one, else checks.
+
+    wait: checks since the reference. reference: the number of its check. place: see `place_after`.
+    """
+    if EPOCH not in metrics and STEP not in metrics:
+        return EPOCH
+    at = reference if math.isnan(place[0]) else place[0]
+    return EPOCH if metrics.get(EPOCH, math.nan) - at == wait else CHECKS

@@ -56,7 +56,7 @@ def settings_table(sweep: Sweep) -> Table:
     note = "" if len(listed) == len(sweep) else f"{len(listed)} of {len(sweep):,} settings. "
     marked = None if sweep.knee is None else listed.index(sweep.knee)
     if marked is not None:
-        note += "Marked: the knee, beyond which longer runs bring little."
+        note += "Marked: the knee: longer runs bring next to nothing here."
     headings = [*axes, f"mean {unit_words(sweep.unit)}", "saved", "mean regret"]
     return Table(headings, rows, text=(), marked=marked, note=note)
 

@@ -1,5 +1,6 @@
 """The built-in rules, one idea per file."""
 
+from .adaptive_patience import AdaptivePatience as AdaptivePatience
 from .best import Best as Best
 from .bounds import Diverged as Diverged
 from .bounds import NonFinite as NonFinite

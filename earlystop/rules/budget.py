@@ -26,6 +26,8 @@ class MaxEpochs(Rule):
     [False, False, False, True]
     """
 
+    dial = "n"
+
     n: Positive
 
     class State(NamedTuple):
@@ -54,6 +56,8 @@ class MaxSteps(Rule):
     step 1,200: stop: step 1,200 has been reached, the limit is 1,000
     """
 
+    dial = "n"
+
     n: Positive
 
     @functools.cached_property
@@ -78,6 +82,8 @@ class TimeLimit(Rule):
     >>> print(Stopper(TimeLimit(60)).step({"elapsed_seconds": 61.5}))
     epoch 0: stop: 61.5 s have passed, the limit is 60 s
     """
+
+    dial = "seconds"
 
     seconds: Annotated[float, AtLeast(0, strict=True)]
     monitor: str = ELAPSED

@@ -21,17 +21,16 @@ from ..language.ops import (
     Value,
     invert,
     isnan,
-    push,
-    reported,
     where,
     worst,
 )
 from ..language.positions import (
     CHECKS,
     EPOCH,
-    STEP,
     epochs_done,
-    place_text,
+    place_after,
+    place_text_of,
+    unit_of_wait,
 )
 from ..language.rule import Rule
 from ..language.settings import Count, NonNegative
@@ -93,6 +92,8 @@ class Patience(Rule):
     step 900: stop: val_loss has not improved on 5 (step 300) by more than 0 for 600 steps
     """
 
+    dial = "patience"
+
     monitor: str
     patience: Count = 0
     min_delta: float = 0.0
@@ -151,7 +152,7 @@ class Patience(Rule):
             reference=where(moves, value, state.reference),
             reference_epoch=where(improved, epoch, state.reference_epoch),
             wait=self._next_wait(state, metrics, epoch, counts, ends),
-            place=_place(state, metrics, improved),
+            place=place_after(state.place, metrics, improved),
         )
         wait = self._waited(after, metrics, epoch)
         fires = is_check & (wait >= self.required_wait(self._last_improvement(after)))
@@ -255,8 +256,7 @@ class Patience(Rule):
         if state.reference_epoch < 0:
             rival = f"the baseline {reference}"
             return f"{self.monitor} has not beaten {rival} {self._by_margin()} {for_epochs}"
-        at = (None if math.isnan(position) else position for position in state.place)
-        place = place_text(state.reference_epoch, *at)
+        place = place_text_of(state.reference_epoch, state.place)
         if self.gate is not None:
             return (
                 f"{self.monitor} has had no improvement that beats {self.gate:.6g} "
@@ -282,19 +282,4 @@ class Patience(Rule):
             return self.unit
         if self.cooldown is not None or self.improvement.nan == "skipped":
             return CHECKS
-        if EPOCH not in metrics and STEP not in metrics:
-            return EPOCH
-        at = state.reference_epoch if math.isnan(state.place[0]) else state.place[0]
-        return EPOCH if metrics.get(EPOCH, math.nan) - at == state.wait else CHECKS
-
-
-def _place(state: Any, metrics: Any, improved: Value) -> Value:
-    """The place of the reference after a check."""
-    told = [(name, reported(metrics, (name,))) for name in (EPOCH, STEP)]
-    if all(present is False for _, present in told):
-        return state.place
-    place = state.place
-    for name, present in told:
-        at = math.nan if present is False else where(present, metrics[name], math.nan)
-        place = push(place, at)
-    return where(improved, place, state.place)
+        return unit_of_wait(state.wait, state.reference_epoch, state.place, metrics)

@@ -59,6 +59,8 @@ class GeneralizationLoss(Rule):
     epoch 2: stop: val_loss is 6 % worse than its best, 0.5; the limit is 5 %
     """
 
+    dial = "alpha"
+
     monitor: str
     alpha: NonNegative = 5.0
     mode: Mode = "auto"
@@ -104,6 +106,8 @@ class ProgressQuotient(Rule):
     epoch 1: stop: val_loss is 50 % worse than its best, 0.05 times the progress of loss in per \
 mille; the limit is 0.04
     """
+
+    dial = "alpha"
 
     monitor: str
     train_monitor: str
@@ -174,6 +178,8 @@ class ConsecutiveIncreases(Rule):
     >>> [stopper.step({"val_loss": value}).stop for value in [9.0, 1.0, 0.5, 1.5]]
     [False, False, False, True]
     """
+
+    dial = "increases"
 
     monitor: str
     increases: Positive = 3

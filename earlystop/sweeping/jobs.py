@@ -19,8 +19,9 @@ from ..replaying.checks import Checks, checks_of
 from ..replaying.missing import require_reported
 from ..replaying.position_columns import position_names
 from ..replaying.tuning import DEFAULT, Tuning
+from .groups import Group, Outcome, Task
 from .places import Places
-from .plan import FamilyGroup, Outcome, Plan, RuleGroup, Task
+from .plan import Plan
 
 __all__ = ["SweepJob"]
 
@@ -135,15 +136,11 @@ class SweepJob:
             if name not in reported:
                 raise unreported(name, owner, reported)
 
-    def _done(
-        self, task: Task, group: FamilyGroup | RuleGroup, history: History, first: int
-    ) -> tuple[int, Parts]:
+    def _done(self, task: Task, group: Group, history: History, first: int) -> tuple[int, Parts]:
         parts = self._parts(task, group, history)
         return first, parts if self._workers == 1 else list(parts)  # on this worker's thread
 
-    def _parts(
-        self, task: Task, group: FamilyGroup | RuleGroup, history: History
-    ) -> Iterator[tuple[Runs, Outcome]]:
+    def _parts(self, task: Task, group: Group, history: History) -> Iterator[tuple[Runs, Outcome]]:
         parts = task()
         while True:
             with np.errstate(all="ignore"):

@@ -12,7 +12,7 @@ from ..language.positions import CHECKS, EPOCH, STEP
 from ..replaying.batches import Runs, run_numbers
 from ..replaying.checks import Checks
 from ..replaying.positions import LoggedPositions
-from .plan import FamilyGroup, RuleGroup
+from .groups import Group
 
 __all__ = ["Places"]
 
@@ -26,7 +26,7 @@ class Places:
     groups: the settings that look at the same metrics, and so at the same rows.
     """
 
-    def __init__(self, groups: Sequence[FamilyGroup | RuleGroup]) -> None:
+    def __init__(self, groups: Sequence[Group]) -> None:
         self._keys = {number: group.metrics for group in groups for number in group.numbers}
         self._firsts: list[int] = []
         self._runs = 0

@@ -1,126 +1,39 @@
 """The plan of a sweep: which settings share their work.
 
-Settings that differ only in one patience form a family, which is answered by intervals. Families
-with the same best and the same other rule share one scan. All other settings are stepped, several
-rules in one pass.
+Settings that differ only in one patience form a family, which is answered by intervals, or, for
+`AdaptivePatience`, by its score. Families of plain patience with the same best and the same other
+rule share one scan. All other settings are stepped, several rules in one pass.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .._arguments import argument
 from ..errors import RuleError
-from ..history import History
+from ..language.config import field_annotations
 from ..language.positions import ELAPSED
 from ..language.rule import AnyOf, Rule
-from ..language.settings import Count, validated
-from ..replaying.batches import Runs, run_numbers, split_to_fit
+from ..language.settings import validated
 from ..replaying.checks import looked_at
-from ..replaying.patience.scan import scan_patience, split_patience, split_scannable
+from ..replaying.patience.scan import split_patience
+from ..replaying.score.scan import split_adaptive
 from ..replaying.tuning import DEFAULT, Tuning
-from ..rules import Best, Patience
-from .by_interval import IntervalOutcome, PatienceFamily
-from .by_stepping import SteppedOutcome
+from ..rules import AdaptivePatience, Best, Patience
+from .by_interval import PatienceFamily
+from .by_score import AdaptiveFamily
 from .grid import Axis, apply_settings, child_at, walk
+from .groups import FamilyGroup, Group, RuleGroup, ScoreGroup, chunks
 
-__all__ = ["FamilyGroup", "Outcome", "Plan", "RuleGroup", "Task", "default_best", "plan_sweep"]
+__all__ = ["Plan", "default_best", "plan_sweep"]
 
 Ints = npt.NDArray[np.int64]
-Item = TypeVar("Item")
-
-Outcome = IntervalOutcome | SteppedOutcome
-# Computes what some settings did on some runs, part by part.
-Task = Callable[[], Iterator[tuple[Runs, Outcome]]]
-
-
-@dataclass(frozen=True)
-class RuleGroup:
-    """Rules that are stepped in one pass over a batch.
-
-    best: decides which epoch is best.
-    metrics: the metrics that each of the rules judges, or the best.
-    rules: the rules, each with the number of its setting.
-    """
-
-    best: Best
-    metrics: frozenset[str]
-    rules: list[tuple[Rule, int]]
-    tuning: Tuning = DEFAULT
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the settings."""
-        return [number for _, number in self.rules]
-
-    @property
-    def settings(self) -> int:
-        """How many settings there are."""
-        return len(self.rules)
-
-    def tasks(self, history: History, runs: Runs) -> Iterator[Task]:
-        """The work on these runs."""
-        yield functools.partial(self._step, history, runs)
-
-    def _step(self, history: History, runs: Runs) -> Iterator[tuple[Runs, SteppedOutcome]]:
-        def outcome(part: Runs) -> SteppedOutcome:
-            return SteppedOutcome(self.rules, self.best, history, part, self.tuning)
-
-        yield from split_to_fit(outcome, runs)
-
-
-@dataclass(frozen=True)
-class FamilyGroup:
-    """Families that share one scan of a batch.
-
-    best: decides which epoch is best.
-    metrics: the metrics that each of the rules judges, or the best.
-    rest: the rule that every family combines with its `Patience`, or `Never()`.
-    families: the families.
-    """
-
-    best: Best
-    metrics: frozenset[str]
-    rest: Rule
-    families: list[PatienceFamily]
-    tuning: Tuning = DEFAULT
-
-    @property
-    def settings(self) -> int:
-        """How many settings there are."""
-        return sum(len(family.values) for family in self.families)
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the settings."""
-        return [number for family in self.families for number in family.settings.tolist()]
-
-    def tasks(self, history: History, runs: Runs) -> Iterator[Task]:
-        """The work on these runs. Runs that a scan cannot answer are stepped."""
-        rules = (family.rule for family in self.families)
-        whole, lacking = split_scannable(rules, self.best, history, runs)
-        few = self.tuning.few_steps
-        if whole is not None and len(run_numbers(whole)) * self.settings < few:
-            whole, lacking = None, runs  # stepping run by run is cheaper
-        if whole is not None:
-            yield functools.partial(self._scan, history, whole)
-        if lacking is not None:
-            stepped = [rule for family in self.families for rule in family.rules()]
-            for chunk in _chunks(stepped, self.tuning.rules_together):
-                group = RuleGroup(self.best, self.metrics, chunk, self.tuning)
-                yield from group.tasks(history, lacking)
-
-    def _scan(self, history: History, runs: Runs) -> Iterator[tuple[Runs, IntervalOutcome]]:
-        rules = [family.rule for family in self.families]
-        scans = scan_patience(rules, self.rest, self.best, history, runs, tuning=self.tuning)
-        for part, scan in scans:
-            yield part, IntervalOutcome(self.families, self.best, scan, self.tuning)
+Values = npt.NDArray[Any]
 
 
 class _Look(NamedTuple):
@@ -128,6 +41,10 @@ class _Look(NamedTuple):
 
     best: Best
     metrics: frozenset[str]
+
+
+# Families by what they have in common: their values, and the numbers of their settings.
+_Families = dict[tuple[_Look, Rule, Patience | AdaptivePatience], list[tuple[Values, Ints]]]
 
 
 class Plan(NamedTuple):
@@ -138,7 +55,7 @@ class Plan(NamedTuple):
     units: the metrics in which rules count.
     """
 
-    groups: list[FamilyGroup | RuleGroup]
+    groups: list[Group]
     required: dict[str, str]
     units: tuple[str, ...]
 
@@ -180,11 +97,11 @@ def plan_sweep(
 
     Raises RuleError for values that a rule refuses.
     """
-    patience_axis = _patience_axis(rule, axes)
-    values, rows = _by_patience(axes, len(settings), patience_axis)
+    axis = _patience_axis(rule, axes)
+    values, rows = _by_patience(rule, axes, len(settings), axis)
     required: dict[str, str] = {}
     units: dict[str, None] = {}
-    families: dict[tuple[_Look, Rule, Patience], list[tuple[Ints, Ints]]] = {}
+    families: _Families = {}
     stepped: dict[_Look, list[tuple[Rule, int]]] = {}
     for row in rows:  # the settings in a row differ only in the patience
         first = apply_settings(rule, axes, settings[row[0]])
@@ -194,23 +111,32 @@ def plan_sweep(
                 required.setdefault(name, repr(reader))
         units.update(dict.fromkeys(first.all_units))
         look = _Look(row_best, frozenset(looked_at((first, row_best))))
-        split = None if patience_axis is None else split_patience(first)
+        split = None if axis is None else _split(first, axes[axis])
         if split is None:
             rules = ((apply_settings(rule, axes, settings[i]), i) for i in row.tolist())
             stepped.setdefault(look, []).extend(rules)
         else:
-            key = (look, split[0], split[1].replace(patience=0))
+            key = (look, split[0], split[1].replace(patience=1))
             families.setdefault(key, []).append((values, row))
-    groups = [*_family_groups(families, tuning)]
+    groups: list[Group] = [*_family_groups(families, tuning)]
     groups += [
         RuleGroup(*look, chunk, tuning)
         for look, rules in stepped.items()
-        for chunk in _chunks(rules, tuning.rules_together)
+        for chunk in chunks(rules, tuning.rules_together)
     ]
     return Plan(groups, required, tuple(units))
 
 
-def _by_patience(axes: Mapping[str, Axis], settings: int, axis: str | None) -> tuple[Ints, Any]:
+def _split(rule: Rule, axis: Axis) -> tuple[Rule, Patience | AdaptivePatience] | None:
+    """Split a rule into what the patience axis changes, and the rest; None for another form."""
+    if type(child_at(rule, axis.path)) is AdaptivePatience:
+        return split_adaptive(rule)
+    return split_patience(rule)
+
+
+def _by_patience(
+    rule: Rule, axes: Mapping[str, Axis], settings: int, axis: str | None
+) -> tuple[Values, Any]:
     """The values of the patience axis, and the numbers of the settings, shape (rows, values).
 
     Each row is one combination of the other axes.
@@ -219,30 +145,35 @@ def _by_patience(axes: Mapping[str, Axis], settings: int, axis: str | None) -> t
         return np.zeros(1, dtype=np.int64), np.arange(settings).reshape(-1, 1)
     sizes = [len(other.values) for other in axes.values()]
     numbers = np.arange(settings).reshape(sizes)
-    values = [_patience(value) for value in axes[axis].values]
+    kind = type(child_at(rule, axes[axis].path))
+    values = [_patience(kind, value) for value in axes[axis].values]
     rows = np.moveaxis(numbers, list(axes).index(axis), -1).reshape(-1, len(values))
-    return np.array(values, dtype=np.int64), rows
+    return np.array(values), rows
 
 
-def _patience(value: Any) -> int:
+def _patience(kind: type[Rule], value: Any) -> Any:
     """A validated value of patience; fast for the usual ones, since there may be thousands."""
-    if type(value) is int and 0 <= value < 2**31:
+    if kind is Patience and type(value) is int and 0 <= value < 2**31:
         return value
-    checked: int = validated(Count, value, "Patience(patience=...)")
-    return checked
+    if kind is AdaptivePatience and type(value) is float and 0 < value < math.inf:
+        return value
+    annotation = field_annotations(kind)["patience"]
+    return validated(annotation, value, f"{kind.__name__}(patience=...)")
 
 
-def _family_groups(
-    families: Mapping[tuple[_Look, Rule, Patience], list[tuple[Ints, Ints]]], tuning: Tuning
-) -> Iterator[FamilyGroup | RuleGroup]:
+def _family_groups(families: _Families, tuning: Tuning) -> Iterator[FamilyGroup | ScoreGroup]:
     sharing: dict[tuple[_Look, Rule], list[PatienceFamily]] = {}
     for (look, rest, rule), members in families.items():
         values, row = (np.concatenate(part) for part in zip(*members, strict=True))
         order = np.argsort(values, kind="stable")
-        family = PatienceFamily(rule, rest, values[order], row[order])
-        sharing.setdefault((look, rest), []).append(family)
+        values, row = values[order], row[order]
+        if isinstance(rule, AdaptivePatience):
+            yield ScoreGroup(*look, AdaptiveFamily(rule, rest, values, row), tuning)
+        else:
+            family = PatienceFamily(rule, rest, values, row)
+            sharing.setdefault((look, rest), []).append(family)
     for (look, rest), own in sharing.items():
-        for chunk in _chunks(own, tuning.families_together):
+        for chunk in chunks(own, tuning.families_together):
             yield FamilyGroup(*look, rest, chunk, tuning)
 
 
@@ -250,11 +181,7 @@ def _patience_axis(rule: Rule, axes: Mapping[str, Axis]) -> str | None:
     """The axis that changes the patience of the rule, or of one rule of an `AnyOf`."""
     for name, axis in axes.items():
         is_top = not axis.path or (len(axis.path) == 1 and type(rule) is AnyOf)
-        if axis.field == "patience" and is_top and type(child_at(rule, axis.path)) is Patience:
+        kind = type(child_at(rule, axis.path))
+        if axis.field == "patience" and is_top and kind in (Patience, AdaptivePatience):
             return name
     return None
-
-
-def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]

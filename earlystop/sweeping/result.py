@@ -19,9 +19,9 @@ from ..replaying.exact_sum import ExactSums
 from ..replaying.positions import whole
 from .arrow import arrow_stream
 from .columns import Column, empty_columns
+from .groups import Outcome
 from .jobs import SweepJob
 from .knee import find_knee
-from .plan import Outcome
 from .quantiles import quantile
 from .totals import Totals
 
@@ -234,18 +234,18 @@ class Sweep:
 
     @functools.cached_property
     def knee(self) -> int | None:
-        """The number of the setting beyond which longer runs gain little; None if there is none.
+        """The number of the setting beyond which longer runs bring next to nothing; None for none.
 
-        Mean use and mean regret are scaled to the range from 0 to 1, from the cheapest setting
-        to the cheapest of those with the least regret. The knee is the setting farthest below the
-        straight line between these two (the chord of Satopaa et al., "Finding a 'Kneedle' in a
-        Haystack", 2011). If no setting lies below the line, there is no knee. Settings with
-        infinite regret are ignored.
+        The cheapest setting has the most to avoid: its mean regret, above the least of all
+        settings. The knee is the cheapest setting that avoids all but 1 % of that. If the cheapest
+        setting has the least regret, there is no knee. Settings with infinite regret are ignored.
+
+        The knee describes these runs. What can be promised of new ones, `advise` tells.
 
         >>> from earlystop import History, Patience, sweep
         >>> history = History({"loss": [[9.0, 5.0, 2.0, 2.1, 1.9, 2.0, 2.0, 2.0, 1.8, 2.0]]})
         >>> sweep(Patience("loss"), history, patience=range(1, 10)).knee
-        1
+        3
         """
         return find_knee(self.mean_used, self.mean_regret)
 

@@ -55,9 +55,12 @@ class Totals:
 
         `runs_with_best` does not change.
         """
-        settings = len(self.epochs)
-        self.epochs += sums_over_ranges(begin, end, epochs, settings)
-        infinite = np.isinf(regret)
+        self.epochs += sums_over_ranges(begin, end, epochs, len(self.epochs))
+        self.add_regrets(begin, end, regret)
+
+    def add_regrets(self, begin: Any, end: Any, regret: Floats) -> None:
+        """As `add_ranges`, but without the epochs."""
+        settings, infinite = len(self.epochs), np.isinf(regret)
         if infinite.any():
             self.infinite += sums_over_ranges(begin[infinite], end[infinite], None, settings)
         finite = np.isfinite(regret)

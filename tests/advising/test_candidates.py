@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 import earlystop as es
-from earlystop.advising.candidates import default_families, families_of, patience_values
+from earlystop.advising.candidates import DIALS, default_families, families_of, patience_values
 from earlystop.advising.regret_scale import RegretScale
 from tests.advising.runs import LOSS, noisy
 from tests.support.random_rules import random_history
@@ -30,7 +30,7 @@ NESTED = [
 @given(history=histories())
 def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.History) -> None:
     paths: dict[int, tuple[int, ...]] = {0: (0,), 1: (0,), 2: (0,), 3: (0, 0)}
-    families = default_families(es.Patience("loss"), 8, several=True)
+    families = default_families(es.Patience("loss"), 8, "all")
     for number, rule in enumerate(NESTED):
         rules = [at(rule, paths[number], patience) for patience in range(1, 8)]
         (family,) = families_of(rules, es.Patience("loss"), 8, 8)
@@ -80,7 +80,7 @@ def test_candidates_are_rules_of_any_kind() -> None:
         ~es.Patience("loss", 3),
     ]
     families = families_of(rules, es.Patience("loss"), 60, 60)
-    assert [family.values for family in families] == [(9, 12), (61,), (61,), (61,)]
+    assert [family.values for family in families] == [(5.0,), (40,), (9, 12), (61,)]
     members = [family.member(n) for family in families for n in range(len(family.values))]
     assert set(members) == set(rules)
     history = noisy(200)
@@ -104,13 +104,37 @@ def test_default_patience_reaches_to_where_nothing_is_stopped() -> None:
     assert all(b - a <= max(1, 0.02 * a) for a, b in itertools.pairwise(values))
 
 
-def test_with_enough_runs_other_rules_are_tried_and_with_few_plain_patience_alone() -> None:
-    assert es.advise(noisy(60), "loss", max_regret=0.1).families == 9
-    assert es.advise(noisy(53), "loss", max_regret=0.1).families == 1
-    assert es.advise(noisy(132), "loss", max_regret=0.1, at_most=0.1).families == 9
+def test_one_dial_is_turned_and_all_runs_carry_the_promise_unless_more_is_asked_for() -> None:
+    by_default = es.advise(noisy(60), "loss", max_regret=0.1)
+    assert (by_default.families, by_default.chose) == (1, 0)
+    assert type(by_default.rule) is es.AdaptivePatience
+    plain = es.advise(noisy(60), "loss", max_regret=0.1, family="patience")
+    assert (plain.families, plain.chose) == (1, 0)
+    assert type(plain.rule) is es.Patience
+    assert by_default.plain == plain.outcome
+    assert plain.plain is None
+    both = es.advise(noisy(60), "loss", max_regret=0.1, family="all")
+    assert (both.families, both.chose) == (10, 20)
+    assert "with one kind, all would carry it" in str(both)
+
+
+def test_a_family_beside_candidates_is_refused() -> None:
+    with pytest.raises(es.RuleError, match="both say what to select from"):
+        es.advise(noisy(9), "loss", max_regret=0.1, family="all", candidates={"patience": [1]})
+
+
+def test_dials_are_the_same_for_all_logs() -> None:
+    assert (DIALS[0], DIALS[24], DIALS[-1]) == (1.0, 10.0, 1e6)
+    assert list(DIALS) == sorted(set(DIALS))
+    short, long = (default_families(es.Patience("loss"), n, "adaptive") for n in (9, 9000))
+    assert short == long
 
 
 def test_families_are_named_after_what_sets_them_apart() -> None:
-    names = [str(family) for family in default_families(es.Patience("loss"), 8, several=True)]
-    assert names[:2] == ["plain patience", "min_delta=0.001, relative=True"]
-    assert names[5:] == ["growth=0.1", "growth=0.25", "smoothed, window=3", "smoothed, window=5"]
+    names = [str(family) for family in default_families(es.Patience("loss"), 8, "all")]
+    assert names[:3] == [
+        "adaptive patience",
+        "plain patience",
+        "min_delta=0.001, relative=True",
+    ]
+    assert names[6:] == ["growth=0.1", "growth=0.25", "smoothed, window=3", "smoothed, window=5"]

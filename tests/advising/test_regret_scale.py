@@ -60,7 +60,8 @@ def test_an_expected_regret_in_units_without_a_bound_is_refused_or_capped() -> N
         with pytest.raises(es.RuleError, match="only if it is bounded"):
             es.advise(history, "loss", max_regret=0.02, unit=unit)
         assert es.advise(history, "loss", max_regret=0.02, unit=unit, at_most=0.1).promised == 0.1
-    advice = es.advise(history, "loss", max_regret=0.02, unit="metric", bound=0.5)
+    ask = {"max_regret": 0.02, "unit": "metric", "bound": 0.5, "family": "patience"}
+    advice = es.advise(history, "loss", **ask)
     table = es.sweep(es.Patience("loss"), history, patience=range(1, 60))
     kept = (np.minimum(table.regret, 0.5).sum(axis=1) + 0.5) / 101 <= 0.02
     assert advice.rule == es.Patience("loss", int(kept.argmax()) + 1)

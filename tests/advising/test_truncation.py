@@ -32,8 +32,12 @@ def test_logs_that_were_stopped_early_are_detected(
     assert not advice.complete
     assert any("stopped early themselves" in warning for warning in advice.warnings)
     most = advice.stopped_by.settings["patience"]
-    assert all(line.patience.max() <= most for line in advice.lines)
+    assert advice.rule == advice.rule.children[0] | own  # which stops no later
+    assert type(advice.rule.children[0]) is es.AdaptivePatience
     assert all(outcome.rule.settings["patience"] <= most for outcome in advice.defaults)
+    for name in ("patience", "all"):
+        others = es.advise(history, "loss", max_regret=0.5, family=name, complete=None)
+        assert all(line.patience.max() <= most for line in others.lines[name == "all" :])
     plain = es.advise(history, "loss", max_regret=0.1, candidates={})
     assert plain.rule.settings["patience"] <= most
     longer = es.advise(history, "loss", max_regret=0.1, candidates={"patience": [2, most, 90]})

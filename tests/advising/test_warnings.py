@@ -23,7 +23,7 @@ def test_with_too_few_runs_the_advice_says_how_many_it_takes() -> None:
     assert advice.unpromised is not None
     assert advice.unpromised.regret <= 0.01
     assert "Better train to the end: Never()." in str(advice)
-    assert "Without a promise: Patience(" in str(advice)
+    assert "Without a promise: AdaptivePatience(" in str(advice)
 
 
 def test_one_run_supports_no_promise_but_its_outcome_is_reported() -> None:
@@ -31,14 +31,14 @@ def test_one_run_supports_no_promise_but_its_outcome_is_reported() -> None:
     assert advice.rule == es.Never()
     assert advice.runs == 1
     assert advice.unpromised is not None
-    assert advice.unpromised.rule == es.Patience("loss", 1)
+    assert advice.unpromised.rule == es.AdaptivePatience("loss", 1.1)
     assert advice.warnings[0].startswith("1 run cannot carry a promise")
     assert "1 run." in str(advice)
 
 
 def test_constant_runs_lose_nothing_and_a_warning_says_so() -> None:
     advice = es.advise(es.History({"loss": np.ones((30, 10))}), "loss", max_regret=0.1)
-    assert advice.rule == es.Patience("loss", 1)
+    assert advice.rule == es.AdaptivePatience("loss", 1)
     assert advice.observed == 0
     assert "30 runs of 30 never improved on the first value" in advice.warnings[0]
 
@@ -85,3 +85,32 @@ def test_nothing_is_advised_that_saves_nothing() -> None:
     advice = es.advise(falling, "loss", max_regret=0.05)
     assert advice.rule == es.Never()
     assert advice.saved == 0
+
+
+def test_a_best_that_comes_late_is_told_where_little_can_be_saved() -> None:
+    rng = np.random.default_rng(0)
+    late_best = 2.0 - np.arange(50) / 50 + 0.01 * rng.standard_normal((200, 50))
+    advice = es.advise(es.History({"loss": late_best}), "loss", max_regret=0.02)
+    assert advice.best_at > 0.9
+    assert any("the best comes at" in warning for warning in advice.warnings)
+    saves_much = es.advise(noisy(150), "loss", max_regret=0.1)
+    assert not any("the best comes at" in warning for warning in saves_much.warnings)
+
+
+def test_many_runs_that_lose_more_than_the_mean_suggest_the_promise_with_confidence() -> None:
+    advice = es.advise(noisy(150), "loss", max_regret=0.05)
+    assert advice.outcome.over > 0.15
+    assert any("of these runs lose more" in w and "at_most=0.1" in w for w in advice.warnings)
+    sure = es.advise(noisy(150), "loss", max_regret=0.05, at_most=0.1)
+    assert not any("of these runs lose more" in warning for warning in sure.warnings)
+
+
+def test_a_huge_first_value_and_a_coarse_metric_are_told() -> None:
+    values = noisy(100).metrics["loss"].copy()
+    values[:20, 0] = 1e6
+    huge = es.advise(es.History({"loss": values}), "loss", max_regret=0.1)
+    assert any("20 runs of 100 begin with a value far beyond" in w for w in huge.warnings)
+    plain = es.advise(es.History({"loss": values}), "loss", max_regret=0.1, family="patience")
+    assert not any("far beyond" in warning for warning in plain.warnings)
+    coarse = es.advise(es.History({"loss": np.floor(values[20:] * 4)}), "loss", max_regret=0.1)
+    assert any("change nothing" in warning for warning in coarse.warnings)

@@ -36,7 +36,7 @@ def test_it_prints_what_the_library_says(logs: Path) -> None:
     assert code == 0
     advice = es.advise(es.read_history(logs), "val_loss", max_regret=0.05)
     assert advice.promised == 0.05
-    assert output == f"{advice}\n"
+    assert output == f"{advice}\n".replace("at_most=0.1", "--at-most 0.1")
 
 
 def test_options_are_the_arguments_of_the_library(logs: Path) -> None:
@@ -63,6 +63,15 @@ def test_options_are_the_arguments_of_the_library(logs: Path) -> None:
         "needed": advice.needed,
         "families": 2,
     }
+
+
+def test_the_family_is_an_option(logs: Path) -> None:
+    code, output = ask(logs, "--max-regret", "5%", "--family", "patience")
+    assert code == 0
+    assert output.startswith("Use Patience('val_loss', patience=")
+    code, output = ask(logs, "--max-regret", "5%", "--family", "patience", "--patience", "1:9")
+    assert code == 2
+    assert "both say what to select from" in output
 
 
 def test_candidates_may_be_any_rules_and_the_trade_off_is_drawn(logs: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tests.support.random_rules import METRICS, library_rules, random_rule_of
 jax.config.update("jax_enable_x64", True)  # the decisions are those of float64
 
 RUNS, EPOCHS, EXAMPLES = 12, 14, 12
+POSITIVE = ("alpha", "seconds", "patience")  # fractions that must be above 0
 
 MAKERS: dict[str, Callable[[Any], Any]] = {
     "numpy": np.array,
@@ -59,7 +60,7 @@ def exact(rule: es.Rule) -> es.Rule:
     if rule.children:
         rule = rule.with_children(tuple(exact(child) for child in rule.children))
     numbers = {
-        field: max(round(value * 8) / 8, 1 / 8 if field in ("alpha", "seconds") else -math.inf)
+        field: max(round(value * 8) / 8, 1 / 8 if field in POSITIVE else -math.inf)
         for field, value in rule.settings.items()
         if isinstance(value, float) and abs(value) < 1e6
     }

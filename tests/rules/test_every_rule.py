@@ -180,6 +180,32 @@ def test_an_epoch_without_the_rule_s_metrics_leaves_it_as_it_is(
         state, _ = advance(rule, state, metrics, epoch)
 
 
+@pytest.mark.parametrize(
+    "cls", [cls for cls in library_rules() if cls.dial], ids=lambda cls: cls.__name__
+)
+@given(data=st.data())
+def test_a_larger_dial_never_fires_earlier(cls: type[es.Rule], data: Any) -> None:
+    rule, history = data.draw(rules_of(cls)), data.draw(histories(max_runs=4, max_epochs=16))
+    dial = str(cls.dial)
+    values = {rule.settings[dial], data.draw(rules_of(cls)).settings[dial]}
+    seen = seen_by_rules(history)
+    earlier, *later = (
+        decide(rule.replace(**{dial: value}), es.Never(), seen).epochs for value in sorted(values)
+    )
+    assert all((earlier <= each).all() for each in later)
+
+
+def test_a_dial_must_be_a_field_of_the_rule() -> None:
+    with pytest.raises(es.RuleError, match=r"Turned\.dial.*'nothing' is no field"):
+
+        class Turned(es.Rule):
+            dial = "nothing"
+            monitor: str
+
+            def step(self, state: Any, metrics: Any, epoch: Any) -> Any:
+                return state, metrics[self.monitor] > 0
+
+
 @every_rule
 @given(data=st.data())
 def test_rules_are_frozen_and_have_no_truth_value(cls: type[es.Rule], data: Any) -> None:

@@ -79,6 +79,22 @@ GRIDS: dict[str, tuple[es.Rule, dict[str, list[Any]]]] = {
         es.Patience("loss") | es.Threshold("val_loss", 0.2) | es.NonFinite("val_loss"),
         {"patience": [1, 2, 5]},
     ),
+    "adaptive patience": (
+        es.AdaptivePatience("loss", 1),
+        {"patience": [1.0, 6.0, 2.0, 0.5, 3.3, 40.0, 6.0, 1e200]},
+    ),
+    "adaptive patience with all it has": (
+        es.AdaptivePatience("loss", 1, mode="max"),
+        {"min_gain": [0.0, 0.25], "patience": [1.0, 2.0, 5.5], "alpha": [0.1, 1.0]},
+    ),
+    "adaptive patience in an any-of": (
+        es.AdaptivePatience("loss", 1) | es.Threshold("val_loss", 0.2) | es.NonFinite("val_loss"),
+        {"patience": [1.0, 2.0, 5.5]},
+    ),
+    "adaptive patience under a warm-up": (
+        es.Warmup(es.AdaptivePatience("loss", 1), 2),
+        {"patience": [1.0, 2.0, 5.5]},
+    ),
     "the other part of an any-of": (
         es.Patience("loss", 2) | es.Threshold("val_loss", 0.2),
         {"value": [-1.0, 0.2, 3.0]},

@@ -21,7 +21,7 @@ from ..tuning import DEFAULT, Tuning
 from .intervals import PatienceScan, cut_intervals
 from .waits import IntervalScan
 
-__all__ = ["scan_patience", "split_patience", "split_scannable"]
+__all__ = ["scan_patience", "split_by_missing", "split_patience", "split_scannable"]
 
 
 def scan_patience(
@@ -184,6 +184,16 @@ def split_scannable(
         return None, runs
     names = {best.monitor, *(rule.monitor for rule in rules)}
     skipping = {rule.monitor for rule in rules if rule.improvement.nan == "skipped"}
+    return split_by_missing(names, history, runs, skipping)
+
+
+def split_by_missing(
+    names: Iterable[str], history: History, runs: Runs, whole: Iterable[str] = ()
+) -> tuple[Runs | None, Runs | None]:
+    """The runs that report these metrics at every epoch, and the others; None for no runs.
+
+    whole: those of the metrics that must have no NaN either.
+    """
     numbers = run_numbers(runs)
     lacks = np.zeros(len(numbers), dtype=np.bool_)
     for name in names:
@@ -192,7 +202,7 @@ def split_scannable(
             continue
         if history.gaps(name) is not None:
             lacks |= history.has_gaps(name, runs)
-        if name in skipping:
+        if name in whole:
             lacks |= history.has_nan(name)[numbers]
     if not lacks.any():
         return runs, None

@@ -1,0 +1,49 @@
+"""`Ladder`: how many of some rising numbers each score has reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Ladder"]
+
+_BITS = 44  # what is left of a float64 without them: its exponent and 8 bits of its fraction
+
+
+class Ladder:
+    """Rungs in ascending order, all above 0.
+
+    A binary search for every score would take most of the time of a scan. Positive floats are in
+    the order of their bits, so the first bits of a score say which rungs it has reached, but for
+    the few that begin with the same bits; those are compared.
+
+    >>> Ladder(np.array([2.25, 4.0, 36.0])).levels(np.array([2.25, 35.0, 36.0, 1e300])).tolist()
+    [1, 2, 3, 3]
+    """
+
+    def __init__(self, rungs: npt.NDArray[np.float64]) -> None:
+        self._next = np.append(rungs, np.nan)  # no score reaches NaN
+        cells = _cells(rungs)
+        self._first, self._last = cells[0], cells[-1]
+        every_cell = np.arange(self._last - self._first + 2) + self._first
+        self._below = np.searchsorted(cells, every_cell)
+
+    def next(self, levels: Any) -> Any:
+        """What the next level takes; NaN after the last."""
+        return self._next[levels]
+
+    def levels(self, scores: Any) -> Any:
+        """How many rungs each score has reached; every score has reached the first."""
+        cells = np.minimum(_cells(scores), self._last + 1)
+        levels = self._below[cells - self._first]
+        while True:
+            more = scores >= self._next[levels]
+            if not more.any():
+                return levels
+            levels += more
+
+
+def _cells(numbers: Any) -> Any:
+    return numbers.view(np.int64) >> _BITS

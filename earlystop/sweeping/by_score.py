@@ -1,0 +1,168 @@
+"""Settings that differ in the dial of one `AdaptivePatience`, answered together by its score.
+
+The levels of a run answer every dial (see `earlystop.replaying.score`). This module adds them up,
+and looks up single dials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..language.rule import AnyOf, Rule
+from ..replaying.batches import slices
+from ..replaying.regret import regret_of
+from ..replaying.score.scan import ScoreScan, Spans
+from ..replaying.tuning import DEFAULT, Tuning
+from ..rules import AdaptivePatience, Best, Never
+from .columns import Column
+from .totals import Totals
+
+__all__ = ["AdaptiveFamily", "ScoreOutcome"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AdaptiveFamily:
+    """Settings that differ only in the dial of `rule` in `rule | rest`.
+
+    rule: the `AdaptivePatience`; its own dial is ignored.
+    rest: the rule combined with it, or `Never()`.
+    values: the values of the dial, in ascending order.
+    settings: the number of the setting with each value.
+    """
+
+    rule: AdaptivePatience
+    rest: Rule
+    values: npt.NDArray[np.float64]
+    settings: Ints
+
+    def rules(self) -> Iterator[tuple[Rule, int]]:
+        """The rule of each setting, and the number of the setting."""
+        for value, setting in zip(self.values.tolist(), self.settings.tolist(), strict=True):
+            rule = self.rule.replace(patience=value)
+            yield rule if self.rest == Never() else AnyOf(rule, self.rest), setting
+
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        """The metrics that each of the rules reads."""
+        return tuple(dict.fromkeys((*self.rule.all_metrics, *self.rest.all_metrics)))
+
+
+class ScoreOutcome:
+    """What a family of settings did on some runs, from the levels found by a scan.
+
+    A "position" is an index into the values of the family.
+    """
+
+    def __init__(
+        self, family: AdaptiveFamily, best: Best, scan: ScoreScan, tuning: Tuning = DEFAULT
+    ) -> None:
+        self._family, self._scan, self._mode, self._tuning = family, scan, best.mode, tuning
+        self._lanes = len(scan.epochs)
+        reached = scan.levels[-1] if len(scan.levels) else np.zeros(self._lanes, np.int16)
+        self._reached: Ints = reached.astype(np.int64)
+        self._unfired = Column(  # the outcome of dials that did not fire
+            scan.epochs,
+            scan.stopped,
+            scan.best_epoch,
+            scan.best,
+            regret_of(scan.best, scan.best_of_log, best.mode),
+        )
+
+    @property
+    def settings(self) -> int:
+        """How many settings there are."""
+        return len(self._family.values)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory used by the arrays, in bytes."""
+        arrays = (self._scan.levels, *self._scan.spans, *self._unfired, self._scan.best_of_log)
+        return sum(array.nbytes for array in arrays)
+
+    # Totals ----------------------------------------------------------------------------------
+
+    def add_to(self, totals: Totals) -> None:
+        """Add the runs to the totals of a sweep."""
+        own, size = Totals(self.settings), self._tuning.intervals_at_a_time
+        own.epochs += self._epochs_of_all()
+        spans = self._scan.spans
+        for part in slices(len(spans.lane), size):
+            some = Spans._make(array[part] for array in spans)
+            own.add_regrets(some.begin, some.end, self._regret(some))
+        for part in slices(self._lanes, size):
+            end = np.full(part.stop - part.start, self.settings)
+            own.add_regrets(self._reached[part], end, self._unfired.regret[part])
+        own.runs_with_best += int(np.count_nonzero(~np.isnan(self._unfired.regret)))
+        totals.merge(own, self._family.settings)
+
+    def _epochs_of_all(self) -> Ints:
+        """The epochs used, summed over runs: those before a dial fires, and the one where it does.
+
+        Dial k has not fired at epochs with a level of at most k.
+        """
+        levels, count = self._scan.levels, self.settings + 1
+        seen = np.zeros(count, np.int64)
+        size = max(1, self._tuning.intervals_at_a_time // self._lanes)
+        for part in slices(len(levels), size):
+            seen += np.bincount(levels[part].ravel(), minlength=count)
+        beyond = len(levels) - self._scan.epochs  # rows after the end of a run
+        np.subtract.at(seen, self._reached, beyond)
+        fired = self._lanes - np.cumsum(np.bincount(self._reached, minlength=count))
+        epochs: Ints = (np.cumsum(seen) + fired)[:-1]
+        return epochs
+
+    def _regret(self, spans: Spans) -> npt.NDArray[np.float64]:
+        return regret_of(spans.best, self._scan.best_of_log[spans.lane], self._mode)
+
+    # Columns ---------------------------------------------------------------------------------
+
+    def columns(self, wanted: range) -> Iterator[tuple[int, slice, Column]]:
+        """What each of these settings did; yields (setting, lanes, column)."""
+        order = np.argsort(self._scan.spans.begin, kind="stable")
+        spans = Spans._make(array[order] for array in self._scan.spans)
+        regrets = self._regret(spans)
+        now = Column._make(array.copy() for array in self._unfired)  # of the latest span
+        first = 0
+        for position, setting in enumerate(self._family.settings.tolist()):
+            if setting not in wanted:
+                continue
+            new = slice(first, int(np.searchsorted(spans.begin, position, side="right")))
+            first = new.stop
+            lanes = spans.lane[new]
+            now.best_check[lanes], now.best[lanes] = spans.best_epoch[new], spans.best[new]
+            now.regret[lanes] = regrets[new]
+            yield setting, slice(0, self._lanes), self._column(position, now)
+
+    def _column(self, position: int, now: Column) -> Column:
+        rest, fired = self._unfired, self._reached > position
+        return Column(
+            np.where(fired, self._first_above(position) + 1, rest.checks),
+            fired | rest.stopped,
+            np.where(fired, now.best_check, rest.best_check),
+            np.where(fired, now.best, rest.best),
+            np.where(fired, now.regret, rest.regret),
+        )
+
+    def _first_above(self, position: int) -> Ints:
+        """The first epoch of each lane with a higher level, found by bisection."""
+        levels, lanes = self._scan.levels, np.arange(self._lanes)
+        low, high = np.zeros(self._lanes, np.int64), np.full(self._lanes, len(levels))
+        for _ in range(len(levels).bit_length()):
+            middle = np.minimum((low + high) // 2, max(len(levels) - 1, 0))
+            below = levels[middle, lanes] <= position
+            low = np.where(below & (low < high), middle + 1, low)
+            high = np.where(below, high, middle)
+        return low
+
+    def epochs_used(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
+        """The metrics of the family, and the epochs used by its most patient setting."""
+        fired = self._reached >= self.settings
+        last = self._first_above(self.settings - 1) + 1
+        yield self._family.all_metrics, np.where(fired, last, self._unfired.checks)

@@ -1,0 +1,58 @@
+"""The scan of scores: levels are counted right, whatever the dials and the sizes of the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import earlystop as es
+from earlystop.replaying.score.ladder import Ladder
+from earlystop.replaying.tuning import Tuning
+from tests.support.random_rules import random_history
+from tests.sweeping.swept import check, sweep
+
+positive = st.floats(min_value=0, exclude_min=True)
+
+
+@given(st.lists(positive, min_size=1, max_size=30), st.lists(positive, min_size=1, max_size=30))
+def test_a_ladder_counts_the_rungs_that_a_score_has_reached(
+    rungs: list[float], scores: list[float]
+) -> None:
+    rising = np.sort(rungs)
+    reaching = np.array([score for score in scores if score >= rising[0]] + [rising[-1]])
+    wanted = np.searchsorted(rising, reaching, side="right")
+    assert Ladder(rising).levels(reaching).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_large_random_sweeps_of_dials_agree_in_parts_of_all_sizes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drawn = random_history(rng, runs=40, epochs=120)
+    metrics = {name: drawn.metrics[name] for name in ("loss", "val_loss")}
+    history = es.History(metrics, lengths=drawn.lengths)
+    rule: es.Rule = es.AdaptivePatience(("loss", "val_loss")[seed % 2], 1)
+    name, parts = "patience", [rule]
+    if seed >= 2:
+        parts = [rule, es.Patience("loss", 9) | es.MaxEpochs(100)]
+        rule, name = es.AnyOf(*parts), "0.patience"
+    tuning = Tuning(runs_per_batch=25, epochs_per_block=16, levels=(1, 700)[seed % 2], few_steps=0)
+    dials: Any = np.geomspace(0.5, 3000, 25)
+    table = sweep(rule, history, save=es.Best("loss"), tuning=tuning, **{name: dials})
+    first: Any = parts[0]
+    turned = [first.replace(patience=dial) for dial in dials]
+    made = [es.AnyOf(one, *parts[1:]) if parts[1:] else one for one in turned]
+    check(table, made, [es.Best("loss")] * len(made), history)
+
+
+def test_many_dials_of_many_runs_take_one_pass() -> None:
+    rng = np.random.default_rng(0)
+    history = es.History({"loss": rng.normal(size=(200, 50)).cumsum(axis=1)})
+    table = es.sweep(es.AdaptivePatience("loss", 1), history, patience=np.geomspace(1, 1e4, 500))
+    assert len(table) == 500
+    assert (np.diff(table.mean_epochs) >= 0).all()
+    assert (np.diff(table.mean_regret) <= 0).all()
+    assert table.mean_epochs[-1] == 50
