@@ -94,8 +94,8 @@ class _EarlyStopping:
         wait = validated(Positive, self.n_iter_no_change, f"{name}(n_iter_no_change=...)")
         tol = validated(NonNegative | None, self.tol, f"{name}(tol=...)")
         if isinstance(self.estimator, (MLPClassifier, MLPRegressor)) and tol is not None:
-            return mlp(tol, True, wait, monitor=_SCORE)
-        return sgd(tol, True, wait, monitor=_SCORE)
+            return mlp(tol, early_stopping=True, n_iter_no_change=wait, monitor=_SCORE)
+        return sgd(tol, early_stopping=True, n_iter_no_change=wait, monitor=_SCORE)
 
     # Training ---------------------------------------------------------------------------------
 

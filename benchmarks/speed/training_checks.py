@@ -1,0 +1,125 @@
+"""What one check costs in ignite, skorch and scikit-learn: ours beside the framework's own.
+
+    python -m benchmarks.speed.training_checks
+
+Ignite, skorch: the framework's own call of the handler, with the same arguments, in turns; the
+fastest of all repeats counts. Scikit-learn: a fit of an estimator around SGD and MLP beside their
+own `early_stopping=True`, which trains on as many iterations; all of a fit, divided by these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from earlystop.adapters.ignite import EarlyStopping as IgniteOurs
+from earlystop.adapters.sklearn import EarlyStoppingClassifier
+from earlystop.adapters.skorch import EarlyStopping as SkorchOurs
+from ignite.engine import Engine
+from ignite.handlers import EarlyStopping as IgniteTheirs
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from sklearn.linear_model import SGDClassifier
+from sklearn.neural_network import MLPClassifier
+from skorch.callbacks import EarlyStopping as SkorchTheirs
+from skorch.history import History
+
+NEVER = 10**6
+
+
+def ignite(kind: Any, checks: int) -> float:
+    """The seconds of a check."""
+    trainer = Engine(lambda engine, batch: None)
+    state: Any = trainer.state
+    state.epoch_length = 1
+    handler = kind(NEVER, lambda engine: -1.0 / (1 + engine.state.iteration % 97), trainer)
+    handler.logger.setLevel(logging.ERROR)
+    spent = 0.0
+    for epoch in range(1, checks + 1):
+        state.epoch = state.iteration = epoch
+        began = time.perf_counter()
+        handler(trainer)
+        spent += time.perf_counter() - began
+    return spent / checks
+
+
+def skorch(kind: Any, checks: int) -> float:
+    """The seconds of a check."""
+    net: Any = SimpleNamespace(history=History(), verbose=0)
+    callback = kind(patience=NEVER)
+    callback.initialize()
+    callback.on_train_begin(net)
+    spent = 0.0
+    for epoch in range(1, checks + 1):
+        net.history.new_epoch()
+        net.history.record("epoch", epoch)
+        net.history.record("valid_loss", 1.0 / (1 + epoch % 97))
+        net.history.record("dur", 0.1)
+        began = time.perf_counter()
+        callback.on_epoch_begin(net)
+        callback.on_epoch_end(net)
+        spent += time.perf_counter() - began
+    return spent / checks
+
+
+def sklearn(inside: Any, ours: bool, iterations: int) -> float:
+    """The seconds of an iteration, all of it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 20))
+    y = (x[:, 0] + rng.normal(size=2000) > 0).astype(int)
+    numbers: dict[str, Any] = {"max_iter": iterations, "n_iter_no_change": NEVER, "tol": 0.0}
+    if ours:
+        del numbers["max_iter"]
+        model: Any = EarlyStoppingClassifier(inside(max_iter=iterations), random_state=0, **numbers)
+    else:
+        model = inside(early_stopping=True, random_state=0, **numbers)
+    began = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x, y)
+    return (time.perf_counter() - began) / model.n_iter_
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--checks", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=7)
+    arguments = parser.parse_args()
+    checks = arguments.checks
+    rows: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
+        "ignite, a check": (
+            lambda: ignite(IgniteOurs, checks),
+            lambda: ignite(IgniteTheirs, checks),
+        ),
+        "skorch, a check": (
+            lambda: skorch(SkorchOurs, checks),
+            lambda: skorch(SkorchTheirs, checks),
+        ),
+    }
+    for inside in (SGDClassifier, MLPClassifier):
+        rows[f"{inside.__name__}, an iteration"] = (
+            lambda inside=inside: sklearn(inside, True, 50),  # type: ignore[misc]
+            lambda inside=inside: sklearn(inside, False, 50),  # type: ignore[misc]
+        )
+    seconds: dict[str, list[tuple[float, float]]] = {what: [] for what in rows}
+    for _ in range(arguments.repeats):
+        for what, (ours, theirs) in rows.items():
+            seconds[what].append((ours(), theirs()))
+    table = Table(title="Cost beside the framework's own", box=SIMPLE_HEAD)
+    for heading in ("what", "ours, us", "its own, us", "ratio"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for what, pairs in seconds.items():
+        ours_us, theirs_us = np.min(pairs, axis=0) * 1e6
+        table.add_row(what, f"{ours_us:.1f}", f"{theirs_us:.1f}", f"{ours_us / theirs_us:.2f}")
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
