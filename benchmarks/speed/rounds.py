@@ -22,7 +22,8 @@ import xgboost
 from earlystop.adapters.catboost import EarlyStopping as CatBoostEarlyStopping
 from earlystop.adapters.lightgbm import early_stopping
 from earlystop.adapters.xgboost import EarlyStopping as XGBoostEarlyStopping
-from lightgbm.callback import CallbackEnv, EvalResult
+from lightgbm.basic import EvalResult
+from lightgbm.callback import CallbackEnv
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
