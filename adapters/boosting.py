@@ -68,7 +68,9 @@ def reported_metrics(
         if name not in called:
             raise MissingMetricError(f"{owner}: no metric {name!r}: {name_advice(name, main)}")
         if len(called[name]) > 1:
-            either = " or ".join(f"{metric!r} of {data!r}" for data, metric, _ in called[name])
+            either = " or ".join(
+                f"{metric!r} of {data!r}" for data, metric, _ in sorted(called[name])
+            )
             raise RuleError(f"{owner}: {name!r} may be {either}: give the data sets other names")
         found[name] = next(iter(called[name]))
     return found

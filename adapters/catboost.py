@@ -269,4 +269,5 @@ def _own_stopper(monitor: str, mode: Direction, own: _Own) -> Stopper:
         )
     name = "od_wait" if own.early_stopping_rounds is None else "early_stopping_rounds"
     wait = validated(Positive | None, getattr(own, name), f"EarlyStopping({name}=...)")
-    return overfitting_detector(od_wait=wait, monitor=monitor, mode=mode)
+    given = {} if wait is None else {"od_wait": wait}
+    return overfitting_detector(monitor=monitor, mode=mode, **given)
