@@ -160,7 +160,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         if stopper.stopped:
             control.should_training_stop = True
             _logger.warning(
-                "EarlyStoppingCallback: this run had stopped (%s); the Trainer ends it after a step",
+                "EarlyStoppingCallback: this run had stopped (%s); it ends after one more step",
                 stopper.reason,
             )
 
@@ -230,7 +230,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     @property
     def _saves(self) -> bool:
-        """Whether the user's rules say what is the best; else the Trainer's own idea is the same."""
+        """Whether rules say what is the best; else the Trainer's own idea is the same."""
         return not self._is_own and not isinstance(self.stopper.save, Never)
 
     def _share_best(self, args: Any, state: Any, metrics: Mapping[str, Any]) -> None:
