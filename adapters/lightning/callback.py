@@ -58,9 +58,13 @@ class Checks:
 
     # One run ---------------------------------------------------------------------------------
 
-    def _prepare(self, stopper: Stopper) -> None:
-        """Take the stopper of the first run."""
-        self._rules = {"stop": repr(stopper.stop), "save": repr(stopper.save)}
+    def _prepare(self, stopper: Stopper, arguments: Mapping[str, Any]) -> None:
+        """Take the stopper of the first run.
+
+        arguments: tell this callback from others in a checkpoint.
+        """
+        self._rules = dict(arguments)
+        self._in_fit = True  # not in `validate` or `test`, which load checkpoints, too
         self._module = MODULES[0]
         self._goes_on = False  # whether a state was loaded for the next fit
         self._begin(stopper)
@@ -99,13 +103,16 @@ class Checks:
 
     @property
     def state_key(self) -> str:
-        return f"{type(self).__qualname__}{self._rules}"
+        return f"earlystop.{type(self).__qualname__}{self._rules}"
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if self._check_on_train_epoch_end is None:
             every_epoch = trainer.val_check_interval == 1.0 and trainer.check_val_every_n_epoch == 1
             self._check_on_train_epoch_end = every_epoch
-        self._module = module_of(trainer)
+        self._module, self._in_fit = module_of(trainer), stage == "fit"
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        self._in_fit = True
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         nothing_done = trainer.current_epoch == 0 and trainer.fit_loop.total_batch_idx < 0
@@ -223,8 +230,12 @@ class Checks:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from `state_dict()`; the Trainer calls it with what is in its checkpoint.
 
+        In `validate` and `test` it does nothing: they load weights.
+
         Raises StateError for a state that is damaged or of other rules, and then changes nothing.
         """
+        if not self._in_fit:
+            return
         body = _SAVED.unwrap(state_dict)
         wrong = [name for name, (_, kind) in _ENTRIES.items() if type(body.get(name)) is not kind]
         if wrong or body["dtype"] not in ("float32", "float64") or body["kind"] not in KINDS:
@@ -244,7 +255,7 @@ class Checks:
         states = checkpoint.get("callbacks", {})
         known = {callback.state_key for callback in trainer.callbacks}
         others = [s for key, s in states.items() if key not in known and _SAVED.matches(s)]
-        if self.state_key in states or not others:
+        if self.state_key in states or not others or not self._in_fit:
             return
         if len(others) > 1:
             raise StateError(

@@ -109,7 +109,10 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
                 "save=Best('val_loss'), or whichever it is"
             )
         self._is_given = stopper is stop
-        self._prepare(stopper)
+        told = dict(zip(_DEFAULTS, (*given, *bounds), strict=True))
+        arguments = {name: value for name, value in told.items() if value != _DEFAULTS[name]}
+        rules = {"stop": repr(stopper.stop), "save": repr(stopper.save)}
+        self._prepare(stopper, arguments if self._is_own else rules)
 
     def _own(self, dtype: Dtype = "float32") -> Stopper:
         """The stopper of Lightning's arguments."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("lightning.pytorch.utilities.rank_zero", "pytorch_lightning.utilities.rank_zero")
     for name in names:
         monkeypatch.setattr(logging.getLogger(name), "disabled", True)
-    yield
