@@ -1,4 +1,4 @@
-"""Ours and transformers' own class stop, keep and name alike: driven as the Trainer does, and in it."""
+"""Ours and transformers' own class stop and keep alike: driven as by the Trainer, and in it."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_a_checkpoint_without_a_state_begins_anew_and_the_next_has_one(tmp_path:
 
 @pytest.mark.parametrize(
     ("strategy", "kept"),
-    [("no", [4, 12, 20]), ("best", [4, 12, 20]), ("epoch", list(range(4, 29, 4)))],
+    [("no", [4, 12, 20]), ("best", [4, 12, 20]), ("epoch", [*range(4, 29, 4)])],
 )
 def test_save_asks_the_trainer_to_save_and_shares_the_best(
     strategy: str, kept: list[int], tmp_path: Path
