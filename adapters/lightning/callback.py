@@ -175,7 +175,7 @@ class Checks:
         self._carry_out(trainer, decision, values)
         if decision.save and self.best_path is not None:
             try:
-                trainer.save_checkpoint(self.best_path)
+                trainer.save_checkpoint(self.best_path, weights_only=False)
             except BaseException:  # a best that is not saved is none
                 session.restore(before)
                 self._batch = earlier
