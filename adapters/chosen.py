@@ -10,7 +10,7 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
 from earlystop.language.rule import Rule
 
-__all__ = ["chosen_stopper", "watched"]
+__all__ = ["chosen_stopper", "set_wait", "wait_of", "watched"]
 
 
 def chosen_stopper(
@@ -63,3 +63,36 @@ def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, An
         for name, value in metrics.items()
         if name in needed or (isinstance(value, numbers.Real) and not isinstance(value, bool))
     }
+
+
+def wait_of(stopper: Stopper) -> int:
+    """The checks without improvement, of the first rule that waits; 0 if none does.
+
+    >>> from earlystop import NonFinite, Patience
+    >>> stopper = Stopper(NonFinite("loss") | Patience("loss", 3))
+    >>> decisions = [stopper.step({"loss": value}) for value in (0.5, 0.6, 0.6)]
+    >>> wait_of(stopper)
+    2
+    """
+    waiting = _waiting(stopper.state_dict()["stop_state"])
+    return 0 if waiting is None else int(waiting["wait"])
+
+
+def set_wait(stopper: Stopper, checks: int) -> None:
+    """Set what `wait_of` tells; of a stopper without a rule that waits, nothing.
+
+    Raises StateError for what is no number of checks.
+    """
+    state = stopper.state_dict()
+    waiting = _waiting(state["stop_state"])
+    if waiting is not None:
+        waiting["wait"] = checks
+        stopper.load_state_dict(state)
+
+
+def _waiting(state: Any) -> dict[str, Any] | None:
+    """The first part of a rule's state that has a wait, in the order of the rules."""
+    if isinstance(state, dict) and "wait" in state:
+        return state
+    parts = state.values() if isinstance(state, dict) else state if isinstance(state, list) else ()
+    return next((found for found in map(_waiting, parts) if found is not None), None)

@@ -1,0 +1,120 @@
+"""A fit that goes on from a checkpoint neither loses nor repeats a check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from earlystop.adapters.lightning import EarlyStopping
+
+import earlystop as es
+from tests.adapters.lightning.fits import BATCHES, Curve, checkpoints, data, fit, trainer_for
+
+CURVE = [1 - 0.1 * min(i // 4, 4) + 0.02 * (i // 4) + 0.001 * (i % 4) for i in range(200)]
+
+
+def facts(callback: Any, trainer: Any) -> Any:
+    stopper = callback.stopper
+    told = stopper.reason, callback.stopped_reason, callback.stopped_epoch
+    best = stopper.best_epoch, stopper.best_step, float(callback.best_score)
+    return stopper.checks, callback.wait_count, trainer.global_step, *told, *best
+
+
+def ckpt(folder: Path, stop: Any = None, how: Any = None, **saving: Any) -> tuple[Any, list[Path]]:
+    """What a whole fit came to, and its checkpoints, oldest first."""
+    callback = EarlyStopping("val_loss", patience=2) if stop is None else EarlyStopping(stop=stop)
+    trainer = trainer_for(
+        folder, checkpoints(folder, **saving), callback, enable_checkpointing=True, **(how or {})
+    )
+    fit(trainer, Curve(CURVE))
+    return facts(callback, trainer), sorted(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime)
+
+
+WHEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({}, {"save_on_train_epoch_end": False}),  # before the check at the end of the epoch
+    ({"val_check_interval": 0.5}, {}),
+    ({"val_check_interval": 0.5}, {"save_on_train_epoch_end": True}),
+    ({"check_val_every_n_epoch": 2}, {"save_on_train_epoch_end": True}),
+    ({"check_val_every_n_epoch": None, "val_check_interval": 6}, {}),
+]
+
+
+@pytest.mark.parametrize(("how", "saving"), WHEN)
+def test_a_fit_from_any_checkpoint_ends_as_if_never_interrupted(
+    how: Any, saving: Any, tmp_path: Path
+) -> None:
+    whole, paths = ckpt(tmp_path, how=how, **saving)
+    assert len(paths) >= 5
+    for path in (paths[0], paths[len(paths) // 2], paths[-2], paths[-1]):
+        callback = EarlyStopping("val_loss", patience=2)
+        trainer = trainer_for(tmp_path, callback, **how)
+        fit(trainer, Curve(CURVE), ckpt_path=path)
+        assert facts(callback, trainer) == whole, path.name
+
+
+def test_the_state_is_plain_json_in_a_checkpoint_that_loads_weights_only(tmp_path: Path) -> None:
+    _, paths = ckpt(tmp_path)
+    callback = EarlyStopping("val_loss", patience=2)
+    state = torch.load(paths[2], weights_only=True)["callbacks"][callback.state_key]
+    assert json.loads(json.dumps(state, allow_nan=False)) == state
+    callback.load_state_dict(state)
+    assert callback.stopper.checks == 3  # behind the step, as ModelCheckpoint comes last
+    assert callback.state_dict()["session"]["stopper"] == state["session"]["stopper"]
+
+
+def test_a_fit_that_had_stopped_trains_nothing_more(tmp_path: Path) -> None:
+    whole, paths = ckpt(tmp_path)
+    callback = EarlyStopping("val_loss", patience=2)
+    trainer = trainer_for(tmp_path, callback)
+    fit(trainer, Curve(CURVE), ckpt_path=paths[-1])
+    assert trainer.global_step == whole[2] == torch.load(paths[-1])["global_step"]
+    assert callback.stopped_reason == whole[4]
+
+
+def test_with_more_patience_it_goes_on_and_is_refused_without_changed_rules(tmp_path: Path) -> None:
+    whole, paths = ckpt(tmp_path)
+    trainer = trainer_for(tmp_path, EarlyStopping("val_loss", patience=4))
+    with pytest.raises(es.StateError, match=r"patience=4.*changed_rules=True|2.*4"):
+        fit(trainer, Curve(CURVE), ckpt_path=paths[-1])
+    callback = EarlyStopping("val_loss", patience=4, changed_rules=True)
+    trainer = trainer_for(tmp_path, callback)
+    fit(trainer, Curve(CURVE), ckpt_path=paths[-1])
+    assert trainer.global_step == whole[2] + 2 * BATCHES
+    assert callback.stopping_reason.name == "PATIENCE_EXHAUSTED"
+
+
+def test_rules_go_on_from_a_checkpoint_too(tmp_path: Path) -> None:
+    stop = es.Patience("val_loss", 2) | es.MaxSteps(400)
+    whole, paths = ckpt(tmp_path, stop=stop)
+    callback = EarlyStopping(stop=stop)
+    trainer = trainer_for(tmp_path, callback)
+    fit(trainer, Curve(CURVE), ckpt_path=paths[1])
+    assert facts(callback, trainer) == whole
+
+
+@pytest.mark.parametrize("entry", ["dtype", "batch", "kind", "session", "values"])
+def test_a_damaged_state_is_refused_and_changes_nothing(entry: str) -> None:
+    callback = EarlyStopping("val_loss", patience=2)
+    state = callback.state_dict()
+    before = callback.state_dict()["session"]["stopper"]
+    for damaged in ({**state, entry: [1]}, {k: v for k, v in state.items() if k != entry}):
+        with pytest.raises(es.StateError):
+            callback.load_state_dict(damaged)
+    assert callback.state_dict()["session"]["stopper"] == before
+
+
+def test_validating_from_a_checkpoint_leaves_the_callback_as_it_is(tmp_path: Path) -> None:
+    callback = EarlyStopping("val_loss", patience=2)
+    saved = checkpoints(tmp_path)
+    trainer = trainer_for(tmp_path, saved, callback, enable_checkpointing=True)
+    fit(trainer, Curve(CURVE))
+    before = facts(callback, trainer)
+    first = min(tmp_path.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    trainer.validate(Curve(CURVE), data(1), ckpt_path=first, verbose=False)
+    assert facts(callback, trainer) == before
+    other = EarlyStopping("val_loss", patience=9)  # the state of other rules is no error there
+    trainer_for(tmp_path, other).validate(Curve(CURVE), data(1), ckpt_path=first, verbose=False)

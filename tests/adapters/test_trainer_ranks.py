@@ -1,0 +1,72 @@
+"""Two real processes in Lightning and in the Hugging Face Trainer decide alike, and end."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module", params=["lightning", "transformers"])
+def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What each of two ranks came to."""
+    folder = tmp_path_factory.mktemp("ranks")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    script = str(ROOT / "tests" / "support" / "trainer_ranks.py")
+    port = str(free_port())
+    processes = []
+    for rank in range(2):
+        arguments = [script, request.param, str(rank), "2", port, str(folder)]
+        with open(folder / f"{rank}.txt", "w") as said:
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, *arguments], env=environment, stdout=said, stderr=said
+                )
+            )
+    try:
+        codes = [process.wait(timeout=180) for process in processes]
+        assert codes == [0, 0], (folder / "0.txt").read_text()[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_all_ranks_decide_as_rank_0_does_whatever_their_own_metrics(ranks: list[Any]) -> None:
+    assert ranks[0] == ranks[1]
+    steps, checks, best, reason = ranks[0]["first decides"]
+    assert (steps, checks) == (20, 5)
+    assert best in (2, 3)  # Lightning's epoch, from 0; the Trainer's, of which 3 are done
+    assert "not improved on" in reason
+
+
+def test_ranks_go_on_from_a_checkpoint_as_if_never_interrupted(ranks: list[Any]) -> None:
+    for seen in ranks:
+        whole = seen["rules"] if "rules" in seen else seen["first decides"]
+        assert seen["resumed"] == whole
+
+
+def test_the_mean_over_the_ranks_decides_where_lightning_logs_it(ranks: list[Any]) -> None:
+    for seen in ranks:
+        ours, theirs = seen.get("mean decides", [0, 0])
+        assert ours == theirs
+
+
+def test_a_metric_that_is_missing_is_an_error_on_all_ranks(ranks: list[Any]) -> None:
+    for seen in ranks:
+        assert "no metric '" in seen["missing"]
