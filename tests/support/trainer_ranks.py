@@ -1,7 +1,8 @@
 """One rank of a distributed training in Lightning or the Hugging Face Trainer; writes results.
 
-Run as `python trainer_ranks.py FRAMEWORK RANK WORLD PORT FOLDER`; writes FOLDER/RANK.json. The ranks
-see different metrics: those of rank 0 have their best in epoch 2, those of the others always fall.
+Run as `python trainer_ranks.py FRAMEWORK RANK WORLD PORT FOLDER`; writes FOLDER/RANK.json. The
+ranks see different metrics: those of rank 0 have their best in epoch 2, those of the others always
+fall.
 """
 
 from __future__ import annotations
