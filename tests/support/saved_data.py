@@ -58,6 +58,7 @@ class StopperRun(NamedTuple):
 
 
 _BEST = es.Best("val_loss")
+_TAKEN = es.Improvement(margin_on="reference", ties=True, first="taken", signed=True)
 
 STOPPERS = {
     "patience": StopperRun(es.Patience("val_loss", 4, min_delta=0.25, growth=0.5), _BEST),
@@ -79,6 +80,11 @@ STOPPERS = {
         es.Patience("val_loss", 400, unit="step", start_from_epoch=1) | es.MaxSteps(600),
         es.Best("val_loss") | es.Every(2, unit="epoch"),
         places=True,
+    ),
+    "improvement": StopperRun(
+        es.Lasting(es.Patience("val_loss", 1, gate=0.75, cooldown=1, improvement=_TAKEN), 2)
+        | es.Patience("accuracy", 5, mode="max", improvement=es.Improvement(nan="skipped")),
+        es.Best("val_loss", min_delta=-0.25, improvement=_TAKEN),
     ),
     "never_stops": StopperRun(es.Never(), es.Best("val_loss", min_delta=0.5)),
     "smoothed": StopperRun(
