@@ -84,7 +84,7 @@ def sklearn(inside: Any, ours: bool, iterations: int) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(x, y)
-    return (time.perf_counter() - began) / model.n_iter_
+    return (time.perf_counter() - began) / int(model.n_iter_)
 
 
 def main() -> None:

@@ -37,8 +37,8 @@ X, Y = make_classification(200, n_informative=4, flip_y=0.1, random_state=0)
 @pytest.mark.parametrize(
     "estimator",
     [
-        EarlyStoppingClassifier(SGDClassifier(max_iter=50)),
-        EarlyStoppingRegressor(SGDRegressor(max_iter=50)),
+        EarlyStoppingClassifier(SGDClassifier(max_iter=15)),
+        EarlyStoppingRegressor(SGDRegressor(max_iter=15)),
         EarlyStoppingClassifier(
             MLPClassifier(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)
         ),
