@@ -20,11 +20,11 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier, SGDRegressor
+from sklearn.linear_model import Perceptron, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -37,17 +37,16 @@ X, Y = make_classification(200, n_informative=4, flip_y=0.1, random_state=0)
 @pytest.mark.parametrize(
     "estimator",
     [
-        EarlyStoppingClassifier(SGDClassifier(max_iter=50)),
-        EarlyStoppingRegressor(SGDRegressor(max_iter=50)),
+        EarlyStoppingClassifier(SGDClassifier(max_iter=15)),
+        EarlyStoppingRegressor(SGDRegressor(max_iter=15)),
         EarlyStoppingClassifier(
-            MLPClassifier(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)
+            MLPClassifier(hidden_layer_sizes=(8,), max_iter=15, learning_rate_init=0.1)
         ),
         EarlyStoppingRegressor(
-            MLPRegressor(hidden_layer_sizes=(8,), max_iter=30, learning_rate_init=0.05)
+            MLPRegressor(hidden_layer_sizes=(8,), max_iter=15, learning_rate_init=0.1)
         ),
-        EarlyStoppingClassifier(GaussianNB(), max_iter=3),
+        EarlyStoppingClassifier(GaussianNB(), max_iter=3, validation_fraction=None),
         EarlyStoppingClassifier(ExtraTreesClassifier(n_estimators=9), iterations_per_check=3),
-        EarlyStoppingClassifier(LogisticRegression(max_iter=10), validation_fraction=None),
         EarlyStoppingClassifier(SGDClassifier(), stop=es.MaxEpochs(3), max_iter=5),
     ],
     ids=lambda estimator: type(estimator.estimator).__name__,
