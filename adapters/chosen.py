@@ -61,7 +61,9 @@ def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, An
     return {
         name: value
         for name, value in metrics.items()
-        if name in needed or (isinstance(value, numbers.Real) and not isinstance(value, bool))
+        if type(value) is float  # the usual case
+        or name in needed
+        or (isinstance(value, numbers.Real) and not isinstance(value, bool))
     }
 
 

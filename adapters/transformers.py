@@ -209,7 +209,9 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         """Decide on what was reported at the last step that was evaluated."""
         session, seen = self._session, {**self._logged, **self._reported}
         self._reported, self._pending = {}, False
-        values = session.collect({n: x for n, x in seen.items() if n not in _NO_METRICS})
+        for name in _NO_METRICS & seen.keys():
+            del seen[name]
+        values = session.collect(seen)
         is_check = not self._judged or not self._judged.isdisjoint(values)
         if not is_check and session.stopper.on_missing == "skip" and self._is_given:
             return

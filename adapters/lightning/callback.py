@@ -67,12 +67,12 @@ class Checks:
         self._in_fit = True  # not in `validate` or `test`, which load checkpoints, too
         self._module = MODULES[0]
         self._goes_on = False  # whether a state was loaded for the next fit
+        self._dtype: Dtype = "float32"  # of the tensors that are compared
         self._begin(stopper)
 
     def _begin(self, stopper: Stopper) -> None:
         """Begin a run with this stopper."""
         self._session = self._new_session(stopper)
-        self._dtype: Dtype = "float32"  # of the tensors that are compared
         self._batch = -1  # of the last check, counted over the run
         self._validated = -1  # the batch of the last validation
         self._values: dict[str, float] = {}  # and its metrics, if the check comes later
@@ -117,7 +117,7 @@ class Checks:
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         nothing_done = trainer.current_epoch == 0 and trainer.fit_loop.total_batch_idx < 0
         if nothing_done and not self._goes_on:
-            stopper = self._own() if self._is_own else self._session.stopper
+            stopper = self._session.stopper
             stopper.reset()
             forget_decision(stopper)
             self._begin(stopper)

@@ -1,10 +1,11 @@
-"""What one check costs in ignite, skorch and scikit-learn: ours beside the framework's own.
+"""What one check costs in PyTorch's trainers and scikit-learn: ours beside the framework's own.
 
     python -m benchmarks.speed.training_checks
 
-Ignite, skorch: the framework's own call of the handler, with the same arguments, in turns; the
-fastest of all repeats counts. Scikit-learn: a fit of an estimator around SGD and MLP beside their
-own `early_stopping=True`, which trains on as many iterations; all of a fit, divided by these.
+Lightning, the Trainer, ignite, skorch: the framework's own call of the handler, with the same
+arguments, in turns; the fastest of all repeats counts. Scikit-learn: a fit of an estimator around
+SGD and MLP beside their own `early_stopping=True`, which trains on as many iterations; all of a
+fit, divided by these.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 from earlystop.adapters.ignite import EarlyStopping as IgniteOurs
+from earlystop.adapters.lightning import EarlyStopping as LightningOurs
 from earlystop.adapters.sklearn import EarlyStoppingClassifier
 from earlystop.adapters.skorch import EarlyStopping as SkorchOurs
+from earlystop.adapters.transformers import EarlyStoppingCallback as TrainerOurs
 from ignite.engine import Engine
 from ignite.handlers import EarlyStopping as IgniteTheirs
+from lightning.pytorch.callbacks import EarlyStopping as LightningTheirs
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -30,8 +35,57 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from skorch.callbacks import EarlyStopping as SkorchTheirs
 from skorch.history import History
+from transformers import EarlyStoppingCallback as TrainerTheirs
+from transformers import TrainerControl, TrainerState
 
 NEVER = 10**6
+
+
+def lightning(kind: Any, checks: int) -> float:
+    """The seconds of a check."""
+    trainer: Any = SimpleNamespace(
+        **{"sanity_checking": False, "fast_dev_run": False, "should_stop": False},
+        **{"val_check_interval": 1.0, "check_val_every_n_epoch": 1, "num_training_batches": 1},
+        **{"current_epoch": 0, "global_step": 0, "global_rank": 0, "world_size": 1},
+        state=SimpleNamespace(fn="fit"),
+        fit_loop=SimpleNamespace(total_batch_idx=-1, batch_idx=0),
+        strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
+    )
+    callback = kind("val_loss", patience=NEVER)
+    callback.setup(trainer, None, "fit")
+    callback.on_fit_start(trainer, None)
+    spent = 0.0
+    for epoch in range(checks):
+        trainer.current_epoch = trainer.fit_loop.total_batch_idx = epoch
+        trainer.global_step = epoch + 1
+        loss = torch.tensor(1.0 / (1 + epoch % 97))
+        trainer.callback_metrics = {"train_loss": loss, "val_loss": loss}
+        began = time.perf_counter()
+        callback.on_train_epoch_end(trainer, None)
+        spent += time.perf_counter() - began
+    return spent / checks
+
+
+def hf_trainer(kind: Any, checks: int) -> float:
+    """The seconds of a check; what the Trainer does itself to find the best is left out."""
+    arguments: Any = SimpleNamespace(
+        **{"metric_for_best_model": "loss", "greater_is_better": False, "eval_strategy": "epoch"},
+        load_best_model_at_end=True,
+    )
+    state, control = TrainerState(), TrainerControl()
+    callback = kind(NEVER)
+    callback.on_train_begin(arguments, state, control)
+    callback.on_epoch_begin(arguments, state, control)
+    spent = 0.0
+    for epoch in range(1, checks + 1):
+        state.epoch = state.global_step = epoch
+        loss = 1.0 / (1 + epoch % 97)
+        metrics = {"eval_loss": loss, "eval_runtime": 0.1, "epoch": epoch}
+        began = time.perf_counter()
+        callback.on_evaluate(arguments, state, control, metrics)
+        spent += time.perf_counter() - began
+        state.best_metric = loss if epoch == 1 else min(loss, state.best_metric)
+    return spent / checks
 
 
 def ignite(kind: Any, checks: int) -> float:
@@ -94,6 +148,14 @@ def main() -> None:
     arguments = parser.parse_args()
     checks = arguments.checks
     rows: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
+        "Lightning, a check": (
+            lambda: lightning(LightningOurs, checks),
+            lambda: lightning(LightningTheirs, checks),
+        ),
+        "Trainer, a check": (
+            lambda: hf_trainer(TrainerOurs, checks),
+            lambda: hf_trainer(TrainerTheirs, checks),
+        ),
         "ignite, a check": (
             lambda: ignite(IgniteOurs, checks),
             lambda: ignite(IgniteTheirs, checks),

@@ -14,6 +14,7 @@ import pytest
         ("ignite", "ignite", "pip install pytorch-ignite"),
         ("skorch", "skorch", "pip install skorch"),
         ("sklearn", "sklearn", "pip install scikit-learn"),
+        ("transformers", "transformers", r"pip install transformers\[torch\]"),
     ],
 )
 def test_an_import_without_the_framework_says_what_to_install(
@@ -28,3 +29,23 @@ def test_an_import_without_the_framework_says_what_to_install(
         importlib.import_module(name)
     assert caught.value.name is not None
     assert caught.value.name.split(".")[0] == package
+
+
+def test_lightning_is_asked_for_only_if_it_is_there_under_neither_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for loaded in list(sys.modules):
+        if loaded.startswith("earlystop.adapters.lightning"):
+            monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    from earlystop.adapters.lightning import EarlyStopping
+
+    assert [base.__module__.split(".")[0] for base in EarlyStopping.__bases__[1:]] == [
+        "pytorch_lightning"
+    ]
+    for loaded in list(sys.modules):
+        if loaded.startswith("earlystop.adapters.lightning"):
+            monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
+    with pytest.raises(ModuleNotFoundError, match="needs Lightning: pip install lightning"):
+        importlib.import_module("earlystop.adapters.lightning")
