@@ -156,17 +156,29 @@ def _converted(annotation: Any, value: Any) -> Any:
         return _chosen(arguments, value)
     if origin is Annotated:
         return _bounded(arguments[0], arguments[1:], value)
-    if origin in (typing.Union, types.UnionType) and type(None) in arguments:
-        if value is None:
-            return None
-        (inner,) = (argument for argument in arguments if argument is not type(None))
-        return _converted(inner, value)
+    if origin in (typing.Union, types.UnionType):
+        return _either(arguments, value)
     if origin is tuple and arguments[1:] == (...,):
         return _items(arguments[0], value)
     if isinstance(annotation, type) and not isinstance(value, annotation):
         name = annotation.__name__
         raise _SettingError(f"{'an' if name[0] in 'AEIOU' else 'a'} {name}", is_type=True)
     return value
+
+
+def _either(annotations: tuple[Any, ...], value: Any) -> Any:
+    """A value of one of these kinds: None and another, or a truth value and some words."""
+    if type(None) in annotations:
+        if value is None:
+            return None
+        (inner,) = (each for each in annotations if each is not type(None))
+        return _converted(inner, value)
+    truth, words = annotations
+    try:
+        return _converted(words if isinstance(value, str) else truth, value)
+    except _SettingError as wrong:
+        choices = ", ".join(map(repr, typing.get_args(words)))
+        raise _SettingError(f"True, False or one of {choices}", wrong.is_type) from None
 
 
 def _items(annotation: Any, value: Any) -> tuple[Any, ...]:

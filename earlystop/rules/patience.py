@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..errors import RuleError
 from ..language.direction import Mode
@@ -19,7 +19,10 @@ from ..language.improvement import Improvement, Judged, Terms
 from ..language.ops import (
     Dtype,
     Value,
+    absolute,
+    better,
     invert,
+    isfinite,
     isnan,
     where,
     worst,
@@ -54,8 +57,10 @@ class Patience(Rule):
     baseline: the value that the first improvement must beat.
     start_from_epoch: the first epoch that counts, from 0; earlier ones do not set the reference
         either. Where a check comes without an epoch, it is one.
-    relative: `min_delta` is a fraction of the reference's magnitude, whatever its sign; 0.01
-        requires an improvement of more than 1 %.
+    relative: True or "best": `min_delta` is a fraction of the reference's magnitude, whatever its
+        sign; 0.01 requires an improvement of more than 1 %. "improvement": of what the run has
+        gained, from its first finite value to its best so far, this check included; it takes no
+        cooldown, and is stepped in a sweep over many values of patience, which takes longer.
     growth: patience that grows with the run: after an improvement at t (in the unit; checks and
         epochs are counted from 0) the rule waits for `max(patience, growth * t)`. At 0 it does not
         grow.
@@ -100,7 +105,7 @@ class Patience(Rule):
     mode: Mode = "auto"
     baseline: float | None = None
     start_from_epoch: Count = 0
-    relative: bool = False
+    relative: bool | Literal["best", "improvement"] = False
     growth: NonNegative = 0.0
     dtype: Dtype = "float64"
     unit: str = CHECKS
@@ -123,18 +128,41 @@ class Patience(Rule):
         place: tuple[float, float]
         cooling: int  # how many checks do not count after the rule has fired; -1 for none
 
+    class Gaining(NamedTuple):
+        """The state with a margin that is a fraction of the improvement."""
+
+        reference: float
+        reference_epoch: int
+        wait: float
+        place: tuple[float, float]
+        first: float  # the first finite value, NaN before
+        best: float  # the best finite value
+
     def validate(self) -> None:
+        if self.relative == "best":  # equal rules have equal settings
+            object.__setattr__(self, "relative", True)
         self.improvement.check_margin(self.min_delta, "Patience")
+        if self.cooldown is not None and self.by_gain:
+            raise RuleError(
+                '`Patience(relative="improvement")` takes no cooldown: leave one of them out'
+            )
         if self.cooldown is not None and self.unit != CHECKS:
             raise RuleError(
                 f'`Patience(cooldown=...)` counts checks: pass unit="checks", not {self.unit!r}, '
                 "or leave it out"
             )
 
-    def init(self) -> State | Cooling:
+    @property
+    def by_gain(self) -> bool:
+        """Whether `min_delta` is a fraction of what the run has gained."""
+        return self.relative == "improvement"
+
+    def init(self) -> State | Cooling | Gaining:
         start = worst(self.mode) if self.baseline is None else self.baseline
         wait = 0 if self.unit == CHECKS else math.nan
         state = self.State(start, -1, wait, (math.nan, math.nan))
+        if self.by_gain:
+            return self.Gaining(*state, first=math.nan, best=worst(self.mode))
         return state if self.cooldown is None else self.Cooling(*state, cooling=-1)
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
@@ -143,10 +171,13 @@ class Patience(Rule):
         if self.start_from_epoch > 0:
             counts = counts & (epochs_done(metrics, epoch) > self.start_from_epoch)
         is_first = state.reference_epoch < 0 if self.improvement.asks_for_first else False
-        judged = self.judge(value, state.reference, is_first)
+        margin = None
+        if self.by_gain:
+            state, margin = self._gained(state, value, counts)
+        judged = self.judge(value, state.reference, is_first, margin)
         improved = ends = counts & judged.no_miss
         if self.gate is not None:
-            ends = improved & self.improves(value, self.gate)
+            ends = improved & self.improves(value, self.gate, margin)
         moves = improved if judged.moves is judged.no_miss else counts & judged.moves
         after = state._replace(
             reference=where(moves, value, state.reference),
@@ -162,11 +193,25 @@ class Patience(Rule):
             after = after._replace(cooling=self._next_cooling(state, counts, fires))
         return after, fires
 
-    def judge(self, value: Any, reference: Any, is_first: Any) -> Judged:
-        """What the value is, given the reference; `is_first`: whether there was no value yet."""
+    def judge(self, value: Any, reference: Any, is_first: Any, min_delta: Any = None) -> Judged:
+        """What the value is, given the reference.
+
+        is_first: whether there was no value yet.
+        min_delta: replaces the rule's own margin; a number or an array.
+        """
         if self.improvement.first == "taken" and self.baseline is not None:
             is_first = False
-        return self.improvement.judge(value, reference, is_first, self.terms)
+        return self.improvement.judge(value, reference, is_first, self._terms(min_delta))
+
+    def _gained(self, state: Any, value: Value, counts: Value) -> tuple[Any, Value]:
+        """The state with what this value has gained, and the margin by which it must improve."""
+        finite = counts & isfinite(value)
+        after = state._replace(
+            first=where(finite & isnan(state.first), value, state.first),
+            best=where(finite & better(value, state.best, self.mode), value, state.best),
+        )
+        gained = absolute(after.first - after.best)
+        return after, self.min_delta * where(gained >= 0, gained, 0.0)
 
     def _next_wait(
         self, state: Any, metrics: Any, epoch: Value, counts: Value, ends: Value
@@ -234,15 +279,15 @@ class Patience(Rule):
 
         min_delta: replaces the rule's own margin; a number or an array.
         """
-        terms = self.terms
-        if min_delta is not None:
-            terms = Terms(self.mode, min_delta, self.relative, self.dtype)
-        return self.improvement.improves(value, reference, terms)
+        return self.improvement.improves(value, reference, self._terms(min_delta))
 
     @functools.cached_property
     def terms(self) -> Terms:
         """What improvements are compared by."""
-        return Terms(self.mode, self.min_delta, self.relative, self.dtype)
+        return Terms(self.mode, self.min_delta, self.relative is True, self.dtype)
+
+    def _terms(self, min_delta: Any) -> Terms:
+        return self.terms if min_delta is None else self.terms._replace(min_delta=min_delta)
 
     def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         wait = self._waited(state, metrics, epoch)
@@ -274,7 +319,8 @@ class Patience(Rule):
 
     def _by_margin(self) -> str:
         how = "by at least" if self.improvement.ties else "by more than"
-        return f"{how} {self.min_delta:.6g}" + (" of it" if self.relative else "")
+        whole = " of what the run has gained" if self.by_gain else " of it"
+        return f"{how} {self.min_delta:.6g}" + (whole if self.relative else "")
 
     def _unit_in_words(self, state: State, metrics: Mapping[str, float]) -> str:
         """The unit of the wait; checks are called epochs where each of them was one."""

@@ -129,40 +129,61 @@ class ScoreOutcome:
         spans = Spans._make(array[order] for array in self._scan.spans)
         regrets = self._regret(spans)
         now = Column._make(array.copy() for array in self._unfired)  # of the latest span
-        first = 0
-        for position, setting in enumerate(self._family.settings.tolist()):
-            if setting not in wanted:
-                continue
+        settings = self._family.settings.tolist()
+        positions = [place for place, setting in enumerate(settings) if setting in wanted]
+        first, stops = 0, _Stops(self._scan.levels[:0], 0, 0)
+        for position in positions:
             new = slice(first, int(np.searchsorted(spans.begin, position, side="right")))
             first = new.stop
             lanes = spans.lane[new]
             now.best_check[lanes], now.best[lanes] = spans.best_epoch[new], spans.best[new]
             now.regret[lanes] = regrets[new]
-            yield setting, slice(0, self._lanes), self._column(position, now)
+            if position >= stops.end:
+                end = min(positions[-1] + 1, position + self._at_a_time)
+                stops = _Stops(self._scan.levels, position, end)
+            yield settings[position], slice(0, self._lanes), self._column(position, stops, now)
 
-    def _column(self, position: int, now: Column) -> Column:
+    @property
+    def _at_a_time(self) -> int:
+        """The stops of how many positions are worked out together."""
+        return max(1, self._tuning.levels // self._lanes)
+
+    def _column(self, position: int, stops: _Stops, now: Column) -> Column:
         rest, fired = self._unfired, self._reached > position
         return Column(
-            np.where(fired, self._first_above(position) + 1, rest.checks),
+            np.where(fired, stops.epoch(position) + 1, rest.checks),
             fired | rest.stopped,
             np.where(fired, now.best_check, rest.best_check),
             np.where(fired, now.best, rest.best),
             np.where(fired, now.regret, rest.regret),
         )
 
-    def _first_above(self, position: int) -> Ints:
-        """The first epoch of each lane with a higher level, found by bisection."""
-        levels, lanes = self._scan.levels, np.arange(self._lanes)
-        low, high = np.zeros(self._lanes, np.int64), np.full(self._lanes, len(levels))
-        for _ in range(len(levels).bit_length()):
-            middle = np.minimum((low + high) // 2, max(len(levels) - 1, 0))
-            below = levels[middle, lanes] <= position
-            low = np.where(below & (low < high), middle + 1, low)
-            high = np.where(below, high, middle)
-        return low
-
     def epochs_used(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
         """The metrics of the family, and the epochs used by its most patient setting."""
-        fired = self._reached >= self.settings
-        last = self._first_above(self.settings - 1) + 1
-        yield self._family.all_metrics, np.where(fired, last, self._unfired.checks)
+        last = self.settings - 1
+        stops = _Stops(self._scan.levels, last, last + 1).epoch(last)
+        used = np.where(self._reached > last, stops + 1, self._unfired.checks)
+        yield self._family.all_metrics, used
+
+
+class _Stops:
+    """At which epoch the positions from `begin` to before `end` fire, on every lane.
+
+    Where a level rises by n at an epoch, n positions fire there. So a lane's epochs, each repeated
+    as often as its level rises, are the epochs at which its positions fire, in order.
+    """
+
+    def __init__(self, levels: npt.NDArray[Any], begin: int, end: int) -> None:
+        self.begin, self.end = begin, end
+        inside = np.clip(levels.T, begin, end)
+        rises = np.diff(inside, axis=1, prepend=np.full((len(inside), 1), begin, inside.dtype))
+        epochs = np.broadcast_to(np.arange(len(levels), dtype=np.int32), rises.shape)
+        self._epochs = np.append(np.repeat(epochs.ravel(), rises.ravel()), np.int32(0))
+        fired = rises.sum(axis=1, dtype=np.int64)
+        self._first = np.cumsum(fired) - fired
+
+    def epoch(self, position: int) -> npt.NDArray[Any]:
+        """The epoch at which it fires, shape (lanes,); any number where it does not."""
+        index = self._first + (position - self.begin)
+        found: npt.NDArray[Any] = self._epochs[np.minimum(index, len(self._epochs) - 1)]
+        return found

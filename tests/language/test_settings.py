@@ -178,7 +178,7 @@ BAD_SETTINGS: dict[str, tuple[Any, type[Exception], str]] = {
     "NumPy's truth, spelt out": (
         lambda: es.Patience("loss", relative=1),
         TypeError,
-        "`Patience(relative=...)` must be True or False, got 1",
+        "`Patience(relative=...)` must be True, False or one of 'best', 'improvement', got 1",
     ),
     "the base of rules": (
         es.Rule,

@@ -75,6 +75,28 @@ PATIENCE = {
         [100, 95, 89.9, 81],
         [1, 3],
     ),
+    # 8, 4: gained 4, so a gain counts if it is above 1; 3 gains 1 of 5 (margin 1.25): none; 2.5:
+    # 1.5 of 5.5 (margin 1.375): one; 1.5: 1 of 6.5: none.
+    "relative: a fraction of the improvement": (
+        patience(1, min_delta=0.25, relative="improvement"),
+        [8.0, 4.0, 3.0, 2.5, 1.5],
+        [2, 4],
+    ),
+    "relative: a fraction of the improvement, maximising below zero": (
+        patience(1, min_delta=0.25, relative="improvement", mode="max"),
+        [-8.0, -4.0, -3.0, -2.5, -1.5],
+        [2, 4],
+    ),
+    "relative: NaN and infinity are no part of the improvement": (
+        patience(1, min_delta=0.25, relative="improvement"),
+        [math.nan, 8.0, math.inf, 4.0, 3.0, 2.5],
+        [0, 2, 4],
+    ),
+    "relative: where nothing has been gained any gain counts": (
+        patience(1, min_delta=0.25, relative="improvement"),
+        [8.0, 9.0, 8.0, 7.999],
+        [1, 2],
+    ),
     "relative: safe below zero": (
         patience(1, min_delta=0.1, relative=True),
         [-100, -105, -110.1, -109],
@@ -136,3 +158,26 @@ def test_the_tutorials_patience_of_100_stops_100_epochs_after_the_best() -> None
     stopper = es.EarlyStopping("val_loss", patience=100)
     epochs = next(n for n, loss in enumerate(losses, 1) if stopper.step({"val_loss": loss}).stop)
     assert (epochs, stopper.best_epoch) == (775, 674)
+
+
+def test_best_is_another_word_for_a_true_relative() -> None:
+    assert patience(3, min_delta=0.1, relative="best") == patience(3, min_delta=0.1, relative=True)
+    assert "relative=True" in repr(patience(3, min_delta=0.1, relative="best"))
+
+
+def test_relative_is_a_truth_value_or_a_known_word() -> None:
+    with pytest.raises(es.RuleError, match="True, False or one of 'best', 'improvement', got 'so'"):
+        patience(3, relative="so")
+    with pytest.raises(es.RuleTypeError, match="True, False or one of"):
+        patience(3, relative=2)
+    with pytest.raises(es.RuleError, match="takes no cooldown"):
+        patience(3, relative="improvement", cooldown=2)
+
+
+def test_the_reason_names_what_the_margin_is_a_fraction_of() -> None:
+    stopper = es.Stopper(patience(1, min_delta=0.25, relative="improvement"))
+    told = [stopper.step({"loss": value}).reason for value in [8.0, 4.0, 3.0]][-1]
+    assert told == (
+        "loss has not improved on 4 (epoch 1) by more than 0.25 of what the run has gained for 1 "
+        "epoch"
+    )

@@ -110,6 +110,8 @@ def _setting(chance: random.Random, annotation: Any, depth: int) -> Any:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is es.Rule:
         return random_rule(chance, depth - 1)
+    if bool in arguments:  # or some words
+        return _setting(chance, chance.choice(arguments), depth)
     if annotation is es.Improvement:
         return random_improvement(chance)
     if origin is typing.Literal:

@@ -152,7 +152,8 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
 
     The patience counts checks: that is what the intervals are about. It has no cooldown, with which
     a wait would depend on when the rule fired before; and it does not grow behind a gate, which
-    would ask for the last improvement and the last that beat the gate.
+    would ask for the last improvement and the last that beat the gate. Its margin does not depend
+    on what the run has gained, which is not tracked.
 
     Returns (rest, patience).
 
@@ -162,7 +163,9 @@ def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """
     members = rule.rules if type(rule) is AnyOf else (rule,)
     found = [member for member in members if type(member) is Patience]  # a subclass may differ
-    if len(found) != 1 or found[0].unit != CHECKS or found[0].cooldown is not None:
+    if len(found) != 1 or found[0].unit != CHECKS:
+        return None
+    if found[0].cooldown is not None or found[0].by_gain:
         return None
     if found[0].gate is not None and found[0].wait_grows:
         return None

@@ -302,7 +302,7 @@ def _trackers(
             trackers.append(_WaitTracker(best_tracker, [number], shortest))
             continue
         plain = Patience(rule.monitor, mode=rule.mode, start_from_epoch=rule.start_from_epoch)
-        look = plain, rule.relative, rule.dtype, rule.improvement, rule.gate is not None
+        look = plain, rule.terms.relative, rule.dtype, rule.improvement, rule.gate is not None
         sharing.setdefault(look, []).append(number)
     for (plain, relative, _, improvement, gated), numbers in sharing.items():
         by_plain = not relative and improvement == Improvement() and not gated
