@@ -62,8 +62,9 @@ class EarlyStopping(TrainingCallback):
 
     The best round is in the model, as `best_iteration` and `best_score`; all trees are kept unless
     `save_best` is set. `stopped_reason` says why the training was stopped, here and among the
-    attributes of the model. Rounds count from 0, those of a model that training goes on from
-    included. A callback may be used for one training after another.
+    attributes of the model; `stopping_history` has the values by data set and metric. Rounds count
+    from 0, those of a model that training goes on from included. A callback may be used for one
+    training after another.
 
     With XGBoost's arguments, decisions are XGBoost's. Deliberate differences:
 
@@ -93,13 +94,13 @@ class EarlyStopping(TrainingCallback):
 
     def __init__(
         self,
-        *,
         rounds: int | None = None,
         metric_name: str | None = None,
         data_name: str | None = None,
         maximize: bool | None = None,
         save_best: bool | None = False,
         min_delta: float = 0.0,
+        *,
         stop: Rule | Stopper | None = None,
         save: Rule | None = None,
         resume: bool = True,
@@ -123,6 +124,7 @@ class EarlyStopping(TrainingCallback):
                 "pass save=Best('validation_0-logloss'), or whichever it is"
             )
         self.starting_round = 0
+        self.stopping_history: dict[str, dict[str, Any]] = {}
         self.stopped_reason = ""
         self._rounds: Rounds | None = None
 
@@ -193,6 +195,9 @@ class EarlyStopping(TrainingCallback):
         folds = self._state is None
         found = reported_metrics("EarlyStopping", rounds.session.needed, pairs, folds=folds)
         self._columns = [(name, evals_log[x.data][x.metric], x.part) for name, x in found.items()]
+        self.stopping_history = {}
+        for at in found.values():
+            self.stopping_history.setdefault(at.data, {})[at.metric] = evals_log[at.data][at.metric]
         if rounds.begins and not self._goes_on(rounds.session):
             model.set_attr(**dict.fromkeys(_TOLD))  # they are of an earlier training
         self._rounds = rounds

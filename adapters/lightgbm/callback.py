@@ -98,9 +98,6 @@ class EarlyStoppingCallback:
     stopped_reason: why the training was stopped; "" if it was not.
     """
 
-    order = 30  # as LightGBM's: after those that print and record
-    before_iteration = False
-
     def __init__(
         self,
         stopping_rounds: int | None,
@@ -117,6 +114,8 @@ class EarlyStoppingCallback:
         }
         for name, value in flags.items():
             validated(bool, value, f"early_stopping({name}=...)")
+        # On the object, where LightGBM looks; its values: after those that print and record.
+        self.order, self.before_iteration = 30, False
         self.stopping_rounds, self.first_metric_only = stopping_rounds, first_metric_only
         self.verbose, self.min_delta = verbose, min_delta
         self._changed_rules = changed_rules
@@ -156,9 +155,14 @@ class EarlyStoppingCallback:
         if self._state is not None:
             self._go_on(env, self._state)
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it may stop a training; False for `stopping_rounds` of at most 0."""
+        return self._given[0] is not None or (self.stopping_rounds or 0) > 0
+
     def _own_waits(self, env: CallbackEnv, results: list[tuple[str, str, bool]]) -> list[_Wait]:
         """A wait for each result that LightGBM's arguments watch, in their order."""
-        if not self.stopping_rounds or self.stopping_rounds < 0:
+        if not self.enabled:
             return []
         if not results:
             raise RuleError(
@@ -169,8 +173,9 @@ class EarlyStoppingCallback:
         if _is_dart(env):
             _log_warning("Early stopping is not available in dart mode")
             return []
-        training = "train" if isinstance(env.model, CVBooster) else env.model._train_data_name
-        if [data for data, *_ in results] == [training] and training != "train":
+        folds = isinstance(env.model, CVBooster)
+        training = "train" if folds else env.model._train_data_name
+        if not folds and [data for data, *_ in results] == [training]:
             _log_warning("Only training set found, disabling early stopping.")
             return []
         if self.verbose:

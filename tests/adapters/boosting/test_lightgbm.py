@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,20 +13,7 @@ from earlystop.adapters.lightgbm import early_stopping
 import earlystop as es
 
 from .curves import MARGINS, curve
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(90, 3))
-Y = (X[:, 0] + RNG.normal(size=90) > 0).astype(float)
-PARAMETERS = {
-    **{"verbosity": -1, "num_threads": 1, "num_leaves": 4, "min_data_in_leaf": 3},
-    **{"objective": "binary", "deterministic": True},
-}
-
-
-def data() -> tuple[lightgbm.Dataset, list[lightgbm.Dataset]]:
-    train = lightgbm.Dataset(X[:40], Y[:40], free_raw_data=False)
-    sets = [(X[40:65], Y[40:65]), (X[65:], Y[65:])]
-    return train, [lightgbm.Dataset(x, y, reference=train, free_raw_data=False) for x, y in sets]
+from .lightgbm_trainings import PARAMETERS, X, Y, data, outcome, scripted, train
 
 
 @pytest.fixture
@@ -46,52 +32,6 @@ def told() -> Iterator[list[str]]:
     import logging
 
     lightgbm.register_logger(logging.getLogger("lightgbm"))
-
-
-def outcome(booster: lightgbm.Booster) -> tuple[Any, ...]:
-    best = {data: dict(metrics) for data, metrics in booster.best_score.items()}
-    return booster.num_trees(), booster.best_iteration, repr(best)
-
-
-def train(*callbacks: Any, rounds: int = 40, sets: int = 1, **others: Any) -> lightgbm.Booster:
-    train_set, valid = data()
-    parameters = {**PARAMETERS, "metric": ["binary_logloss", "auc"], **others.pop("params", {})}
-    return lightgbm.train(
-        parameters,
-        train_set,
-        rounds,
-        valid_sets=valid[:sets],
-        keep_training_booster=True,  # else it is cut after the best round
-        callbacks=list(callbacks),
-        **others,
-    )
-
-
-def scripted(
-    curves: list[list[tuple[str, float, bool]]],
-    callback: Any,
-    *,
-    with_training: bool = False,
-    sets: int = 1,
-    model: Any = None,
-) -> lightgbm.Booster:
-    """Train while the metrics of each data set in turn take these values, for each round."""
-    calls = iter([one for one in curves for _ in range(sets + with_training)])
-    train_set, valid = data()
-    return lightgbm.train(
-        {**PARAMETERS, "metric": "none"},
-        train_set,
-        len(curves),
-        valid_sets=valid[:sets] + [train_set] * with_training,
-        valid_names=["a", "b"][:sets] + ["seen"] * with_training,
-        feval=lambda *_: next(calls),
-        callbacks=[callback],
-        init_model=model,
-    )
-
-
-def rising(values: list[float]) -> list[list[tuple[str, float, bool]]]:
-    return [[("m", value, True)] for value in values]
 
 
 # The same decisions ---------------------------------------------------------------------------
@@ -117,7 +57,10 @@ def test_decisions_are_those_of_lightgbm_with_its_arguments(seed: int, told: lis
     ended = []
     for make in (early_stopping, lightgbm.early_stopping):
         told.clear()
-        ended.append((outcome(scripted(rounds, make(**settings), **how)), list(told)))
+        recorded: dict[str, Any] = {}
+        others = [lightgbm.record_evaluation(recorded)]  # sees the last round, too
+        booster = scripted(rounds, make(**settings), *others, **how)
+        ended.append(((*outcome(booster), repr(recorded)), list(told)))
     ours, theirs = ended
     assert ours[0] == theirs[0]
     if settings["stopping_rounds"] > 0:  # LightGBM says what it waits for even if it does not
@@ -151,14 +94,19 @@ def test_real_metrics_and_folds_end_where_lightgbm_ends_them(seed: int) -> None:
 
 
 def test_dart_and_training_data_alone_are_not_stopped_as_by_lightgbm(told: list[str]) -> None:
-    for others in ({"params": {"boosting": "dart"}}, {"valid": False}):
+    for others in ({"params": {"boosting": "dart"}}, {"valid": "training"}, {"valid": "train"}):
         lines = []
         for make in (early_stopping, lightgbm.early_stopping):
             told.clear()
             if "valid" in others:
                 train_set = data()[0]
                 booster = lightgbm.train(
-                    PARAMETERS, train_set, 30, valid_sets=[train_set], callbacks=[make(1)]
+                    PARAMETERS,
+                    train_set,
+                    30,
+                    valid_sets=[train_set],
+                    valid_names=[others["valid"]],
+                    callbacks=[make(1)],
                 )
             else:
                 booster = train(make(1), rounds=30, **others)
@@ -253,79 +201,6 @@ def test_a_shared_stopper_decides_once_a_round_and_begins_anew_with_each_trainin
         assert stopper.checks == booster.num_trees()
         own = train(early_stopping(4, first_metric_only=True, verbose=False))
         assert outcome(booster) == outcome(own)
-
-
-# Going on ---------------------------------------------------------------------------------------
-
-FALLING = [5.0, 6.0, 7.0, 6.5, 6.8, 6.9, 8.0, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5]
-
-
-@pytest.mark.parametrize("cut", range(1, 12))
-def test_a_training_that_goes_on_ends_as_one_that_was_never_interrupted(cut: int) -> None:
-    whole = outcome(scripted(rising(FALLING), early_stopping(6, verbose=False)))
-    first = early_stopping(6, verbose=False)
-    states: list[Any] = []
-
-    def interrupt(env: Any) -> None:
-        if env.iteration == cut - 1:
-            states.append((json.dumps(first.state_dict()), env.model.model_to_string()))
-
-    interrupt.order = 40  # type: ignore[attr-defined]  # after the other
-    train_set, valid = data()
-    calls = iter(rising(FALLING))
-    lightgbm.train(
-        {**PARAMETERS, "metric": "none"},
-        train_set,
-        len(FALLING),
-        valid_sets=valid[:1],
-        valid_names=["a"],
-        feval=lambda *_: next(calls),
-        callbacks=[first, interrupt],
-    )
-    ((state, text),) = states
-    second = early_stopping(6, verbose=False)
-    second.load_state_dict(json.loads(state))
-    model = lightgbm.Booster(model_str=text)
-    went_on = scripted(rising(FALLING[cut:]), second, model=model)
-    assert outcome(went_on) == whole
-    assert second.stopped_reason == first.stopped_reason
-
-
-def test_a_state_needs_its_rules_its_metrics_and_its_model() -> None:
-    callback = early_stopping(3, verbose=False)
-    model = scripted(rising([1.0, 2.0]), callback)
-    state = callback.state_dict()
-
-    def going_on(other: Any, values: Any, **how: Any) -> lightgbm.Booster:
-        other.load_state_dict(state)
-        return scripted(values, other, **how)
-
-    for other, how, told in (
-        (early_stopping(4, verbose=False), {"model": model}, "changed_rules=True"),
-        (early_stopping(3, verbose=False), {}, "2 rounds.*after 0"),
-        (early_stopping(3, verbose=False), {"model": model, "sets": 2}, "1 metrics.*watches 2"),
-    ):
-        with pytest.raises(es.StateError, match=told):
-            going_on(other, rising([1.0]), **how)
-    changed = early_stopping(4, verbose=False, changed_rules=True)
-    assert going_on(changed, rising([1.0] * 9), model=model).best_iteration == 2
-    for damaged in ({}, {**state, "waits": 3}, {**state, "version": 7}):
-        with pytest.raises(es.StateError):
-            early_stopping(3).load_state_dict(damaged)
-    state["waits"][0]["best"] = [1, [["a"]]]
-    with pytest.raises(es.StateError, match="best should be"):
-        going_on(early_stopping(3, verbose=False), rising([1.0]), model=model)
-
-
-def test_a_training_that_had_been_stopped_ends_after_one_round_with_its_best() -> None:
-    callback = early_stopping(2, verbose=False)
-    model = scripted(rising([1.0, 2.0, 1.0, 1.0, 9.0]), callback)
-    again = early_stopping(2, verbose=False)
-    again.load_state_dict(callback.state_dict())
-    booster = scripted(rising([9.0, 9.0]), again, model=model)
-    assert booster.current_iteration() == 2  # LightGBM has cut off the one after the best
-    assert booster.best_iteration == model.best_iteration == 2
-    assert again.stopped_reason == callback.stopped_reason
 
 
 # What is refused --------------------------------------------------------------------------------

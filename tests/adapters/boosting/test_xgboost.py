@@ -177,10 +177,11 @@ def test_a_shared_stopper_decides_once_a_round_and_begins_anew_with_each_trainin
 
 
 def test_one_callback_trains_one_model_after_another() -> None:
-    callback = EarlyStopping(rounds=2)
+    callback = EarlyStopping(2)
     for values in ([1.0, 2.0, 3.0, 4.0], [9.0, 8.0, 9.0, 9.0, 9.0]):
         best = int(np.argmin(values))
         assert outcome(scripted(values, callback))[:2] == (best + 3, str(best))
+        assert callback.stopping_history == {"valid": {"m": values[: best + 3]}}
 
 
 def test_save_best_keeps_the_best_rounds_and_what_is_told_about_them() -> None:
