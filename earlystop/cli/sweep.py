@@ -140,7 +140,7 @@ def _print(table: Sweep, rows: list[dict[str, Any]], every: bool) -> None:
         title=f"{table.rule!r} on {count(table.runs, 'run')}",
         caption=None
         if table.knee is None
-        else "*: the knee: longer runs bring next to nothing here. For new runs: earlystop advise",
+        else "*: the knee, beyond which next to nothing is gained (new runs: earlystop advise)",
         names=1 + len(axes),
     )
     if len(listed) < len(rows):
