@@ -24,9 +24,9 @@ def mlp(
     monitor: str | None = None,
     mode: Direction | None = None,
 ) -> Stopper:
-    """`MLPClassifier` and `MLPRegressor` (`neural_network/_multilayer_perceptron.py`).
+    """`MLPClassifier` and `MLPRegressor` of scikit-learn 1.9.1: where their fit stops.
 
-    A check is an iteration. They wait for one more than `n_iter_no_change`. With `early_stopping`
+    (`neural_network/_multilayer_perceptron.py`.) A check is an iteration. They wait for one more than `n_iter_no_change`. With `early_stopping`
     it saves where they keep the weights; else, where the best loss changes.
 
     What differs: with solver="sgd" and learning_rate="adaptive" they first lower the rate, and go
@@ -51,9 +51,9 @@ def sgd(
     monitor: str | None = None,
     mode: Direction | None = None,
 ) -> Stopper:
-    """`SGDClassifier` and `SGDRegressor` (`linear_model/_sgd_fast.pyx.tp`).
+    """`SGDClassifier` and `SGDRegressor` of scikit-learn 1.9.1: where their fit stops.
 
-    A check is an epoch. It saves where their best score or loss changes; they keep the last
+    (`linear_model/_sgd_fast.pyx.tp`.) A check is an epoch. It saves where their best score or loss changes; they keep the last
     weights. Each class of several is a run of its own.
 
     What differs: with learning_rate="adaptive" they first lower the rate, and go on.
