@@ -26,8 +26,9 @@ def mlp(
 ) -> Stopper:
     """`MLPClassifier` and `MLPRegressor` of scikit-learn 1.9.1: where their fit stops.
 
-    (`neural_network/_multilayer_perceptron.py`.) A check is an iteration. They wait for one more than `n_iter_no_change`. With `early_stopping`
-    it saves where they keep the weights; else, where the best loss changes.
+    (`neural_network/_multilayer_perceptron.py`.) A check is an iteration. They wait for one more
+    than `n_iter_no_change`. With `early_stopping` it saves where they keep the weights; else, where
+    the best loss changes.
 
     What differs: with solver="sgd" and learning_rate="adaptive" they first lower the rate, and go
     on.
@@ -53,8 +54,8 @@ def sgd(
 ) -> Stopper:
     """`SGDClassifier` and `SGDRegressor` of scikit-learn 1.9.1: where their fit stops.
 
-    (`linear_model/_sgd_fast.pyx.tp`.) A check is an epoch. It saves where their best score or loss changes; they keep the last
-    weights. Each class of several is a run of its own.
+    (`linear_model/_sgd_fast.pyx.tp`.) A check is an epoch. It saves where their best score or loss
+    changes; they keep the last weights. Each class of several is a run of its own.
 
     What differs: with learning_rate="adaptive" they first lower the rate, and go on.
 
