@@ -88,7 +88,9 @@ class Source:
 
     def cut_off_record(self, offset: int) -> None:
         """Note that the last record is the beginning of one: the run goes on, or was killed."""
-        self.notes.append(f"byte {offset:,}: the last record is cut off: left out")
+        note = f"byte {offset:,}: the last record is cut off: left out"
+        if note not in self.notes:  # of a file that is read again
+            self.notes.append(note)
 
     def rows(self, name: str | None = None) -> Rows:
         """A new run of this log, without rows."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ...language.splits import SPLITS
+from ..bounded import rest_is_blank
 from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..options import Options
@@ -64,15 +66,17 @@ def _records(log: Source) -> Iterator[tuple[int, bytes]]:
                 return
             position = f"byte {offset}"
             if len(head) < 12:
-                return log.damaged("the file is cut off in the middle of a record", position)
+                return log.cut_off_record(offset)
             (length,) = struct.unpack("<Q", head[:8])
             if masked_crc(head[:8]) != struct.unpack("<I", head[8:])[0]:
+                if not any(head) and rest_is_blank(file):
+                    return log.cut_off_record(offset)
                 return log.damaged("expected a record, got bytes that fail its checksum", position)
             if length > log.limits.record:
                 return log.damaged(f"a record of {length:,} bytes (see `limits`)", position)
             data = file.read(length + 4)
             if len(data) < length + 4:
-                return log.damaged("the file is cut off in the middle of a record", position)
+                return log.cut_off_record(offset)
             offset += 16 + length
             yield offset - 16 - length, data
 
@@ -171,7 +175,8 @@ def _run(log: Source, events: Iterable[tuple[str, Event]]) -> Run:
         row = {t if t.lower() == "epoch" else prefix + t: value for t, value in scalars}
         rows.add({**row, "step": step, "wall_time": wall_time})
     if not rows.length and log.damage is None:
-        raise log.wrong("a TensorBoard log without a scalar in it", not_a_log=True)
+        why = "; ".join(["a TensorBoard log without a scalar in it", *log.notes])
+        raise log.wrong(why, not_a_log=True)
     run = rows.run(joined=True)
     placeholder = run.metrics.get("hp_metric")
     if placeholder is not None and placeholder.values.tolist() == [-1.0]:
@@ -232,6 +237,7 @@ def _read_together(log: Source, files: dict[Path, str], options: Options) -> Ite
     by_time = [_by_time(part, prefix) for part, prefix in parts]
     run = _run(log, ((prefix, event) for _, prefix, event in heapq.merge(*by_time, key=_time)))
     log.damage = next((part.damage for part, _ in parts if part.damage), None)
+    log.notes += [f"{os.path.basename(part.name)}: {n}" for part, _ in parts for n in part.notes]
     used = [(part, prefix) for part, prefix in parts if _has_event(part)]
     if len(used) > 1 and not any(prefix for _, prefix in used) and _repeats(run):
         runs = [_run(part, (("", event) for event in _events(part))) for part, _ in used]

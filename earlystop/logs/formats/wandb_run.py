@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from ..bounded import rest_is_blank
 from ..json_text import parsed
 from ..log_format import LogFormat
 from ..protobuf import MalformedError, fields, signed
@@ -43,7 +44,7 @@ def _pieces(log: Source, file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
             if end > len(block) and len(block) + begin % _BLOCK < _BLOCK:
                 return log.cut_off_record(begin + at)
             if zlib.crc32(block[at + 6 : end]) != checksum or end > len(block):
-                if not any(block[at:]) and _is_blank(file):  # what a crash of the machine leaves
+                if not any(block[at:]) and rest_is_blank(file):
                     return log.cut_off_record(begin + at)
                 return log.damaged(
                     "expected a record, got bytes that fail its checksum", f"byte {begin + at}"
@@ -54,13 +55,6 @@ def _pieces(log: Source, file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
             return log.cut_off_record(begin + at)
         begin += len(block)
         block = file.read(_BLOCK)
-
-
-def _is_blank(file: BinaryIO) -> bool:
-    while data := file.read(2**20):
-        if any(data):
-            return False
-    return True
 
 
 def _records(log: Source) -> Iterator[tuple[int, bytes]]:
