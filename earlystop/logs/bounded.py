@@ -19,7 +19,16 @@ from typing import BinaryIO, TypeVar
 from ..errors import LogError
 from .limits import Limited
 
-__all__ = ["GZIP", "Allowance", "BoundedBytes", "allowed", "first_bytes", "opened", "too_much"]
+__all__ = [
+    "GZIP",
+    "Allowance",
+    "BoundedBytes",
+    "allowed",
+    "first_bytes",
+    "opened",
+    "rest_is_blank",
+    "too_much",
+]
 
 
 _Result = TypeVar("_Result")
@@ -71,6 +80,14 @@ def first_bytes(path: Path, size: int) -> bytes | None:
     finally:
         os.close(descriptor)
     return None if data.startswith(GZIP) else data
+
+
+def rest_is_blank(file: BinaryIO) -> bool:
+    """Are all bytes left in a file zero, as a crash of the machine leaves them?"""
+    while data := file.read(_STEP):
+        if any(data):
+            return False
+    return True
 
 
 GZIP = b"\x1f\x8b"

@@ -86,6 +86,12 @@ class Source:
         """Note that the last line is the beginning of one: the run goes on, or was killed."""
         self.notes.append(f"line {number:,}, the last, is cut off: left out")
 
+    def cut_off_record(self, offset: int) -> None:
+        """Note that the last record is the beginning of one: the run goes on, or was killed."""
+        note = f"byte {offset:,}: the last record is cut off: left out"
+        if note not in self.notes:  # of a file that is read again
+            self.notes.append(note)
+
     def rows(self, name: str | None = None) -> Rows:
         """A new run of this log, without rows."""
         return Rows(name, log=self)

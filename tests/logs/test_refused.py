@@ -206,13 +206,6 @@ def test_damaged_logs_can_be_skipped_and_are_reported(tmp_path: Path) -> None:
         es.read_history(tmp_path / "c.json", on_error="skip")
 
 
-def test_the_whole_records_of_a_truncated_event_file_can_be_read() -> None:
-    data = event_file([(0.0, i, "loss", float(i)) for i in range(5)])[:-3]
-    with pytest.warns(es.LogWarning, match="cut off"):
-        history = es.read_history(io.BytesIO(data), on_error="skip")
-    assert history.metrics["loss"].tolist() == [[0, 1, 2, 3]]
-
-
 def test_the_samples_cover_every_format() -> None:
     read = set()
     for data in samples():

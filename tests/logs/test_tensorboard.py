@@ -118,3 +118,28 @@ def test_the_values_that_pytorch_writes_by_add_scalars_are_one_run(tmp_path: Pat
     (number,) = (n for n in range(2) if logged(history, "train/Loss/all", n))
     assert logged(history, "train/Loss/all", number) == pytest.approx([0.9, 0.5])
     assert logged(history, "D_fake/Loss/all", number) == pytest.approx([0.8, 0.6])
+
+
+@given(st.integers(1, 10**6), st.booleans())
+def test_an_event_file_that_is_cut_off_is_read_up_to_there_with_a_note(
+    cut: int, blank: bool
+) -> None:
+    """The writer was killed, or with blank bytes at the end, the machine went down."""
+    ends = [len(event_file([(0.0, i, "loss", float(i)) for i in range(n)])) for n in range(6)]
+    whole = event_file([(0.0, i, "loss", float(i)) for i in range(5)])
+    cut = ends[1] + 1 + cut % (ends[5] - ends[1] - 1)
+    kept = sum(end <= cut for end in ends) - 1
+    history = read(whole[:cut] if not blank else whole[: ends[kept]] + bytes(999))
+    assert logged(history, "loss") == list(range(kept))
+    if cut not in ends or blank:
+        assert f"byte {ends[kept]:,}: the last record is cut off: left out" in str(history.report)
+
+
+def test_of_several_event_files_the_note_says_which_is_cut_off(tmp_path: Path) -> None:
+    for writer in range(2):
+        scalars = [(100.0 + s, s, "loss", float(s)) for s in range(writer, 9, 2)]
+        path = write_events(tmp_path / f"events.out.tfevents.{writer}.host", scalars)
+    path.write_bytes(path.read_bytes()[:-3])
+    history = es.read_history(tmp_path)
+    assert logged(history, "loss") == [0, 1, 2, 3, 4, 5, 6, 8]
+    assert str(history.report).count("events.out.tfevents.1.host: byte") == 1

@@ -12,6 +12,7 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from tests.support.event_files import event_file
+from tests.support.wandb_files import wandb_file
 
 __all__ = ["samples"]
 
@@ -79,6 +80,7 @@ def samples() -> list[bytes]:
         "".join(f"{1600000000000 + e} 0.{e} {e}\n" for e in epochs).encode(),
         event_file([(0.0, e, "loss", 1.0) for e in epochs]),
         event_file([(0.0, e, "loss", 1.0) for e in epochs], as_tensor=True),
+        wandb_file({"epoch": e, "val/loss": 1 / (e + 1), "x/_type": "image"} for e in epochs),
         npy.getvalue(),
         npz.getvalue(),
         parquet.getvalue(),

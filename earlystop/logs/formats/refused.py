@@ -12,8 +12,6 @@ from ..source import Source
 __all__ = ["FORMAT"]
 
 _MAGIC = (
-    (b":W&B", "the binary log of Weights & Biases (.wandb), which only its own client reads: "
-              "export the history, as CSV or with run.history()"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (weights, say)"),
     (b"PK\x03\x04", "a zip archive (of weights, say): unpack it first"),
     (b"\x89PNG", "a picture"),

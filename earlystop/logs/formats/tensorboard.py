@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from ...language.splits import SPLITS
+from ..bounded import rest_is_blank
 from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..options import Options
+from ..protobuf import MalformedError, fields, signed, varint
 from ..row_counter import row_counter
 from ..run import Run
 from ..source import Source
@@ -64,53 +67,19 @@ def _records(log: Source) -> Iterator[tuple[int, bytes]]:
                 return
             position = f"byte {offset}"
             if len(head) < 12:
-                return log.damaged("the file is cut off in the middle of a record", position)
+                return log.cut_off_record(offset)
             (length,) = struct.unpack("<Q", head[:8])
             if masked_crc(head[:8]) != struct.unpack("<I", head[8:])[0]:
+                if not any(head) and rest_is_blank(file):
+                    return log.cut_off_record(offset)
                 return log.damaged("expected a record, got bytes that fail its checksum", position)
             if length > log.limits.record:
                 return log.damaged(f"a record of {length:,} bytes (see `limits`)", position)
             data = file.read(length + 4)
             if len(data) < length + 4:
-                return log.damaged("the file is cut off in the middle of a record", position)
+                return log.cut_off_record(offset)
             offset += 16 + length
             yield offset - 16 - length, data
-
-
-class _MalformedError(ValueError):
-    """Bytes that are not a valid protocol buffer."""
-
-
-def _varint(data: bytes, offset: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if offset >= len(data) or shift > 63:
-            raise _MalformedError
-        byte = data[offset]
-        offset += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, offset
-        shift += 7
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a protocol buffer as (number, value): varints as ints, others as bytes."""
-    offset = 0
-    while offset < len(data):
-        key, offset = _varint(data, offset)
-        kind = key & 7
-        if kind == 0:
-            value, offset = _varint(data, offset)
-            yield key >> 3, value
-            continue
-        size = {1: 8, 5: 4}.get(kind)
-        if kind == 2:
-            size, offset = _varint(data, offset)
-        if size is None or offset + size > len(data):
-            raise _MalformedError
-        yield key >> 3, data[offset : offset + size]
-        offset += size
 
 
 # The types of a TensorProto: for each type number, the field of its values and their packing.
@@ -120,23 +89,23 @@ _CONTENT = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 
 def _tensor(data: bytes) -> float | None:
     """The value of a tensor that holds one number; None for any other tensor."""
-    fields: dict[int, list[Any]] = {}
-    for number, value in _fields(data):
-        fields.setdefault(number, []).append(value)
-    kind = fields.get(1, [0])[-1]
+    parts: dict[int, list[Any]] = {}
+    for number, value in fields(data):
+        parts.setdefault(number, []).append(value)
+    kind = parts.get(1, [0])[-1]
     if kind not in _TYPES:
         return None
     number, packed = _TYPES[kind]
     values: Any
-    content = b"".join(v for v in fields.get(4, []) if isinstance(v, bytes))
+    content = b"".join(v for v in parts.get(4, []) if isinstance(v, bytes))
     if content:
         values = np.frombuffer(content, _CONTENT[kind]) if _fits(content, _CONTENT[kind]) else []
         return float(values[0]) if len(values) == 1 else None
     if packed:
-        content = b"".join(v for v in fields.get(number, []) if isinstance(v, bytes))
+        content = b"".join(v for v in parts.get(number, []) if isinstance(v, bytes))
         values = np.frombuffer(content, packed) if _fits(content, packed) else []
         return float(values[0]) if len(values) == 1 else None
-    return _whole(fields.get(number, []), half=kind == 19)
+    return _whole(parts.get(number, []), half=kind == 19)
 
 
 def _fits(content: bytes, kind: str) -> bool:
@@ -146,22 +115,22 @@ def _fits(content: bytes, kind: str) -> bool:
 def _whole(values: list[Any], half: bool) -> float | None:
     if len(values) != 1:
         return None
-    value = _varint(values[0], 0)[0] if isinstance(values[0], bytes) else values[0]
+    value = varint(values[0], 0)[0] if isinstance(values[0], bytes) else values[0]
     if half:
         return float(np.array(value & 0xFFFF, "<u2").view("<f2"))
-    return float(value - 2**64 if value >= 2**63 else value)
+    return float(signed(value))
 
 
 def _event(data: bytes) -> tuple[float, int, list[tuple[str, float]]]:
     """The wall_time, the step, and the scalars as (tag, value) of an event."""
     wall_time, step, scalars = math.nan, 0, []
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1 and isinstance(value, bytes) and len(value) == 8:
             wall_time = struct.unpack("<d", value)[0]
         elif number == 2 and isinstance(value, int):
-            step = value - 2**64 if value >= 2**63 else value
+            step = signed(value)
         elif number == 5 and isinstance(value, bytes):
-            for inner, content in _fields(value):
+            for inner, content in fields(value):
                 if inner == 1 and isinstance(content, bytes):
                     scalars += _scalar(content)
     return wall_time, step, scalars
@@ -169,7 +138,7 @@ def _event(data: bytes) -> tuple[float, int, list[tuple[str, float]]]:
 
 def _scalar(data: bytes) -> list[tuple[str, float]]:
     tag, scalar = "", None
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1 and isinstance(value, bytes):
             tag = value.decode("utf-8", "replace").strip()
         elif number == 2 and isinstance(value, bytes) and len(value) == 4:
@@ -186,7 +155,7 @@ def _events(log: Source) -> Iterator[Event]:
     for offset, data in _records(log):
         try:
             event = _event(data[:-4])
-        except (_MalformedError, struct.error):
+        except (MalformedError, struct.error):
             event = None
         # Pictures and graphs, which may be large, are skipped without a checksum.
         if event is not None and not event[2]:
@@ -207,7 +176,8 @@ def _run(log: Source, events: Iterable[tuple[str, Event]]) -> Run:
         row = {t if t.lower() == "epoch" else prefix + t: value for t, value in scalars}
         rows.add({**row, "step": step, "wall_time": wall_time})
     if not rows.length and log.damage is None:
-        raise log.wrong("a TensorBoard log without a scalar in it", not_a_log=True)
+        why = "; ".join(["a TensorBoard log without a scalar in it", *log.notes])
+        raise log.wrong(why, not_a_log=True)
     run = rows.run(joined=True)
     placeholder = run.metrics.get("hp_metric")
     if placeholder is not None and placeholder.values.tolist() == [-1.0]:
@@ -287,6 +257,7 @@ def _read_together(log: Source, files: dict[Path, str], options: Options) -> Ite
     by_time = [_by_time(part, prefix) for part, prefix in parts]
     run = _run(log, ((prefix, event) for _, prefix, event in heapq.merge(*by_time, key=_time)))
     log.damage = next((part.damage for part, _ in parts if part.damage), None)
+    log.notes += [f"{os.path.basename(part.name)}: {n}" for part, _ in parts for n in part.notes]
     used = [(part, prefix) for part, prefix in parts if _has_event(part)]
     if len(used) > 1 and not any(prefix for _, prefix in used) and _repeats(run):
         runs = [_run(part, (("", event) for event in _events(part))) for part, _ in used]
