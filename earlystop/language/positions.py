@@ -65,7 +65,7 @@ def epochs_counted(metrics: Any, checks: Value) -> Value:
     return _given(metrics, _COUNTED, checks)
 
 
-def later_start(metrics: Any, epochs: int) -> Any:
+def later_start(metrics: Any, epochs: Value) -> Any:
     """The metrics for a rule that begins to count after so many epochs."""
     if reported(metrics, (_COUNTED,)) is False:
         return metrics

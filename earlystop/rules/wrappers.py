@@ -45,6 +45,13 @@ class Warmup(Rule):
         hidden: int
         inner: Any
 
+    class Counted(NamedTuple):
+        """The state where the end is not told in epochs."""
+
+        hidden: int
+        inner: Any
+        before: float  # how many epochs are done at the last hidden check
+
     def validate(self) -> None:
         if [self.epochs, self.steps, self.checks].count(None) != 2:
             raise RuleError("`Warmup(...)` takes exactly one of `epochs`, `steps` and `checks`")
@@ -53,19 +60,24 @@ class Warmup(Rule):
     def metrics(self) -> tuple[str, ...]:
         return () if self.steps is None else (STEP,)
 
-    def init(self) -> State:
-        return self.State(0, self.rule.init())
+    def init(self) -> State | Counted:
+        if self.epochs is not None:
+            return self.State(0, self.rule.init())
+        return self.Counted(0, self.rule.init(), 0.0)
 
-    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+    def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         is_over = self._is_over(state, metrics)
-        inner, fires = advance(self.rule, state.inner, self._shown(metrics), epoch)
-        after = self.State(
+        inner, fires = advance(self.rule, state.inner, self._shown(state, metrics), epoch)
+        after = state._replace(
             hidden=where(is_over, state.hidden, state.hidden + 1),
             inner=where(is_over, inner, state.inner),
         )
+        if self.epochs is None:
+            done = epochs_counted(metrics, state.hidden + 1) + 0.0
+            after = after._replace(before=where(is_over, state.before, done))
         return after, is_over & fires
 
-    def _is_over(self, state: State, metrics: Mapping[str, Any]) -> Any:
+    def _is_over(self, state: Any, metrics: Mapping[str, Any]) -> Any:
         if self.steps is not None:
             return metrics[STEP] > self.steps
         seen, most = state.hidden + 1, self.checks
@@ -73,13 +85,13 @@ class Warmup(Rule):
             seen, most = epochs_counted(metrics, seen), self.epochs
         return seen > (most or 0)
 
-    def _shown(self, metrics: Any) -> Any:
-        return metrics if self.epochs is None else later_start(metrics, self.epochs)
+    def _shown(self, state: Any, metrics: Any) -> Any:
+        return later_start(metrics, state.before if self.epochs is None else self.epochs)
 
-    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+    def explain(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         if not self._is_over(state, metrics):
             return ""
-        return self.rule.explain(state.inner, self._shown(metrics), epoch)
+        return self.rule.explain(state.inner, self._shown(state, metrics), epoch)
 
 
 class Smoothed(Rule):

@@ -379,6 +379,12 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         [{"loss": v} for v in (0.5, 0.6, 0.4, 0.3)],
         "loss reached 0.3, the target was 0.5 (2 times in a row)",
     ),
+    "patience that reads the curve": (
+        es.AdaptivePatience("loss", 2),
+        [{"loss": v} for v in (1.0, 0.5, 0.5)],
+        "loss has gained nothing worth counting for 1 epoch (since 0.5, epoch 1) and moves by 60 % "
+        "of its improvement an epoch",
+    ),
     "best": (es.Best("loss"), [{"loss": 1.0}], "loss reached a new best, 1"),
 }
 

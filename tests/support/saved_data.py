@@ -86,6 +86,9 @@ STOPPERS = {
         | es.Patience("accuracy", 5, mode="max", improvement=es.Improvement(nan="skipped")),
         es.Best("val_loss", min_delta=-0.25, improvement=_TAKEN),
     ),
+    "adaptive": StopperRun(
+        es.AdaptivePatience("val_loss", 4) | es.Warmup(es.MaxEpochs(11), checks=2), _BEST
+    ),
     "never_stops": StopperRun(es.Never(), es.Best("val_loss", min_delta=0.5)),
     "smoothed": StopperRun(
         es.Smoothed(es.Patience("val_loss", 3), "val_loss", alpha=0.5),
