@@ -26,8 +26,7 @@ def why(arguments: Any, reason: str, value: float) -> tuple[str, str]:
     if arguments.check_finite and not math.isfinite(value):
         return "NON_FINITE_METRIC", reason
     if target is not None and better(value, target, arguments.mode):
-        beyond = f"{arguments.monitor} is {value:.6g}, better than {target:.6g}"
-        return "STOPPING_THRESHOLD", beyond
+        return "STOPPING_THRESHOLD", reason
     if limit is not None and better(limit, value, arguments.mode):
         return "DIVERGENCE_THRESHOLD", reason
     return "PATIENCE_EXHAUSTED", reason

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.stopper import Stopper
-from ..language.direction import Mode
+from ..language.direction import Mode, direction
 from ..language.improvement import Improvement
 from ..language.ops import Dtype
-from ..rules import Best, Patience
-from .parts import beyond, way_of
+from ..rules import Best, Patience, Threshold
 
 __all__ = ["early_stopper", "threshold_stopper"]
 
@@ -65,4 +64,5 @@ def threshold_stopper(
     >>> [stopper.step({"loss": value}).stop for value in [0.6, 0.5, 0.4]]
     [False, False, True]
     """
-    return Stopper(beyond(monitor, threshold, way_of(monitor, mode, "threshold_stopper"), dtype))
+    way = direction(monitor, mode, "threshold_stopper")
+    return Stopper(Threshold(monitor, threshold, way, dtype, strict=True))

@@ -7,8 +7,8 @@ from typing import Literal
 from ..engine.stopper import Stopper
 from ..language.improvement import Improvement
 from ..language.ops import Dtype
-from ..rules import Best, Patience
-from .parts import any_of, beyond, either, not_finite, other_way, saved_with
+from ..rules import Best, Diverged, Patience, Threshold
+from .parts import any_of, either, not_finite, saved_with
 
 __all__ = ["early_stopping"]
 
@@ -44,10 +44,12 @@ def early_stopping(
     how = Improvement(signed=True, arithmetic=dtype)
     ends = (
         not_finite(monitor, dtype) if check_finite else None,
-        None if stopping_threshold is None else beyond(monitor, stopping_threshold, mode, dtype),
+        None
+        if stopping_threshold is None
+        else Threshold(monitor, stopping_threshold, mode, dtype, strict=True),
         None
         if divergence_threshold is None
-        else beyond(monitor, divergence_threshold, other_way(mode), dtype),
+        else Diverged(monitor, divergence_threshold, mode, dtype),
     )
     stop = any_of(*ends, Patience(monitor, max(patience, 0), min_delta, mode, improvement=how))
     best = Best(monitor, mode, min_delta, improvement=how)

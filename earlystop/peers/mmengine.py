@@ -8,8 +8,8 @@ from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..language.direction import Direction
 from ..language.improvement import Improvement
-from ..rules import Best, Never, NonFinite, Patience
-from .parts import any_of, beyond, either, saved_with
+from ..rules import Best, Never, NonFinite, Patience, Threshold
+from .parts import any_of, either, saved_with
 
 __all__ = ["checkpoint_hook", "early_stopping_hook"]
 
@@ -42,7 +42,9 @@ def early_stopping_hook(
     mode = _mode(monitor, rule, "early_stopping_hook")
     how = Improvement(margin_on="reference", ties=True, nan="improves", signed=True)
     broken = NonFinite(monitor) if check_finite else None
-    reached = None if stopping_threshold is None else beyond(monitor, stopping_threshold, mode)
+    reached = None
+    if stopping_threshold is not None:
+        reached = Threshold(monitor, stopping_threshold, mode, strict=True)
     waits = Patience(monitor, max(patience, 0), min_delta, mode, improvement=how)
     best = any_of(Best(monitor, mode, min_delta, improvement=how), reached)
     return Stopper(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..errors import RuleError
-from ..language.direction import Direction, direction
 from ..language.ops import Dtype
 from ..language.rule import Rule
 from ..rules import Always, Diverged, Every, Never, NonFinite, Threshold, Warmup
@@ -12,42 +11,22 @@ __all__ = [
     "any_of",
     "at_every",
     "at_least",
-    "beyond",
     "either",
     "is_nan",
     "not_finite",
-    "other_way",
     "saved_with",
-    "way_of",
 ]
 
 
 LARGEST = 3.4028234663852886e38  # the largest float32
 
 
-def way_of(monitor: str, mode: str, owner: str) -> Direction:
-    """The direction of a metric; "auto" tells it by the name.
-
-    Raises RuleError for a name that does not tell it.
-    """
-    return direction(monitor, mode, owner)
-
-
-def other_way(mode: str) -> Direction:
-    """The other direction."""
-    return "max" if mode == "min" else "min"
-
-
-def beyond(monitor: str, value: float, mode: str, dtype: Dtype = "float64") -> Rule:
-    """Fires when the metric is strictly better than a value."""
-    return Diverged(monitor, value, mode=other_way(mode), dtype=dtype)
-
-
 def not_finite(monitor: str, dtype: Dtype) -> Rule:
     """Fires when the metric is NaN or infinite, in float32 also beyond its range."""
     if dtype == "float64":
         return NonFinite(monitor)
-    above, below = beyond(monitor, LARGEST, "max", dtype), beyond(monitor, -LARGEST, "min", dtype)
+    above = Diverged(monitor, LARGEST, mode="min", dtype=dtype)
+    below = Diverged(monitor, -LARGEST, mode="max", dtype=dtype)
     return NonFinite(monitor) | above | below
 
 

@@ -18,6 +18,7 @@ class Threshold(Rule):
     value: the target, in units of the metric.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric.
     dtype: the type in which the two are compared, "float64" or "float32".
+    strict: whether it has to be better than the target, rather than as good.
 
     >>> from earlystop import Stopper, Threshold
     >>> print(Stopper(Threshold("val_accuracy", 0.9)).step({"val_accuracy": 0.9}))
@@ -28,15 +29,19 @@ class Threshold(Rule):
     value: float
     mode: Mode = "auto"
     dtype: Dtype = "float64"
+    strict: bool = False
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         value, target = in_dtype(self.dtype, metrics[self.monitor], self.value)
+        if self.strict:
+            return state, better(value, target, self.mode)
         return state, value <= target if self.mode == "min" else value >= target
 
     def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
-        return (
-            f"{self.monitor} reached {metrics[self.monitor]:.6g}, the target was {self.value:.6g}"
-        )
+        value = f"{metrics[self.monitor]:.6g}"
+        if self.strict:
+            return f"{self.monitor} is {value}, better than {self.value:.6g}"
+        return f"{self.monitor} reached {value}, the target was {self.value:.6g}"
 
 
 class Diverged(Rule):
