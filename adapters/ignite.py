@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from earlystop.engine.decision import Decision
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError, RuleTypeError
+from earlystop.errors import RuleTypeError
+from earlystop.language.direction import Direction
 from earlystop.language.rule import Rule
+from earlystop.language.settings import NonNegative, Positive, validated
 from earlystop.language.state import number_from_json
 from earlystop.peers.ignite import early_stopping
-from earlystop.rules import Patience
 
-from .chosen import chosen_stopper, watched
+from .chosen import chosen_stopper, wait_of, watched
 
 try:
     from ignite.base.mixins import Serializable
@@ -111,8 +111,8 @@ class EarlyStopping(Serializable):
         cumulative = _renamed("cumulative_delta", cumulative_delta, "cumulative", cumulative)
         if not isinstance(trainer, Engine):
             raise RuleTypeError(
-                "Argument trainer should be an instance of Engine: the one that trains, which the "
-                f"handler is to end; got {trainer!r}"
+                "`EarlyStopping(trainer=...)` must be the Engine that trains, whose run is to end, "
+                f"got {trainer!r}"
             )
         self.patience, self.score_function, self.trainer = patience, score_function, trainer
         self.threshold, self.cumulative = threshold, cumulative
@@ -134,30 +134,19 @@ class EarlyStopping(Serializable):
         """The stopper of ignite's arguments."""
         if not callable(self.score_function):
             raise RuleTypeError(
-                "Argument score_function should be a function. It takes the engine and returns a "
-                f"number, or pass `stop=` with rules over its metrics; got {self.score_function!r}"
+                "`EarlyStopping(score_function=...)` must be a function that takes the engine and "
+                "returns a number (or leave it out, and pass rules over metrics as stop=...), got "
+                f"{self.score_function!r}"
             )
-        if not isinstance(self.patience, numbers.Integral) or self.patience < 1:
-            raise RuleError(f"Argument patience should be positive integer, got {self.patience!r}")
-        if self.threshold < 0:
-            raise RuleError(
-                f"Argument threshold should not be a negative number, got {self.threshold!r}"
-            )
-        if self.threshold_mode not in ("abs", "rel"):
-            raise RuleError(
-                "Argument threshold_mode should be either 'abs' or 'rel', "
-                f"got {self.threshold_mode!r}"
-            )
-        if self.mode not in ("min", "max"):
-            raise RuleError(f"Argument mode should be either 'min' or 'max', got {self.mode!r}")
-        return early_stopping(
-            self.patience,
-            threshold=self.threshold,
-            cumulative=self.cumulative,
-            threshold_mode=self.threshold_mode,
-            mode=self.mode,
-            monitor=_SCORE,
-        )
+        kinds = {
+            **{"patience": Positive, "threshold": NonNegative, "cumulative": bool},
+            **{"threshold_mode": Literal["abs", "rel"], "mode": Direction},
+        }
+        checked: dict[str, Any] = {
+            name: validated(kind, getattr(self, name), f"EarlyStopping({name}=...)")
+            for name, kind in kinds.items()
+        }
+        return early_stopping(monitor=_SCORE, **checked)
 
     # Ignite's events --------------------------------------------------------------------------
 
@@ -233,10 +222,8 @@ class EarlyStopping(Serializable):
 
     @property
     def counter(self) -> int:
-        """The number of evaluations without improvement; 0 for rules other than `Patience`."""
-        if not isinstance(self.stopper.stop, Patience):
-            return 0
-        return int(self.stopper.state_dict()["stop_state"]["wait"])
+        """The number of evaluations without improvement; 0 for rules without a wait."""
+        return wait_of(self.stopper)
 
     @property
     def best_score(self) -> float | None:
@@ -258,7 +245,7 @@ class EarlyStopping(Serializable):
         self._session.stopper.reset()
         self._last = None
 
-    def state_dict(self) -> dict[str, Any]:  # type: ignore[override]
+    def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # theirs is ordered
         """The state needed to go on as if never interrupted, as plain JSON data."""
         return self._session.state_dict()
 
@@ -275,8 +262,7 @@ def _renamed(old: str, value: Any, new: str, default: Any) -> Any:
     if value is None:
         return default
     warnings.warn(
-        f"{old!r} is deprecated and will be removed in a future version. Please use {new!r} "
-        "instead.",
+        f"`EarlyStopping({old}=...)` is the old name of `{new}`: pass it by that",
         DeprecationWarning,
         stacklevel=3,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
@@ -13,9 +13,9 @@ from earlystop.language.positions import ELAPSED
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.peers.skorch import early_stopping
-from earlystop.rules import Never, Patience
+from earlystop.rules import Never
 
-from .chosen import chosen_stopper, watched
+from .chosen import chosen_stopper, wait_of, watched
 
 try:
     from skorch.callbacks import Callback
@@ -119,12 +119,9 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
 
     def _own(self) -> Stopper:
         """The stopper of skorch's arguments."""
-        if self.threshold_mode not in ("rel", "abs"):
-            raise RuleError(
-                f"Invalid threshold mode: '{self.threshold_mode}'; it is either 'rel' or 'abs'"
-            )
+        what = "EarlyStopping(threshold_mode=...)"
+        mode = validated(Literal["rel", "abs"], self.threshold_mode, what)
         validated(Count, self.patience, "EarlyStopping(patience=...)")
-        mode: Any = self.threshold_mode
         return early_stopping(
             self.monitor, self.patience, self.threshold, mode, self.lower_is_better
         )
@@ -140,7 +137,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         self._stopper()  # refuses arguments before the module is made
         return self
 
-    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:  # noqa: N803
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         stopper = self._stopper()
         if not self._goes_on_with(stopper):
             self._begin_anew(stopper)
@@ -180,7 +177,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
                 self._tell(net, f"Stopping since {self.stopped_reason_}.")
             raise KeyboardInterrupt
 
-    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:  # noqa: N803
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         best = self.best_epoch_
         if not self.load_best or best is None or best == net.history[-1, "epoch"]:
             return
@@ -252,10 +249,8 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
 
     @property
     def misses_(self) -> int:
-        """The number of epochs without improvement; 0 for rules other than `Patience`."""
-        if self.stopper_ is None or not isinstance(self.stopper_.stop, Patience):
-            return 0
-        return int(self.stopper_.state_dict()["stop_state"]["wait"])
+        """The number of epochs without improvement; 0 for rules without a wait."""
+        return 0 if self.stopper_ is None else wait_of(self.stopper_)
 
 
 def _seconds(history: Any) -> list[float]:

@@ -149,17 +149,21 @@ class EarlyStopping(TrainingCallback):
         """The data set and the metric of XGBoost's arguments, by default the last of the last."""
         if not evals_log:
             raise RuleError(
-                "`EarlyStopping(rounds=...)` must have at least 1 validation dataset: pass "
+                "`EarlyStopping(rounds=...)` watches a data set, and there is none: pass "
                 "evals=[(data, name)] to `train`, eval_set=[(x, y)] to `fit`"
             )
         data = list(evals_log)[-1] if self.data is None else self.data
         if data not in evals_log:
             advice = name_advice(data, evals_log, "data sets")
-            raise RuleError(f"`EarlyStopping(data_name=...)`: no dataset named {data!r}: {advice}")
+            raise RuleError(
+                f"`EarlyStopping(data_name=...)`: there is no data set {data!r}: {advice}"
+            )
         metric = list(evals_log[data])[-1] if self.metric_name is None else self.metric_name
         if metric not in evals_log[data]:
             advice = name_advice(metric, evals_log[data])
-            raise RuleError(f"`EarlyStopping(metric_name=...)`: no metric {metric!r}: {advice}")
+            raise RuleError(
+                f"`EarlyStopping(metric_name=...)`: there is no metric {metric!r}: {advice}"
+            )
         return data, metric
 
     # A training ------------------------------------------------------------------------------

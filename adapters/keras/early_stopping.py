@@ -15,7 +15,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.rules import Best, Never, Patience, Warmup
 
-from ..chosen import chosen_stopper
+from ..chosen import chosen_stopper, set_wait, wait_of
 from .backup import Backup
 from .callback import resumed_after_stop
 from .files import read_weights, write_weights
@@ -262,17 +262,13 @@ class EarlyStopping(MonitorCallback):
 
     @property
     def wait(self) -> int:
-        """The number of epochs without improvement; 0 for rules other than `Patience`."""
-        if self._stopper is None or not isinstance(self._stopper.stop, Patience):
-            return 0
-        return int(self._stopper.state_dict()["stop_state"]["wait"])
+        """The number of epochs without improvement; 0 for rules without a wait."""
+        return 0 if self._stopper is None else wait_of(self._stopper)
 
     @wait.setter
     def wait(self, epochs: int) -> None:
-        if self._stopper is not None and isinstance(self._stopper.stop, Patience):
-            state = self._stopper.state_dict()
-            state["stop_state"]["wait"] = validated(Count, epochs, "EarlyStopping.wait")
-            self._stopper.load_state_dict(state)
+        if self._stopper is not None:
+            set_wait(self._stopper, validated(Count, epochs, "EarlyStopping.wait"))
 
     @property
     def stopped_reason(self) -> str:

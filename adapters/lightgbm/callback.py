@@ -166,9 +166,8 @@ class EarlyStoppingCallback:
             return []
         if not results:
             raise RuleError(
-                "`early_stopping(stopping_rounds=...)`: For early stopping, at least one dataset "
-                "and eval metric is required for evaluation: pass valid_sets to `train`, eval_set "
-                "to `fit`"
+                "`early_stopping(stopping_rounds=...)` watches a metric of a data set, and none is "
+                "evaluated: pass valid_sets to `train`, eval_set to `fit`"
             )
         if _is_dart(env):
             _log_warning("Early stopping is not available in dart mode")
@@ -195,8 +194,8 @@ class EarlyStoppingCallback:
     def _deltas_of(self, metrics: int) -> tuple[float, ...]:
         if len(self._deltas) not in (1, metrics):
             raise RuleError(
-                "`early_stopping(min_delta=...)`: Must provide a single value for min_delta or as "
-                f"many as metrics; got {len(self._deltas)} for {metrics} metrics"
+                "`early_stopping(min_delta=...)` must be one number, or one for each metric, got "
+                f"{len(self._deltas)} for {metrics:,}"
             )
         return self._deltas
 

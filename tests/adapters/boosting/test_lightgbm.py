@@ -236,5 +236,5 @@ def test_metrics_that_are_not_there_are_named_with_those_that_are() -> None:
         train(early_stopping(stop=es.Patience("val_loss", 2)))
     with pytest.raises(es.RuleError, match="valid_sets"):
         train(early_stopping(2), sets=0)
-    with pytest.raises(es.RuleError, match="3 for 2 metrics"):
+    with pytest.raises(es.RuleError, match="one for each metric, got 3 for 2"):
         train(early_stopping(2, min_delta=[0.1, 0.1, 0.1], verbose=False))

@@ -26,7 +26,7 @@ def test_a_training_that_goes_on_ends_as_one_that_was_never_interrupted(cut: int
         if env.iteration == cut - 1:
             states.append((json.dumps(first.state_dict()), env.model.model_to_string()))
 
-    interrupt.order = 40  # type: ignore[attr-defined]  # after the other
+    interrupt.order = 40
     train_set, valid = data()
     calls = iter(rising(FALLING))
     lightgbm.train(

@@ -328,7 +328,7 @@ def test_metrics_and_data_sets_that_are_not_there_are_named_with_those_that_are(
         train(EarlyStopping(rounds=2, metric_name="auc"))
     with pytest.raises(es.MissingMetricError, match="train-logloss, validation_0-logloss"):
         train(EarlyStopping(stop=es.Patience("val_loss", 2)))
-    with pytest.raises(es.RuleError, match="validation dataset"):
+    with pytest.raises(es.RuleError, match="watches a data set, and there is none"):
         xgboost.train(PARAMETERS, TRAIN, 3, callbacks=[EarlyStopping(rounds=2)])
     with pytest.raises(es.RuleError, match="cv"):
         xgboost.cv(PARAMETERS, TRAIN, 3, callbacks=[EarlyStopping(rounds=2, save_best=True)])

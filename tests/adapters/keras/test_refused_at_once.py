@@ -93,7 +93,7 @@ def test_a_best_that_cannot_be_restored_is_told_when_the_run_is_resumed(
             begin(callback, 3)
     finally:
         if harm == "of another model":
-            Model.get_weights = whole  # type: ignore[method-assign]
+            Model.get_weights = whole
 
 
 def test_a_best_that_was_never_kept_is_told_when_the_run_is_resumed(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def saved(make: Any, curve: list[Any], folder: Path, **more: float) -> list[Any]
 
 def test_the_value_that_a_subclass_computes_is_the_one_decided_on(tmp_path: Path) -> None:
     def early(kind: Any) -> Any:
-        class OfTwo(kind):  # type: ignore[misc]
+        class OfTwo(kind):
             def get_monitor_value(self, logs: Any) -> Any:
                 return logs["a"] + logs["b"]
 
@@ -79,7 +79,7 @@ def test_a_comparison_of_a_subclass_decides(
     curve: list[float], patience: int, mode: str, baseline: float | None
 ) -> None:
     def early(kind: Any) -> Any:
-        class WithTies(kind):  # type: ignore[misc]
+        class WithTies(kind):
             def _is_improvement(self, monitor_value: Any, reference_value: Any) -> Any:
                 if reference_value is None:
                     return True
@@ -102,7 +102,7 @@ def test_an_operator_of_a_subclass_decides(curve: list[float], patience: int) ->
     for op in (np.greater, np.less, np.greater_equal, keras.ops.less, lambda a, b: a < b - 0.5):
 
         def early(kind: Any, op: Any = op) -> Any:
-            class Set(kind):  # type: ignore[misc]
+            class Set(kind):
                 def __init__(self, *args: Any, **more: Any) -> None:
                     super().__init__(*args, **more)
                     self.monitor_op = op
@@ -115,7 +115,7 @@ def test_an_operator_of_a_subclass_decides(curve: list[float], patience: int) ->
 
 def test_an_operator_may_be_set_when_the_metrics_are_known(tmp_path: Path) -> None:
     def checkpoint(kind: Any, folder: Path) -> Any:
-        class Up(kind):  # type: ignore[misc]
+        class Up(kind):
             def _set_monitor_op(self) -> None:
                 self.monitor_op = keras.ops.greater
 
@@ -131,7 +131,7 @@ def test_a_best_that_is_set_is_to_be_beaten(
     curve: list[float], first: float, mode: str, patience: int
 ) -> None:
     def early(kind: Any) -> Any:
-        class Primed(kind):  # type: ignore[misc]
+        class Primed(kind):
             def on_train_begin(self, logs: Any = None) -> None:
                 super().on_train_begin(logs)
                 self.best = first
@@ -145,7 +145,7 @@ def test_a_best_that_is_set_is_to_be_beaten(
 
 def test_a_best_may_be_set_before_and_during_a_run(tmp_path: Path) -> None:
     def checkpoint(kind: Any, folder: Path) -> Any:
-        class Reset(kind):  # type: ignore[misc]
+        class Reset(kind):
             def on_train_begin(self, logs: Any = None) -> None:
                 super().on_train_begin(logs)
                 self.best = 0.5
@@ -164,7 +164,7 @@ def test_a_best_may_be_set_before_and_during_a_run(tmp_path: Path) -> None:
 
 def test_a_wait_that_is_set_goes_on_from_there() -> None:
     def early(kind: Any) -> Any:
-        class Patient(kind):  # type: ignore[misc]
+        class Patient(kind):
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 super().on_epoch_end(epoch, logs)
                 if epoch == 1:
@@ -179,7 +179,7 @@ def test_a_wait_that_is_set_goes_on_from_there() -> None:
 
 def test_a_patience_that_is_changed_during_the_run_counts_from_then_on() -> None:
     def early(kind: Any) -> Any:
-        class Growing(kind):  # type: ignore[misc]
+        class Growing(kind):
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 self.patience = 4 if epoch else 2
                 super().on_epoch_end(epoch, logs)
@@ -205,7 +205,7 @@ def test_epochs_that_a_subclass_passes_over_do_not_count() -> None:
 
 def test_names_and_saves_of_a_subclass_are_its_own(tmp_path: Path) -> None:
     def checkpoint(kind: Any, folder: Path) -> Any:
-        class Uploading(kind):  # type: ignore[misc]
+        class Uploading(kind):
             def _get_file_path(self, epoch: int, batch: Any, logs: Any) -> str:
                 return self.filepath.format(epoch=epoch + 1, stage="warm", **logs)  # type: ignore
 
@@ -226,7 +226,7 @@ def test_names_and_saves_of_a_subclass_are_its_own(tmp_path: Path) -> None:
 
 def test_a_subclass_may_decide_what_is_saved(tmp_path: Path) -> None:
     def checkpoint(kind: Any, folder: Path) -> Any:
-        class Picky(kind):  # type: ignore[misc]
+        class Picky(kind):
             def _should_save_model(self, epoch: int, batch: Any, logs: Any, filepath: str) -> bool:
                 is_better = super()._should_save_model(epoch, batch, logs, filepath)
                 return bool(is_better and epoch > 0) or epoch == 3

@@ -30,20 +30,20 @@ margins = st.sampled_from([0.0, 1e-4, 1 / 64, 0.1, 0.125])
 _scores: Iterator[float] = iter(())
 
 
-class ScriptedSGD(SGDRegressor):  # type: ignore[misc]  # scikit-learn has no types
+class ScriptedSGD(SGDRegressor):
     """Scores as a curve says."""
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         return next(_scores)
 
 
-class ScriptedMLP(MLPRegressor):  # type: ignore[misc]
+class ScriptedMLP(MLPRegressor):
     """Scores as a curve says."""
 
-    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         return next(_scores)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         return next(_scores)
 
 
@@ -106,7 +106,7 @@ def held_out(number: int) -> Iterator[None]:
         yield
 
 
-class HoldsOut(SGDClassifier):  # type: ignore[misc]
+class HoldsOut(SGDClassifier):
     """Holds out the first samples."""
 
     def _make_validation_split(self, y: Any, sample_mask: Any) -> Any:
@@ -153,7 +153,7 @@ def test_differs_what_is_scored_is_what_predicts_where_sgd_leaves_out_the_scale_
     scored = []
 
     class Recording(HoldsOut):
-        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
             scored.append(self.coef_.copy())
             return float(super().score(X, y))
 

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 X = np.zeros((2, 1), dtype="float32")
 
 
-class Report(Callback):  # type: ignore[misc]  # skorch has no types
+class Report(Callback):
     """Reports the values of a curve, one an epoch of the history."""
 
     def __init__(self, curve: list[float], name: str = "score") -> None:

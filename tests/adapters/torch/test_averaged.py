@@ -137,8 +137,8 @@ def test_an_interrupted_run_ends_with_the_average_of_one_never_interrupted(
 def test_files_hold_the_average_under_the_model_s_own_names(kind: str, tmp_path: Path) -> None:
     run = Run(tmp_path, kind)
     losses = [run.epoch()[1] for _ in range(3)]
-    path = run.training.checkpoints.best_path  # type: ignore[union-attr]
-    saved = torch.load(path, weights_only=True)  # type: ignore[arg-type]
+    path = run.training.checkpoints.best_path
+    saved = torch.load(path, weights_only=True)
     model = network()
     model.load_state_dict(saved["model"])
     assert run.validated(model) == min(losses)

@@ -128,7 +128,7 @@ class Telling(torch.nn.Module):
     def state_dict(self, *_: Any, **__: Any) -> Any:
         return self.told
 
-    def load_state_dict(self, state: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]  # any state
+    def load_state_dict(self, state: Any, *_: Any, **__: Any) -> Any:
         self.given = state
 
 
