@@ -109,7 +109,7 @@ def test_frameworks_are_found_by_either_name_and_typing_errors_are_told() -> Non
 def test_no_name_and_a_name_alone_are_refused(names: object) -> None:
     history = es.History({"loss": [0.5]})
     with pytest.raises((es.RuleError, es.RuleTypeError), match="names"):
-        es.compare(history, "loss", patience=1, names=names)  # type: ignore[arg-type]
+        es.compare(history, "loss", patience=1, names=names)
 
 
 def test_the_picture_names_the_groups() -> None:

@@ -5,7 +5,7 @@ dot.
 """
 
 try:
-    import lightgbm as _lightgbm  # noqa: F401
+    import lightgbm as lightgbm
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "earlystop.adapters.lightgbm needs lightgbm: pip install lightgbm", name=error.name

@@ -28,7 +28,7 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # type: ignore[misc]
+class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # type: ignore[misc]  # as installed
     """Lightning's `EarlyStopping`, which also accepts any rule.
 
     The first eleven arguments and their defaults are those of Lightning. The others are:

@@ -101,10 +101,10 @@ class _EarlyStopping:
 
     def fit(
         self,
-        X: Any,  # noqa: N803
+        X: Any,
         y: Any,
         *,
-        X_val: Any = None,  # noqa: N803
+        X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
         **fit_params: Any,
@@ -175,12 +175,12 @@ class _EarlyStopping:
 
     # The best estimator -----------------------------------------------------------------------
 
-    def _best(self, X: Any) -> Any:  # noqa: N803
+    def _best(self, X: Any) -> Any:
         check_is_fitted(self)
         _check_feature_names(self, X, reset=False)
         return self.best_estimator_
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:
         """What the best estimator predicts for samples of shape (n_samples, n_features)."""
         return self._best(X).predict(X)
 
@@ -196,8 +196,8 @@ class _EarlyStopping:
 class EarlyStoppingClassifier(
     _EarlyStopping,
     ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
-    MetaEstimatorMixin,  # type: ignore[misc]
-    BaseEstimator,  # type: ignore[misc]
+    MetaEstimatorMixin,  # type: ignore[misc]  # nor this
+    BaseEstimator,  # type: ignore[misc]  # nor this
 ):
     """Trains a classifier step by step, stops it early, and keeps the best of the way.
 
@@ -246,17 +246,17 @@ class EarlyStoppingClassifier(
     """
 
     @_has("predict_proba")
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba(self, X: Any) -> Any:
         """The probabilities of the classes, of shape (n_samples, n_classes)."""
         return self._best(X).predict_proba(X)
 
     @_has("predict_log_proba")
-    def predict_log_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of the probabilities of the classes."""
         return self._best(X).predict_log_proba(X)
 
     @_has("decision_function")
-    def decision_function(self, X: Any) -> Any:  # noqa: N803
+    def decision_function(self, X: Any) -> Any:
         """The decision function of the best estimator."""
         return self._best(X).decision_function(X)
 
@@ -264,8 +264,8 @@ class EarlyStoppingClassifier(
 class EarlyStoppingRegressor(
     _EarlyStopping,
     RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
-    MetaEstimatorMixin,  # type: ignore[misc]
-    BaseEstimator,  # type: ignore[misc]
+    MetaEstimatorMixin,  # type: ignore[misc]  # nor this
+    BaseEstimator,  # type: ignore[misc]  # nor this
 ):
     """Trains a regressor step by step, stops it early, and keeps the best of the way.
 

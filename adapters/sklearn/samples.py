@@ -36,7 +36,7 @@ def checked(owner: Any, samples: Samples, *, reset: bool = True) -> Samples:
 
     Raises ValueError as scikit-learn does.
     """
-    X, y = validate_data(  # noqa: N806
+    X, y = validate_data(
         owner,
         samples.X,
         samples.y,
@@ -61,7 +61,7 @@ def checked(owner: Any, samples: Samples, *, reset: bool = True) -> Samples:
 def _weighty(owner: Any, samples: Samples) -> Samples:
     """The samples with a weight other than 0: the others would make a validation set empty."""
     kept = np.flatnonzero(samples.weights)
-    X, y, weights = (_safe_indexing(part, kept) for part in samples)  # noqa: N806
+    X, y, weights = (_safe_indexing(part, kept) for part in samples)
     if not len(kept):
         raise RuleError("sample_weight is 0 for all samples: at least one needs a weight")
     if is_classifier(owner) and len(np.unique(y)) == 1 < len(np.unique(samples.y)):
@@ -101,7 +101,7 @@ def _can_stratify(y: Any, fraction: float) -> bool:
     return bool(counts.min() >= 2 and min(validated, len(y) - validated) >= len(counts))
 
 
-def checked_validation(owner: Any, X: Any, y: Any, weights: Any) -> Samples | None:  # noqa: N803
+def checked_validation(owner: Any, X: Any, y: Any, weights: Any) -> Samples | None:
     """The user's own samples to validate on, checked; None without any.
 
     Raises ValueError if only a part of them is given.

@@ -11,6 +11,7 @@ fit, divided by these.
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import math
 import time
@@ -168,8 +169,8 @@ def main() -> None:
     }
     for inside in (SGDClassifier, MLPClassifier):
         rows[f"{inside.__name__}, an iteration"] = (
-            lambda inside=inside: sklearn(inside, True, 50),  # type: ignore[misc]
-            lambda inside=inside: sklearn(inside, False, 50),  # type: ignore[misc]
+            functools.partial(sklearn, inside, True, 50),
+            functools.partial(sklearn, inside, False, 50),
         )
     seconds: dict[str, list[tuple[float, float]]] = {what: [] for what in rows}
     for _ in range(arguments.repeats):

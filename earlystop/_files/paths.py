@@ -68,7 +68,7 @@ def _advice(found: re.Match[str]) -> str:
     rest = found.string[found.end() :]
     scheme = found[found.lastindex or 1].lower()
     if scheme == "file":
-        return "leave out file:// and write the path itself, such as /home/me/runs"
+        return "leave out file:// and write the path itself, such as ~/runs"
     if scheme == "dbfs":
         return f"write /dbfs/{rest.lstrip('/')}, where the store is mounted"
     return (

@@ -12,7 +12,7 @@ import numpy as np
 from ..language.coordinate_names import CLOCKS, EPOCHS, INNER, RUNTIMES, STEPS, plain_name
 from .odd_numbers import NOT_REPORTED, odd_number
 
-__all__ = ["is_coordinate", "number", "plain_number"]
+__all__ = ["is_coordinate", "is_float", "number", "plain_number"]
 
 
 _COORDINATES = frozenset(("index", "episode", *STEPS, *EPOCHS, *INNER, *CLOCKS, *RUNTIMES))
@@ -40,6 +40,15 @@ def number(text: str) -> float | None:
     if "_" in text:  # float() allows underscores, which no log uses
         raise ValueError(f"could not convert string to float: {text!r}")
     return value
+
+
+def is_float(cell: str) -> bool:
+    """Is there a number in this cell, as Python writes it?"""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def plain_number(value: Any) -> float | None:

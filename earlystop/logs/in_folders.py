@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import LogError
 from ..language.splits import SPLITS
+from .columns import is_float
 from .known_names import (
     are_predictions,
     counts_for_certain,
@@ -145,7 +146,7 @@ def _headers(log: Source) -> Iterator[list[str]]:
         cells = _SEPARATOR.split(line)
         cells = cells if len(cells) > 1 else line.split()
         found = [cell.strip(" \"'#") for cell in cells]
-        if not any(map(_is_number, found)) or (not number and any(map(counts_for_certain, found))):
+        if not any(map(is_float, found)) or (not number and any(map(counts_for_certain, found))):
             yield found
 
 
@@ -155,13 +156,5 @@ def _has_words(log: Source) -> bool:
         return False
     for line in log.first_lines[1:2]:
         found = [cell.strip(" \"'") for cell in _SEPARATOR.split(line)]
-        return any(cell and not _is_number(cell) for cell in found)
+        return any(cell and not is_float(cell) for cell in found)
     return False
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from .._parallel import in_order
 from .arrow_cells import ArrowCells, Numbers
 from .cell_columns import CellColumn
-from .columns import is_coordinate
+from .columns import is_coordinate, is_float
 from .dialect import Dialect, cells_of_rows, is_comment, is_number
 from .header import names_in_header
 from .source import Source
@@ -215,7 +215,7 @@ class _Reader:
         try:
             collections.deque(map(float, cells), 0)
         except ValueError:
-            return not self._written[0] or any(cell and not _is_float(cell) for cell in cells)
+            return not self._written[0] or any(cell and not is_float(cell) for cell in cells)
         return False
 
     def _rows(self, blocks: Iterable[Block]) -> Iterator[tuple[int, list[str]]]:
@@ -318,14 +318,6 @@ class _Reader:
             and not any(is_number(cell) or not cell for cell in row)
             and any(map(is_coordinate, row))
         )
-
-
-def _is_float(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def read_tables(

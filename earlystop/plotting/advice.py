@@ -48,7 +48,8 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
     from matplotlib.ticker import PercentFormatter
 
     share = advice.at_most is not None
-    for line, style in zip(advice.lines, itertools.chain(LINE_STYLES, itertools.repeat(_ALSO))):  # noqa: B905
+    styles = itertools.chain(LINE_STYLES, itertools.repeat(_ALSO))
+    for line, style in zip(advice.lines, styles, strict=False):
         _line(ax, line, line.over if share else line.regret, style, advice.logged)
     level = advice.at_most if advice.at_most is not None else advice.max_regret
     ax.axhline(level, color=LOGGED, lw=1, ls="-", label="asked for: at most this")

@@ -117,6 +117,6 @@ def test_asking_again_says_what_changed() -> None:
 def test_only_a_history_with_the_metric_is_checked() -> None:
     advice = es.advise(noisy(30), "loss", max_regret=0.1)
     with pytest.raises(TypeError, match="takes a History"):
-        advice.check([1.0])  # type: ignore[arg-type]
+        advice.check([1.0])
     with pytest.raises(es.MissingMetricError):
         advice.check(es.History({"other": [1.0, 2.0]}))

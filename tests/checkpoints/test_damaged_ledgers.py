@@ -89,7 +89,7 @@ DAMAGED: dict[str, tuple[str | bytes, str]] = {
         text_of(entry(more=1)),
         "entry 0 is damaged: it should be an object of epoch",
     ),
-    "no entry": (text_of(3), "entry 0 is damaged: .* got 3"),  # type: ignore[arg-type]
+    "no entry": (text_of(3), "entry 0 is damaged: .* got 3"),
     "replaced": (
         text_of(replaced=[entry(epoch=-1)]),
         "replaced entry 0.epoch should be at least 0",

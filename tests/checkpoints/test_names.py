@@ -174,7 +174,7 @@ def test_a_word_for_a_missing_metric_that_no_file_name_may_hold_is_refused(
     with pytest.raises(es.RuleError, match="name"):
         Checkpoints(tmp_path / "run", "{epoch}-{loss}", missing=missing)
     with pytest.raises(es.RuleTypeError, match="missing="):
-        Checkpoints(tmp_path / "run", missing=3)  # type: ignore[arg-type]
+        Checkpoints(tmp_path / "run", missing=3)
     assert not (tmp_path / "run").exists()
 
 

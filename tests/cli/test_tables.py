@@ -28,7 +28,7 @@ def printed(width: int | None, *arguments: object, **options: object) -> list[st
     environment = {"COLUMNS": "" if width is None else str(width)}
     out = io.StringIO()
     with mock.patch.dict("os.environ", environment), contextlib.redirect_stdout(out):
-        print_table(*arguments, **options)  # type: ignore[arg-type]
+        print_table(*arguments, **options)
     return out.getvalue().splitlines()
 
 

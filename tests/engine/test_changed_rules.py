@@ -70,7 +70,7 @@ def stopped() -> dict[str, Any]:
     stopper = es.EarlyStopping("val_loss", patience=2)
     run_ = [stopper.step({"val_loss": value}).stop for value in (1.0, 0.5, 0.6, 0.7)]
     assert run_ == [False, False, False, True]
-    return json.loads(json.dumps(stopper.state_dict(), allow_nan=False))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(stopper.state_dict(), allow_nan=False))
 
 
 def test_more_patience_goes_on_after_a_stop_with_the_epochs_waited_so_far() -> None:

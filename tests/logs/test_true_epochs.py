@@ -57,7 +57,7 @@ def lightning_log(folder: Path, stop: bool) -> tuple[Path, Any]:
         num_sanity_val_steps=0,
     )
     trainer.fit(Module(), loader, loader)
-    return Path(trainer.logger.log_dir) / "metrics.csv", callback  # type: ignore[union-attr, arg-type]  # it is set above
+    return Path(trainer.logger.log_dir) / "metrics.csv", callback
 
 
 def transformers_log(folder: Path, stop: bool) -> tuple[Path, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -213,8 +213,7 @@ def _program_of(rule: AdaptivePatience) -> VectorProgram:
     """The scores of a rule on many runs, epoch after epoch; every epoch reports its metric."""
     scores: Any = _Score(rule)
     # Not None: the score depends on no window of the state.
-    program: Any = compile_vectorized((scores,), (rule.monitor,), frozenset())
-    return program  # type: ignore[no-any-return]
+    return cast(VectorProgram, compile_vectorized((scores,), (rule.monitor,), frozenset()))
 
 
 def split_adaptive(rule: Rule) -> tuple[Rule, AdaptivePatience] | None:
