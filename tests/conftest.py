@@ -20,14 +20,17 @@ earlystop.__path__.append(str(Path(__file__).parents[1]))
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 # A busy machine is no failure: no deadlines, and no complaint that drawing a history takes long.
+# The draws are the same in each run, so that a failure is of the change that is tested.
 settings.register_profile(
     "default",
     deadline=None,
+    derandomize=True,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-# For a longer look: pytest --hypothesis-profile=many
-settings.register_profile("many", settings.get_profile("default"), max_examples=3000)
+# Other draws each time: pytest --hypothesis-profile=fresh; for a longer look, =many
+settings.register_profile("fresh", settings.get_profile("default"), derandomize=False)
+settings.register_profile("many", settings.get_profile("fresh"), max_examples=3000)
 settings.load_profile("default")
 
 

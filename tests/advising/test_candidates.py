@@ -41,7 +41,7 @@ def test_more_patience_stops_later_and_loses_less_in_every_family(history: es.Hi
         for family in families:
             table = family.swept(history, LOSS)
             lost = np.array([scale.lost(row, slice(0, history.runs)) for row in table.regret])
-            assert (np.diff(table.epochs, axis=0) >= 0).all()
+            assert (np.diff(table.checks, axis=0) >= 0).all()
             assert (lost[1:] <= lost[:-1]).all()
             assert (lost >= 0).all()
             if unit == "improvement":
