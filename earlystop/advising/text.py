@@ -154,7 +154,9 @@ def _usual(advice: Findings) -> list[str]:
     """The usual choices, as a table."""
     rows = [("", "mean regret", "runs that lose more", f"{_cost(advice)} saved")]
     same = () if advice.plain is None else (advice.plain,)
-    for outcome in (advice.outcome, *same, *advice.defaults):
+    known = {outcome.rule for outcome in same}
+    usual = (outcome for outcome in advice.defaults if outcome.rule not in known)
+    for outcome in (advice.outcome, *same, *usual):
         name = f"patience {outcome.rule.settings.get('patience')}"
         if outcome is advice.outcome:
             name = "the advice"

@@ -12,12 +12,14 @@ from tests.adapters.peers.curves import any_float, curves, grid, inf, modes, nan
 from tests.support.lightning_trainer import lightning_trainer
 
 
-def lightning(callback: LightningEarlyStopping, curve: list[float]) -> int:
+def lightning(
+    callback: LightningEarlyStopping, curve: list[float], dtype: torch.dtype = torch.float64
+) -> int:
     trainer = lightning_trainer()
     callback.setup(trainer, None, "fit")
     for epoch, value in enumerate(curve):
         trainer.current_epoch = epoch
-        trainer.callback_metrics = {"loss": torch.tensor(value, dtype=torch.float64)}
+        trainer.callback_metrics = {"loss": torch.tensor(value, dtype=dtype)}
         callback.on_train_epoch_end(trainer, None)
         if trainer.should_stop:
             return epoch
@@ -57,6 +59,13 @@ def test_lightning_s_divergence_threshold_is_diverged(
 ) -> None:
     callback = LightningEarlyStopping("loss", patience=n, divergence_threshold=bound)
     assert ours(patience(n) | es.Diverged("loss", bound), curve)[0] == lightning(callback, curve)
+
+
+def test_differs_from_lightning_gains_that_float32_cannot_see_count() -> None:
+    curve = [1.0 - epoch * 1e-9 for epoch in range(5)]
+    callback = LightningEarlyStopping("loss", patience=2)
+    assert lightning(callback, curve, torch.float32) == 2
+    assert ours(patience(2), curve)[0] == -1
 
 
 def test_differs_from_lightning_a_target_that_is_just_reached_is_reached() -> None:

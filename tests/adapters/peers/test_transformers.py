@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,6 +40,12 @@ def test_differs_from_transformers_patience_0_waits_for_an_epoch_without_improve
     curve = [3.0, 2.0, 1.0, 1.0]
     assert transformers(curve, 0, "min") == 0
     assert ours(patience(0), curve)[0] == 3
+
+
+def test_differs_from_transformers_a_nan_first_counts_as_a_check_without_improvement() -> None:
+    curve = [math.nan, 1.0, 1.0]
+    assert transformers(curve[:1], 1, "min") == -1
+    assert ours(patience(1), curve)[0] == 0
 
 
 def test_differs_from_transformers_creeping_is_not_forgiven_by_moving_the_reference() -> None:
