@@ -12,6 +12,8 @@ from earlystop.language.rule import Rule
 
 __all__ = ["chosen_stopper", "set_wait", "wait_of", "watched"]
 
+_PLAIN = (float, int)
+
 
 def chosen_stopper(
     owner: str,
@@ -61,7 +63,7 @@ def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, An
     return {
         name: value
         for name, value in metrics.items()
-        if type(value) is float  # the usual case
+        if type(value) in _PLAIN  # the usual case
         or name in needed
         or (isinstance(value, numbers.Real) and not isinstance(value, bool))
     }

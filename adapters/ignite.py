@@ -163,18 +163,19 @@ class EarlyStopping(Serializable):
 
     def _decide(self, engine: Engine, iteration: int) -> Decision | None:
         """The decision on an evaluation at this iteration; None if it is no check."""
-        session, last = self._session, self._session.place.step
-        if last is not None and iteration < last:
+        session, last = self._session, self._session.place
+        if last.step is not None and iteration < last.step:
             self.logger.info("EarlyStopping: begins anew, as the trainer does")
             self.reset()
-        elif session.stopper.stopped or iteration == last:
+            last = session.place
+        elif session.stopper.stopped or iteration == last.step:
             return None
         values = session.collect(self._metrics(engine))
         epoch = self._epochs_done(iteration)
         if epoch is None:  # the trainer does not run: there is no place to tell
             decision = session.step(values)
         else:
-            if session.place.epoch is None:
+            if last.epoch is None:
                 session.count_from(0, from_zero=False)
             decision = session.step(values, epoch=epoch, step=iteration, at=iteration)
         if decision.stop:

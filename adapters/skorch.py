@@ -30,6 +30,7 @@ _DEFAULTS = {
     **{"monitor": "valid_loss", "patience": 5, "threshold": 1e-4},
     **{"threshold_mode": "rel", "lower_is_better": True},
 }
+_NO_METRICS = {"batches", "epoch"}  # in a row of the history
 
 
 class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
@@ -211,7 +212,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         """Whether an epoch ended, and has what the rules look at."""
         session: Session = self.session_
         skips = session.stopper is self.stop and session.stopper.on_missing == "skip"
-        ended = row.keys() > {"batches", "epoch"}
+        ended = row.keys() > _NO_METRICS
         return ended and (skips or {*session.needed} - {ELAPSED, "epoch"} <= row.keys())
 
     def _begin_anew(self, stopper: Stopper) -> None:
@@ -224,8 +225,10 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         epoch = row["epoch"]
         if session.place.epoch is None:
             session.count_from(epoch - 1, from_zero=False)
-        metrics = {name: value for name, value in row.items() if name not in ("batches", "epoch")}
-        values = session.collect(watched(metrics, session.needed))
+        metrics = watched(row, session.needed)
+        for name in _NO_METRICS & metrics.keys():
+            del metrics[name]
+        values = session.collect(metrics)
         decision = session.step(values, epoch=epoch, at=epoch)
         self.is_best_ = decision.save
         return decision.stop

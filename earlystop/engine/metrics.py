@@ -40,10 +40,9 @@ def with_string_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises MetricError for a name that is not a string.
     """
-    for name in metrics:
-        if not isinstance(name, str):
-            raise MetricError(f"the names of metrics must be strings, got {name!r}")
-    return {str.__str__(name): value for name, value in metrics.items()}
+    return {
+        name if type(name) is str else _as_string(name): value for name, value in metrics.items()
+    }
 
 
 class MissingAsNaN(dict[str, float]):
@@ -55,6 +54,12 @@ class MissingAsNaN(dict[str, float]):
 
     def __missing__(self, name: str) -> float:
         return math.nan
+
+
+def _as_string(name: object) -> str:
+    if not isinstance(name, str):
+        raise MetricError(f"the names of metrics must be strings, got {name!r}")
+    return str.__str__(name)
 
 
 def _as_float(name: str, value: Any) -> float:

@@ -83,8 +83,12 @@ loss, val_los; did you mean 'val_los'?
         """
         if not self._seen >= self.needed:
             self._seen.update(metrics)
-        if self._on_missing != "skip" and not self.needed <= metrics.keys():
-            self._check_missing(sorted(self.needed - metrics.keys()), metrics)
+        if self._on_missing == "skip":
+            return
+        for name in self.needed:  # cheaper than comparing sets: there are few
+            if name not in metrics:
+                self._check_missing(sorted(self.needed - metrics.keys()), metrics)
+                return
 
     def _check_missing(self, missing: list[str], metrics: Mapping[str, float]) -> None:
         reported = [name for name in metrics if name != ELAPSED]

@@ -146,6 +146,8 @@ def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
         value = metrics[name]
     elif type(given) is int and name not in metrics and -_EXACT < given < _EXACT:
         return given  # the usual case
+    elif type(given) is float and name not in metrics:
+        value = given
     else:
         value = as_floats({name: given})[name]
         if name in metrics and metrics[name] != value:

@@ -101,19 +101,17 @@ class Session:
         self.ranks: Ranks = OneProcess() if ranks is None else ranks
         self._average = average
         self._to_floats = to_floats
+        names = stopper.stop.all_metrics + stopper.save.all_metrics
+        self.needed: tuple[str, ...] = tuple(dict.fromkeys(names))  # without repetition
         self._missing: MissingMetrics | None = None
         if on_missing is not None:
             self._missing = MissingMetrics(owner, self.needed, on_missing, advice)
+        self._needs_place = not {EPOCH, STEP}.isdisjoint(self.needed)
         self._key = object()
         if stopwatch is None:
             stopwatch = Stopwatch()
             stopwatch.start()
         self.stopwatch = stopwatch
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """The metrics of both rules, without repetition."""
-        return tuple(dict.fromkeys(self.stopper.stop.all_metrics + self.stopper.save.all_metrics))
 
     @property
     def elapsed_seconds(self) -> float:
@@ -163,9 +161,8 @@ class Session:
         Raises what `Stopper.step` and `MissingMetrics.check` raise, and then changes nothing.
         """
         if self._missing is not None:
-            told = {EPOCH: epoch, STEP: step}
-            needed = {n: x for n, x in told.items() if x is not None and n in self._missing.needed}
-            self._missing.check({**values, **as_floats(needed)} if needed else values)
+            seen = {**values, **_given(epoch, step)} if self._needs_place else values
+            self._missing.check(seen)
         if at is None:
             return self.stopper.step(values, epoch=epoch, step=step)
         decision = self.decision_at(at)
@@ -300,6 +297,12 @@ def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
     if twice:
         raise MetricError(f"reported twice in one call: {', '.join(twice)}")
     return {**metrics, **more} if more else metrics
+
+
+def _given(epoch: object, step: object) -> dict[str, float]:
+    """The positions that are not None, under their names."""
+    placed = {EPOCH: epoch, STEP: step}
+    return as_floats({name: value for name, value in placed.items() if value is not None})
 
 
 def forget_decision(stopper: Stopper) -> None:
