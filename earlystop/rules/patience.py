@@ -79,7 +79,8 @@ class Patience(Rule):
 
     Raises RuleError for settings that do not fit together.
 
-    The arguments extend those of Keras's `EarlyStopping`; the README lists where decisions differ.
+    The arguments extend those of Keras's `EarlyStopping`; docs/migration.md lists where decisions
+    differ.
 
     >>> from earlystop import Stopper, Patience
     >>> stopper = Stopper(Patience("val_loss", patience=2))

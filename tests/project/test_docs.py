@@ -59,38 +59,46 @@ def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
     assert ">>> " in text or (isinstance(thing, type) and issubclass(thing, Exception)), name
 
 
-PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").rglob("*.md"))}
-BLOCKS, PAGE_BLOCKS = (
-    re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, flags=re.DOTALL)
-    for text in (README, "\n".join(PAGES.values()))
-)
-ALL_BLOCKS = BLOCKS + PAGE_BLOCKS
+PAGES = {
+    str(page.relative_to(ROOT)): page.read_text()
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if "_build" not in page.parts
+}
+BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", flags=re.DOTALL)
+PAGES_THAT_RUN = [page for page, text in PAGES.items() if BLOCK.search(text)]
 
 
-@pytest.mark.parametrize(
-    ("code", "printed"), ALL_BLOCKS, ids=[f"block {i}" for i in range(len(ALL_BLOCKS))]
-)
-def test_examples_in_the_documents_run_as_they_stand(
-    code: str, printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
+def test_examples_of_a_page_run_in_order_and_print_what_it_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own
-    assert output.getvalue() == printed or not printed
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for code, printed in BLOCK.findall(PAGES[page]):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(compile(code, page, "exec"), names)  # noqa: S102  # our own
+        assert output.getvalue() == printed or not printed
+    for picture in re.findall(r"_pictures/([\w.]+)\)", PAGES[page]):
+        assert (tmp_path / picture).stat().st_size > 1000
 
 
-def test_the_readme_has_examples_and_says_what_they_print() -> None:
-    assert len(BLOCKS) >= 6
-    assert PAGE_BLOCKS
-    assert sum(bool(printed) for _, printed in BLOCKS) >= 3
+def test_the_pages_have_examples_and_say_what_they_print() -> None:
+    blocks = [block for text in PAGES.values() for block in BLOCK.findall(text)]
+    assert len(PAGES_THAT_RUN) >= 25
+    assert sum(bool(printed) for _, printed in blocks) >= 25
+    assert len(BLOCK.findall(PAGES["README.md"])) >= 5
 
 
-SECTION = README.split("\n## From the command line", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+def test_the_readme_has_at_most_200_lines() -> None:
+    assert len(README.splitlines()) <= 200
 
 
-def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:
-    """In order, in the folder that the section's own Python block fills, in 80 columns."""
+COMMANDS = PAGES["docs/guide/command_line.md"]
+
+
+def test_commands_print_what_their_page_says(tmp_path: Path) -> None:
+    """In order, in the folder that the page's own Python block fills, in 80 columns."""
     command = tmp_path / "bin" / "earlystop"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m earlystop "$@"\n')
@@ -98,7 +106,7 @@ def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:
     path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
     blocks = re.findall(
-        r"```(python|sh)\n(.*?)```(?:\n\n```text\n(.*?)```)?", SECTION, flags=re.DOTALL
+        r"```(python|sh)\n(.*?)```(?:\n\n```text\n(.*?)```)?", COMMANDS, flags=re.DOTALL
     )
     assert sum(bool(printed) for _, _, printed in blocks) >= 3
     for kind, code, printed in blocks:
@@ -118,11 +126,13 @@ def test_commands_in_the_readme_print_what_it_says(tmp_path: Path) -> None:
     assert made <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_the_readme_s_table_names_every_rule() -> None:
-    table = README.split("\n## Rules", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+RULES = PAGES["docs/guide/rules.md"]
+
+
+def test_the_table_of_rules_names_every_rule() -> None:
     named = {
         name
-        for row in re.findall(r"^\| (.*?) \|", table, re.M)
+        for row in re.findall(r"^\| (.*?) \|", RULES, re.M)
         for name in re.findall(r"(\w+)\(", row)
     }
     rules = {
@@ -133,10 +143,10 @@ def test_the_readme_s_table_names_every_rule() -> None:
     assert named == rules - {"Rule", "AnyOf", "AllOf", "Not"}
 
 
-def test_the_readme_names_every_setting_of_a_rule() -> None:
+def test_the_table_of_rules_names_every_setting() -> None:
     import dataclasses
 
-    for name, settings in re.findall(r"^\| `(\w+)\((.*?)\)`", README, re.M):
+    for name, settings in re.findall(r"^\| `(\w+)\((.*?)\)`", RULES, re.M):
         rule = getattr(es, name)
         fields = {field.name for field in dataclasses.fields(rule)}
         assert set(re.findall(r"\w+", settings)) - {"or"} == fields, name
@@ -153,13 +163,27 @@ def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
 
 
 def test_files_that_the_documents_point_to_exist() -> None:
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
-        for target in re.findall(
-            r"`((?:earlystop|tests|benchmarks)/[\w/.]+)`", document.read_text()
-        ):
-            assert (ROOT / target).exists(), f"{document.name}: {target}"
+    for page in [ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / name for name in PAGES)]:
+        text = page.read_text()
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            made = "_pictures/" in target  # when the site is built, by the page's own examples
+            assert made or (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"`((?:earlystop|tests|benchmarks)/[\w/.]+)`", text):
+            assert (ROOT / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_picture_of_the_readme_is_that_of_its_example(tmp_path: Path) -> None:
+    """Its texts are compared: how lines are written out depends on the release of matplotlib."""
+    script = str(ROOT / "docs" / "pictures.py")
+    subprocess.run([sys.executable, script, str(tmp_path / "run.svg")], check=True, cwd=ROOT)
+    drawn, kept = tmp_path / "run.svg", ROOT / "docs" / "one_run.svg"
+    assert texts(drawn.read_text()) == texts(kept.read_text()), "run `python docs/pictures.py`"
+
+
+def texts(svg: str) -> list[str]:
+    found = re.findall(r"<!-- (.*?) -->", svg)
+    assert len(found) > 10
+    return found
 
 
 def test_the_picture_of_the_floors_is_that_of_the_code(tmp_path: Path) -> None:
@@ -178,6 +202,6 @@ def test_the_table_of_frameworks_is_what_their_presets_decide() -> None:
     source = ROOT / "docs" / "frameworks.py"
     made: dict[str, Any] = {"__name__": "frameworks", "__file__": str(source)}
     exec(compile(source.read_text(), str(source), "exec"), made)  # noqa: S102  # our own
-    page = PAGES["frameworks.md"]
+    page = PAGES["docs/frameworks.md"]
     assert made["written"](page) == page
     assert page.count("keeps") > 50
