@@ -23,6 +23,7 @@ from earlystop.errors import EarlystopError, RuleError
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import Never
 
+from .preemption import Preemption, checked_preemption
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class EpochLoop:
     on_interrupt: what Ctrl-C does after the best is restored. "raise": it is raised as usual.
         "stop": it ends the `with` block like a stop (and requires that block).
     changed_rules: let `load_state_dict` take the state of a stopper with other numbers.
+    preemption: leaves the run in time when its process is about to be killed, to go on later.
     clock: returns seconds; the time since the loop began is reported as "elapsed_seconds".
 
     Iterate over it inside `with`: then the best is restored at a defined moment, and an error in
@@ -109,6 +111,7 @@ class EpochLoop:
         progress: bool = False,
         on_interrupt: OnInterrupt = "raise",
         changed_rules: bool = False,
+        preemption: Preemption | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = Session(stopper, "EpochLoop", stopwatch=Stopwatch(clock))
@@ -132,7 +135,8 @@ class EpochLoop:
         self._restore_error: Exception | None = None
         self._in_block = False
         self._changed_rules = changed_rules
-        self._bar = Progress(stopper, max_epochs) if progress else None
+        self._preemption = checked_preemption(preemption, "EpochLoop")
+        self._bar = Progress(stopper, max_epochs, shown=progress)
 
     def __iter__(self) -> Iterator[int]:
         if self._closed or self._has_begun:
@@ -151,6 +155,8 @@ class EpochLoop:
             self._has_begun = True
             self._session.stopwatch.start()
             while not self.stopper.stopped and not self._is_full():
+                if self._preemption is not None:
+                    self._preemption.next_epoch()
                 kept, decision, rows, *_ = self._taken
                 self._taken = _Taken(kept, decision, rows, awaits_report=True)
                 self._epoch = self.stopper.checks
@@ -247,10 +253,12 @@ class EpochLoop:
         if not self._closed:
             self._take_back()
             self._session.finish()
-            self._must_restore = self._restore is not None and self._has_kept()
+            left = self._preemption is not None and self._preemption.has_left
+            self._must_restore = self._restore is not None and self._has_kept() and not left
             self._closed = True
         try:
-            self._close_bar()
+            self._show()  # the last report, if the loop was left after it
+            self._bar.close()
         finally:
             self._restore_best()
 
@@ -310,8 +318,7 @@ class EpochLoop:
         changed = self._changed_rules if changed_rules is None else changed_rules
         self._session.load_state_dict(_SAVED.unwrap(state), changed_rules=changed)
         self._epoch = self.stopper.checks
-        if self._bar is not None:
-            self._bar.show()
+        self._bar.show()
 
     def _is_full(self) -> bool:
         return self.max_epochs is not None and self.stopper.checks >= self.max_epochs
@@ -339,12 +346,5 @@ class EpochLoop:
         self._show()
 
     def _show(self) -> None:
-        if self._bar is not None:
-            values = self._rows[self._taken.rows - 1] if self._taken.rows else {}
-            self._bar.show(values, self._session.needed)
-
-    def _close_bar(self) -> None:
-        if self._bar is not None:
-            self._show()  # the last report, if the loop was left after it
-            self._bar.close()
-            self._bar = None
+        values = self._rows[self._taken.rows - 1] if self._taken.rows else {}
+        self._bar.show(values, self._session.needed)

@@ -13,6 +13,7 @@ from earlystop.language.positions import EPOCH, STEP, number_text
 from earlystop.language.settings import Positive, validated
 
 from ..loop import LoopError
+from ..preemption import Preemption
 
 __all__ = ["Epochs"]
 
@@ -25,13 +26,20 @@ class Epochs:
     While no check says where it stands, every epoch has one. A check that does may be one of
     several of its epoch, and epochs may have none.
 
+    preemption: asked before each epoch whether to leave.
+
     current: the epoch that `loop` has yielded last, while it is trained; None outside of the loop.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, preemption: Preemption | None = None) -> None:
         self.current: int | None = None
-        self._session = session
+        self._session, self._preemption = session, preemption
         self._ended = (0, 0)  # so many epochs of the loop, after so many checks
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the run was left, to go on later."""
+        return self._preemption is not None and self._preemption.has_left
 
     @property
     def next(self) -> int:
@@ -49,6 +57,8 @@ class Epochs:
         max_epochs = validated(Positive, max_epochs, "Training.epochs(max_epochs)")
         stopper = self._session.stopper
         while not stopper.stopped and self.next < max_epochs:
+            if self._preemption is not None:
+                self._preemption.next_epoch(self._session.ranks)
             epoch, checks = self.next, stopper.checks
             self.current = epoch
             try:

@@ -22,6 +22,7 @@ from earlystop.language.positions import ELAPSED, EPOCH
 from earlystop.language.settings import validated
 
 from ..loop import LoopError
+from ..preemption import Preemption, checked_preemption
 from . import files
 from .contents import Contents, Models
 from .epochs import Epochs
@@ -81,6 +82,7 @@ class Training:
         the memory of the CPU, unless it stops the run. The next `step`, `restore_best` or `close`
         waits until it is on the disk, and raises CheckpointError, which names the epoch, if it
         could not be written: that epoch is then not in the folder, and the run can go on.
+    preemption: leaves the run in time when its process is about to be killed, to go on later.
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
         and `load_state_dict`, a torch.Generator, or a list or dict of these, whose parts are named
@@ -130,6 +132,7 @@ class Training:
         changed_rules: bool = False,
         changed_parts: bool = False,
         asynchronous: bool = False,
+        preemption: Preemption | None = None,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
     ) -> None:
@@ -146,7 +149,8 @@ class Training:
             if folder is None and given:
                 raise RuleError(f"`Training({setting}=...)` needs a folder that the run is kept in")
         self.stopper = stopper
-        self._epochs = Epochs(self._session)
+        preemption = checked_preemption(preemption, "Training", saves=folder is not None)
+        self._epochs = Epochs(self._session, preemption)
         changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
         self._contents = Contents(
             self._session, model, parts, rng=rng, averaged=averaged, **changed
@@ -172,10 +176,7 @@ class Training:
 
     @property
     def model(self) -> Any:
-        """The model itself, without the wrappers of torch.compile and data parallelism.
-
-        If there are several, a dict of them by their names.
-        """
+        """The model or the dict of models, without the wrappers of torch.compile and the like."""
         return self._contents.model
 
     @property
@@ -193,9 +194,8 @@ class Training:
         """What was reported at every check of the run, by metric; None where a check lacked one.
 
         It includes "elapsed_seconds", "epoch" and "step" where they were told, and what was
-        reported before the run was resumed. The folder
-        has it, too (`metrics.jsonl`): `earlystop.read_history(folder)` reads it. To replay it, call
-        `earlystop.History.from_runs([training.history])`.
+        reported before the run was resumed. The folder has it, too (`metrics.jsonl`), for
+        `earlystop.read_history(folder)`; to replay this, `History.from_runs([training.history])`.
         """
         return self._reported.columns()
 
@@ -302,7 +302,7 @@ class Training:
     ) -> None:
         # After an error the ranks may be at different epochs, so they cannot act together.
         try:
-            if error is None or self._session.ranks.size == 1:
+            if error is None or not (self._epochs.has_left or self._session.ranks.size > 1):
                 self.restore_best()
         finally:
             self.close()
