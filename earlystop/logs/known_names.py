@@ -11,7 +11,14 @@ from ..language.direction import direction
 from ..language.splits import SPLITS
 from .columns import is_coordinate
 
-__all__ = ["are_predictions", "counts_for_certain", "counts_rows", "is_metric", "prints_a_loss"]
+__all__ = [
+    "are_predictions",
+    "counts_for_certain",
+    "counts_rows",
+    "is_metric",
+    "is_settings",
+    "prints_a_loss",
+]
 
 # Coordinates that tables of any kind have.
 _ANYWHERE = frozenset(
@@ -76,3 +83,14 @@ def prints_a_loss(text: str) -> bool:
 
 
 _LOSS = re.compile(r"""[Ll]oss\w*['"]?\s*[:=]?\s*[-+]?\d*\.\d""")
+
+
+def is_settings(name: str) -> bool:
+    """Does an object of this name hold settings, rather than what was measured?"""
+    return _SETTINGS.search(name) is not None
+
+
+_SETTINGS = re.compile(
+    r"(?i)(^|[_ -])(config|configuration|cfg|args|arguments|params|parameters|hparams|settings"
+    r"|hyper_?params|hyper_?parameters|options|opts|meta|metadata)$"
+)

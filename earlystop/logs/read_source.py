@@ -30,3 +30,10 @@ class ReadSource:
     runs: list[Run] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     error: LogError | None = None
+
+    def leave_out(self, runs: list[Run], why: str) -> None:
+        """Leave runs out, and note why."""
+        if runs:
+            left = set(map(id, runs))
+            self.runs = [run for run in self.runs if id(run) not in left]
+            self.notes.append(f"{why}: left out")

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..language.splits import SPLITS
 from .columns import RUN_COLUMNS, SPLIT_COLUMNS, is_coordinate, number, plain_number
+from .known_names import is_settings
 from .rows import Rows
 from .run import Run
 from .source import Source
@@ -65,12 +66,6 @@ def coordinates_among(log: Source, names: Sequence[str]) -> set[str] | None:
     return {name for name, (_, kind) in meanings.items() if kind == _COORDINATE}
 
 
-def _entries(record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    if any(isinstance(value, Mapping) for value in record.values()):
-        return flat(record)
-    return record.items()
-
-
 class _Row:
     """The contents of one record."""
 
@@ -94,10 +89,11 @@ class _Reader:
         self._varying: set[str] = set()
         self.labels: dict[str, str] = {}
         self.left_out: dict[str, None] = {}
+        self.settings: dict[str, None] = {}
 
     def row(self, record: Mapping[Any, Any]) -> _Row:
         row, columns = _Row(), self._columns
-        for raw, value in _entries(record):
+        for raw, value in self._entries(record):
             name, kind = columns.get(raw) or self._column(raw)
             if kind == _RUN and value not in (None, ""):
                 number = plain_number(value)
@@ -113,6 +109,15 @@ class _Reader:
             prefixed = ((n if is_coordinate(n) else row.part + n, v) for n, v in row.values)
             row.values = list(prefixed)
         return row
+
+    def _entries(self, record: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+        """The entries of a record, those of nested ones too, but for objects of settings."""
+        nested = [name for name, value in record.items() if isinstance(value, Mapping)]
+        if not nested:
+            return record.items()
+        settings = dict.fromkeys(name for name in nested if is_settings(str(name)))
+        self.settings |= {str(name).strip(): None for name in settings}
+        return flat({name: record[name] for name in record if name not in settings})
 
     def _number(self, row: _Row, name: str, kind: int, value: Any) -> None:
         """Add a number, or numbers, to a row; anything else is left out."""
@@ -208,6 +213,8 @@ def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
     varying = reader.varying()
     if reader.left_out:
         log.notes.append(f"no numbers, left out: {few(reader.left_out)}")
+    if reader.settings:
+        log.notes.append(f"settings, left out: {few(reader.settings)}")
     further = [] if log.options.coordinate is None else [log.options.coordinate]
     for key, rows in runs.items():
         if len(runs) > 1:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ...language.splits import SPLITS
 from ..columns import is_coordinate, is_label, plain_number
-from ..known_names import is_metric
+from ..known_names import is_metric, is_settings
 from ..log_format import LogFormat
 from ..records import few, flat, runs_of
 from ..run import Run
@@ -26,10 +26,6 @@ _DEEPEST = 4  # objects in one another
 _MOST = 1000  # of them, and of names, that are looked at
 
 _LOGS = re.compile(r"(?i)(^|[_ -])(hist(ory)?|logs?|epochs?|metrics|results?|curves?|records?)$")
-_SETTINGS = re.compile(
-    r"(?i)(^|[_ -])(config|configuration|cfg|args|arguments|params|parameters|hparams|settings"
-    r"|hyper_?params|hyper_?parameters|options|opts|meta|metadata)$"
-)
 _NUMBERED = re.compile(r"(?i)(?:(?:epoch|step|iter(?:ation)?|round)[ _-]?)?(\d{1,9})")
 
 
@@ -63,7 +59,7 @@ def _parts(document: Mapping[str, Any]) -> list[_Part]:
             and len(path) < _DEEPEST
             and not (part and part.kind == "numbered")
         ):
-            inner = [((*path, str(k)), v) for k, v in value.items() if not _SETTINGS.search(str(k))]
+            inner = [((*path, str(k)), v) for k, v in value.items() if not is_settings(str(k))]
             ahead += [(p, v) for p, v in reversed(inner) if isinstance(v, (dict, list))]
     named = (part for part in found if part.length)
     return sorted(named, key=lambda p: (not any(map(_LOGS.search, p.path)), len(p.path), -p.length))
