@@ -72,27 +72,24 @@ def run_of_points(length: int, found: Mapping[str, Points], coordinates: Contain
     return run
 
 
-def joined(above: Sequence[Column], below: Sequence[Column]) -> list[Column]:
-    """The columns of two tables, one below the other; gaps where one of them lacks a column."""
-    tables = [{column.name: column for column in columns} for columns in (above, below)]
-    lengths = [len(columns[0].values) for columns in (above, below)]
-    return [
-        _end_to_end(
-            *(table.get(name) or _empty(name, n) for table, n in zip(tables, lengths, strict=True))
-        )
-        for name in dict.fromkeys([*tables[0], *tables[1]])
-    ]
+def joined(tables: Sequence[Sequence[Column]]) -> list[Column]:
+    """The columns of tables, one below the other; gaps where one of them lacks a column."""
+    if len(tables) == 1:
+        return [*tables[0]]
+    lengths = [len(columns[0].values) for columns in tables]
+    places: dict[str, list[Column | None]] = {}
+    for number, columns in enumerate(tables):
+        for column in columns:
+            places.setdefault(column.name, [None] * len(tables))[number] = column
+    return [_end_to_end(name, parts, lengths) for name, parts in places.items()]
 
 
-def _empty(name: str, length: int) -> Column:
-    return Column(name, np.full(length, np.nan), np.arange(length), {})
-
-
-def _end_to_end(above: Column, below: Column) -> Column:
-    length = len(above.values)
-    return Column(
-        above.name,
-        np.concatenate([above.values, below.values]),
-        np.concatenate([above.gaps, below.gaps + length]),
-        {**above.texts, **{row + length: text for row, text in below.texts.items()}},
-    )
+def _end_to_end(name: str, parts: Sequence[Column | None], lengths: Sequence[int]) -> Column:
+    values, gaps, texts, begin = [], [], dict[int, str](), 0
+    for part, length in zip(parts, lengths, strict=True):
+        values.append(np.full(length, np.nan) if part is None else part.values)
+        gaps.append(begin + (np.arange(length) if part is None else part.gaps))
+        if part is not None:
+            texts |= {row + begin: text for row, text in part.texts.items()}
+        begin += length
+    return Column(name, np.concatenate(values), np.concatenate(gaps), texts)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 
 from ..language.coordinate_names import EPOCHS, STEPS, plain_name
 from .cell_columns import CellColumn
@@ -26,7 +25,7 @@ def columns_of_tables(log: Source) -> list[list[Column]]:
     Raises LogError for a table that is damaged or has no rows.
     """
     tables, damage, open_line = _read(log)
-    found: list[list[Column]] = []
+    found: list[_Together] = []
     for table in tables:
         bad = min(filter(None, map(_bad_cell, table.header, table.columns)), default=None)
         if bad is not None:
@@ -38,7 +37,9 @@ def columns_of_tables(log: Source) -> list[list[Column]]:
             else:
                 log.left_out(line)
         if table.length:
-            _take(log, found, _columns(log, table))
+            columns = _columns(log, table)
+            if not (found and found[-1].add(columns)):
+                found.append(_Together(log, columns))
         if damage is not None and bad is not None:
             break
     if damage is not None:
@@ -46,7 +47,7 @@ def columns_of_tables(log: Source) -> list[list[Column]]:
     elif not found:
         header = ", ".join(tables[0].header) if tables else ""
         raise log.wrong(f"no rows below the header ({header[:200]})", not_a_log=True)
-    return found
+    return [joined(together.tables) for together in found]
 
 
 def _read(log: Source) -> tuple[list[Table], tuple[str, int] | None, int]:
@@ -106,27 +107,43 @@ def _is_share(text: str) -> bool:
         return False
 
 
-def _take(log: Source, found: list[list[Column]], columns: list[Column]) -> None:
-    """Add a table, to the one above it if that goes on in it."""
-    if found and _goes_on(log, found[-1], columns):
-        found[-1] = joined(found[-1], columns)
-    else:
-        found.append(columns)
+class _Together:
+    """Tables that are parts of one: each goes on where the one above it ended."""
 
+    def __init__(self, log: Source, columns: list[Column]) -> None:
+        self._log = log
+        self.tables = [columns]
+        self._header = [column.name for column in columns]
+        self._ends: dict[str, float] = {}  # the last value of each column that counts rows
+        self._count_on(columns)
 
-def _goes_on(log: Source, above: Sequence[Column], below: Sequence[Column]) -> bool:
-    """Do both count their rows by the same column, under one header, or further and further?"""
-    upper, lower = ({column.name: column for column in columns} for columns in (above, below))
-    counters = [n for n in upper if n in lower and _counts(log, n)]
-    if not counters:
-        return False
-    if [*upper] == [*lower]:
+    def add(self, columns: list[Column]) -> bool:
+        """Add a table, if it goes on; False if it does not.
+
+        It does if both count their rows by the same column, under one header, or further and
+        further.
+        """
+        lower = {column.name: column for column in columns}
+        counter = next((name for name in self._header if name in lower and self._counts(name)), "")
+        if not counter:
+            return False
+        if self._header != [*lower]:
+            end, first = self._ends.get(counter), _counted(lower[counter])[:1]
+            if end is None or not len(first) or not first[0] > end:
+                return False
+        self.tables.append(columns)
+        self._header = [*dict.fromkeys([*self._header, *lower])]
+        self._count_on(columns)
         return True
-    last, first = (
-        table[counters[0]].values[~np.isnan(table[counters[0]].values)] for table in (upper, lower)
-    )
-    return bool(len(last) and len(first) and first[0] > last[-1])
+
+    def _count_on(self, columns: list[Column]) -> None:
+        for column in columns:
+            if self._counts(column.name) and len(values := _counted(column)):
+                self._ends[column.name] = values[-1]
+
+    def _counts(self, name: str) -> bool:
+        return plain_name(name) in (*STEPS, *EPOCHS) or name == self._log.options.coordinate
 
 
-def _counts(log: Source, name: str) -> bool:
-    return plain_name(name) in (*STEPS, *EPOCHS) or name == log.options.coordinate
+def _counted(column: Column) -> npt.NDArray[np.float64]:
+    return column.values[~np.isnan(column.values)]

@@ -94,6 +94,7 @@ class _Reader:
         self._log, self._dialect, self._plain = log, dialect, plain
         self._before = dialect.preamble  # lines that stand before the header
         self._written: list[str] = []  # the cells of the header, as they stand there
+        self._names: list[str] = []  # those of the columns
         self._filled = 0  # cells of the table that are counted
         self._arrow = ArrowCells()
         self._pending: list[list[str]] = []
@@ -155,7 +156,7 @@ class _Reader:
     def _split(self, block: Block) -> bool:
         """Add the rows of a block, if all of them are plain rows."""
         text, separator = block.text, self._dialect.separator
-        if not text:
+        if not text or text.isspace():
             return True
         if not self.tables or separator == " " or '"' in text or "#" in text:
             return False
@@ -305,8 +306,11 @@ class _Reader:
 
     def _begin(self, row: list[str], line: int) -> None:
         self._flush()
-        self._written, self._filled = row, 0
-        self.tables.append(Table(names_in_header(self._log, row, line), self._plain))
+        if self.tables:
+            self._log.count_run()
+        names = self._names if row == self._written else names_in_header(self._log, row, line)
+        self._written, self._names, self._filled = row, names, 0
+        self.tables.append(Table(names, self._plain))
 
     def _is_header(self, row: list[str]) -> bool:
         if not row or is_number(row[0]):

@@ -48,6 +48,16 @@ def test_text_that_is_deep_or_long_is_refused_at_once(name: str) -> None:
     refused_at_once(BOMBS[name]())
 
 
+def test_each_header_of_a_packed_table_counts_as_a_run_as_it_is_read() -> None:
+    data = BOMBS["gzip, tables"]()
+    tracemalloc.start()
+    try:
+        assert "packed file of this size" in refused_at_once(data)
+        assert tracemalloc.get_traced_memory()[1] < 100 * MIB
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_long_label_that_is_said_to_repeat_is_kept_once() -> None:
     data = parquet_file(with_label(MIB, rows=500), "zstd")
     tracemalloc.start()

@@ -155,6 +155,14 @@ def test_quoted_cells_may_have_line_breaks_and_separators_in_any_row() -> None:
     assert logged(read(text), "loss") == [1.0, 0.9, 0.8]
 
 
+def test_a_header_with_more_columns_goes_on_where_the_epochs_do() -> None:
+    text = "epoch,loss,note\n0,1,a\n1,0.9,b\nepoch,loss,acc\n2,0.8,0.5\nepoch,acc,loss\n3,0.6,0.7\n"
+    history = read(text)
+    assert logged(history, "loss") == [1, 0.9, 0.8, 0.7]
+    assert logged(history, "acc") == [0.5, 0.6]
+    assert history.reported("acc").tolist() == [[False, False, True, True]]
+
+
 def test_a_header_that_is_repeated_goes_on_with_the_run_unless_the_epochs_begin_again() -> None:
     header = "epoch,loss\n"
     gone_on = read(f"{header}0,1\n1,0.9\n{header}2,0.8\n3,0.7\n")
