@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*command: str, cwd: Path, path: Path | None = None) -> str:
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path or ""), "HOME": str(cwd)}
+    environment = {
+        **{"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path or ""), "HOME": str(cwd)},
+        "SOURCE_DATE_EPOCH": "1700000000",  # the time in archives, as `.ci/build` sets it
+    }
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -22,29 +25,25 @@ def run(*command: str, cwd: Path, path: Path | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built through a source distribution from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("packaging")
+def built(folder: Path, *options: str) -> Path:
+    """The wheel that is built in a folder from a copy of the sources."""
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, source)
     for name in ("earlystop", "adapters"):
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, source / name, ignore=ignored)
-    run(
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        "--outdir",
-        str(folder),
-        str(source),
-        cwd=folder,
-    )
+        shutil.copytree(ROOT / name, source / name, ignore=ignored, copy_function=shutil.copyfile)
+    where = ("--outdir", str(folder), str(source))
+    run(sys.executable, "-m", "build", "--no-isolation", *options, *where, cwd=folder)
     (found,) = folder.glob("*.whl")
     return found
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built through a source distribution."""
+    return built(tmp_path_factory.mktemp("packaging"))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +67,10 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == expected
     assert "earlystop/py.typed" in names
+
+
+def test_a_wheel_built_again_has_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    assert built(tmp_path, "--wheel").read_bytes() == wheel.read_bytes()
 
 
 def test_an_installed_library_works_and_claims_no_other_package_s_name(
