@@ -19,6 +19,10 @@ earlystop.__path__.append(str(Path(__file__).parents[1]))
 # Which frameworks' backends the peers run on must be settled before any of them is imported.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+# Workers that share the cores of a machine wait for each other's threads.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine is no failure: no deadlines, and no complaint that drawing a history takes long.
 # The draws are the same in each run, so that a failure is of the change that is tested.
 settings.register_profile(
