@@ -20,13 +20,12 @@ _NAME = re.compile(r"[A-Za-z_][\w.]*")
 def as_rst(docstring: str) -> str:
     """The docstring as reStructuredText.
 
-    >>> print(as_rst("Fires at `n`.\\n\\nn: above 0;\\n    a whole number"))
+    >>> print(as_rst("Fires at `n`.\\n\\nn: above 0;\\n    a whole number").strip())
     Fires at :py:obj:`n`.
     <BLANKLINE>
     ``n``
         above 0;
         a whole number
-    <BLANKLINE>
     """
     blocks = re.split(r"\n\s*\n", docstring.strip("\n"))
     return "\n\n".join(_block(block) for block in blocks) + "\n"

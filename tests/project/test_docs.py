@@ -50,6 +50,30 @@ def test_examples_in_docstrings_run_as_printed(name: str) -> None:
     assert results.failed == 0
 
 
+@pytest.mark.parametrize("name", ["docstrings", "pictures", "repository"])
+def test_examples_in_what_makes_the_site_run_as_printed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+def test_docstrings_become_what_sphinx_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    written = importlib.import_module("docstrings").as_rst(
+        "Takes *all* of `a | b` and `Stopper`s.\n\n    x = 1\n\n"
+        "first, *rest: the values;\n    further lines\nother: `name_`\n\n- one\n- two\n\n>>> 1\n1"
+    )
+    assert written == (
+        "Takes \\*all\\* of ``a | b`` and :py:obj:`Stopper`\\ s.\n\n"
+        ".. code-block:: text\n\n        x = 1\n\n"
+        "``first``, ``*rest``\n    the values;\n    further lines\n\n"
+        "``other``\n    :py:obj:`name_`\n\n\n- one\n- two\n\n>>> 1\n1\n"
+    )
+
+
 @pytest.mark.parametrize("name", es.__all__)
 def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
     thing = getattr(es, name)
