@@ -41,6 +41,7 @@ from .rules import Best as Best
 from .rules import ConsecutiveIncreases as ConsecutiveIncreases
 from .rules import Diverged as Diverged
 from .rules import Every as Every
+from .rules import Filtered as Filtered
 from .rules import GeneralizationLoss as GeneralizationLoss
 from .rules import Lasting as Lasting
 from .rules import MaxEpochs as MaxEpochs
@@ -53,6 +54,7 @@ from .rules import ProgressQuotient as ProgressQuotient
 from .rules import Smoothed as Smoothed
 from .rules import Threshold as Threshold
 from .rules import TimeLimit as TimeLimit
+from .rules import TopK as TopK
 from .rules import Warmup as Warmup
 
 if _typing.TYPE_CHECKING:
@@ -88,6 +90,7 @@ __all__ = [
     "EarlyStopping",
     "EarlystopError",
     "Every",
+    "Filtered",
     "GeneralizationLoss",
     "History",
     "HistoryError",
@@ -117,6 +120,7 @@ __all__ = [
     "Sweep",
     "Threshold",
     "TimeLimit",
+    "TopK",
     "Warmup",
     "advise",
     "compare",

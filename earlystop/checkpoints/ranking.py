@@ -14,6 +14,7 @@ from ..language.ops import as_float32, better, worst
 from ..language.rule import Rule
 from ..language.settings import Positive, validated
 from ..rules.best import bests_within
+from ..rules.top_k import admits
 from .ledger import Checkpoint
 
 __all__ = [
@@ -108,13 +109,13 @@ class Ranking:
     def _admitted(self, candidates: Iterable[Checkpoint]) -> list[Checkpoint]:
         """The candidates that are among the best when they come and until the last has come."""
         kept: list[Checkpoint] = []
-        admits, drops = self._ways
+        admits_ties, drops = self._ways
+        how = self.improvement.replace(ties=admits_ties)
         for entry in candidates:
             if len(kept) == self.keep:
                 values = list(map(self._value, kept))
                 most = max(values) if self.mode == "min" else min(values)
-                ties = not math.isnan(entry.metrics[self.monitor]) and self._value(entry) == most
-                if not (self._is_better(entry, most) or (ties and admits)):
+                if not admits(entry.metrics[self.monitor], most, False, how, self.mode):
                     continue
                 if drops == "newest":
                     values.reverse()
@@ -166,13 +167,7 @@ def _checked_improvement(improvement: Improvement | None) -> Improvement:
     how: Improvement = validated(
         Improvement, improvement or Improvement(), "Checkpoints(improvement=...)"
     )
-    others = set(how.changed_settings) - {"ties", "first", "arithmetic"}
-    if others or how.first == "free":
-        what = ", ".join(sorted(others)) or "first='free'"
-        raise RuleError(
-            f'`Checkpoints(improvement=...)` ranks by `ties`, first="taken" and `arithmetic` '
-            f"alone: leave out {what}"
-        )
+    how.check_ranks("Checkpoints")
     return how
 
 

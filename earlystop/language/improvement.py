@@ -134,6 +134,16 @@ class Improvement(Config):
                 "(`improvement=Improvement(signed=True)` allows less)"
             )
 
+    def check_ranks(self, owner: str) -> None:
+        """Raise RuleError for settings that say nothing about which of several values are best."""
+        others = set(self.changed_settings) - {"ties", "first", "arithmetic"}
+        if others or self.first == "free":
+            what = ", ".join(sorted(others)) or "first='free'"
+            raise RuleError(
+                f'`{owner}(improvement=...)` ranks by `ties`, first="taken" and `arithmetic` '
+                f"alone: leave out {what}"
+            )
+
     def judge(self, value: Value, reference: Value, is_first: Value, terms: Terms) -> Judged:
         """What the value is, given the reference.
 

@@ -6,10 +6,58 @@ from typing import Any, Literal
 
 from ..engine.stopper import Stopper
 from ..language.improvement import Improvement
-from ..rules import Best, Patience
+from ..language.rule import Rule
+from ..rules import Always, Best, Never, Patience, TopK
 from .parts import at_least, either
 
-__all__ = ["early_stopping"]
+__all__ = ["checkpoint", "early_stopping"]
+
+
+def checkpoint(
+    to_save: Any = None,
+    save_handler: Any = None,
+    filename_prefix: str = "",
+    score_function: Any = None,
+    score_name: str | None = None,
+    n_saved: int | None = 1,
+    global_step_transform: Any = None,
+    filename_pattern: str | None = None,
+    include_self: bool = False,
+    greater_or_equal: bool = False,
+    save_on_rank: int = 0,
+    *,
+    monitor: str | None = "score",
+    mode: Literal["min", "max"] = "max",
+) -> Stopper:
+    """`ignite.handlers.Checkpoint` of ignite 0.5.5 (`checkpoint.py`), by its score.
+
+    It never stops. Of what it saves,
+    `Checkpoints(keep_best=n_saved, drops="oldest", keep_last=0, improvement=how)` keeps what ignite
+    does, with `how = Improvement(first="taken", ties=greater_or_equal)`.
+
+    n_saved: None saves at every check.
+    monitor: the score; None for a handler without a score function, which saves at every check.
+    mode: "min" for a score function that gives the metric with its sign changed.
+    to_save, save_handler, score_function and the others: change no decision.
+
+    What differs: ignite ends to save where a NaN has come to be the worst it keeps, here that is
+    replaced, unless `n_saved` is 1. Without a `global_step_transform` ignite names a file by its
+    score to 4 decimals, and of scores with the same name keeps one.
+
+    >>> stopper = checkpoint(n_saved=2, greater_or_equal=True, monitor="accuracy")
+    >>> [stopper.step({"accuracy": value}).save for value in [0.5, 0.6, 0.5, 0.4]]
+    [True, True, True, False]
+    """
+    either("checkpoint", "mode", mode, ("min", "max"))
+    if n_saved is not None:
+        at_least("checkpoint", "n_saved", n_saved, 1)
+    how = Improvement(first="taken", ties=greater_or_equal)
+    save: Rule = Always()
+    if monitor is not None and n_saved == 1:
+        save = Best(monitor, mode, improvement=how)
+    elif monitor is not None and n_saved is not None:
+        save = TopK(monitor, n_saved, mode, how)
+    return Stopper(Never(), save)
 
 
 def early_stopping(

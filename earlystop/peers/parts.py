@@ -13,6 +13,7 @@ __all__ = [
     "at_least",
     "either",
     "is_nan",
+    "is_reported",
     "not_finite",
     "saved_with",
 ]
@@ -33,6 +34,12 @@ def not_finite(monitor: str, dtype: Dtype) -> Rule:
 def is_nan(monitor: str) -> Rule:
     """Fires when the metric is NaN: it is neither at most 0 nor above 0."""
     return ~Threshold(monitor, 0.0, mode="min") & ~Diverged(monitor, 0.0, mode="min")
+
+
+def is_reported(monitor: str) -> Rule:
+    """Fires whenever the metric is reported."""
+    reached = Threshold(monitor, 0.0, mode="min")
+    return reached | ~reached
 
 
 def any_of(*rules: Rule | None) -> Rule:

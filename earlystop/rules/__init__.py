@@ -16,6 +16,8 @@ from .prechelt import ProgressQuotient as ProgressQuotient
 from .schedule import Always as Always
 from .schedule import Every as Every
 from .schedule import Never as Never
+from .top_k import TopK as TopK
+from .wrappers import Filtered as Filtered
 from .wrappers import Lasting as Lasting
 from .wrappers import Smoothed as Smoothed
 from .wrappers import Warmup as Warmup

@@ -1,7 +1,7 @@
 """Rules that wrap a rule.
 
-`Warmup` starts it later, `Smoothed` gives it a smoothed metric, `Lasting` waits until it has fired
-several times in a row.
+`Warmup` starts it later, `Filtered` shows it some of the checks, `Smoothed` gives it a smoothed
+metric, `Lasting` waits until it has fired several times in a row.
 """
 
 from __future__ import annotations
@@ -92,6 +92,38 @@ class Warmup(Rule):
         if not self._is_over(state, metrics):
             return ""
         return self.rule.explain(state.inner, self._shown(state, metrics), epoch)
+
+
+class Filtered(Rule):
+    """Shows a rule only the checks at which another one fires; at all others it does not fire.
+
+    rule: the wrapped rule. What it counts are the checks it is shown.
+    by: the rule that says which.
+
+    >>> from earlystop import Best, Every, Filtered, Never, Stopper
+    >>> stopper = Stopper(Never(), save=Filtered(Best("loss"), by=Every(2)))
+    >>> [stopper.step({"loss": value}).save for value in [0.5, 0.9, 0.6, 0.8, 0.7, 0.85]]
+    [False, True, False, True, False, False]
+    """
+
+    rule: Rule
+    by: Rule
+
+    class State(NamedTuple):
+        by: Any
+        inner: Any
+
+    def init(self) -> State:
+        return self.State(self.by.init(), self.rule.init())
+
+    def step(self, state: State, metrics: Mapping[str, Any], epoch: Any) -> tuple[State, Any]:
+        by, shown = advance(self.by, state.by, metrics, epoch)
+        inner, fires = advance(self.rule, state.inner, metrics, epoch)
+        return self.State(by, where(shown, inner, state.inner)), shown & fires
+
+    def explain(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
+        _, shown = advance(self.by, state.by, metrics, epoch)
+        return self.rule.explain(state.inner, metrics, epoch) if shown else ""
 
 
 class Smoothed(Rule):

@@ -16,6 +16,7 @@ from earlystop import Checkpoints
 from earlystop.checkpoints import Checkpoint, read_ledger
 from earlystop.checkpoints.ranking import Ranking, ranking_settings
 from earlystop.checkpoints.retention import Retention, newest_best
+from tests.support.strategies import values
 
 from .runs import content, names, save_all, writer
 
@@ -361,6 +362,40 @@ def test_whichever_of_equals_goes_the_best_values_are_kept(
 
 def only_loss(entry: Checkpoint) -> Checkpoint:
     return entry._replace(metrics={"loss": entry.metrics["loss"]})
+
+
+@given(
+    losses=st.lists(values(), max_size=12),
+    k=st.integers(1, 4),
+    mode=st.sampled_from(["min", "max"]),
+    how=st.builds(
+        es.Improvement,
+        ties=st.booleans(),
+        first=st.sampled_from(["judged", "taken"]),
+        arithmetic=st.sampled_from(["float64", "float32"]),
+    ),
+)
+def test_top_k_fires_on_what_the_ranking_lets_in(
+    losses: list[float], k: int, mode: Any, how: es.Improvement
+) -> None:
+    ranking = Ranking("loss", mode, k, "earlier", how.ties, "oldest", how)
+    stopper = es.Stopper(es.Never(), save=es.TopK("loss", k, mode, how))
+    kept: list[Checkpoint] = []
+    for epoch, loss in enumerate(losses):
+        entry = Checkpoint(epoch, "file", False, {"loss": loss})
+        top = ranking.top([*kept, entry])
+        assert stopper.step({"loss": loss}).save == (entry in top)
+        kept = sorted(top, key=lambda entry: entry.check)
+
+
+@given(st.lists(values(), max_size=12), st.sampled_from(["min", "max"]))
+def test_the_best_one_is_the_best(losses: list[float], mode: Any) -> None:
+    one, best = (
+        es.Stopper(es.Never(), save=rule)
+        for rule in (es.TopK("loss", 1, mode), es.Best("loss", mode))
+    )
+    for loss in losses:
+        assert one.step({"loss": loss}).save == best.step({"loss": loss}).save
 
 
 def test_a_rule_says_which_metrics_rank_by_the_bests_within_it() -> None:

@@ -18,6 +18,7 @@ WRAPPERS: dict[str, Callable[[es.Rule], es.Rule]] = {
     "Not": lambda rule: ~rule,
     "Warmup": lambda rule: es.Warmup(rule, epochs=1),
     "Smoothed": lambda rule: es.Smoothed(rule, "loss", window=2),
+    "Filtered": lambda rule: es.Filtered(rule, by=es.Always()),
     "AnyOf and AllOf": lambda rule: es.Every(1) | (es.Every(1) & rule),
 }
 

@@ -26,6 +26,42 @@ RULES = {
     "Best maximising": (es.Best("loss", mode="max"), [3, 4, 4, 2, 5], [0, 1, 4]),
     "Best passes NaN and wrong infinities over": (es.Best("loss"), [nan, inf, 3, nan, 2], [2, 4]),
     "Best with min_delta": (es.Best("loss", min_delta=0.5), [3, 2.6, 2.5, 2.4], [0, 3]),
+    "TopK fires on what is among the best k": (
+        es.TopK("loss", 2),
+        [5, 4, 4.5, 6, 4.5, 3, 4],
+        [0, 1, 2, 5],
+    ),
+    "TopK maximising": (es.TopK("loss", 2, mode="max"), [1, 2, 1, 3, 2.5, 2], [0, 1, 3, 4]),
+    "TopK passes NaN and wrong infinities over": (
+        es.TopK("loss", 2),
+        [nan, inf, 3, nan, 2, inf, 1],
+        [2, 4, 6],
+    ),
+    "TopK with ties, but none with nothing": (
+        es.TopK("loss", 2, improvement=es.Improvement(ties=True)),
+        [inf, 3, 3, 3, 4, 2, 3, 2, 3],
+        [1, 2, 3, 5, 6, 7],
+    ),
+    "TopK takes the first k, a NaN as the worst": (
+        es.TopK("loss", 3, improvement=es.Improvement(first="taken")),
+        [nan, 2, inf, 3, nan, inf, 1, 4],
+        [0, 1, 2, 3, 6],
+    ),
+    "TopK in float32": (
+        es.TopK("loss", 1, improvement=es.Improvement(arithmetic="float32")),
+        [1 + 1e-9, 1, 0.5],
+        [0, 2],
+    ),
+    "Filtered shows every second check": (
+        es.Filtered(es.Best("loss"), es.Every(2)),
+        [1, 4, 2, 3, 3, 5],
+        [1, 3],
+    ),
+    "Filtered: the rule counts what it is shown": (
+        es.Filtered(es.Patience("loss", 1), es.Threshold("loss", 5)),
+        [4, 9, 9, 3, 9, 3],
+        [5],
+    ),
     "Threshold fires at the value and beyond": (es.Threshold("loss", 0.5), [0.6, 0.5, 0.4], [1, 2]),
     "Threshold maximising": (es.Threshold("loss", 0.5, mode="max"), [0.4, 0.5, 0.6], [1, 2]),
     "Threshold never on NaN": (es.Threshold("loss", 0.5), [nan], []),
@@ -386,6 +422,16 @@ REASONS: dict[str, tuple[es.Rule, list[dict[str, float]], str]] = {
         "of its improvement an epoch",
     ),
     "best": (es.Best("loss"), [{"loss": 1.0}], "loss reached a new best, 1"),
+    "among the best": (
+        es.TopK("loss", 2),
+        [{"loss": 1.5}],
+        "loss is among the best 2 so far, 1.5",
+    ),
+    "what a rule was shown": (
+        es.Filtered(es.Threshold("loss", 0.5), es.Every(2)),
+        [{"loss": v} for v in (0.4, 0.6, 0.4, 0.3)],
+        "loss reached 0.3, the target was 0.5",
+    ),
 }
 
 

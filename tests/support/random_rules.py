@@ -86,7 +86,8 @@ def random_rule_of(cls: type[es.Rule], chance: random.Random, depth: int = 1) ->
             settings["unit"] = random_unit(chance)
         if "cooldown" in settings and chance.random() < 0.7:
             settings["cooldown"] = None  # it has no fast path
-        if "improvement" in settings and settings["improvement"].signed and chance.random() < 0.5:
+        signed = "min_delta" in settings and "improvement" in settings
+        if signed and settings["improvement"].signed and chance.random() < 0.5:
             settings["min_delta"] = -settings["min_delta"]
         if cls is es.Warmup:  # one of them
             amount, kind = chance.randint(0, 6), chance.choice(["epochs", "steps", "checks"])

@@ -89,6 +89,9 @@ STOPPERS = {
     "adaptive": StopperRun(
         es.AdaptivePatience("val_loss", 4) | es.Warmup(es.MaxEpochs(11), checks=2), _BEST
     ),
+    "top_k": StopperRun(
+        es.Filtered(es.Patience("val_loss", 3), by=es.Every(2)), es.TopK("accuracy", 3)
+    ),
     "never_stops": StopperRun(es.Never(), es.Best("val_loss", min_delta=0.5)),
     "smoothed": StopperRun(
         es.Smoothed(es.Patience("val_loss", 3), "val_loss", alpha=0.5),
