@@ -69,7 +69,7 @@ class Improvement(Config):
 
     margin_on: where `min_delta` stands. "value": as above. "reference": on the other side,
         `value < reference - min_delta`, which rounds differently. "gap": the value is better, and
-        `abs(value - reference) > min_delta`.
+        `abs(value - reference) > min_delta`; for a `min_delta` below 0, it is worse by less.
     relative_form: what a margin is that is a fraction of the reference. "magnitude":
         `min_delta * abs(reference)`. "signed": `min_delta * reference`, which is below 0 for a
         reference below 0. "factor": the value is compared with `reference * (1 - min_delta)`, or
@@ -200,10 +200,11 @@ class Improvement(Config):
 
     def _by_gap(self, value: Value, reference: Value, terms: Terms) -> Value:
         margin = self._margin(reference, terms)
-        gap, margin = self._compared(self._rounded(absolute(value - reference)), margin, terms)
-        value, reference = self._compared(value, reference, terms)
+        gap = reference - value if terms.mode == "min" else value - reference
+        gap, margin = self._compared(self._rounded(gap), margin, terms)
         wide = gap >= margin if self.ties else gap > margin
-        improved = wide & self._beats(value, reference, terms.mode)
+        value, reference = self._compared(value, reference, terms)
+        improved = wide & (self._beats(value, reference, terms.mode) | (margin < 0))
         if self.nan == "improves":
             improved = improved | isnan(value) | isnan(reference)
         return improved

@@ -6,9 +6,8 @@ from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..language.direction import Mode
 from ..language.improvement import Improvement
-from ..language.rule import Rule
-from ..language.settings import Count, validated
-from ..rules import Best, Never, Patience
+from ..language.settings import Positive, validated
+from ..rules import Best, Patience
 
 __all__ = ["overfitting_detector"]
 
@@ -27,11 +26,11 @@ def overfitting_detector(
     at its `eval_metric`, on the last data set.
 
     od_pval: only None. With one, CatBoost takes "IncToDec", which is no rule of this library.
-    od_wait: how many iterations to wait, by default 20; at 0 the detector is off.
+    od_wait: how many iterations to wait, by default 20; at least 1.
     od_type: "Iter" or None.
     monitor, mode: the metric, and whether it is to fall or to rise.
 
-    Raises RuleError for other kinds of detectors, and for an `od_wait` below 0.
+    Raises RuleError for other kinds of detectors, and for an `od_wait` below 1.
 
     What differs: CatBoost also computes a p-value, which rounds to 1 where a value ties with the
     best on metrics of a scale above 100,000, and then does not stop there.
@@ -46,9 +45,7 @@ def overfitting_detector(
             "od_pval: leave the other kinds to CatBoost"
         )
     what = "overfitting_detector(od_wait=...)"
-    wait = 20 if od_wait is None else validated(Count, od_wait, what)
+    wait = 20 if od_wait is None else validated(Positive, od_wait, what)
     how = Improvement(first="taken")
-    stop: Rule = Never()
-    if wait > 0:
-        stop = Patience(monitor, wait, mode=mode, improvement=how)
+    stop = Patience(monitor, wait, mode=mode, improvement=how)
     return Stopper(stop, Best(monitor, mode, improvement=how))

@@ -119,5 +119,7 @@ def model_checkpoint(
     elif monitor is not None:
         save = TopK(monitor, save_top_k, mode, Improvement(first="taken", arithmetic=dtype))
     if every_n_epochs > 1 and save != Never():
-        return Stopper(Never(), Filtered(save, by=Every(every_n_epochs)), on_missing="skip")
+        return Stopper(
+            Never(), Filtered(save, by=Every(every_n_epochs, unit="epoch")), on_missing="skip"
+        )
     return Stopper(Never(), save)

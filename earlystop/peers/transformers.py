@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine.stopper import Stopper
 from ..language.direction import Mode
 from ..language.improvement import Improvement
+from ..language.settings import validated
 from ..rules import Always, Best, Patience
 
 __all__ = ["early_stopping_callback"]
@@ -35,8 +36,10 @@ def early_stopping_callback(
     best = Best(monitor, mode)
     if early_stopping_patience <= 0:
         return Stopper(Always(), best)
-    how = Improvement(margin_on="gap", first="free", moved_by="gain", signed=True)
+    how = Improvement(margin_on="gap", first="free", moved_by="gain")
+    what = "early_stopping_callback(early_stopping_threshold=...)"
+    threshold = max(validated(float, early_stopping_threshold, what), 0.0)
     return Stopper(
-        Patience(monitor, early_stopping_patience, early_stopping_threshold, mode, improvement=how),
+        Patience(monitor, early_stopping_patience, threshold, mode, improvement=how),
         best,
     )

@@ -1,20 +1,14 @@
-"""What frameworks decide: a table of curves, and the frameworks' own classes beside ours."""
+"""What frameworks decide: a table of curves."""
 
 from __future__ import annotations
 
 import inspect
 import math
-import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.language.rule import advance
-from tests.support.strategies import values
 
 nan, inf = math.nan, math.inf
 FALLING = [1 - 0.05 * n for n in range(12)]
@@ -146,6 +140,13 @@ def test_an_unknown_framework_is_no_attribute() -> None:
     [
         lambda: es.peers.ignite.early_stopping(0),
         lambda: es.peers.ignite.early_stopping(3, threshold=-1),
+        lambda: es.peers.ignite.checkpoint(n_saved=0),
+        lambda: es.peers.lightning.model_checkpoint(monitor="loss", save_top_k=-2),
+        lambda: es.peers.lightning.model_checkpoint(save_top_k=2),
+        lambda: es.peers.lightning.model_checkpoint(mode="auto"),
+        lambda: es.peers.lightning.model_checkpoint(every_n_epochs=-1),
+        lambda: es.peers.lightning.model_checkpoint(every_n_train_steps=10),
+        lambda: es.peers.catboost.overfitting_detector(od_wait=0),
         lambda: es.peers.lightning.early_stopping("loss", mode="auto"),
         lambda: es.peers.xgboost.early_stopping(3),
         lambda: es.peers.xgboost.early_stopping(3, "rmse", min_delta=-0.1),
@@ -164,99 +165,30 @@ def test_what_a_framework_refuses_is_refused(wrong: Any) -> None:
         wrong()
 
 
-# The classes themselves ---------------------------------------------------------------------------
-
-CURVE = st.lists(values(), min_size=1, max_size=25)
-MARGIN = st.sampled_from([0.0, 1e-4, 0.1, 0.125, 0.5])
-MODE = st.sampled_from(["min", "max"])
-
-
-@given(CURVE, st.integers(0, 3), MARGIN, MODE, st.sampled_from(["abs", "rel"]), st.integers(0, 3))
-def test_pytorch_cuts_the_rate_where_we_stop(
-    curve: list[float], patience: int, threshold: float, mode: Any, how: Any, cooldown: int
-) -> None:
-    import torch
-
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=1.0)
-    arguments: dict[str, Any] = {
-        "mode": mode,
-        "factor": 0.5,
-        "patience": patience,
-        "threshold": threshold,
-        "threshold_mode": how,
-        "cooldown": cooldown,
-        "eps": 0.0,
-    }
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **arguments)
-    rule = es.peers.torch.reduce_lr_on_plateau(**arguments).stop
-    state = rule.init()
-    for check, value in enumerate(curve):
-        rate = optimizer.param_groups[0]["lr"]
-        scheduler.step(value)
-        state, fires = advance(rule, state, {"val_loss": value}, check)
-        assert fires == (optimizer.param_groups[0]["lr"] != rate)
+def saved(stopper: es.Stopper, values: list[float | None]) -> list[int]:
+    """The checks that it saves; None is one without the metric."""
+    records = [{} if value is None else {"m": value} for value in values]
+    return [check for check, told in enumerate(records) if stopper.step(told).save]
 
 
-@given(CURVE, st.integers(1, 3), MARGIN, MODE, st.sampled_from(["abs", "rel"]), st.booleans())
-def test_ignite_ends_the_run_where_we_stop(
-    curve: list[float], patience: int, threshold: float, mode: Any, how: Any, cumulative: bool
-) -> None:
-    from ignite import handlers
-    from ignite.engine import Engine
-
-    engine: Any = Engine(lambda engine, batch: None)
-    ended: list[int] = []
-    engine.terminate = lambda: ended.append(1)
-    arguments: dict[str, Any] = {
-        "threshold": threshold,
-        "cumulative": cumulative,
-        "threshold_mode": how,
-        "mode": mode,
-    }
-    score = SimpleNamespace(value=0.0)
-    theirs = handlers.EarlyStopping(patience, lambda _: score.value, engine, **arguments)
-    ours = es.peers.ignite.early_stopping(patience, **arguments)
-    for value in curve:
-        score.value = value
-        theirs(engine)
-        assert ours.step({"score": value}).stop == bool(ended)
-        if ended:
-            break
+def test_checkpoints_are_saved_among_the_best_k_or_at_every_check() -> None:
+    lightning, ignite = es.peers.lightning.model_checkpoint, es.peers.ignite.checkpoint
+    curve = [0.5, 0.6, 0.6, nan, 0.55, 0.4]
+    assert saved(lightning(monitor="m", save_top_k=2), curve) == [0, 1, 4, 5]
+    assert saved(lightning(monitor="m", save_top_k=-1), curve) == [0, 1, 2, 3, 4, 5]
+    assert saved(lightning(monitor="m", save_top_k=0), curve) == []
+    assert saved(lightning(save_top_k=1), curve) == [0, 1, 2, 3, 4, 5]
+    assert saved(lightning(monitor="m", every_n_epochs=2), curve) == [1, 5]
+    assert saved(lightning(monitor="m", every_n_epochs=0), curve) == []
+    assert saved(ignite(n_saved=2, monitor="m"), curve) == [0, 1, 2]
+    assert saved(ignite(n_saved=2, monitor="m", greater_or_equal=True), [1, 2, 1, 0]) == [0, 1, 2]
+    assert saved(ignite(n_saved=None, monitor="m"), curve) == [0, 1, 2, 3, 4, 5]
+    assert saved(ignite(monitor=None), [None, 0.5]) == [0, 1]
+    assert saved(ignite(monitor="m", mode="min"), [3, 4, 2]) == [0, 2]
 
 
-@given(CURVE, st.integers(0, 3), MARGIN)
-def test_flax_stops_where_we_stop(curve: list[float], patience: int, min_delta: float) -> None:
-    from flax.training.early_stopping import EarlyStopping
-
-    theirs = EarlyStopping(min_delta, patience)
-    ours = es.peers.flax.early_stopping(min_delta, patience)
-    for value in curve:
-        theirs = theirs.update(value)
-        assert ours.step({"loss": value}).stop == theirs.should_stop
-        if theirs.should_stop:
-            break
-
-
-@given(CURVE, st.integers(0, 3), MARGIN, MODE)
-def test_optuna_prunes_where_we_stop(
-    curve: list[float], patience: int, min_delta: float, mode: Any
-) -> None:
-    import optuna
-
-    way = "MINIMIZE" if mode == "min" else "MAXIMIZE"
-    study: Any = SimpleNamespace(direction=getattr(optuna.study.StudyDirection, way))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is experimental
-        theirs = optuna.pruners.PatientPruner(None, patience, min_delta)
-    ours = es.peers.optuna.patient_pruner(None, patience, min_delta, mode=mode)
-    told: dict[int, float] = {}
-    for check, value in enumerate(curve):
-        told[check] = value
-        trial: Any = SimpleNamespace(last_step=check, intermediate_values=told)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of nothing but NaN
-            stops = bool(theirs.prune(study, trial))
-        assert ours.step({"objective": value}).stop == stops
-        if stops:
-            break
+def test_an_epoch_without_the_metric_is_an_error_where_lightning_looks_at_every_one() -> None:
+    with pytest.raises(es.MissingMetricError):
+        es.peers.lightning.model_checkpoint(monitor="m", save_top_k=-1).step({})
+    two = es.peers.lightning.model_checkpoint(monitor="m", save_top_k=-1, every_n_epochs=2)
+    assert saved(two, [None, 0.5, None, 0.6]) == [1, 3]

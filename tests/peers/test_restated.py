@@ -145,7 +145,6 @@ def test_what_turns_it_off_never_stops() -> None:
         es.peers.ultralytics.early_stopping(None),
         es.peers.fairseq.should_stop_early(),
         es.peers.lightgbm.early_stopping(0),
-        es.peers.catboost.overfitting_detector(od_wait=0),
         es.peers.sklearn.sgd(tol=None),
         es.peers.ray.trial_plateau_stopper("m", std=0.0),
     ):
