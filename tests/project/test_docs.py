@@ -167,6 +167,12 @@ def test_the_table_of_rules_names_every_rule() -> None:
     assert named == rules - {"Rule", "AnyOf", "AllOf", "Not"}
 
 
+def test_every_public_name_has_a_place_in_the_reference() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.rst"))
+    named = re.findall(r"^\.\. auto(?:class|function|exception):: (\w+)$", pages, re.M)
+    assert set(es.__all__) <= set(named)
+
+
 def test_the_table_of_rules_names_every_setting() -> None:
     import dataclasses
 
