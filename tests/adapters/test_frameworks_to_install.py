@@ -12,6 +12,7 @@ import pytest
     ("adapter", "package", "installed_by"),
     [
         ("ignite", "ignite", "pip install pytorch-ignite"),
+        ("optuna", "optuna", "pip install optuna"),
         ("skorch", "skorch", "pip install skorch"),
         ("sklearn", "sklearn", "pip install scikit-learn"),
         ("transformers", "transformers", r"pip install transformers\[torch\]"),
