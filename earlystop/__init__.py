@@ -72,6 +72,8 @@ if _typing.TYPE_CHECKING:
     from .replaying.replay import replay as replay
     from .sweeping.sweep import Sweep as Sweep
     from .sweeping.sweep import sweep as sweep
+    from .watching import Watch as Watch
+    from .watching import watch as watch
 
 __all__ = [
     "AdaptivePatience",
@@ -122,11 +124,13 @@ __all__ = [
     "TimeLimit",
     "TopK",
     "Warmup",
+    "Watch",
     "advise",
     "compare",
     "read_history",
     "replay",
     "sweep",
+    "watch",
 ]
 
 __version__ = "0.2.0.dev0"
@@ -140,11 +144,13 @@ _LAZY = {
     "Replay": ".replaying.replay",
     "Session": ".engine.session",
     "Sweep": ".sweeping.sweep",
+    "Watch": ".watching",
     "advise": ".advising.advise",
     "compare": ".comparing",
     "read_history": ".logs",
     "replay": ".replaying.replay",
     "sweep": ".sweeping.sweep",
+    "watch": ".watching",
 }
 
 

@@ -25,6 +25,7 @@ from .report import report
 from .rules import rules
 from .suggestions import suggestions
 from .sweep import sweep
+from .watch import watch
 
 __all__ = ["main"]
 
@@ -151,6 +152,7 @@ def main() -> None:
     earlystop sweep runs/ --monitor val_loss --patience 1:201     which setting is worth it
     earlystop advise runs/ --monitor val_loss --max-regret 1%     which patience is safe
     earlystop compare runs/ --monitor val_loss --patience 5       what each framework would do
+    earlystop watch runs/7 --monitor val_loss --patience 20 --pid 4711    end a run that is going on
     earlystop plot runs/ --monitor val_loss --patience 5,20 -o picture.png
     earlystop report runs/ --monitor val_loss --patience 20 -o report.html
 
@@ -158,5 +160,8 @@ def main() -> None:
     """
 
 
-for _command in (metrics, replay, sweep, advise, compare, plot, report, rules, demo, completion):
+for _command in (
+    *(metrics, replay, sweep, advise, compare, watch, plot, report),
+    *(rules, demo, completion),
+):
     main.add_command(_command)

@@ -33,6 +33,10 @@ class LogOptions:
         """Whether to display progress bars: by default if the error output is a terminal."""
         return sys.stderr.isatty() if self.show_progress is None else self.show_progress
 
+    def inputs(self) -> list[Any]:
+        """What `read_history` takes: paths and patterns, and the standard input for -."""
+        return [sys.stdin.buffer if source == "-" else source for source in self.sources]
+
     def read(self, metrics: set[str] | None = None) -> History:
         """The history in all logs, with these metrics or all. Raises what `read_history` does.
 
@@ -40,9 +44,7 @@ class LogOptions:
         """
         from ..logs.read import read_history
 
-        sources: list[Any] = [
-            sys.stdin.buffer if source == "-" else source for source in self.sources
-        ]
+        sources = self.inputs()
         return read_history(
             sources[0] if len(sources) == 1 else sources,
             metrics=metrics,

@@ -25,21 +25,17 @@ from ..language.positions import DERIVED, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
 from ..language.settings import validated
 from ..rules import Never
-from ..rules.best import best_of
 from .decision import Decision, Place
 from .metrics import as_floats, with_string_names
 from .missing import missing_metric
 from .position import Position, beginning, explained
-from .positions import Positions, advanced, epochs_by, place_of, seen_by_rules, with_best
+from .positions import Positions, advanced, place_of, seen_by_rules, with_best
+from .run_so_far import RunSoFar
 from .scalar import Advance, compile_scalar
 
 __all__ = ["Stopper"]
 
 _new_tuple = tuple.__new__  # Decision(...) without the extra call of a NamedTuple
-_CHECKS, _STOPPED, _REASON, _BEST_CHECK, _BEST_METRICS, _POSITIONS = map(
-    Position._fields.index,
-    ("checks", "stopped", "reason", "best_check", "best_metrics", "positions"),
-)
 _GIVEN = {  # what the rules see of positions, by which of epoch and step there are
     (False, False): frozenset(),
     (False, True): frozenset((STEP,)),
@@ -48,7 +44,7 @@ _GIVEN = {  # what the rules see of positions, by which of epoch and step there 
 }
 
 
-class Stopper:
+class Stopper(RunSoFar):
     """Takes the metrics of one check after another and decides: continue, stop, save.
 
     stop: the rule that ends the run.
@@ -69,14 +65,7 @@ class Stopper:
     (0.7, 1, True)
     """
 
-    __slots__ = (
-        *("__weakref__", "_advance", "_by_positions", "_on_missing", "_position", "_save"),
-        *("_stop", "_units"),
-    )
-
-    # The fields of a `Position`, as a plain tuple, which is cheaper to make. It is replaced as a
-    # whole, so that an interrupt never leaves half a step.
-    _position: tuple[Any, ...]
+    __slots__ = ("__weakref__", "_advance", "_by_positions", "_units")
 
     @by_keyword("on_missing")
     def __init__(
@@ -178,87 +167,6 @@ class Stopper:
             rules = self._stop, self._save
             self._by_positions[which] = compile_scalar(rules, self._on_missing, _GIVEN[which])
         return self._by_positions[which]
-
-    def _last_place(self) -> Place:
-        position = Position(*self._position)
-        return place_of(position.positions or Positions(), position.checks - 1)
-
-    # The run so far ---------------------------------------------------------------------------
-
-    @property
-    def stop(self) -> Rule:
-        """The rule that ends the run."""
-        return self._stop
-
-    @property
-    def save(self) -> Rule:
-        """The rule that decides which checks to save."""
-        return self._save
-
-    @property
-    def on_missing(self) -> OnMissing:
-        """How to treat a check that lacks a metric: "raise" or "skip"."""
-        return self._on_missing
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the stop rule has ended the run."""
-        stopped: bool = self._position[_STOPPED]
-        return stopped
-
-    @property
-    def reason(self) -> str:
-        """Why the stopper has stopped; "" before that."""
-        reason: str = self._position[_REASON]
-        return reason
-
-    @property
-    def checks(self) -> int:
-        """How many checks have been taken, which is also the number of the next one."""
-        checks: int = self._position[_CHECKS]
-        return checks
-
-    @property
-    def epoch(self) -> float:
-        """How many epochs are done; without positions, every check is one."""
-        positions = self._position[_POSITIONS]
-        if positions is None or positions.epoch is None:
-            return self.checks
-        done: float = epochs_by(positions.epoch, positions.from_zero)
-        return done
-
-    @property
-    def best_check(self) -> int | None:
-        """The number of the last check that was saved, from 0; None before the first."""
-        best_check: int | None = self._position[_BEST_CHECK]
-        return best_check
-
-    @property
-    def best_epoch(self) -> float | None:
-        """The epoch of the last check that was saved, as `Decision.epoch` names it; or None."""
-        positions = self._position[_POSITIONS]
-        if positions is None or positions.epoch is None:
-            return self.best_check
-        best_epoch: float | None = positions.best_epoch
-        return best_epoch
-
-    @property
-    def best_step(self) -> float | None:
-        """The step of the last check that was saved; None before the first, or without steps."""
-        positions = self._position[_POSITIONS]
-        return None if positions is None else positions.best_step
-
-    @property
-    def best_metrics(self) -> dict[str, float] | None:
-        """All metrics of the last check that was saved; None before the first."""
-        metrics = self._position[_BEST_METRICS]
-        return None if metrics is None else dict(metrics)
-
-    @property
-    def best(self) -> float | None:
-        """The value of the one `Best` in `save` at the last saved check; None without."""
-        metrics, best = self._position[_BEST_METRICS], best_of(self._save)
-        return None if metrics is None or best is None else metrics.get(best.monitor)
 
     # Reset, undo and resume ------------------------------------------------------------------
 

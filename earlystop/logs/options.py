@@ -16,6 +16,7 @@ class Options:
 
     skip: whether to skip sources that cannot be read.
     wanted: the names of the metrics to keep; None for all, or if others are derived from them.
+    growing: whether the log is being written, so that a last line without its end is left out.
     The others are named as in `read_history`.
     """
 
@@ -28,4 +29,5 @@ class Options:
     encoding: str = "utf-8"
     value_name: str = "value"
     nan_is_gap: bool | None = None
+    growing: bool = False
     limits: Limits = field(default_factory=Limits)

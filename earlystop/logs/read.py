@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .._arguments import argument
 from ..errors import HistoryError, LogError, LogWarning, RuleError, warn_caller
@@ -20,12 +20,12 @@ from .options import Options
 from .patterns import compile_patterns
 from .read_source import ReadSource
 from .registry import find_format, recognised_format
-from .renaming import checked_renames
+from .renaming import Renames, checked_renames
 from .resume import split_runs
 from .run import Run
 from .source import Source
 
-__all__ = ["read_history"]
+__all__ = ["Reading", "read_as", "read_history", "reading"]
 
 Repeats = Literal["replace", "keep"]
 OnError = Literal["raise", "skip"]
@@ -47,6 +47,7 @@ def read_history(
     encoding: str = "utf-8",
     value_name: str = "value",
     nan_is_gap: bool | None = None,
+    growing: bool = False,
     limits: Limits | None = None,
     progress: bool = False,
 ) -> History:
@@ -80,6 +81,8 @@ def read_history(
     value_name: the name for the values of a plain array, which has no names.
     nan_is_gap: whether a NaN in a data frame means "not reported"; by default, only in pandas
         columns that cannot represent gaps otherwise.
+    growing: whether the log is being written: a last line without its end, which may be half of
+        one, is then left out.
     limits: how large a log may be (`es.logs.Limits`).
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
 
@@ -105,6 +108,61 @@ def read_history(
     >>> es.read_history(lines, pattern=pattern).metrics["val_loss"].tolist()
     [[1.2, 0.8]]
     """
+    return read_as(
+        source,
+        reading(
+            format=format,
+            metrics=metrics,
+            derived=derived,
+            rename=rename,
+            coordinate=coordinate,
+            repeats=repeats,
+            on_error=on_error,
+            separator=separator,
+            pattern=pattern,
+            encoding=encoding,
+            value_name=value_name,
+            nan_is_gap=nan_is_gap,
+            growing=growing,
+            limits=limits,
+            progress=progress,
+        ),
+    )
+
+
+class Reading(NamedTuple):
+    """How logs are read: the validated arguments of `read_history`."""
+
+    options: Options
+    forced: LogFormat | None
+    wanted: set[str] | None
+    derived: Mapping[str, str | Callable[..., Any]]
+    renames: Renames
+    progress: bool
+
+
+def reading(
+    *,
+    format: str | None = None,
+    metrics: str | Iterable[str] | None = None,
+    derived: Mapping[str, str | Callable[..., Any]] | None = None,
+    rename: Mapping[str, str] | None = None,
+    coordinate: str | None = None,
+    repeats: Repeats = "replace",
+    on_error: OnError = "raise",
+    separator: str | None = None,
+    pattern: Any = None,
+    encoding: str = "utf-8",
+    value_name: str = "value",
+    nan_is_gap: bool | None = None,
+    growing: bool = False,
+    limits: Limits | None = None,
+    progress: bool = False,
+) -> Reading:
+    """The arguments of `read_history`, validated, to read with them again and again.
+
+    Raises LogError for an unknown format, HistoryError for invalid arguments.
+    """
     repeats = _choice(Repeats, repeats, "repeats")
     on_error = _choice(OnError, on_error, "on_error")
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
@@ -123,12 +181,19 @@ def read_history(
         encoding=_encoding(encoding),
         value_name=value_name,
         nan_is_gap=nan_is_gap,
+        growing=_choice(bool, growing, "growing"),
         limits=limits or Limits(),
     )
-    renames = checked_renames(rename)
-    reader = _Reader(options, None if format is None else find_format(format), options.skip)
+    renames, forced = checked_renames(rename), None if format is None else find_format(format)
+    return Reading(options, forced, wanted, derived or {}, renames, progress)
+
+
+def read_as(source: Any, how: Reading) -> History:
+    """The history in a source. Raises what `read_history` does."""
+    options = how.options
+    reader = _Reader(options, how.forced, options.skip)
     reads, unread = list[ReadSource](), list[LogError]()
-    for found in _with_bar(discover(source, options), progress):
+    for found in _with_bar(discover(source, options), how.progress):
         read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
             if options.skip:
@@ -139,7 +204,7 @@ def read_history(
     leave_out_console_output([read for read in reads if read.found])
     if unread:
         warn_caller(_listed(unread), LogWarning)
-    return assemble(reads, options.limits, wanted, derived or {}, renames)
+    return assemble(reads, options.limits, how.wanted, how.derived, how.renames)
 
 
 def _listed(errors: Sequence[LogError]) -> str:

@@ -55,7 +55,7 @@ class Source:
         value: Any = None,
     ) -> None:
         self.name, self.path, self.options, self.value = name, path, options, value
-        self.limits = options.limits
+        self.limits, self.growing = options.limits, options.growing
         self.notes: list[str] = []
         self.damage: LogError | None = None
         self._content = content
@@ -213,8 +213,8 @@ class Source:
         lines = self.text.split(self.line_end)
         if "\r" in self.text:
             lines = [line.rstrip("\r") for line in lines]
-        if len(lines) > 1 and len(self.head) == _HEAD:
-            lines.pop()
+        if (len(lines) > 1 and len(self.head) == _HEAD) or self.growing:
+            lines.pop()  # what is behind the last line end
         return list(filter(str.strip, lines))
 
     @functools.cached_property

@@ -65,6 +65,10 @@ class Readable(Limited, Protocol):
     def head(self) -> bytes:
         """The first 64 KiB."""
 
+    @property
+    def growing(self) -> bool:
+        """Whether it is being written: a last line without its end may be half of one."""
+
     def open(self) -> BinaryIO:
         """Open the source for reading bytes."""
 
@@ -96,7 +100,8 @@ def _whole_text(log: Readable) -> Block:
         text = log.whole().decode(log.encoding)
     except UnicodeError as error:
         raise log.wrong(f"expected text in {log.encoding}: {described(error)}") from None
-    return Block(1, _with_line_feeds(log, text))
+    text = _with_line_feeds(log, text)
+    return Block(1, text[: text.rfind("\n") + 1] if log.growing else text)
 
 
 def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, list[int], bytes]]:
@@ -113,7 +118,7 @@ def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, list[int]
             rest = b""
         rest += chunk[cut:]
         _check_lengths(log, rest, first, end)
-    if rest.strip():
+    if rest.strip() and not log.growing:
         yield first, [], rest
 
 

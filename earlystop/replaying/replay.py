@@ -8,13 +8,12 @@ from ..history import History
 from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
-from .checks import checks_of, looked_at
 from .decide import decide
 from .missing import require_reported
-from .position_columns import position_names
 from .result import Replay
+from .stepping import checks_for
 
-__all__ = ["Replay", "replay"]
+__all__ = ["Replay", "replay", "stopper_of"]
 
 
 @by_keyword("save")
@@ -62,31 +61,16 @@ def replay(
     >>> print(result.decisions(0)[-1])
     epoch 3: stop: val_loss has not improved on 3 (epoch 1) by more than 0 for 2 epochs
     """
-    if isinstance(stop, Stopper):
-        if save is not None:
-            raise RuleTypeError(
-                "`replay(stop, save=...)`: a Stopper has its own save rule; "
-                "to use another, pass `stopper.stop` as the rule"
-            )
-        rule, save = stop.stop, stop.save
-    else:
-        rule = stop
+    stopper = stopper_of(stop, save, on_missing, "replay")
     if not isinstance(history, History):
         raise RuleTypeError(
             f"`replay` takes a History, got {type(history).__name__}: wrap the metrics in "
             "earlystop.History(...) or History.from_runs(...); several histories are for `sweep`"
         )
-    stopper = Stopper(rule, save, on_missing=on_missing)  # checks the arguments
     workers = validated(Positive, workers, "replay(workers=...)")
     progress = validated(bool, progress, "replay(progress=...)")
     rules = stopper.stop, stopper.save
-    told = position_names(history)
-    for each in rules:
-        history.require((name for name in each.all_metrics if name not in told), repr(each))
-    metrics = looked_at(rules) if on_missing == "skip" else ()
-    checks = checks_of(history, metrics)
-    for name in stopper.stop.all_units + stopper.save.all_units:
-        checks.positions.require_growing(name)
+    checks = checks_for(stopper, history)
     needed = stopper.stop.all_metrics + stopper.save.all_metrics
     stepped = checks.positions.for_rules(needed)
     unit = validated(str | None, unit, "replay(unit=...)") or checks.positions.default_unit()
@@ -95,3 +79,20 @@ def replay(
     if on_missing == "raise":
         require_reported(needed, stepped, outcome.epochs, slice(0, history.runs))
     return Replay(*outcome, *rules, on_missing, history, unit, checks)
+
+
+def stopper_of(
+    stop: Rule | Stopper, save: Rule | None, on_missing: OnMissing, owner: str
+) -> Stopper:
+    """A new stopper of these rules, or of those of a stopper.
+
+    Raises RuleTypeError for what is no rule, and for a stopper with another save rule.
+    """
+    if not isinstance(stop, Stopper):
+        return Stopper(stop, save, on_missing=on_missing)
+    if save is not None:
+        raise RuleTypeError(
+            f"`{owner}(stop, save=...)`: a Stopper has its own save rule; "
+            "to use another, pass `stopper.stop` as the rule"
+        )
+    return Stopper(stop.stop, stop.save, on_missing=on_missing)

@@ -17,7 +17,7 @@ from ..engine.stopper import Stopper
 from ..errors import RuleError
 from ..history import Bools, History
 from ..language.improvement import Improvement
-from ..language.positions import DERIVED, STEP, number_text
+from ..language.positions import STEP, number_text
 from ..language.rule import OnMissing, Rule
 from ..language.units import amount_in_words
 from ..rules import Best, Never
@@ -27,6 +27,7 @@ from .decide import decide
 from .exact_sum import exact_mean
 from .positions import LoggedPositions
 from .regret import regret_of, values_at
+from .stepping import steps_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -165,12 +166,9 @@ class Replay:
         Raises HistoryError for an unknown run.
         """
         stopper = Stopper(self.stop, self.save, on_missing=self.on_missing)
-        history = self._positions.for_rules(self.stop.all_metrics + self.save.all_metrics)
-        places = self._positions.of_run(history.row(run))
         decisions: list[Decision] = []
-        for metrics, place in zip(history.iter_records(run), places, strict=True):
-            reported = {name: value for name, value in metrics.items() if name not in DERIVED}
-            decisions.append(stopper.step(reported, **place))
+        for step in steps_of(stopper, self.replayed, run):
+            decisions.append(stopper.step(step.metrics, **step.place))
             if stopper.stopped:
                 break
         return decisions

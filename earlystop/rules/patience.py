@@ -186,8 +186,8 @@ class Patience(Rule):
             wait=self._next_wait(state, metrics, epoch, counts, ends),
             place=place_after(state.place, metrics, improved),
         )
-        wait = self._waited(after, metrics, epoch)
-        fires = is_check & (wait >= self.required_wait(self._last_improvement(after)))
+        wait = self.waited(after, metrics, epoch)
+        fires = is_check & (wait >= self.required_wait(self.last_improvement(after)))
         if self.gate is not None:
             fires = fires & (ends | invert(improved))
         if self.cooldown is not None:
@@ -232,7 +232,7 @@ class Patience(Rule):
         left = where(counts & (state.cooling >= 0), state.cooling - 1, state.cooling)
         return where(fires, self.cooldown, left)
 
-    def _waited(self, state: State, metrics: Any, epoch: Value) -> Value:
+    def waited(self, state: Any, metrics: Any, epoch: Value) -> Value:
         """How long the wait is, in the unit; NaN before anything counts."""
         if self.unit == CHECKS:
             return state.wait
@@ -242,7 +242,7 @@ class Patience(Rule):
         """Where a check stands in the unit, for units other than checks."""
         return epochs_done(metrics, epoch) - 1.0 if self.unit == EPOCH else metrics[self.unit]
 
-    def _last_improvement(self, state: State) -> Value:
+    def last_improvement(self, state: Any) -> Value:
         """Where the reference stands in the unit; -1 before the first."""
         if self.unit == CHECKS or not self.wait_grows:
             return state.reference_epoch
@@ -291,8 +291,8 @@ class Patience(Rule):
         return self.terms if min_delta is None else self.terms._replace(min_delta=min_delta)
 
     def reason(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
-        wait = self._waited(state, metrics, epoch)
-        for_epochs = f"for {amount_in_words(wait, self._unit_in_words(state, metrics))}"
+        wait = self.waited(state, metrics, epoch)
+        for_epochs = f"for {amount_in_words(wait, self.unit_in_words(state, metrics))}"
         if self.cooldown is not None:
             for_epochs += f" outside its cooldown of {amount_in_words(self.cooldown, CHECKS)}"
         reference = f"{state.reference:.6g}"
@@ -323,7 +323,7 @@ class Patience(Rule):
         whole = " of what the run has gained" if self.by_gain else " of it"
         return f"{how} {self.min_delta:.6g}" + (whole if self.relative else "")
 
-    def _unit_in_words(self, state: State, metrics: Mapping[str, float]) -> str:
+    def unit_in_words(self, state: Any, metrics: Mapping[str, float]) -> str:
         """The unit of the wait; checks are called epochs where each of them was one."""
         if self.unit != CHECKS:
             return self.unit

@@ -67,7 +67,7 @@ class Warmup(Rule):
 
     def step(self, state: Any, metrics: Mapping[str, Any], epoch: Any) -> tuple[Any, Any]:
         is_over = self._is_over(state, metrics)
-        inner, fires = advance(self.rule, state.inner, self._shown(state, metrics), epoch)
+        inner, fires = advance(self.rule, state.inner, self.shown(state, metrics), epoch)
         after = state._replace(
             hidden=where(is_over, state.hidden, state.hidden + 1),
             inner=where(is_over, inner, state.inner),
@@ -85,13 +85,14 @@ class Warmup(Rule):
             seen, most = epochs_counted(metrics, seen), self.epochs
         return seen > (most or 0)
 
-    def _shown(self, state: Any, metrics: Any) -> Any:
+    def shown(self, state: Any, metrics: Any) -> Any:
+        """The metrics for the wrapped rule, which counts from the end of the warm-up."""
         return later_start(metrics, state.before if self.epochs is None else self.epochs)
 
     def explain(self, state: Any, metrics: Mapping[str, float], epoch: int) -> str:
         if not self._is_over(state, metrics):
             return ""
-        return self.rule.explain(state.inner, self._shown(state, metrics), epoch)
+        return self.rule.explain(state.inner, self.shown(state, metrics), epoch)
 
 
 class Filtered(Rule):
