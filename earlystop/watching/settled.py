@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from ..history import History
+from ..language.coordinate_names import EPOCHS, INNER, STEPS, plain_name
 
 __all__ = ["beginning_of", "settled_rows"]
 
@@ -31,12 +33,34 @@ def settled_rows(history: History, metrics: Iterable[str], *, last_counts: bool)
     2
     """
     length = int(history.lengths[0])
-    settled = length if last_counts else length - 1
+    is_open = 0 if last_counts else length if _may_be_one(history) else 1
+    settled = length - is_open
     for name in metrics:
         if name in history.metrics:
             rows = np.flatnonzero(history.reported(name)[0])
             settled = min(settled, int(rows[-1]) + 1 if len(rows) else 0)
     return max(settled, 0)
+
+
+def _may_be_one(history: History) -> bool:
+    """May all rows turn out to be one, when what counts them takes its second value?
+
+    As long as an epoch or a step has one value alone it is not known to count rows. In some logs it
+    never does.
+    """
+    counters = [name for name in history.coordinates if plain_name(name) in _COUNTERS]
+    if not counters or history.lengths[0] > _MOST_AT_ONE:
+        return False
+    return all(len(np.unique(_known(history.coordinates[name][0]))) < 2 for name in counters)
+
+
+_COUNTERS = {*EPOCHS, *STEPS, *INNER}
+_MOST_AT_ONE = 20  # rows of one epoch that report the same
+
+
+def _known(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    known: npt.NDArray[np.float64] = values[~np.isnan(values)]
+    return known
 
 
 def beginning_of(history: History, rows: int) -> History | None:
