@@ -148,7 +148,7 @@ def _generalization_loss(rule: GeneralizationLoss, state: Any, metrics: Metrics,
 
 @standing.register
 def _increases(rule: ConsecutiveIncreases, state: Any, metrics: Metrics, check: int) -> str:
-    strips = f"{state.rises} of {rule.increases} strips of {rule.strip} {CHECKS}"
+    strips = f"{state.rises} of {rule.increases} strips of {amount_in_words(rule.strip, CHECKS)}"
     return f"{rule.monitor}: worse over {strips} in a row"
 
 
