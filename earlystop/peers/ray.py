@@ -28,7 +28,8 @@ def trial_plateau_stopper(
     metric_threshold: stop only where the metric is at least as good; without a mode it is ignored.
     mode: "min" or "max"; needed with a threshold other than 0.
 
-    What differs: the deviation is computed in another order, which may round differently.
+    What differs: the deviation is computed in another order, which may round differently, and does
+    not overflow where values of the largest floats are equal.
 
     >>> stopper = trial_plateau_stopper("loss", std=0.1, num_results=2, grace_period=3)
     >>> [stopper.step({"loss": value}).stop for value in [0.5, 0.5, 0.5]]

@@ -200,9 +200,10 @@ def ray_trial_plateau_stopper(chance: random.Random, curve: Curve) -> Case:
                 stops.append(epoch)
                 break
             last = np.array(curve[max(0, epoch + 1 - settings["num_results"]) : epoch + 1])
-            size = np.abs(last).max() * 1e-12
-            if abs(float(np.std(last)) - settings["std"]) <= size:
-                rounds = "the deviation rounds otherwise"
+            deviation = float(np.std(last))
+            near = abs(deviation - settings["std"]) <= np.abs(last).max() * 1e-12
+            if near or (np.isfinite(last).all() and not math.isfinite(deviation)):
+                rounds = "the deviation rounds or overflows otherwise"
     ours = es.peers.ray.trial_plateau_stopper("m", **settings)
     return Case(settings, ours, "m", stops, None, rounds)
 
