@@ -188,21 +188,24 @@ def reading(
     return Reading(options, forced, wanted, derived or {}, renames, progress)
 
 
-def read_as(source: Any, how: Reading) -> History:
-    """The history in a source. Raises what `read_history` does."""
+def read_as(source: Any, how: Reading, *, warns: bool = True) -> History:
+    """The history in a source. Raises what `read_history` does.
+
+    warns: whether it warns of what is left out; the report lists it anyway.
+    """
     options = how.options
     reader = _Reader(options, how.forced, options.skip)
     reads, unread = list[ReadSource](), list[LogError]()
     for found in _with_bar(discover(source, options), how.progress):
         read = reader.read(found)
         if read.error is not None and not read.error.not_a_log:
-            if options.skip:
-                warn_caller(f"skipped: {read.error}", LogWarning)
-            else:
+            if not options.skip:
                 unread.append(read.error)
+            elif warns:
+                warn_caller(f"skipped: {read.error}", LogWarning)
         reads.append(read)
     leave_out_console_output([read for read in reads if read.found])
-    if unread:
+    if unread and warns:
         warn_caller(_listed(unread), LogWarning)
     return assemble(reads, options.limits, how.wanted, how.derived, how.renames)
 

@@ -207,7 +207,9 @@ class Watch:
         options = dataclasses.replace(self._reading.options, growing=growing)
         began = time.perf_counter()
         try:
-            history = read_as(self._log.source(), self._reading._replace(options=options))
+            how = self._reading._replace(options=options)
+            # Of a folder, files that are being written are left out until they can be read.
+            history = read_as(self._log.source(), how, warns=not growing)
             row = followed_run(history, self._metrics, self._name)
         except _NOT_YET as error:
             self.trouble = error
