@@ -30,7 +30,8 @@ class Tuning:
     many_share: if a larger share of runs improves at an epoch, all are updated by a mask.
     intervals: intervals of patience kept in one scan; beyond it, its batch is halved.
     references: references tracked in one scan (runs times rules).
-    levels: levels of dials kept in one scan (runs times epochs).
+    rises: rises of levels kept in one scan; beyond it, its batch is halved.
+    stops: epochs at which dials stop runs that are worked out at a time.
     notes: record waits that are noted before they are converted to intervals, which are smaller.
     few_runs: with fewer runs, a replay steps run by run.
     few_steps: with fewer settings times runs, a sweep steps run by run.
@@ -56,7 +57,8 @@ class Tuning:
     many_share: float = 1 / 4
     intervals: int = 1_200_000
     references: int = 100_000
-    levels: int = 2**22
+    rises: int = 1_200_000
+    stops: int = 2**20
     notes: int = 65_536
     few_runs: int = 24
     few_steps: int = 100

@@ -6,6 +6,7 @@ and looks up single dials.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,11 @@ import numpy.typing as npt
 from ..language.rule import AnyOf, Rule
 from ..replaying.batches import slices
 from ..replaying.regret import regret_of
-from ..replaying.score.scan import ScoreScan, Spans
+from ..replaying.score.scan import Rises, ScoreScan, Spans
 from ..replaying.tuning import DEFAULT, Tuning
 from ..rules import AdaptivePatience, Best, Never
 from .columns import Column
-from .totals import Totals
+from .totals import Totals, sums_over_ranges
 
 __all__ = ["AdaptiveFamily", "ScoreOutcome"]
 
@@ -65,8 +66,7 @@ class ScoreOutcome:
     ) -> None:
         self._family, self._scan, self._mode, self._tuning = family, scan, best.mode, tuning
         self._lanes = len(scan.epochs)
-        reached = scan.levels[-1] if len(scan.levels) else np.zeros(self._lanes, np.int16)
-        self._reached: Ints = reached.astype(np.int64)
+        self._reached: Ints = scan.level.astype(np.int64)
         self._unfired = Column(  # the outcome of dials that did not fire
             scan.epochs,
             scan.stopped,
@@ -83,7 +83,8 @@ class ScoreOutcome:
     @property
     def nbytes(self) -> int:
         """The memory used by the arrays, in bytes."""
-        arrays = (self._scan.levels, *self._scan.spans, *self._unfired, self._scan.best_of_log)
+        scan = self._scan
+        arrays = (*scan.rises, *scan.spans, scan.level, *self._unfired, scan.best_of_log)
         return sum(array.nbytes for array in arrays)
 
     # Totals ----------------------------------------------------------------------------------
@@ -91,32 +92,20 @@ class ScoreOutcome:
     def add_to(self, totals: Totals) -> None:
         """Add the runs to the totals of a sweep."""
         own, size = Totals(self.settings), self._tuning.intervals_at_a_time
-        own.epochs += self._epochs_of_all()
+        rises = self._scan.rises
+        for part in slices(len(rises.lane), size):
+            begin, end, epoch = rises.begin[part], rises.end[part], rises.epoch[part]
+            own.epochs += sums_over_ranges(begin, end, epoch + 1, self.settings)
         spans = self._scan.spans
         for part in slices(len(spans.lane), size):
             some = Spans._make(array[part] for array in spans)
             own.add_regrets(some.begin, some.end, self._regret(some))
         for part in slices(self._lanes, size):
             end = np.full(part.stop - part.start, self.settings)
-            own.add_regrets(self._reached[part], end, self._unfired.regret[part])
+            rest = self._unfired.checks[part], self._unfired.regret[part]
+            own.add_ranges(self._reached[part], end, *rest)
         own.runs_with_best += int(np.count_nonzero(~np.isnan(self._unfired.regret)))
         totals.merge(own, self._family.settings)
-
-    def _epochs_of_all(self) -> Ints:
-        """The epochs used, summed over runs: those before a dial fires, and the one where it does.
-
-        Dial k has not fired at epochs with a level of at most k.
-        """
-        levels, count = self._scan.levels, self.settings + 1
-        seen = np.zeros(count, np.int64)
-        size = max(1, self._tuning.intervals_at_a_time // self._lanes)
-        for part in slices(len(levels), size):
-            seen += np.bincount(levels[part].ravel(), minlength=count)
-        beyond = len(levels) - self._scan.epochs  # rows after the end of a run
-        np.subtract.at(seen, self._reached, beyond)
-        fired = self._lanes - np.cumsum(np.bincount(self._reached, minlength=count))
-        epochs: Ints = (np.cumsum(seen) + fired)[:-1]
-        return epochs
 
     def _regret(self, spans: Spans) -> npt.NDArray[np.float64]:
         return regret_of(spans.best, self._scan.best_of_log[spans.lane], self._mode)
@@ -131,7 +120,7 @@ class ScoreOutcome:
         now = Column._make(array.copy() for array in self._unfired)  # of the latest span
         settings = self._family.settings.tolist()
         positions = [place for place, setting in enumerate(settings) if setting in wanted]
-        first, stops = 0, _Stops(self._scan.levels[:0], 0, 0)
+        first, stops = 0, _Stops(self._rises, 0, 0, self._lanes)
         for position in positions:
             new = slice(first, int(np.searchsorted(spans.begin, position, side="right")))
             first = new.stop
@@ -140,13 +129,20 @@ class ScoreOutcome:
             now.regret[lanes] = regrets[new]
             if position >= stops.end:
                 end = min(positions[-1] + 1, position + self._at_a_time)
-                stops = _Stops(self._scan.levels, position, end)
+                stops = _Stops(self._rises, position, end, self._lanes)
             yield settings[position], slice(0, self._lanes), self._column(position, stops, now)
+
+    @functools.cached_property
+    def _rises(self) -> Rises:
+        """The rises of the levels, sorted by their lane; those of a lane keep their order."""
+        rises = self._scan.rises
+        order = np.argsort(rises.lane, kind="stable")
+        return Rises._make(array[order] for array in rises)
 
     @property
     def _at_a_time(self) -> int:
         """The stops of how many positions are worked out together."""
-        return max(1, self._tuning.levels // self._lanes)
+        return max(1, self._tuning.stops // self._lanes)
 
     def _column(self, position: int, stops: _Stops, now: Column) -> Column:
         rest, fired = self._unfired, self._reached > position
@@ -161,7 +157,7 @@ class ScoreOutcome:
     def epochs_used(self) -> Iterator[tuple[tuple[str, ...], npt.NDArray[Any]]]:
         """The metrics of the family, and the epochs used by its most patient setting."""
         last = self.settings - 1
-        stops = _Stops(self._scan.levels, last, last + 1).epoch(last)
+        stops = _Stops(self._rises, last, last + 1, self._lanes).epoch(last)
         used = np.where(self._reached > last, stops + 1, self._unfired.checks)
         yield self._family.all_metrics, used
 
@@ -171,15 +167,15 @@ class _Stops:
 
     Where a level rises by n at an epoch, n positions fire there. So a lane's epochs, each repeated
     as often as its level rises, are the epochs at which its positions fire, in order.
+
+    rises: sorted by their lane.
     """
 
-    def __init__(self, levels: npt.NDArray[Any], begin: int, end: int) -> None:
+    def __init__(self, rises: Rises, begin: int, end: int, lanes: int) -> None:
         self.begin, self.end = begin, end
-        inside = np.clip(levels.T, begin, end)
-        rises = np.diff(inside, axis=1, prepend=np.full((len(inside), 1), begin, inside.dtype))
-        epochs = np.broadcast_to(np.arange(len(levels), dtype=np.int32), rises.shape)
-        self._epochs = np.append(np.repeat(epochs.ravel(), rises.ravel()), np.int32(0))
-        fired = rises.sum(axis=1, dtype=np.int64)
+        fire = np.clip(rises.end, begin, end) - np.clip(rises.begin, begin, end)
+        self._epochs = np.append(np.repeat(rises.epoch, fire), np.int32(0))
+        fired = np.bincount(rises.lane, fire, lanes).astype(np.int64)
         self._first = np.cumsum(fired) - fired
 
     def epoch(self, position: int) -> npt.NDArray[Any]:

@@ -39,7 +39,9 @@ def test_large_random_sweeps_of_dials_agree_in_parts_of_all_sizes(seed: int) -> 
     if seed >= 2:
         parts = [rule, es.Patience("loss", 9) | es.MaxEpochs(100)]
         rule, name = es.AnyOf(*parts), "0.patience"
-    tuning = Tuning(runs_per_batch=25, epochs_per_block=16, levels=(1, 700)[seed % 2], few_steps=0)
+    tuning = Tuning(
+        runs_per_batch=25, epochs_per_block=16, rises=(1, 100)[seed % 2], stops=99, few_steps=0
+    )
     dials: Any = np.geomspace(0.5, 3000, 25)
     table = sweep(rule, history, save=es.Best("loss"), tuning=tuning, **{name: dials})
     first: Any = parts[0]

@@ -6,9 +6,9 @@ check whose score reaches its square, and these checks can be read off the runni
 score.
 
 For a rising list of dials, the *level* of a run at a check is how many of them have fired by then:
-the number of squares that the highest score so far has reached. Dial number k has not fired at the
-checks whose level is at most k, and fires at the one after. So how many checks dial k uses, summed
-over all runs, is a count of levels, without any search.
+the number of squares that the highest score so far has reached. Where the level rises from a to b,
+the dials number a to b - 1 fire. Levels rise rarely, so all that a pass keeps of a run are these
+rises.
 
 An example, where lower is better, for the dials 1.5, 2 and 6 (squares 2.25, 4 and 36):
 
@@ -17,8 +17,9 @@ An example, where lower is better, for the dials 1.5, 2 and 6 (squares 2.25, 4 a
     score        1    1    8   36    4
     level        0    0    2    3    3
 
-The dials 1.5 and 2 stop after check 2, the dial 6 after check 3. All three keep the 4 of check 1:
-they form one *span* of levels, 0 to 2, that were reached while check 1 was the best.
+The level rises twice: the dials 1.5 and 2 stop after check 2, the dial 6 after check 3. All three
+keep the 4 of check 1: they form one *span* of levels, 0 to 2, that were reached while check 1 was
+the best.
 
 >>> import numpy as np
 >>> from earlystop import AdaptivePatience, Best, History, Never
@@ -27,8 +28,8 @@ they form one *span* of levels, 0 to 2, that were reached while check 1 was the 
 >>> history = History({"val_loss": [8.0, 4.0, 4.0, 4.0, 2.0]})
 >>> dials = np.array([1.5, 2.0, 6.0])
 >>> ((_, scan),) = scan_scores(rule, dials, Never(), Best("val_loss"), history, slice(0, 1))
->>> scan.levels[:, 0].tolist()
-[0, 0, 2, 3, 3]
+>>> [array.tolist() for array in scan.rises]  # lane, first level, level after the last, check
+[[0, 0], [0, 2], [2, 3], [2, 3]]
 >>> [array.tolist() for array in scan.spans]  # lane, first level, level after the last, best
 [[0], [0], [3], [1], [4.0]]
 

@@ -16,13 +16,13 @@ from ...engine.vectorized import VectorProgram, compile_vectorized
 from ...history import Bools, History
 from ...language.rule import AnyOf, Rule
 from ...rules import AdaptivePatience, Best, Never, Patience
-from ..batches import Epoch, RunBatch, Runs, run_numbers, slices, split_to_fit, subset
+from ..batches import Epoch, RunBatch, Runs, TooManyLanesError, split_to_fit
 from ..interpreted import InterpretedSteps, steps_for
 from ..patience.references import ReferenceTracker
 from ..tuning import DEFAULT, Tuning
 from .ladder import Ladder
 
-__all__ = ["ScoreScan", "Spans", "scan_scores", "split_adaptive"]
+__all__ = ["Rises", "ScoreScan", "Spans", "scan_scores", "split_adaptive"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
@@ -42,19 +42,29 @@ class Spans(NamedTuple):
     best: Floats  # its value; NaN for none
 
 
+class Rises(NamedTuple):
+    """Where the level of a lane rises, in the order of the epochs; arrays of shape (rises,)."""
+
+    lane: Ints
+    begin: Ints  # the first of the dials that fire there
+    end: Ints  # the one after the last
+    epoch: Ints
+
+
 class ScoreScan(NamedTuple):
     """What a scan found; arrays of shape (lanes,), unless it says otherwise.
 
-    levels: how many dials have fired by the end of each epoch, shape (epochs, lanes); it stays the
-        same after the end of a run.
+    rises: the dials that fired, by the epoch.
     spans: the dials that fired, by the best of the time.
+    level: how many dials fired.
     epochs, stopped, best_epoch, best: the outcome for dials that did not fire. The run is then
         ended by the other rule (stopped), or by its log.
     best_of_log: the best value of the whole log; NaN for none.
     """
 
-    levels: npt.NDArray[np.integer[Any]]
+    rises: Rises
     spans: Spans
+    level: Ints
     epochs: npt.NDArray[np.int64]
     stopped: Bools
     best_epoch: Int32s
@@ -77,16 +87,13 @@ def scan_scores(
     best: decides which epoch is best.
     runs: the runs to scan; their metrics must not have gaps.
 
-    Yields the runs in parts, each with its scan; parts are smaller if the runs are long.
+    Yields the runs in parts, each with its scan; parts are smaller if levels rise often.
     """
 
     def scan(part: Runs) -> ScoreScan:
         return _ScorePass(rule, dials, rest, best, history, part, tuning).scan()
 
-    lengths = history.lengths[runs]
-    size = max(1, tuning.levels // max(1, int(lengths.max())))
-    for part in slices(len(run_numbers(runs)), size):
-        yield from split_to_fit(scan, subset(runs, part))
+    return split_to_fit(scan, runs)
 
 
 class _ScorePass:
@@ -116,8 +123,9 @@ class _ScorePass:
         kind = np.int16 if small else np.int32
         self._level, self._begun = np.zeros(lanes, kind), np.zeros(lanes, kind)
         self._to_reach = self._squares.next(self._level)
-        self._levels = np.empty((self._batch.longest, lanes), kind)
+        self._rises: list[Rises] = []
         self._spans: list[Spans] = []
+        self._room = tuning.rises if lanes > 1 else np.inf
         self._epochs = self._batch.lengths.copy()
         self._ended = np.zeros(lanes, dtype=np.bool_)  # by the other rule
         self._best_epoch, self._best_value = np.full(lanes, -1, np.int32), np.full(lanes, np.nan)
@@ -125,7 +133,7 @@ class _ScorePass:
             program.start(lanes, self._batch.longest)
 
     def scan(self) -> ScoreScan:
-        """Make the pass. Raises TooManyLanesError if the other rule exceeds the memory limit."""
+        """Make the pass. Raises TooManyLanesError if the memory limit is exceeded."""
         for block in self._batch.blocks():
             for epoch in block:
                 self._find_best(epoch)
@@ -136,9 +144,12 @@ class _ScorePass:
         self._end_spans(np.arange(len(self._batch)))
         running = ~self._ended
         self._best_epoch[running], self._best_value[running] = best_epoch[running], best[running]
+        none = np.zeros(0, np.int32)
+        self._rises.append(Rises(none, none, none, none))
+        rises = Rises._make([np.concatenate(x) for x in zip(*self._rises, strict=True)])
         spans = Spans._make([np.concatenate(x) for x in zip(*self._spans, strict=True)])
         outcome = self._epochs, self._ended, self._best_epoch, self._best_value
-        return ScoreScan(self._levels, spans, *outcome, best)
+        return ScoreScan(rises, spans, self._level, *outcome, best)
 
     def _find_best(self, epoch: Epoch) -> None:
         self._best.compare(epoch)
@@ -157,10 +168,15 @@ class _ScorePass:
         if self._rest is not None:
             rises &= ~self._ended
         lanes = rises.nonzero()[0]
-        if len(lanes):
-            level = self._squares.levels(score[lanes])
-            self._level[lanes], self._to_reach[lanes] = level, self._squares.next(level)
-        self._levels[epoch.number] = self._level
+        if not len(lanes):
+            return
+        self._room -= len(lanes)
+        if self._room < 0:
+            raise TooManyLanesError
+        before, level = self._level[lanes], self._squares.levels(score[lanes])
+        self._level[lanes], self._to_reach[lanes] = level, self._squares.next(level)
+        epochs = np.full(len(lanes), epoch.number, np.int32)
+        self._rises.append(Rises(lanes.astype(np.int32), before, level, epochs))
 
     def _end_spans(self, lanes: Any) -> None:
         """Note the levels that these lanes reached with the best so far."""
