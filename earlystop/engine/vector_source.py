@@ -21,6 +21,7 @@ from ..language.tape import (
     needed_lines,
     refs_in,
 )
+from .bounds import with_bounds
 from .recording import Recording, metrics_read, presence_read
 from .registers import Registers, last_uses
 from .source import Names, define, expression, operand_text
@@ -63,7 +64,7 @@ class _Writer:
         self._answers = recording.answers
         self._outputs = live_outputs(recording)
         results = [*self._answers, *self._outputs.values()]
-        self._lines = needed_lines(recording.lines, results)
+        self._lines = needed_lines(with_bounds(recording.lines), results)
         self._last_use = last_uses(self._lines, results)
         self._metric_names = names
         self._names = Names()
@@ -157,7 +158,7 @@ class _Writer:
             self._registers.release(name)
         register = self._registers.take(line.result.kind)
         target = f"r{register}"
-        call = f"{line.ufunc}({text}, {target})" if line.ufunc else f"copyto({target}, {text})"
+        call = f"{line.ufunc}({text}, out={target})" if line.ufunc else f"copyto({target}, {text})"
         self._body.append(call)
         self._registers.hold(line.result.name, register)
 

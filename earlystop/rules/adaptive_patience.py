@@ -133,7 +133,8 @@ moves by 24 % of its improvement an epoch
         """How much the metric moves from check to check, as a share of what the run has gained."""
         gained = absolute(state.first - state.best)
         ratio = where(gained > 0, divide(state.moved, gained), 1.0)
-        return where(ratio < _LEAST, _LEAST, where(ratio > _MOST, _MOST, ratio))
+        capped = where(ratio > _MOST, _MOST, ratio)
+        return where(capped < _LEAST, _LEAST, capped)
 
     def score(self, state: State) -> Any:
         """What the rule compares with the square of the dial; NaN where floats overflow."""
