@@ -10,7 +10,17 @@ from ..language.positions import ELAPSED, EPOCH, STEP
 from ..rules import Patience
 from .findings import Findings, Outcome
 
-__all__ = ["advice_text", "amount_text", "guarantee_text", "percent"]
+__all__ = [
+    "advice_text",
+    "amount_text",
+    "answer_sentences",
+    "basis_sentences",
+    "cost_words",
+    "guarantee_text",
+    "percent",
+    "usual_heading",
+    "usual_rows",
+]
 
 _WIDTH = 92
 
@@ -18,9 +28,9 @@ _WIDTH = 92
 def advice_text(advice: Findings) -> str:
     """The answer in full, as `print(advice)` shows it."""
     parts: list[Iterable[str]] = [
-        map(_wrapped, _answer(advice)),
+        map(_wrapped, answer_sentences(advice)),
         _usual(advice),
-        map(_wrapped, _basis(advice)),
+        map(_wrapped, basis_sentences(advice)),
     ]
     parts += [[_wrapped(f"Mind: {warning}.")] for warning in advice.warnings]
     return "\n\n".join("\n".join(part) for part in parts)
@@ -67,7 +77,7 @@ def _capped(advice: Findings) -> str:
     return f", if a run that loses more than {bound} counts as losing {bound}"
 
 
-def _answer(advice: Findings) -> list[str]:
+def answer_sentences(advice: Findings) -> list[str]:
     """Which rule to use, and what it costs and saves."""
     if not advice.promised:
         return _no_promise(advice)
@@ -76,7 +86,7 @@ def _answer(advice: Findings) -> list[str]:
         f"Use {advice.rule!r}.",
         _promise(advice),
         f"It takes {_mean(advice, outcome.used)} of {_mean(advice, advice.logged)} "
-        f"{_cost(advice)} on average: {percent(outcome.saved)} saved.",
+        f"{cost_words(advice)} on average: {percent(outcome.saved)} saved.",
         *_plain(advice),
     ]
 
@@ -98,7 +108,7 @@ def _plain_promised(advice: Findings, plain: Outcome) -> str:
     )
 
 
-def _cost(advice: Findings) -> str:
+def cost_words(advice: Findings) -> str:
     """What cost is counted in, as a plural."""
     units = {EPOCH: "epochs", STEP: "steps", ELAPSED: "hours"}
     return units.get(advice.cost_unit, advice.cost_unit)
@@ -145,14 +155,14 @@ def _no_promise(advice: Findings) -> list[str]:
         answer.append(
             f"Without a promise: {guess.rule!r} would have lost "
             f"{amount_text(advice, guess.regret)} on these runs (mean; {percent(guess.over)} of "
-            f"them lose more than asked) and saved {percent(guess.saved)} of the {_cost(advice)}."
+            f"them lose more than asked) and saved {percent(guess.saved)} of the {cost_words(advice)}."
         )
     return answer
 
 
-def _usual(advice: Findings) -> list[str]:
-    """The usual choices, as a table."""
-    rows = [("", "mean regret", "runs that lose more", f"{_cost(advice)} saved")]
+def usual_rows(advice: Findings) -> list[tuple[str, ...]]:
+    """What the advice and the usual choices did on the runs: headings, then a row for each."""
+    rows = [("", "mean regret", "runs that lose more", f"{cost_words(advice)} saved")]
     same = () if advice.plain is None else (advice.plain,)
     known = {outcome.rule for outcome in same}
     usual = (outcome for outcome in advice.defaults if outcome.rule not in known)
@@ -164,16 +174,27 @@ def _usual(advice: Findings) -> list[str]:
             name = f"{name}, promised too"
         regret = number(outcome.regret) if advice.unit == "metric" else percent(outcome.regret)
         rows.append((name, regret, percent(outcome.over), percent(outcome.saved)))
+    return rows
+
+
+def usual_heading(advice: Findings) -> str:
+    """What `usual_rows` shows, and what its regret counts in."""
+    unit = _unit_of(advice) if advice.unit == "metric" else f"a share of {_unit_of(advice)}"
+    return f"Beside the usual choices, on the same runs (regret: {unit})"
+
+
+def _usual(advice: Findings) -> list[str]:
+    """The usual choices, as a table of text."""
+    rows = usual_rows(advice)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])])
         for name, *cells in rows
     ]
-    unit = _unit_of(advice) if advice.unit == "metric" else f"a share of {_unit_of(advice)}"
-    return [f"Beside the usual choices, on the same runs (regret: {unit}):", *lines]
+    return [f"{usual_heading(advice)}:", *lines]
 
 
-def _basis(advice: Findings) -> list[str]:
+def basis_sentences(advice: Findings) -> list[str]:
     """What the answer rests on."""
     basis = f"This rests on {count(advice.runs, 'run')}"
     if advice.chose:

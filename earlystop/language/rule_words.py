@@ -1,0 +1,105 @@
+"""Rules in words, for headings, labels and legends: "patience 12", not the code of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from .rule import AllOf, AnyOf, Not, Rule
+
+__all__ = ["labels_of", "rule_words"]
+
+_UNSAID = ("monitor", "mode")  # a page or picture names the metric anyway
+
+
+def rule_words(rule: Rule) -> str:
+    """The rule in a few words: its name, its dial, and the settings that are not the defaults.
+
+    >>> from earlystop import AdaptivePatience, MaxEpochs, NonFinite, Patience, Smoothed
+    >>> rule_words(Patience("loss", 12)), rule_words(AdaptivePatience("loss", 420.0))
+    ('patience 12', 'adaptive patience 420')
+    >>> rule_words(Patience("loss", 5, min_delta=0.01, relative=True) | MaxEpochs(50))
+    'patience 5 (min_delta 0.01, relative) or max epochs 50'
+    >>> rule_words(Smoothed(Patience("loss", 3), "loss", window=5)), rule_words(NonFinite("loss"))
+    ('smoothed (window 5) patience 3', 'non-finite')
+    """
+    if isinstance(rule, (AnyOf, AllOf)):
+        word = " or " if isinstance(rule, AnyOf) else " and "
+        return word.join(_within(child) for child in rule.children)
+    if isinstance(rule, Not):
+        return f"not {_within(rule.children[0])}"
+    parts = [_name(type(rule).__name__), *_main(rule)]
+    others = _others(rule)
+    if others:
+        parts.append(f"({', '.join(others)})")
+    parts += [_within(child) for child in rule.children]
+    return " ".join(parts)
+
+
+def labels_of(rules: Sequence[Rule]) -> list[str]:
+    """The rules in words that tell them apart: as code, where the words are the same.
+
+    >>> from earlystop import Patience
+    >>> labels_of([Patience("loss", 3), Patience("loss", 5)])
+    ['patience 3', 'patience 5']
+    >>> labels_of([Patience("loss", 3), Patience("val_loss", 3)])[1]
+    "Patience('val_loss', patience=3)"
+    """
+    words = [rule_words(rule) for rule in rules]
+    alike = {text for text in words if words.count(text) > 1}
+    return [
+        _brief(repr(rule)) if text in alike else text
+        for rule, text in zip(rules, words, strict=True)
+    ]
+
+
+def _brief(code: str) -> str:
+    """The code of a rule, without the direction that its metric's name implies."""
+    return code.replace(", mode='min'", "").replace(", mode='max'", "")
+
+
+def _within(rule: Rule) -> str:
+    """A rule inside another, in brackets where it is joined itself."""
+    return f"({rule_words(rule)})" if isinstance(rule, (AnyOf, AllOf)) else rule_words(rule)
+
+
+def _name(name: str) -> str:
+    """The name of a class as words."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|_+", name)
+    text = " ".join(words).lower()
+    return text.replace("non finite", "non-finite")
+
+
+def _main(rule: Rule) -> list[str]:
+    """What the rule is turned by: its dial, or else what it cannot do without."""
+    names = [rule.dial] if rule.dial is not None else _required(rule)
+    return [_text(rule.settings[name]) for name in names if name not in _UNSAID]
+
+
+def _required(rule: Rule) -> Iterable[str]:
+    """The fields without a default that are numbers."""
+    for field in dataclasses.fields(cast(Any, rule)):
+        if field.default is dataclasses.MISSING and isinstance(
+            rule.settings.get(field.name), (int, float)
+        ):
+            yield field.name
+
+
+def _others(rule: Rule) -> list[str]:
+    """The settings that differ from their defaults."""
+    named = {*_UNSAID, rule.dial}
+    return [
+        field.name if value is True else f"{field.name} {_text(value)}"
+        for field in dataclasses.fields(cast(Any, rule))
+        if field.name in rule.settings
+        and field.name not in named
+        and field.default is not dataclasses.MISSING
+        and (value := rule.settings[field.name]) != field.default
+        and value is not None
+    ]
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
