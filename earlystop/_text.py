@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "duration", "number", "one_line", "shortened"]
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+__all__ = [
+    "count",
+    "distinct_names",
+    "duration",
+    "number",
+    "one_line",
+    "shared_parts",
+    "shortened",
+]
+
+_BREAKS = re.compile(r"[/\\]")
 
 
 def one_line(text: str) -> str:
@@ -66,3 +80,74 @@ def count(amount: int, what: str) -> str:
     ('1 run', '4,400 runs')
     """
     return f"{amount:,} {what}{'' if amount == 1 else 's'}"
+
+
+def shared_parts(names: Sequence[str]) -> tuple[str, str]:
+    """The folders at the start, and the parts at the end, that all these paths have in common.
+
+    >>> shared_parts(["runs/2024/a/log.csv", "runs/2024/b/log.csv"])
+    ('runs/2024/', '/log.csv')
+    >>> shared_parts(["run 1", "run 2"])
+    ('', '')
+    """
+    first = names[0] if len(names) > 1 else ""
+    start = max(
+        (end for end in _ends(first) if all(n[:end] == first[:end] for n in names)), default=0
+    )
+    rest = [name[start:] for name in names]
+    sizes = [len(first) - end + 1 for end in _ends(first) if end > start]
+    last = max(
+        (size for size in sizes if all(len(r) > size and r[-size:] == first[-size:] for r in rest)),
+        default=0,
+    )
+    return first[:start], first[len(first) - last :] if last else ""
+
+
+def _ends(name: str) -> list[int]:
+    """Where the folders of a path end."""
+    return [found.end() for found in _BREAKS.finditer(name)]
+
+
+def distinct_names(names: Sequence[str], most: int) -> list[str]:
+    """The names in at most about `most` characters, without what all have in common.
+
+    Names that differ stay apart: where their beginnings and ends are alike, what differs is shown.
+
+    >>> distinct_names(["runs/a/log.csv", "runs/b/log.csv"], 20)
+    ['a', 'b']
+    >>> distinct_names([f"resnet-50-lr-{lr}-batch-256-momentum" for lr in (0.1, 0.2)], 20)
+    ['…t-50-lr-0.1-batch-…', '…t-50-lr-0.2-batch-…']
+    """
+    start, end = shared_parts(names)
+    whole = [name[len(start) : len(name) - len(end)] for name in names]
+    short = [shortened(name, most) for name in whole]
+    for text, many in Counter(short).items():
+        alike = [number for number, each in enumerate(short) if each == text]
+        if many > 1 and len({whole[number] for number in alike}) > 1:
+            for number, window in zip(
+                alike, _windows([whole[n] for n in alike], most), strict=True
+            ):
+                short[number] = window
+    return _numbered(short, whole)
+
+
+def _windows(names: list[str], most: int) -> list[str]:
+    """The part of each name from shortly before where they begin to differ."""
+    least, greatest = min(names), max(names)
+    differ = next(
+        (at for at, (a, b) in enumerate(zip(least, greatest, strict=False)) if a != b),
+        min(len(least), len(greatest)),
+    )
+    begin = max(1, differ - most // 2)
+    cut = (f"…{name[begin:]}" for name in names)
+    return [text if len(text) <= most else f"{text[: most - 1]}…" for text in cut]
+
+
+def _numbered(short: list[str], whole: list[str]) -> list[str]:
+    """Names that are still the same for things that differ get a number."""
+    owners: dict[str, dict[str, int]] = {}
+    numbers = [
+        owners.setdefault(text, {}).setdefault(name, len(owners[text]))
+        for text, name in zip(short, whole, strict=True)
+    ]
+    return [f"{t} ({n + 1})" if n else t for t, n in zip(short, numbers, strict=True)]

@@ -18,6 +18,7 @@ __all__ = [
     "cost_words",
     "guarantee_text",
     "percent",
+    "promise_words",
     "usual_heading",
     "usual_rows",
 ]
@@ -66,6 +67,16 @@ def guarantee_text(advice: Findings) -> str:
     return (
         f"with {percent(advice.confidence, 12)} confidence at most "
         f"{percent(advice.at_most, 12)} of runs lose more than {_requested(advice)}"
+    )
+
+
+def promise_words(advice: Findings) -> str:
+    """The promise in a few words, for a headline."""
+    if advice.at_most is None:
+        return f"expected to give up at most {_requested(advice)}"
+    return (
+        f"at most {percent(advice.at_most, 12)} of runs give up more than {_requested(advice)} "
+        f"({percent(advice.confidence, 12)} confidence)"
     )
 
 
@@ -155,14 +166,17 @@ def _no_promise(advice: Findings) -> list[str]:
         answer.append(
             f"Without a promise: {guess.rule!r} would have lost "
             f"{amount_text(advice, guess.regret)} on these runs (mean; {percent(guess.over)} of "
-            f"them lose more than asked) and saved {percent(guess.saved)} of the {cost_words(advice)}."
+            f"them lose more than asked) and saved {percent(guess.saved)} of the "
+            f"{cost_words(advice)}."
         )
     return answer
 
 
 def usual_rows(advice: Findings) -> list[tuple[str, ...]]:
     """What the advice and the usual choices did on the runs: headings, then a row for each."""
-    rows = [("", "mean regret", "runs that lose more", f"{cost_words(advice)} saved")]
+    rows: list[tuple[str, ...]] = [
+        ("", "mean regret", "runs that lose more", f"{cost_words(advice)} saved")
+    ]
     same = () if advice.plain is None else (advice.plain,)
     known = {outcome.rule for outcome in same}
     usual = (outcome for outcome in advice.defaults if outcome.rule not in known)

@@ -62,8 +62,11 @@ class Commands(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """As click does it, with usage errors in one line."""
+        arguments = list(args[1]) if len(args) > 1 else []
         with _usage_in_one_line(self.name):
-            return super().make_context(*args, **extra)
+            context = super().make_context(*args, **extra)
+        context.meta["earlystop.arguments"] = arguments
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn documented errors into their ending."""

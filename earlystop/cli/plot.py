@@ -100,7 +100,7 @@ def write_figure(figure: Figure, title: str, out: Output, *, aside: bool = False
     from ..plotting import picture
 
     if out.kind == "html":
-        from ..report.report import page_with
+        from ..report.page import page_with
 
         data = page_with(figure, title).encode()
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, cast
 
 from .rule import AllOf, AnyOf, Not, Rule
@@ -14,8 +14,10 @@ __all__ = ["labels_of", "rule_words"]
 _UNSAID = ("monitor", "mode")  # a page or picture names the metric anyway
 
 
-def rule_words(rule: Rule) -> str:
+def rule_words(rule: Rule, unsaid: Collection[str] = ()) -> str:
     """The rule in a few words: its name, its dial, and the settings that are not the defaults.
+
+    unsaid: fields that are left out, such as those that a sweep varies.
 
     >>> from earlystop import AdaptivePatience, MaxEpochs, NonFinite, Patience, Smoothed
     >>> rule_words(Patience("loss", 12)), rule_words(AdaptivePatience("loss", 420.0))
@@ -24,17 +26,20 @@ def rule_words(rule: Rule) -> str:
     'patience 5 (min_delta 0.01, relative) or max epochs 50'
     >>> rule_words(Smoothed(Patience("loss", 3), "loss", window=5)), rule_words(NonFinite("loss"))
     ('smoothed (window 5) patience 3', 'non-finite')
+    >>> rule_words(Patience("loss", min_delta=0.1), unsaid=["patience"])
+    'patience (min_delta 0.1)'
     """
     if isinstance(rule, (AnyOf, AllOf)):
         word = " or " if isinstance(rule, AnyOf) else " and "
-        return word.join(_within(child) for child in rule.children)
+        return word.join(_within(child, unsaid) for child in rule.children)
     if isinstance(rule, Not):
-        return f"not {_within(rule.children[0])}"
-    parts = [_name(type(rule).__name__), *_main(rule)]
-    others = _others(rule)
+        return f"not {_within(rule.children[0], unsaid)}"
+    unsaid = {*_UNSAID, *unsaid}
+    parts = [_name(type(rule).__name__), *_main(rule, unsaid)]
+    others = _others(rule, unsaid)
     if others:
         parts.append(f"({', '.join(others)})")
-    parts += [_within(child) for child in rule.children]
+    parts += [_within(child, unsaid) for child in rule.children]
     return " ".join(parts)
 
 
@@ -60,9 +65,10 @@ def _brief(code: str) -> str:
     return code.replace(", mode='min'", "").replace(", mode='max'", "")
 
 
-def _within(rule: Rule) -> str:
+def _within(rule: Rule, unsaid: Collection[str]) -> str:
     """A rule inside another, in brackets where it is joined itself."""
-    return f"({rule_words(rule)})" if isinstance(rule, (AnyOf, AllOf)) else rule_words(rule)
+    words = rule_words(rule, unsaid)
+    return f"({words})" if isinstance(rule, (AnyOf, AllOf)) else words
 
 
 def _name(name: str) -> str:
@@ -72,10 +78,10 @@ def _name(name: str) -> str:
     return text.replace("non finite", "non-finite")
 
 
-def _main(rule: Rule) -> list[str]:
+def _main(rule: Rule, unsaid: Collection[str]) -> list[str]:
     """What the rule is turned by: its dial, or else what it cannot do without."""
     names = [rule.dial] if rule.dial is not None else _required(rule)
-    return [_text(rule.settings[name]) for name in names if name not in _UNSAID]
+    return [_text(rule.settings[name]) for name in names if name not in unsaid]
 
 
 def _required(rule: Rule) -> Iterable[str]:
@@ -87,9 +93,9 @@ def _required(rule: Rule) -> Iterable[str]:
             yield field.name
 
 
-def _others(rule: Rule) -> list[str]:
+def _others(rule: Rule, unsaid: Collection[str]) -> list[str]:
     """The settings that differ from their defaults."""
-    named = {*_UNSAID, rule.dial}
+    named = {*unsaid, rule.dial}
     return [
         field.name if value is True else f"{field.name} {_text(value)}"
         for field in dataclasses.fields(cast(Any, rule))

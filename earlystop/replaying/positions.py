@@ -124,15 +124,17 @@ class LoggedPositions:
         amounts[checks == 0] = 0.0
         return whole(amounts)
 
-    def hours(self, checks: Ints) -> Floats:
+    def hours(self, checks: Ints, runs: Any = slice(None)) -> Floats:
         """The hours that so many checks of each run take, shape (runs,).
 
         NaN for a run that does not tell its time, or whose time falls.
         """
-        seconds = self.at(ELAPSED, checks - 1)
+        seconds = self.at(ELAPSED, checks - 1, runs)
         values = self.column(ELAPSED)
         if values is not None:
-            seconds[self._run_of(self._out_of_order(values, again=True))] = np.nan
+            falls = np.zeros(len(self._lengths), dtype=np.bool_)
+            falls[self._run_of(self._out_of_order(values, again=True))] = True
+            seconds[falls[runs]] = np.nan
         return seconds / 3600
 
     def default_unit(self) -> str:

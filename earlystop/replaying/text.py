@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .price import Price
     from .result import Replay
 
-__all__ = ["hours_text", "mixed_units_text", "places_of", "used_text"]
+__all__ = ["hours_cells", "hours_text", "mixed_units_text", "places_of", "used_text"]
 
 Ints = np.typing.NDArray[np.int64]
 
@@ -70,15 +70,23 @@ def hours_text(result: Replay, price: Price | None = None) -> str:
     >>> hours_text(replay(EarlyStopping("val_loss"), log), Price(2.0, "$"))
     '3 h of 4 h used, 1 h saved ($2.00 of $8.00)'
     """
+    used, saved = hours_cells(result)
+    text = f"{used} used, {saved} saved"
+    told = ~np.isnan(result.hours_logged)
+    if price is not None:
+        hours, logged = float(result.hours[told].sum()), float(result.hours_logged[told].sum())
+        text += f" ({price.text(logged - hours)} of {price.text(logged)})"
+    return text if told.all() else f"{text}, of the {count(int(told.sum()), 'run')} that tell it"
+
+
+def hours_cells(result: Replay, price: Price | None = None) -> tuple[str, str]:
+    """The hours that are used, and those that are saved with what they cost, for a table."""
     told = ~np.isnan(result.hours_logged)
     used, logged = float(result.hours[told].sum()), float(result.hours_logged[told].sum())
-    text = (
-        f"{duration(3600 * used)} of {duration(3600 * logged)} used, "
-        f"{duration(3600 * (logged - used))} saved"
-    )
+    saved = duration(3600 * (logged - used))
     if price is not None:
-        text += f" ({price.text(logged - used)} of {price.text(logged)})"
-    return text if told.all() else f"{text}, of the {count(int(told.sum()), 'run')} that tell it"
+        saved += f" ({price.text(logged - used)})"
+    return f"{duration(3600 * used)} of {duration(3600 * logged)}", saved
 
 
 def mixed_units_text(checks: Checks, unit: str) -> str | None:

@@ -1,13 +1,10 @@
-"""A report on replays, and maybe a sweep, as one self-contained HTML file.
-
-Pictures are embedded. The file has no scripts, and a policy in its head forbids the browser to
-fetch anything. The template engine (jinja2, with autoescape) escapes names from logs.
-"""
+"""A report on replays, sweeps and advice, as one self-contained HTML file."""
 
 from __future__ import annotations
 
+import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,47 +13,56 @@ import numpy as np
 from .._files.atomic import write_whole
 from .._text import count
 from ..errors import RuleError, RuleTypeError
+from ..language.rule_words import labels_of
 from ..language.units import amount_cell, amount_in_words, unit_words
 from ..plotting import PAGE_KINDS, kind_of
 from ..replaying.price import Price
-from ..replaying.replay import Replay
+from ..replaying.replay import Replay, replay
 from ..replaying.text import mixed_units_text
-from .page import Picture, Section, render
+from ..rules import Best
+from .advice import advice_section
+from .data import page_data
+from .headline import headline
+from .page import render
 from .tables import files_table, rules_table, runs_table, settings_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ..history.history import History
+    from ..advising.result import Advice
     from ..sweeping.sweep import Sweep
 
-__all__ = ["page_with", "report_page", "write_report"]
+__all__ = ["report_page", "write_report"]
 
-_CURVES = 8  # the most runs that are drawn one by one
 _ROWS = 1000  # the most rows of a table
+_TITLE = "What the rules would have done"
 
 
 def write_report(
     path: str | os.PathLike[str],
     *replays: Replay,
-    sweep: Sweep | None = None,
-    title: str = "What the rules would have done",
+    sweep: Sweep | Iterable[Sweep] | None = None,
+    advice: Advice | None = None,
+    title: str = _TITLE,
     rows: int = _ROWS,
     cost: str | Price | None = None,
+    command: str = "",
 ) -> Path:
     """Write a report on what rules did over the runs of a history, as one HTML file.
 
     path: the file, whose name ends in .html or .htm.
     replays: of one history, one per rule.
-    sweep: of the same runs; left out if None.
+    sweep: of the same runs, or several, such as over two kinds of patience. The page has a slider
+        over the settings, which shows what each does to every run.
+    advice: about the same runs. Its rule is listed, too.
     rows: the most runs, and the most files, that are listed.
     cost: what an hour costs, such as "$2.5/h", which prices the hours of logs that tell their time.
+    command: how the report was made, which it says.
 
-    The file is written whole or not at all. It embeds its pictures and refers to nothing outside.
+    The file is written whole or not at all. It has its style and its script in it, and refers to
+    nothing outside.
 
-    Raises RuleTypeError without replays, RuleError for replays of several histories, for a name
-    with another ending and for a cost that cannot be read, ImportError, naming what to install,
-    without matplotlib or jinja2, OSError if the file cannot be written.
+    Raises RuleTypeError without replays, RuleError for replays, sweeps and advice on other runs or
+    in other units, for a name with another ending and for a cost that cannot be read, ImportError,
+    naming what to install, without jinja2, OSError if the file cannot be written.
 
     >>> import earlystop as es, tempfile
     >>> history = es.History({"loss": [[3.0, 2.0, 2.5, 2.6, 1.0]]}, names=["<b>first</b>"])
@@ -67,21 +73,22 @@ def write_report(
     (False, True)
     """
     kind_of(path, PAGE_KINDS)
-    page = report_page(*replays, sweep=sweep, title=title, rows=rows, cost=cost)
+    page = report_page(
+        *replays, sweep=sweep, advice=advice, title=title, rows=rows, cost=cost, command=command
+    )
     return write_whole(path, page.encode())
 
 
 def report_page(
     *replays: Replay,
-    sweep: Sweep | None = None,
-    title: str = "What the rules would have done",
+    sweep: Sweep | Iterable[Sweep] | None = None,
+    advice: Advice | None = None,
+    title: str = _TITLE,
     rows: int = _ROWS,
-    curves: int = _CURVES,
     cost: str | Price | None = None,
+    command: str = "",
 ) -> str:
     """The report that `write_report` writes, as text.
-
-    curves: the most runs that are drawn one by one.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> result = replay(EarlyStopping("loss", patience=1), History({"loss": [3.0, 1.0, 2.0]}))
@@ -93,25 +100,80 @@ def report_page(
     history = replays[0].history
     if any(result.history is not history for result in replays):
         raise RuleError("a report takes replays of one history, these are of several")
+    sweeps = [] if sweep is None else list(sweep) if isinstance(sweep, Iterable) else [sweep]
+    _require_same_runs(replays, sweeps, advice)
     price = Price.from_text(cost) if isinstance(cost, str) else cost
-    facts = [f"{_logged_text(replays[0])}. Metrics: {', '.join(history.metrics)}."]
-    mixed = mixed_units_text(replays[0].replayed, replays[0].unit)
-    if mixed is not None:
-        facts.append(f"{mixed}.")
-    read = 0 if history.report is None else sum(len(file.runs) for file in history.report.files)
-    if read > history.runs:
-        facts.append(f"Of {count(read, 'run')} that were read, {read - history.runs:,} left out.")
+    advised = None if advice is None else _advised(advice, replays)
+    every = list(replays)
+    if advised is not None and all(advised is not result for result in replays):
+        every.insert(0, advised)
+    labels = labels_of([result.stop for result in every])
+    own = labels[len(every) - len(replays) :]
+    shown = every[0] if advised is None else advised
+    data = page_data(every, labels, sweeps, advised, shown, min(rows, history.runs), price)
     return render(
+        data,
         title=title,
-        facts=facts,
-        sections=list(_sections(replays, sweep, history, rows, curves, price)),
+        headline=headline(replays, own, advice, advised, price),
+        facts=[*_facts(replays[0]), *([f"Made by: {command}"] if command else [])],
+        date=datetime.date.today().isoformat(),
+        advice=None if advice is None else advice_section(advice),
+        rules=rules_table(every, labels, price),
+        settings=[settings_table(each) for each in sweeps],
+        runs=runs_table(shown, rows, price),
+        shown=labels[every.index(shown)],
+        files=None if history.report is None else files_table(history.report.files, rows),
+        picture=None,
     )
 
 
-def page_with(figure: Figure, title: str) -> str:
-    """A page with one picture."""
-    only = Section("", [Picture(figure, title)])
-    return render(title=title, facts=[], sections=[only])
+def _require_same_runs(
+    replays: Sequence[Replay], sweeps: Sequence[Sweep], advice: Advice | None
+) -> None:
+    """Raise RuleError for what is about other runs, or told in another unit."""
+    history = replays[0].history
+    units = [*(each.unit for each in replays), *(each.unit for each in sweeps)]
+    for each in sweeps:
+        if each.names != history.names:
+            raise RuleError(
+                f"a report takes a sweep of the runs of its replays, {count(history.runs, 'run')}: "
+                f"this is of {count(each.runs, 'other run' if each.runs else 'run')}"
+            )
+    if len(set(units)) > 1:
+        told = ", ".join(map(unit_words, dict.fromkeys(units)))
+        raise RuleError(
+            f"a report tells cost in one unit, these replays and sweeps in several, {told}: make "
+            "all of them with one, such as unit='checks'"
+        )
+    if advice is not None and advice.runs + advice.left_out != history.runs:
+        raise RuleError(
+            f"a report takes advice on the runs of its replays, {count(history.runs, 'run')}: this "
+            f"is about {count(advice.runs + advice.left_out, 'run')}"
+        )
+
+
+def _advised(advice: Advice, replays: Sequence[Replay]) -> Replay:
+    """What the advised rule would have done: one of the replays, if it is theirs."""
+    for result in replays:
+        if result.stop == advice.rule:
+            return result
+    first = replays[0]
+    save = Best(advice.monitor, mode="min" if advice.mode == "min" else "max")
+    return replay(
+        advice.rule, first.history, save=save, on_missing=first.on_missing, unit=first.unit
+    )
+
+
+def _facts(result: Replay) -> Iterator[str]:
+    """What the report is about."""
+    history = result.history
+    yield f"{_logged_text(result)}. Metrics: {', '.join(history.metrics)}."
+    mixed = mixed_units_text(result.replayed, result.unit)
+    if mixed is not None:
+        yield f"{mixed}."
+    read = 0 if history.report is None else sum(len(file.runs) for file in history.report.files)
+    if read > history.runs:
+        yield f"Of {count(read, 'run')} that were read, {read - history.runs:,} left out."
 
 
 def _logged_text(result: Replay) -> str:
@@ -125,44 +187,3 @@ def _logged_text(result: Replay) -> str:
         span = f"{amount_cell(least, result.unit)} to {amount_in_words(most, result.unit)}"
         text = f"{runs} of {span}"
     return f"{text}, {amount_cell(float(logged.sum()), result.unit)} in all"
-
-
-def _sections(
-    replays: tuple[Replay, ...],
-    sweep: Sweep | None,
-    history: History,
-    rows: int,
-    curves: int,
-    price: Price | None,
-) -> Iterator[Section]:
-    """The sections of the report, from the overview to single runs and files."""
-    first, *others = replays
-    yield Section("Rules", tables=[rules_table(replays, price)])
-    if history.runs > 1:
-        caption = "How much of the runs each rule uses, and how much it gives up"
-        yield Section("All runs", [Picture(first.plot(*others), caption)])
-    if sweep is not None:
-        caption = f"Mean regret over mean {unit_words(sweep.unit)} used, for every setting"
-        yield Section("Settings", [Picture(sweep.plot(), caption)], [settings_table(sweep)])
-    drawn = _most_regret(first, curves)
-    heading = "The run" if history.runs == 1 else "Runs, one by one"
-    if len(drawn) < history.runs:
-        heading = f"The {len(drawn)} runs with the largest regret"
-    yield Section(
-        heading,
-        [Picture(first.plot(*others, run=run), f"{history.names[run]}") for run in drawn],
-    )
-    yield Section("Every run", tables=[runs_table(replays, history, rows, price)])
-    if history.report is not None:
-        yield Section("What was read", tables=[files_table(history.report.files, rows)])
-
-
-def _most_regret(result: Replay, most: int) -> list[int]:
-    """The `most` runs with the largest regret, in the order of the history."""
-    runs = np.arange(len(result))
-    if len(runs) > most:
-        if result.best_rule is not None:
-            regret = np.where(np.isnan(result.regret), -1.0, result.regret)
-            runs = np.argsort(-regret, kind="stable")
-        runs = np.sort(runs[:most])
-    return [int(run) for run in runs]

@@ -64,6 +64,11 @@ class Places:
         positions, own = self._of(setting, runs)
         return positions.amount(unit, np.asarray(checks, dtype=np.int64), own)
 
+    def hours(self, setting: int, runs: Runs, checks: Any) -> Any:
+        """The hours that so many checks of some runs of one history take; see `Replay.hours`."""
+        positions, own = self._of(setting, runs)
+        return positions.hours(np.asarray(checks, dtype=np.int64), own)
+
     def epoch_of(self, setting: int, runs: Runs, checks: Any) -> Any:
         """The epochs of one check of each of some runs of one history; see `LoggedPositions`."""
         positions, own = self._of(setting, runs)

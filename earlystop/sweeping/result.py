@@ -153,6 +153,23 @@ class Sweep:
     def _amounts_of(self, unit: str) -> Callable[[int, Runs, Column], Any]:
         return lambda setting, runs, column: self._places.amount(setting, unit, runs, column.checks)
 
+    def best_amounts(self, unit: str) -> Floats:
+        """How much of a unit each run takes up to its best check, shape (settings, runs)."""
+        amount = self._places.amount
+        table: Floats = self._filled(
+            np.float64, lambda at, runs, each: amount(at, unit, runs, each.best_check + 1)
+        )
+        return table
+
+    @functools.cached_property
+    def hours(self) -> Floats:
+        """The hours each run would have taken, shape (settings, runs); NaN where not told."""
+        hours = self._places.hours
+        table: Floats = self._filled(
+            np.float64, lambda at, runs, each: hours(at, runs, each.checks)
+        )
+        return table
+
     @property
     def stopped(self) -> Bools:
         """Whether the rule ended the run, rather than its log, shape (settings, runs)."""

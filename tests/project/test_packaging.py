@@ -58,7 +58,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     expected = {
         f"earlystop/{path.relative_to(ROOT / 'earlystop')}"
         for path in (ROOT / "earlystop").rglob("*")
-        if path.suffix in (".py", ".jinja") or path.name == "py.typed"
+        if path.suffix in (".py", ".jinja", ".css", ".js") or path.name == "py.typed"
     } | {
         f"earlystop/adapters/{path.relative_to(ROOT / 'adapters')}"
         for path in (ROOT / "adapters").rglob("*.py")
