@@ -13,6 +13,7 @@ import pytest
     [
         ("ignite", "ignite", "pip install pytorch-ignite"),
         ("optuna", "optuna", "pip install optuna"),
+        ("ray", "ray", r"pip install 'ray\[tune\]'"),
         ("skorch", "skorch", "pip install skorch"),
         ("sklearn", "sklearn", "pip install scikit-learn"),
         ("transformers", "transformers", r"pip install transformers\[torch\]"),
