@@ -11,6 +11,7 @@ from .rule import AllOf, AnyOf, Not, Rule
 
 __all__ = ["labels_of", "rule_words"]
 
+_WHOLE = {"Never": "never stop", "Always": "always stop"}
 _UNSAID = ("monitor", "mode")  # a page or picture names the metric anyway
 
 
@@ -73,6 +74,8 @@ def _within(rule: Rule, unsaid: Collection[str]) -> str:
 
 def _name(name: str) -> str:
     """The name of a class as words."""
+    if name in _WHOLE:
+        return _WHOLE[name]
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|_+", name)
     text = " ".join(words).lower()
     return text.replace("non finite", "non-finite")

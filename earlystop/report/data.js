@@ -2,11 +2,16 @@
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const listed = data.logged.length;
-const unknown = (value) => (value === null ? NaN : Number(value)); // 'inf' is set apart below
-const real = (value) => (typeof value === 'string' ? (value[0] === '-' ? -1 : 1) / 0 : unknown(value));
+
+function real(value) {
+  // A number of the data: null is unknown, and what is infinite is text.
+  if (typeof value === 'string') return value === '-inf' ? -Infinity : Infinity;
+  return value === null ? NaN : value;
+}
 
 function unpacked(stretches) {
-  // [first, step, count, ...] as numbers; NaN for what is unknown.
+  // [first, step, count, ...] or [[number, ...]] as numbers; NaN for what is unknown.
+  if (Array.isArray(stretches[0])) return stretches[0].map(real);
   const values = [];
   for (let at = 0; at < stretches.length; at += 3) {
     const first = real(stretches[at]);
@@ -34,7 +39,7 @@ function outcome(scenario, at, run) {
   // What one setting does to one run.
   const columns = outcomes(scenario);
   const value = (name) => (columns[name] ? columns[name][run][at] : NaN);
-  const hours = real(data.hours_logged[run]) - value('hours');
+  const seconds = real(data.seconds_logged[run]) - value('seconds');
   return {
     logged: real(data.logged[run]),
     used: value('used'),
@@ -42,7 +47,7 @@ function outcome(scenario, at, run) {
     kept: value('kept'),
     regret: value('regret'),
     best: keptValue(scenario, run, value('kept'), value('regret')),
-    hours,
+    hours: seconds / 3600,
   };
 }
 
@@ -94,7 +99,7 @@ function curve(run) {
   // The points of a run, where its axis ends, and whether that is logarithmic.
   if (!curveCache.has(run)) {
     const raw = data.curves[run];
-    curveCache.set(run, raw ? { ...raw, x: unpacked(raw.x), y: raw.y.map(unknown) } : null);
+    curveCache.set(run, raw ? { ...raw, x: unpacked(raw.x), y: raw.y.map(real) } : null);
   }
   return curveCache.get(run);
 }

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["page_data"]
 
+_EXACT = 12  # digits
+
 
 def page_data(
     replays: Sequence[Replay],
@@ -55,8 +57,8 @@ def page_data(
         "all": len(shown),
         "hours": _hours(shown),
         "logged": numbers(shown.logged[:runs]),
-        "hours_logged": numbers(shown.hours_logged[:runs]),
-        "best": numbers(_best(replays, metric)[:runs]),
+        "seconds_logged": numbers(3600 * shown.hours_logged[:runs]),
+        "best": numbers(_best(replays, metric)[:runs], _EXACT),
         "curves": curves,
         "scenarios": scenarios,
         "start": _start(scenarios, marked, shown, replays),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._text import count, duration, number
+from .._text import count, duration
 from ..advising.text import percent, promise_words
 from ..language.rule_words import rule_words
 from ..language.units import unit_words
@@ -43,12 +43,14 @@ def headline(
     shown = list(zip(replays, labels, strict=True))
     if len(shown) > 2:  # the table has them all
         shown = [max(shown, key=lambda each: each[0].share_saved), _least(shown)]
-    told = "; ".join(dict.fromkeys(_would_have(*each, price) for each in shown))
+    told = _would_have(*shown[0], price)
+    if len(shown) > 1 and shown[0][0] is not shown[1][0]:
+        told += f"; {_in_short(*shown[1])}"
     told = told[:1].upper() + told[1:]
     if advice is None:
         return told
     runs = count(advice.runs, "run")
-    return f"No rule can be promised from {runs}. {told}"
+    return f"No promise can be made from {runs}. {told}"
 
 
 def _least(shown: list[tuple[Replay, str]]) -> tuple[Replay, str]:
@@ -77,11 +79,19 @@ def _would_have(result: Replay, label: str, price: Price | None) -> str:
     if not result.stopped.any():
         return f"{label} would have stopped no run"
     text = f"{label} would have saved {_saved(result, price)}"
-    best = result.best_rule
-    if best is None:
+    best, mean = result.best_rule, result.summary()["mean_regret"]
+    if best is None or mean is None:
         return text
-    mean = result.summary()["mean_regret"]
     if mean == 0:
         return f"{text} and given up nothing"
     average = "" if len(result) == 1 else " on average"
-    return f"{text} and given up {number(mean)} of {best.monitor}{average}"
+    return f"{text} and given up {mean:.3g} of {best.monitor}{average}"
+
+
+def _in_short(result: Replay, label: str) -> str:
+    """The same of one more rule."""
+    if not result.stopped.any():
+        return f"{label}, nothing"
+    mean = result.summary()["mean_regret"]
+    given_up = "" if result.best_rule is None or mean is None else f" and {mean:.3g}"
+    return f"{label}, {percent(result.share_saved, 2)}{given_up}"

@@ -12,6 +12,7 @@ from ..language.state import number_to_json
 __all__ = ["numbers", "packed"]
 
 _DIGITS = 6
+_LARGEST = 2.0**50  # of whole numbers that are added up exactly
 
 
 def numbers(values: Any, digits: int = _DIGITS) -> list[Any]:
@@ -24,46 +25,45 @@ def numbers(values: Any, digits: int = _DIGITS) -> list[Any]:
     return [_number(value) for value in rounded]
 
 
-def packed(values: Any) -> list[Any]:
+def packed(values: Any, digits: int = _DIGITS) -> list[Any]:
     """One row of numbers as stretches, `[first, step, count, first, step, count, ...]`.
 
     What a run does changes little from one setting to the next: a longer patience often stops it
-    one check later, and keeps the same best.
+    one check later, and keeps the same best. Where stretches would not be shorter, the row is
+    `[[number, number, ...]]`. Steps are whole numbers, so that nothing is lost by adding them up.
 
-    >>> packed([5, 6, 7, 20, 20, 20]), packed([0.5, float("nan"), float("nan")])
-    ([5, 1, 3, 20, 0, 3], [0.5, 0, 1, None, 0, 2])
+    >>> packed([5, 6, 7, 20, 20, 20]), packed([0.5, float("nan"), float("nan"), float("nan")])
+    ([5, 1, 3, 20, 0, 3], [0.5, 0, 1, None, 0, 3])
+    >>> packed([0.5, 0.25, 0.125])
+    [[0.5, 0.25, 0.125]]
     """
-    row = _rounded(np.asarray(values, dtype=np.float64), _DIGITS)
-    steps, ends = _even_steps(row)
+    row = _rounded(np.asarray(values, dtype=np.float64), digits)
     found: list[Any] = []
-    at = 0
-    while at < len(row):
-        even = at < len(steps) and steps[at] == steps[at]
-        count = int(ends[at]) - at + 2 if even else 1
-        found += [_number(float(row[at])), _number(float(steps[at])) if even else 0, count]
-        at += count
-    return found
+    if len(row) > 1:
+        steps, ends = _even_steps(row)
+        at = 0
+        while at < len(row) and len(found) < len(row):
+            even = at < len(steps) and steps[at] == steps[at]
+            count = int(ends[at]) - at + 2 if even else 1
+            found += [_number(float(row[at])), int(steps[at]) if even else 0, count]
+            at += count
+        if at == len(row):
+            return found
+    return [[_number(value) for value in row.tolist()]]
 
 
 def _even_steps(row: npt.NDArray[np.float64]) -> tuple[Any, Any]:
     """The step after each number, NaN if there is none; and the last that equals it, in a row."""
     finite = np.isfinite(row)
     kind = np.where(finite, 0.0, np.where(np.isnan(row), 1.0, 2 * np.sign(row)))
+    known = np.where(finite, row, 0.0)
+    exact = (np.abs(known) < _LARGEST) & (known % 1 == 0)
     with np.errstate(over="ignore"):
-        steps = _even(np.diff(np.where(finite, row, 0.0)), row[finite])
-    steps[(np.diff(kind) != 0) | ~np.isfinite(steps)] = np.nan
+        steps = np.diff(known)
+    steps[(np.diff(kind) != 0) | ((steps != 0) & ~(exact[1:] & exact[:-1]))] = np.nan
     changes = np.flatnonzero(steps[1:] != steps[:-1])  # NaN is never the same again
     ends = np.append(changes, len(steps) - 1)
-    return steps, ends[np.searchsorted(ends, np.arange(len(steps)))] if len(steps) else steps
-
-
-def _even(steps: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Any:
-    """The steps without the noise that is far below the numbers they lead to."""
-    largest = float(np.abs(values).max(initial=0.0))
-    if not largest > 0:
-        return steps
-    places = _DIGITS + 2 - int(np.ceil(np.log10(largest)))
-    return np.round(steps, min(max(places, -300), 300))
+    return steps, ends[np.searchsorted(ends, np.arange(len(steps)))]
 
 
 def _rounded(values: npt.NDArray[np.float64], digits: int) -> npt.NDArray[np.float64]:

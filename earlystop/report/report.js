@@ -97,7 +97,8 @@ function buildControls() {
 }
 
 data.scenarios.forEach((scenario, place) => {
-  const text = scenario.axes.length ? `${scenario.label}, by its ${scenario.axes.map((axis) => axis.name).join(', ')}` : scenario.label;
+  const any = { 0: '', 1: ' (any value)' }[scenario.axes.length] ?? ' (any values)';
+  const text = `${scenario.label}${any}`;
   $('scenario').append(html('option', { value: place }, text));
 });
 $('scenario').value = String(data.start);

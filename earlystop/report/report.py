@@ -109,7 +109,8 @@ def report_page(
         every.insert(0, advised)
     labels = labels_of([result.stop for result in every])
     own = labels[len(every) - len(replays) :]
-    shown = every[0] if advised is None else advised
+    promised = advice is not None and bool(advice.promised)
+    shown = advised if advised is not None and promised else replays[0]
     data = page_data(every, labels, sweeps, advised, shown, min(rows, history.runs), price)
     return render(
         data,

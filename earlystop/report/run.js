@@ -26,19 +26,21 @@ function runChart(figure) {
 
   function visible() {
     // Where the values on the screen lie.
-    if (state.from <= 0 && state.to >= points.x[points.x.length - 1]) return [points.low, points.high];
+    if (state.from <= 0 && state.to >= points.x[points.x.length - 1]) return padded(points.low, points.high);
     const seen = points.y.filter((value, at) => !Number.isNaN(value) &&
       points.x[at] >= state.from && points.x[at] <= state.to);
-    if (!seen.length) return [points.low, points.high];
-    const [low, high] = [Math.min(...seen), Math.max(...seen)];
+    return seen.length ? padded(Math.min(...seen), Math.max(...seen)) : padded(points.low, points.high);
+  }
+
+  function padded(low, high) {
     const margin = (high - low) * 0.05 || Math.abs(high) * 0.05 || 1;
-    return points.log ? [low * 0.95, high * 1.05] : [low - margin, high + margin];
+    return points.log ? [low * 0.9, high * 1.05] : [low - margin, high + margin];
   }
 
   function draw() {
     const wide = place.clientWidth;
     if (wide < 120) return; // not laid out yet: the observer below draws it
-    const box = { left: 62, right: wide - 14, top: 26, bottom: 236 };
+    const box = { left: 62, right: wide - 26, top: 26, bottom: 236 };
     const [low, high] = visible();
     const x = scale(state.from, state.to, box.left, box.right, false);
     const y = scale(low, high, box.bottom, box.top, points.log);

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Marked", "of_replay", "of_sweep"]
 
-_SETTINGS = 400  # the most that a page holds of one sweep
+_SETTINGS = 400  # the most that a page holds of one sweep,
+_OUTCOMES = 150_000  # and the most outcomes of runs: fewer settings, if runs are many
 _BAND = (0.1, 0.9)
+_FEW, _EXACT = 6, 9  # digits; a value that is kept is that of the log, and its regret
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def of_sweep(
     found = {label: number for label, number in at.items() if number is not None}
     if table.knee is not None and not found:
         found["the knee"] = table.knee
-    kept = _kept_values(shape, list(found.values()))
+    most = min(_SETTINGS, _OUTCOMES // max(runs, 1))
+    kept = _kept_values(shape, list(found.values()), most)
     listed = np.arange(len(table)).reshape(shape)[np.ix_(*kept)].ravel()
     places = {int(number): place for place, number in enumerate(listed)}
     marks = [{"label": label, "at": places[number]} for label, number in found.items()]
@@ -111,11 +114,15 @@ def of_sweep(
 
 def _per_run(used: Any, kept: Any, stopped: Any, regret: Any, hours: Any, runs: int) -> Any:
     """Arrays of shape (settings, runs), packed run by run; hours only where some are told."""
-    columns = {"used": used, "kept": kept, "stopped": stopped, "regret": regret, "hours": hours}
-    if np.isnan(np.asarray(hours, dtype=np.float64)).all():
-        del columns["hours"]
+    seconds = 3600 * np.asarray(hours, dtype=np.float64)
+    columns = {"used": used, "kept": kept, "stopped": stopped, "regret": regret, "seconds": seconds}
+    if np.isnan(seconds).all():
+        del columns["seconds"]
     return {
-        name: [packed(row) for row in np.asarray(array, dtype=np.float64).T[:runs]]
+        name: [
+            packed(row, _EXACT if name == "regret" else _FEW)
+            for row in np.asarray(array, dtype=np.float64).T[:runs]
+        ]
         for name, array in columns.items()
     }
 
@@ -146,10 +153,10 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _kept_values(shape: tuple[int, ...], needed: list[int]) -> list[list[int]]:
+def _kept_values(shape: tuple[int, ...], needed: list[int], most: int) -> list[list[int]]:
     """Which values of each axis the page holds: all, or else evenly spaced ones.
 
-    needed: settings whose values are kept.
+    needed: settings whose values are kept. most: how many settings there may be.
     """
     steps = [1] * len(shape)
     marked = np.unravel_index(np.asarray(needed, dtype=np.intp), shape)
@@ -159,7 +166,7 @@ def _kept_values(shape: tuple[int, ...], needed: list[int]) -> list[list[int]]:
         some = {*range(0, shape[axis], steps[axis]), shape[axis] - 1}
         return sorted(int(value) for value in some | wanted[axis])
 
-    while math.prod(len(kept(axis)) for axis in range(len(shape))) > _SETTINGS:
+    while math.prod(len(kept(axis)) for axis in range(len(shape))) > most:
         longest = max(range(len(shape)), key=lambda axis: len(kept(axis)))
         if len(kept(longest)) <= len(wanted[longest]) + 2:
             break

@@ -10,6 +10,7 @@ function runsTable(section, select) {
   const more = section.querySelector('#more');
   const state = { key: null, down: false, text: '', which: 'all', every: false, selected: 0 };
   const sparks = new Map();
+  const numberOf = new Map(rows.map((row, run) => [row, run]));
   let shown = rows.map((row, run) => run);
   let now = [];
   let placed = false;
@@ -105,22 +106,47 @@ function runsTable(section, select) {
     fill();
   }
 
-  function fill() {
-    // Only the rows on the screen.
-    for (const run of onScreen()) {
-      const cells = rows[run].cells;
-      keys.forEach((key, column) => {
-        if (key in texts) cells[column].textContent = texts[key](now[run]);
-        if (key === 'curve') {
-          if (!sparks.has(run)) {
-            sparks.set(run, sparkline(run));
-            cells[column].replaceChildren(sparks.get(run).picture);
-          }
-          sparks.get(run).show(now[run]);
-        }
-      });
-      rows[run].classList.toggle('selected', run === state.selected);
+  const near = new Set(); // rows that can be seen, or soon
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      const run = numberOf.get(entry.target);
+      if (entry.isIntersecting) near.add(run);
+      else near.delete(run);
     }
+  }, { rootMargin: '300px' });
+  rows.forEach((row) => watcher.observe(row));
+  let waiting = 0;
+
+  function fill() {
+    // What can be seen at once; of many rows, the others when nothing else is to be done.
+    const wanted = onScreen();
+    const many = wanted.length > 2 * FEW;
+    for (const run of wanted) if (!many || near.has(run)) fillRow(run);
+    clearTimeout(waiting);
+    if (many) waiting = setTimeout(fillSome, 150, wanted, 0);
+  }
+
+  function fillSome(wanted, from) {
+    wanted.slice(from, from + FEW).forEach(fillRow);
+    if (from + FEW < wanted.length) waiting = setTimeout(fillSome, 0, wanted, from + FEW);
+  }
+
+  function fillRow(run) {
+    const cells = rows[run].cells;
+    keys.forEach((key, column) => {
+      if (key in texts) {
+        const text = texts[key](now[run]);
+        if (cells[column].textContent !== text) cells[column].textContent = text;
+      }
+      if (key === 'curve') {
+        if (!sparks.has(run)) {
+          sparks.set(run, sparkline(run));
+          cells[column].replaceChildren(sparks.get(run).picture);
+        }
+        sparks.get(run).show(now[run]);
+      }
+    });
+    rows[run].classList.toggle('selected', run === state.selected);
   }
 
   return {

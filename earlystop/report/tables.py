@@ -38,7 +38,8 @@ class Table:
     """Headings and rows of text; the first cell of a row names it.
 
     text: the columns that hold text, not numbers. lesser: those that a narrow screen leaves out.
-    marked: the row to highlight. keys: what the page calls the columns, if it fills them in.
+    least: those that a middling one leaves out, too. marked: the row to highlight. keys: what the
+    page calls the columns, if it fills them in.
     details: a second line for the first cell of each row.
     """
 
@@ -47,6 +48,7 @@ class Table:
     caption: str = ""
     text: tuple[int, ...] = (0,)
     lesser: tuple[int, ...] = ()
+    least: tuple[int, ...] = ()
     marked: int | None = None
     note: str = ""
     keys: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ def settings_table(sweep: Sweep) -> Table:
         note += "Marked: the knee: longer runs bring next to nothing here."
     fields = [name.rpartition(".")[2] for name in axes]
     headings = [*fields, f"mean {unit_words(sweep.unit)}", "saved", "mean regret"]
-    caption = f"{rule_words(sweep.rule, fields)}, by {' and '.join(fields)}"
+    caption = f"{rule_words(sweep.rule, fields)}: {count(len(sweep), 'setting')}"
     return Table(headings, rows, caption=caption, text=(), marked=marked, note=note)
 
 
@@ -105,7 +107,7 @@ def rules_table(replays: Sequence[Replay], labels: Sequence[str], price: Price |
     if 0 < told < len(replays[0]):
         note += f" Time: of the {count(told, 'run')} that tell it."
     rules = [repr(result.stop) for result in replays]
-    return Table(headings, rows, lesser=(1, 5, 6, 7), note=note, details=rules)
+    return Table(headings, rows, lesser=(1, 5, 7), least=(6,), note=note, details=rules)
 
 
 def runs_table(result: Replay, most: int, price: Price | None) -> Table:
@@ -120,15 +122,17 @@ def runs_table(result: Replay, most: int, price: Price | None) -> Table:
     return Table(
         [heading for _, heading, _ in columns],
         rows,
-        text=(0, 4),
+        text=(0, 1, 4),
         lesser=tuple(at for at, (key, _, _) in enumerate(columns) if key in _LESSER),
+        least=tuple(at for at, (key, _, _) in enumerate(columns) if key in _LEAST),
         note=note,
         keys=tuple(key for key, _, _ in columns),
     )
 
 
 _NAME = 60  # characters of a name
-_LESSER = ("logged", "ended", "kept", "best", "hours", "cost")
+_LESSER = ("logged", "kept", "hours")
+_LEAST = ("ended", "best", "cost")
 
 
 def _run_columns(result: Replay, runs: Any, price: Price | None) -> Any:

@@ -31,7 +31,7 @@ function tradeoff(figure, choose) {
     if (figure.hidden) return;
     const wide = place.clientWidth;
     if (wide < 120) return; // not laid out yet: the observer draws it
-    const box = { left: 62, right: wide - 14, top: 26, bottom: 236 };
+    const box = { left: 62, right: wide - 26, top: 26, bottom: 236 };
     const band = total.low && scenario.axes.length === 1;
     const highest = top(scenario, some.map((index) => regret[index])) || 1;
     const x = scale(0, 1, box.left, box.right, false);

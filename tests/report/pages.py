@@ -60,7 +60,9 @@ class Page(HTMLParser):
 
 
 def unpacked(stretches: list[Any]) -> list[float | None]:
-    """The numbers of `[first, step, count, ...]`, as the script of the page has them."""
+    """The numbers of a packed row, as the script of the page has them."""
+    if isinstance(stretches[0], list):
+        return list(stretches[0])
     found: list[float | None] = []
     for first, step, many in zip(*[iter(stretches)] * 3, strict=True):
         found += [first if not step else first + step * more for more in range(many)]

@@ -100,7 +100,7 @@ def test_the_page_has_what_every_setting_of_a_sweep_did_to_every_run() -> None:
         ("kept", table.best_check + 1),
         ("stopped", table.stopped),
         ("regret", table.regret),
-        ("hours", table.hours),
+        ("seconds", 3600 * table.hours),
     ):
         found = np.array([unpacked(row) for row in scenario["runs"][name]], dtype=float).T
         assert found == pytest.approx(np.asarray(expected, dtype=float), rel=1e-4, abs=1e-12), name
@@ -149,7 +149,7 @@ def test_too_few_runs_for_a_promise_are_told_in_the_headline() -> None:
     result = es.replay(es.EarlyStopping("val_loss", patience=3), history)
     advice = es.advise(history, "val_loss", max_regret=0.01)
     (title,) = re.findall("<h1>(.*)</h1>", report_page(result, advice=advice))
-    assert title.startswith("No rule can be promised from 3 runs. Patience 3 would have saved ")
+    assert title.startswith("No promise can be made from 3 runs. Patience 3 would have saved ")
 
 
 def paces(runs: int) -> es.History:
