@@ -108,11 +108,12 @@ def report_option(command: Command) -> Command:
     """Add -o for a report."""
 
     def kinds() -> Sequence[str]:
-        from ..plotting import PAGE_KINDS
+        from ..plotting import REPORT_KINDS
 
-        return PAGE_KINDS
+        return REPORT_KINDS
 
-    return out_option("The HTML file to write; - for the standard output.", kinds, "html")(command)
+    what = "The file to write: .html, or .pdf, printed by a browser; - for HTML on the standard output."
+    return out_option(what, kinds, "html")(command)
 
 
 def machine_options(command: Command) -> Command:

@@ -84,8 +84,11 @@ def report(
     earlystop report runs/ --monitor val_loss --patience 5,20 -o report.html
     """
     from ..advising.request import requested_guarantee
+    from ..report.pdf import find_browser, printed
     from ..report.report import report_page
 
+    if out.kind == "pdf":
+        find_browser()
     requested_guarantee(max_regret, 0.9, None, "improvement", None)  # before anything is read
     results = replayed(logs, options, workers, most=_MOST_RULES, unit=unit)
     if cost is not None:
@@ -103,7 +106,7 @@ def report(
         command=_command(context),
         **named,
     )
-    out.write(page.encode())
+    out.write(printed(page) if out.kind == "pdf" else page.encode())
     print_skipped(results[0].history)
 
 

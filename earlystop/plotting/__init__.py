@@ -12,6 +12,7 @@ share, `shared.py` what those of replays share, and `kinds.py` the kinds of file
 from .advice import plot_advice as plot_advice
 from .kinds import PAGE_KINDS as PAGE_KINDS
 from .kinds import PICTURE_KINDS as PICTURE_KINDS
+from .kinds import REPORT_KINDS as REPORT_KINDS
 from .kinds import kind_of as kind_of
 from .replays import plot_replays as plot_replays
 from .style import LINE_STYLES as LINE_STYLES

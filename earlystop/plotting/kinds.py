@@ -8,13 +8,16 @@ from pathlib import PurePath
 
 from ..errors import RuleError
 
-__all__ = ["PAGE_KINDS", "PICTURE_KINDS", "kind_of"]
+__all__ = ["PAGE_KINDS", "PICTURE_KINDS", "REPORT_KINDS", "kind_of"]
 
 PICTURE_KINDS = ("png", "svg", "pdf", "eps", "jpg", "jpeg", "tif", "tiff", "webp")
 """What matplotlib writes without further programs."""
 
 PAGE_KINDS = ("html", "htm")
-"""What a report is written as."""
+"""What a page is written as."""
+
+REPORT_KINDS = (*PAGE_KINDS, "pdf")
+"""What a report is written as: a page, or a page that a browser has printed."""
 
 
 def kind_of(path: str | os.PathLike[str], kinds: Collection[str]) -> str:

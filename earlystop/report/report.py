@@ -15,7 +15,7 @@ from .._text import count
 from ..errors import RuleError, RuleTypeError
 from ..language.rule_words import labels_of
 from ..language.units import amount_cell, amount_in_words, unit_words
-from ..plotting import PAGE_KINDS, kind_of
+from ..plotting import REPORT_KINDS, kind_of
 from ..replaying.price import Price
 from ..replaying.replay import Replay, replay
 from ..replaying.text import mixed_units_text
@@ -24,6 +24,7 @@ from .advice import advice_section
 from .data import page_data
 from .headline import headline
 from .page import render
+from .pdf import find_browser, printed
 from .tables import files_table, rules_table, runs_table, settings_table
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def write_report(
 ) -> Path:
     """Write a report on what rules did over the runs of a history, as one HTML file.
 
-    path: the file, whose name ends in .html or .htm.
+    path: the file, whose name ends in .html, .htm or .pdf. A PDF is printed by a browser of this
+        machine (Chromium, Chrome or Edge).
     replays: of one history, one per rule.
     sweep: of the same runs, or several, such as over two kinds of patience. The page has a slider
         over the settings, which shows what each does to every run.
@@ -61,8 +63,9 @@ def write_report(
     nothing outside.
 
     Raises RuleTypeError without replays, RuleError for replays, sweeps and advice on other runs or
-    in other units, for a name with another ending and for a cost that cannot be read, ImportError,
-    naming what to install, without jinja2, OSError if the file cannot be written.
+    in other units, for a name with another ending, for a PDF without a browser and for a cost that
+    cannot be read, ImportError, naming what to install, without jinja2, OSError if the file cannot
+    be written.
 
     >>> import earlystop as es, tempfile
     >>> history = es.History({"loss": [[3.0, 2.0, 2.5, 2.6, 1.0]]}, names=["<b>first</b>"])
@@ -72,11 +75,13 @@ def write_report(
     >>> "<b>first" in text, "&lt;b&gt;first" in text
     (False, True)
     """
-    kind_of(path, PAGE_KINDS)
+    kind = kind_of(path, REPORT_KINDS)
+    if kind == "pdf":
+        find_browser()  # before the work
     page = report_page(
         *replays, sweep=sweep, advice=advice, title=title, rows=rows, cost=cost, command=command
     )
-    return write_whole(path, page.encode())
+    return write_whole(path, printed(page) if kind == "pdf" else page.encode())
 
 
 def report_page(

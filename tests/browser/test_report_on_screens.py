@@ -127,3 +127,10 @@ def test_a_picture_in_a_page_is_shown(browser: Opened, tmp_path: Path) -> None:
     assert browser.run("return document.querySelector('img').naturalWidth") > 100
     assert browser.run("return document.documentElement.scrollWidth") <= 390
     assert browser.violations() == []
+
+
+def test_a_report_named_pdf_is_one(browser: Opened, tmp_path: Path) -> None:
+    made = page_of(3)
+    path = write_report(tmp_path / "report.pdf", *made.replays, sweep=made.sweep)
+    assert path.read_bytes().startswith(b"%PDF-")
+    assert [each.name for each in tmp_path.iterdir()] == ["report.pdf"]

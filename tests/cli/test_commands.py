@@ -261,10 +261,30 @@ def test_a_file_of_another_kind_is_refused_with_the_kinds_there_are_before_anyth
 
 
 def test_a_report_is_no_picture_whatever_its_name(one: Path) -> None:
-    for name in ("report.pdf", "report.png", "report.json"):
+    for name in ("report.doc", "report.png", "report.json"):
         line = failed(2, "report", one, *MONITOR, "-o", one.parent / name)
-        assert "should end in .html or .htm" in line
+        assert "should end in .html, .htm or .pdf" in line
         assert not (one.parent / name).exists()
+
+
+def test_a_pdf_that_no_browser_can_print_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    line = failed(2, "report", "not there", *MONITOR, "-o", tmp_path / "report.pdf")
+    assert "write the report as .html" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_report_says_how_it_was_made_and_what_is_advised(folder: Path) -> None:
+    arguments = ["report", folder, *MONITOR, "--patience", "1,3", "--max-regret", "40%", "-o", "-"]
+    text = good(*arguments)
+    assert f"Made by: earlystop {' '.join(map(str, arguments))}" in text
+    assert "The advice" in text
+    assert "at most 40 % of the improvement" in text
+    assert "The advice" not in good(*arguments, "--no-advice")
+    line = failed(2, "report", "not there", *MONITOR, "--max-regret", "150%", "-o", "-")
+    assert "must be below 1" in line
 
 
 def test_report_writes_to_a_pipe(one: Path) -> None:

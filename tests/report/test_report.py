@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import os
 import re
 import sys
 import warnings
@@ -224,10 +225,10 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["taken.html"]
 
 
-@pytest.mark.parametrize("name", ["report.pdf", "report.png", "report", "report.html.gz"])
+@pytest.mark.parametrize("name", ["report.png", "report", "report.html.gz"])
 def test_a_report_under_the_name_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
     result = es.replay(es.MaxEpochs(3), es.History({"val_loss": CURVE}))
-    with pytest.raises(es.RuleError, match=r"should end in \.html or \.htm"):
+    with pytest.raises(es.RuleError, match=r"should end in \.html, \.htm or \.pdf"):
         write_report(tmp_path / name, result)
     assert not list(tmp_path.iterdir())
 
@@ -261,3 +262,29 @@ def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r"pip install jinja2$"):
         page_with(hostile()[0].plot(run=0), "picture")
+
+
+def test_a_pdf_without_a_browser_says_what_to_do_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    one, _ = hostile()
+    with pytest.raises(es.RuleError, match=r"write the report as \.html, open it in any browser"):
+        write_report(tmp_path / "report.pdf", one)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("exit 3", "did not print"), ("echo no display >&2; exit 1", "no display"), ("", "not print")],
+)
+def test_a_browser_that_does_not_print_is_an_error_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    browser = tmp_path / "chromium"
+    browser.write_text(f"#!/bin/sh\n{script}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(OSError, match=words):
+        write_report(tmp_path / "report.pdf", hostile()[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["chromium"]
