@@ -112,7 +112,7 @@ def report_option(command: Command) -> Command:
 
         return REPORT_KINDS
 
-    what = "The file to write: .html, or .pdf, printed by a browser; - for HTML on the standard output."
+    what = "The file to write: .html, or .pdf, printed by a browser; - for HTML on standard output."
     return out_option(what, kinds, "html")(command)
 
 
