@@ -1,8 +1,9 @@
-"""The progress bar of a loop, if it has one."""
+"""The progress bar of a loop, if it has one: its epochs, and where its stopper stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 from earlystop._parallel import progress_bar
 from earlystop.engine.stopper import Stopper
@@ -12,29 +13,41 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """A bar of the epochs of a loop, one for each check of its stopper.
+    """A bar of the epochs of a loop; it says what `Stopper.explain` says.
 
     total: how many there are at most, if that is known.
     shown: whether there is a bar at all; without one, nothing is done.
+    owner: who shows it, for the error without tqdm.
+    done: how many epochs are done; by default, one for each check of the stopper.
     """
 
-    def __init__(self, stopper: Stopper, total: int | None, *, shown: bool) -> None:
-        self._stopper = stopper
+    def __init__(
+        self,
+        stopper: Stopper,
+        total: int | None,
+        *,
+        shown: bool,
+        owner: str = "EpochLoop",
+        done: Callable[[], float] | None = None,
+    ) -> None:
+        self._stopper, self._done = stopper, done or (lambda: stopper.checks)
         self._bar = None
         if shown:
-            self._bar = progress_bar("EpochLoop", total=total, initial=stopper.checks, unit="epoch")
+            begun = math.floor(self._done())
+            self._bar = progress_bar(owner, total=total, initial=begun, unit="epoch")
 
     def show(self, values: Mapping[str, float] | None = None, names: Iterable[str] = ()) -> None:
         """Show how far the stopper is, and the last values of these metrics, if they are given."""
         if self._bar is None:
             return
         if values is not None:
-            texts = {name: f"{values[name]:.4g}" for name in names if name in values}
-            texts.pop(ELAPSED, None)  # the bar has its own clock
+            told = [n for n in names if n in values and n != ELAPSED]  # the bar has its own clock
+            texts = [f"{name}={values[name]:.4g}" for name in told]
             if self._stopper.best_epoch is not None:
-                texts["best epoch"] = number_text(self._stopper.best_epoch)
-            self._bar.set_postfix(texts, refresh=False)
-        self._bar.update(self._stopper.checks - self._bar.n)
+                texts.append(f"best epoch={number_text(self._stopper.best_epoch)}")
+            parts = filter(None, [", ".join(texts), self._stopper.explain(values)])
+            self._bar.set_postfix_str("; ".join(parts), refresh=False)
+        self._bar.update(math.floor(self._done()) - self._bar.n)
 
     def close(self) -> None:
         """Leave the bar as it is, from now on."""

@@ -1,4 +1,4 @@
-"""The one way up: `.plot()` of a result finds the function that draws it when it is called.
+"""The one way up: a result finds what draws it, or shows it in a notebook, when that is called.
 
 Results stand below the pictures of them, so they must not import them.
 """
@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Literal
 
-__all__ = ["Kind", "plotter"]
+__all__ = ["Kind", "plotter", "shown"]
 
 Kind = Literal["auto", "curve", "rows", "distribution"]
 """What a picture of replays shows: one run, a row for each run, or shares of runs."""
@@ -19,3 +19,9 @@ def plotter(name: str) -> Callable[..., Any]:
     """The function of this name in `earlystop.plotting`. Raises ImportError without matplotlib."""
     function: Callable[..., Any] = getattr(importlib.import_module("earlystop.plotting"), name)
     return function
+
+
+def shown(name: str, result: Any) -> str:
+    """The HTML that the function of this name in `earlystop.notebook` makes of a result."""
+    html: str = getattr(importlib.import_module("earlystop.notebook"), name)(result)
+    return html

@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from earlystop._parallel import progress_bar
 from earlystop.engine.positions import Positions
 from earlystop.engine.session import Session
+from earlystop.engine.stopper import Stopper
 from earlystop.errors import MetricError, warn_caller
 from earlystop.language.positions import EPOCH, STEP, number_text
 from earlystop.language.settings import Positive, validated
 
 from ..loop import LoopError
 from ..preemption import Preemption
+from ..progress import Progress
 
 __all__ = ["Epochs"]
 
@@ -27,13 +30,20 @@ class Epochs:
     several of its epoch, and epochs may have none.
 
     preemption: asked before each epoch whether to leave.
+    progress: show a progress bar of the loop, on rank 0.
 
     current: the epoch that `loop` has yielded last, while it is trained; None outside of the loop.
     """
 
-    def __init__(self, session: Session, preemption: Preemption | None = None) -> None:
+    def __init__(
+        self, session: Session, preemption: Preemption | None = None, *, progress: bool = False
+    ) -> None:
         self.current: int | None = None
         self._session, self._preemption = session, preemption
+        self._progress = validated(bool, progress, "Training(progress=...)")
+        self._bar = Progress(session.stopper, None, shown=False)
+        if self._progress:
+            progress_bar("Training", disable=True)  # refuses here what would fail in the loop
         self._ended = (0, 0)  # so many epochs of the loop, after so many checks
 
     @property
@@ -56,6 +66,17 @@ class Epochs:
         """See `Training.epochs`."""
         max_epochs = validated(Positive, max_epochs, "Training.epochs(max_epochs)")
         stopper = self._session.stopper
+        shown = self._progress and self._session.ranks.rank == 0
+        self._bar = Progress(
+            stopper, max_epochs, shown=shown, owner="Training", done=lambda: self.next
+        )
+        try:
+            yield from self._each(stopper, max_epochs)
+        finally:
+            self._bar.show()
+            self._bar.close()
+
+    def _each(self, stopper: Stopper, max_epochs: int) -> Iterator[int]:
         while not stopper.stopped and self.next < max_epochs:
             if self._preemption is not None:
                 self._preemption.next_epoch(self._session.ranks)
@@ -69,6 +90,10 @@ class Epochs:
         if self._is_unchecked:
             self.forget()
             raise _wrong_number(0, 0)
+
+    def show(self, values: Mapping[str, float]) -> None:
+        """Show what a check reported, if there is a progress bar."""
+        self._bar.show(values, self._session.needed)
 
     def told(self, metrics: object, epoch: Any, step: Any) -> dict[str, Any]:
         """The epoch and the step of a check, as far as arguments tell them.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from earlystop._files.paths import local_path
 from earlystop.checkpoints import Checkpoint, Checkpoints, MetricsFile, ranking_settings
 from earlystop.checkpoints.ranking import KeepBest, Modes, Monitors
 from earlystop.engine.decision import Decision, Place
@@ -19,9 +20,13 @@ from . import files
 from .background import Background
 from .contents import Contents, Writer
 from .ranks import TorchRanks, on_all, read_on_first, write_together
+from .rerun import OpenFolders
 from .sharded import CONTENTS, check_metadata, filled
 
 __all__ = ["RunFolder", "ranking"]
+
+
+_open = OpenFolders()
 
 
 class RunFolder:
@@ -52,8 +57,11 @@ class RunFolder:
             contents.will_copy()
 
         def open_folder() -> list[Check]:
+            place = local_path(folder, "`Training(folder=...)`")
+            _open.take_over(place, resume=settings["resume"])
             self._checkpoints = Checkpoints(folder, name, **settings)
             self._metrics_file = MetricsFile(self._checkpoints.folder)
+            _open.add(self, place)
             try:
                 return _checks_before(self._checkpoints, self._metrics_file, settings["resume"])
             except BaseException:
@@ -63,6 +71,11 @@ class RunFolder:
         self.checks = on_first(self._ranks, open_folder)
         if asynchronous:
             self._background = Background()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process holds the folder."""
+        return self._checkpoints is not None and self._checkpoints.is_open
 
     @property
     def checkpoints(self) -> Checkpoints | None:

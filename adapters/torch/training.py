@@ -65,10 +65,8 @@ class Training:
         then continues from the newest checkpoint that was.
     monitor, mode, ties: what `keep_best` ranks by, as in `Checkpoints`; by default, the metrics of
         every `Best` in the save rule.
-    name: a template for file names, as in `Checkpoints`. It says "none" for a metric that an epoch
-        lacks, if the stopper skips such epochs.
-    best_on: where the best weights are kept without a folder: "cpu", or "device" for that of the
-        model.
+    name: a template for file names, as in `Checkpoints`; "none" stands for a metric that is missing.
+    best_on: where the best weights are kept without a folder: "cpu" or the model's "device".
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
         Training and call the same methods; all get the same decisions; only rank 0 writes, but for
@@ -83,16 +81,16 @@ class Training:
         waits until it is on the disk, and raises CheckpointError, which names the epoch, if it
         could not be written: that epoch is then not in the folder, and the run can go on.
     preemption: leaves the run in time when its process is about to be killed, to go on later.
+    progress: show a progress bar of `epochs`, on rank 0 (needs tqdm).
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
         and `load_state_dict`, a torch.Generator, or a list or dict of these, whose parts are named
         "optimizer.0" or "optimizer.generator". None is no part: scheduler=None.
 
     Files are read with weights_only=True: nothing in them is executed. Outside this library,
-    `torch.load(path, weights_only=True)["model"]` gives the weights.
-
-    A run is resumed as a whole or, if anything of it does not fit, not at all. A best that is
-    missing from the folder, or damaged, is warned of when the run is resumed.
+    `torch.load(path, weights_only=True)["model"]` gives the weights. A run is resumed as a whole
+    or, if anything of it does not fit, not at all. A best that is missing from the folder, or
+    damaged, is warned of when the run is resumed.
 
     Raises RuleTypeError and RuleError for invalid arguments, CheckpointError for a folder that
     cannot be used, StateError for a saved run with other rules or parts.
@@ -133,6 +131,7 @@ class Training:
         changed_parts: bool = False,
         asynchronous: bool = False,
         preemption: Preemption | None = None,
+        progress: bool = False,
         clock: Callable[[], float] = time.monotonic,
         **parts: Any,
     ) -> None:
@@ -150,7 +149,7 @@ class Training:
                 raise RuleError(f"`Training({setting}=...)` needs a folder that the run is kept in")
         self.stopper = stopper
         preemption = checked_preemption(preemption, "Training", saves=folder is not None)
-        self._epochs = Epochs(self._session, preemption)
+        self._epochs = Epochs(self._session, preemption, progress=progress)
         changed = {"changed_rules": changed_rules, "changed_parts": changed_parts}
         self._contents = Contents(
             self._session, model, parts, rng=rng, averaged=averaged, **changed
@@ -247,6 +246,7 @@ class Training:
                 self.stopper.restore(before)
             raise
         self._reported.add(reported, decision.check)
+        self._epochs.show(values)
         return decision
 
     def _save(self, decision: Decision, values: dict[str, float]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._plots import plotter
+from .._plots import plotter, shown
 from .._text import count
 from ..language.state import number_to_json
 from .findings import Findings, Line, Outcome
@@ -71,6 +71,9 @@ class Advice(Findings):
     def __str__(self) -> str:
         """The answer in full sentences."""
         return advice_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown("advice_html", self)
 
     def amount(self, regret: float) -> str:
         """A regret, with its unit.

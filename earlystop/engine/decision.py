@@ -59,6 +59,13 @@ class Decision(NamedTuple):
     def __bool__(self) -> bool:
         raise TypeError("a Decision has no truth value: ask for its `.stop` or its `.save`")
 
+    def _repr_html_(self) -> str:
+        from .._html import facts
+
+        told = {"stop": "yes" if self.stop else "no", "save": "yes" if self.save else "no"}
+        told |= {"reason": self.reason} if self.reason else {}
+        return facts(str(self.place or place_text(self.check, None, None)), told)
+
     def __str__(self) -> str:
         save = "save, " if self.save else ""
         place = self.place or place_text(self.check, None, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._plots import shown
 from ..errors import HistoryError, MissingMetricError, name_advice
 from .arrays import (
     Floats,
@@ -237,6 +238,9 @@ class History(StoredRuns):
     def __reduce__(self) -> Any:
         columns = self.metrics.all_stored(), self._gaps, self.lengths, self.given_names
         return history_of, (*columns, self.coordinates.all_stored(), self.report)
+
+    def _repr_html_(self) -> str:
+        return shown("history_html", self)
 
     def __repr__(self) -> str:
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"

@@ -239,11 +239,12 @@ def axes_for(
     wanted: how many axes, or the fewest and the most.
     """
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from .shown import ShownFigure
 
     fewest, most = (wanted, wanted) if isinstance(wanted, int) else wanted
     if ax is None:
-        figure = Figure(figsize=size, layout="constrained")
+        figure = ShownFigure(figsize=size, layout="constrained")
         made = figure.subplots(1, most, squeeze=False, **options)
         return figure, list(made[0])
     axes = [ax] if isinstance(ax, Axes) else list(np.ravel(ax))

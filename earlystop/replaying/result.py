@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._arguments import argument
-from .._plots import Kind, plotter
+from .._plots import Kind, plotter, shown
 from ..engine.decision import Decision
 from ..engine.stopper import Stopper
 from ..errors import RuleError
@@ -319,6 +319,9 @@ class Replay:
         """
         draw: Callable[..., Figure] = plotter("plot_replays")
         return draw([self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax)
+
+    def _repr_html_(self) -> str:
+        return shown("replay_html", self)
 
     def __len__(self) -> int:
         return len(self.checks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._plots import plotter
+from .._plots import plotter, shown
 from ..errors import HistoryError, RuleError
 from ..history import Bools
 from ..language.positions import CHECKS, EPOCH
@@ -98,6 +98,9 @@ class Sweep:
         settings = f"{len(self)} setting{'s' if len(self) != 1 else ''}"
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         return f"Sweep({self.rule!r}: {settings} of {axes}, {runs})"
+
+    def _repr_html_(self) -> str:
+        return shown("sweep_html", self)
 
     def columns(self, wanted: range) -> Iterator[tuple[int, Runs, Column]]:
         """What each of these settings did; yields (setting, runs, column) for some runs at a time.

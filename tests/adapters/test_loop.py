@@ -316,7 +316,7 @@ def test_progress_shows_what_is_watched(capsys: pytest.CaptureFixture[str]) -> N
         for _ in loop:
             loop.report(loss=0.12345, other=3.0)
     shown = capsys.readouterr().err
-    assert "loss=0.1235, best epoch=0" in shown
+    assert "loss=0.1235, best epoch=0; stopped at epoch 1: loss has not improved" in shown
     assert "2/2" in shown
     assert "other" not in shown
 
