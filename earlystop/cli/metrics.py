@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .._text import count
+from .._text import count, number
 from .extent import LoggedExtent
 from .log_options import LogOptions, log_options
 from .options import machine_options
@@ -199,7 +199,7 @@ def _print(history: History, logged: LoggedExtent, found: list[_Metric], every: 
                 row["mode"] or "?",
                 *(f"{row[name]:,}" for name in ("runs", "values", "gaps")),
                 f"{bad:,}" if bad else "",
-                *(_short(row[name]) for name in ("first", "last", "best")),
+                *(number(row[name]) for name in ("first", "last", "best")),
                 row["reports"] or "",
             ]
         )
@@ -232,10 +232,6 @@ def _print(history: History, logged: LoggedExtent, found: list[_Metric], every: 
             say(line)
         say("--all lists the runs")
     print_skipped(history)
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
 
 
 def _print_files(history: History, every: bool) -> None:
