@@ -22,11 +22,15 @@ __all__ = ["LogOptions", "log_options"]
 
 @dataclasses.dataclass(frozen=True)
 class LogOptions:
-    """The logs to read, and how to read them."""
+    """The logs to read, and how to read them.
+
+    stdin: the standard input, or what stands in for it; None for the former.
+    """
 
     sources: tuple[str, ...]
     options: Mapping[str, Any]
     show_progress: bool | None
+    stdin: Any = None
 
     @property
     def progress(self) -> bool:
@@ -35,7 +39,8 @@ class LogOptions:
 
     def inputs(self) -> list[Any]:
         """What `read_history` takes: paths and patterns, and the standard input for -."""
-        return [sys.stdin.buffer if source == "-" else source for source in self.sources]
+        stdin = sys.stdin.buffer if self.stdin is None else self.stdin
+        return [stdin if source == "-" else source for source in self.sources]
 
     def read(self, metrics: set[str] | None = None) -> History:
         """The history in all logs, with these metrics or all. Raises what `read_history` does.

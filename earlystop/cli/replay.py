@@ -15,6 +15,7 @@ from .output import Machine, say, write_csv, write_json
 from .reading import print_skipped, report_of
 from .replay_tables import print_rules, print_runs, print_summary, print_time
 from .rule_options import RuleOptions, rule_options
+from .streaming import streamed
 
 if TYPE_CHECKING:
     from ..replaying.price import Price
@@ -49,10 +50,11 @@ def replay(
 ) -> None:
     """Tell what a rule would have done to runs that are over.
 
-    LOGS are files, folders, glob patterns, or - for the standard input. Several values or rules
-    are compared. What is used and saved is told in the unit of the logs: steps, else epochs, else
-    checks; "regret" is how much worse the best value up to the stop is than the best of the whole
-    log.
+    LOGS are files, folders, glob patterns, or - for the standard input: while that goes on, a stop
+    is told as soon as the rule decides on it ('earlystop watch' ends the run). Several values or
+    rules are compared. What is used and saved is told in the unit of the logs: steps, else epochs,
+    else checks; "regret" is how much worse the best value up to the stop is than the best of the
+    whole log.
 
     \b
     earlystop replay runs/ --monitor val_loss --patience 20
@@ -60,7 +62,7 @@ def replay(
     earlystop replay runs/ --monitor val_loss --patience 20 --unit elapsed_seconds --cost '$2.5/h'
     earlystop replay 'runs/*/metrics.csv' --rule 'Patience("val_loss", 20) | NonFinite("loss")'
     """
-    results = replayed(logs, options, workers, unit=unit)
+    results = replayed(streamed(logs, options), options, workers, unit=unit)
     if cost is not None:
         require_time(results)
     if machine == "json":

@@ -41,6 +41,8 @@ class Watched(Protocol):
 
 def watched(source: Any) -> Watched:
     """A path, folder, pattern or open file, to be watched."""
+    if isinstance(source, LogStream):
+        return source
     if hasattr(source, "read") and callable(source.read):
         return LogStream(source)
     return LogFiles(expanded(os.fspath(source), "the log"))
@@ -92,6 +94,8 @@ class LogStream:
     """An open file that ends when the writer closes it, such as the standard input.
 
     A thread reads it, so that a read that waits for the writer holds up nothing.
+
+    size: the bytes that have come.
     """
 
     def __init__(self, file: Any) -> None:
@@ -99,7 +103,7 @@ class LogStream:
         self.name = name if isinstance(name, str) else "open file"
         self._file = file
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
         self.complete = False
         self._error: Exception | None = None
         self._reader = threading.Thread(target=self._read, name="earlystop watch", daemon=True)
@@ -110,7 +114,7 @@ class LogStream:
             read = _reader(self._file)
             while part := read(_CHUNK):
                 self._parts.append(part.encode() if isinstance(part, str) else part)
-                self._size += len(part)
+                self.size += len(part)
         except (OSError, ValueError) as error:  # it failed, or was closed
             self._error = error
         self.complete = True
@@ -119,7 +123,11 @@ class LogStream:
         """How much has come, and whether that is all."""
         if self._error is not None:
             raise self._error
-        return self._size, self.complete
+        return self.size, self.complete
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is complete, at most so long."""
+        self._reader.join(seconds)
 
     def source(self) -> io.BytesIO:
         """What has come so far."""

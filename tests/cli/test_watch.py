@@ -197,3 +197,17 @@ def test_the_time_between_checks_tells_when_the_next_is_due(tmp_path: Path) -> N
     assert watch.outlook() == (
         "a check any moment; stops after 4 more (4 min) if nothing gets better"
     )
+
+
+def test_a_replay_of_what_comes_by_a_pipe_tells_a_stop_before_the_end() -> None:
+    command = [sys.executable, "-m", "earlystop", "replay", "-", *MONITOR, "--patience", "2"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
+        rows = [f"{epoch},{value}" for epoch, value in enumerate([0.5, 0.6, 0.7, 0.8])]
+        process.stdin.write("\n".join(["epoch,val_loss", *rows, ""]))
+        process.stdin.flush()
+        said = process.stderr.readline()  # while the log goes on
+        assert "epoch 2: stop: val_loss has not improved on 0.5" in said
+        answer, _ = process.communicate("4,0.1\n", timeout=120)
+    assert process.returncode == 0
+    assert "0.4" in answer  # the regret, which the rest of the log tells
