@@ -188,12 +188,9 @@ class Sweep:
         """The epoch of the best check, as the log counts it; its number where it tells none."""
         if self._places.are_checks(EPOCH) and not self._places.tell_epochs():
             return self.best_check
-        places = self._places
-        return whole(
-            self._filled(
-                np.float64, lambda at, runs, column: places.epoch_of(at, runs, column.best_check)
-            )
-        )
+        of = self._places.epoch_of
+        table = self._filled(np.float64, lambda at, runs, each: of(at, runs, each.best_check))
+        return whole(table)
 
     @property
     def best(self) -> Floats:
@@ -294,9 +291,8 @@ class Sweep:
         if not isinstance(q, (int, float)) or not 0 <= q <= 1:
             raise RuleError(f"`quantile_{name}(q)` must be one number from 0 to 1, got {q!r}")
         result = np.empty(len(self.settings))
-        for chunk in slices(
-            len(self.settings), max(1, self._tuning.quantile_bytes // (8 * self.runs))
-        ):
+        together = max(1, self._tuning.quantile_bytes // (8 * self.runs))
+        for chunk in slices(len(self.settings), together):
             rows = np.empty((chunk.stop - chunk.start, self.runs))
             for setting, runs, column in self.columns(range(chunk.start, chunk.stop)):
                 rows[setting - chunk.start, runs] = what(setting, runs, column)
@@ -313,8 +309,7 @@ class Sweep:
         band: quantiles over runs between which the regret is shaded; None for no band.
         ax: matplotlib axes to draw on instead of a new figure.
 
-        Returns the matplotlib figure: `table.plot().savefig("picture.png")`. Needs matplotlib: `pip
-        install matplotlib`.
+        Returns the matplotlib figure: `table.plot().savefig("picture.png")`.
 
         Raises RuleError for invalid arguments, ImportError without matplotlib, and HistoryError for
         a band if quantiles are unavailable (see `sweep`).
