@@ -65,7 +65,7 @@ class Training:
         then continues from the newest checkpoint that was.
     monitor, mode, ties: what `keep_best` ranks by, as in `Checkpoints`; by default, the metrics of
         every `Best` in the save rule.
-    name: a template for file names, as in `Checkpoints`; "none" stands for a metric that lacks.
+    name: a template for file names, as in `Checkpoints`; "none" stands for a missing metric.
     best_on: where the best weights are kept without a folder: "cpu" or the model's "device".
     ranks: whose metrics to use when torch.distributed is initialized: "first" (those of rank 0),
         or "mean" (the mean over all ranks, which report the same names). All ranks create a
