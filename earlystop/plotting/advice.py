@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import count
+from ..language.rule_words import rule_words
 from ..language.units import unit_words
+from .findings import advice_finding
 from .style import (
     FAINT,
     LARGEST,
@@ -21,6 +23,7 @@ from .style import (
     plain,
     star,
     styled,
+    title,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
         points = np.array([_at(outcome, share) for outcome in advice.defaults])
         label = "the usual choices of patience"
         ax.plot(*points.T, "o", mfc="none", color="black", ms=8, label=label)
-    label = plain(f"the advice: {brief(repr(advice.rule))}", 90)
+    label = plain(f"the advice: {rule_words(advice.rule)}", 90)
     star(ax, *_at(advice.outcome, share), label, 16, clip_on=False)
     _scale(ax, level)
     ax.set_ylim(bottom=0)
@@ -82,7 +85,7 @@ def _trade_off(ax: Axes, advice: Advice) -> None:
     if share:
         what = f"runs that lose more than {advice.amount(advice.max_regret)}"
     ax.set_ylabel("\n".join(map(plain, what.split("\n"))))
-    ax.set_title(f"{plain(advice.monitor)}: {count(advice.runs, 'run')}", loc="left", pad=10)
+    title(ax, advice_finding(advice), f"{advice.monitor}, {count(advice.runs, 'run')}")
     legend_below(ax)
 
 

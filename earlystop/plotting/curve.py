@@ -13,6 +13,7 @@ from .._text import count, number
 from ..language.units import amount_in_words
 from ..replaying.text import places_of
 from .axis import RunAxis, common_unit, run_axis, whole_ticks
+from .findings import run_finding
 from .shared import watched_metric, with_styles
 from .style import (
     FAINT,
@@ -25,6 +26,7 @@ from .style import (
     plain,
     scale_values,
     star,
+    title,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +66,8 @@ def draw_curve(
     scale_values(ax, np.concatenate(values), falls="max" not in modes)
     _scale_run(ax, axis)
     ax.set_ylabel(plain(", ".join(drawn), 50))
-    title = f"{plain(history.names[row])}: {_logged_text(results, row, axis)} logged"
-    ax.set_title(title, loc="left", pad=10 + 9 * stops)
+    logged = _logged_text(results, row, axis)
+    title(ax, run_finding(results, names, row, logged), pad=10 + 9 * stops)
     legend_below(ax)
 
 

@@ -9,12 +9,14 @@ import numpy as np
 
 from ..language.units import unit_words
 from .axis import common_unit
+from .findings import regret_finding, used_finding
 from .shared import scale_regret, watched_metric, with_styles
 from .style import (
     LARGEST,
     LineStyle,
     legend_below,
     plain,
+    title,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[s
     left.xaxis.set_major_formatter(PercentFormatter(1))
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.set_ylim(0, 1.03)
-    left.set_title(f"{words[:1].upper()}{words[1:]} used", loc="left")
+    title(left, used_finding(results, names))
     monitor = watched_metric(results[0])
     if any(len(result.known_regret) for result in results):
         scale_regret(right, results)
@@ -54,7 +56,7 @@ def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[s
     else:
         right.set_xticks([])
         right.text(0.5, 0.5, "nothing says\nwhich check is best", ha="center")
-    right.set_title("What is given up", loc="left")
+    title(right, regret_finding(results))
     legend_below(left)
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._plots import Kind
 from ..errors import RuleError
+from ..language.rule_words import labels_of
 from ..language.settings import validated
 from .curve import draw_curve
 from .distribution import draw_distribution
-from .rows import draw_rows
+from .rows import chosen_rows, draw_rows
 from .style import (
     axes_for,
-    brief,
     plain,
     styled,
 )
@@ -49,12 +49,12 @@ def plot_replays(
             figure, axes = axes_for(ax, 1, (8.0, 4.6 + 0.25 * len(results)))
             draw_curve(axes[0], results, names, history.row(0 if run is None else run), metrics)
         elif kind == "rows":
-            rows = min(history.runs, 400)
-            height = 1.9 + 0.25 * len(results) + rows * max(0.28, 0.14 * len(results))
+            rows = chosen_rows(results)
+            height = 2.1 + 0.25 * len(results) + len(rows) * min(0.28, 0.14 * (1 + len(results)))
             with_regret = ax is not None or any(result.best_rule is not None for result in results)
             options = {"sharey": True, "width_ratios": [3, 2]} if with_regret else {}
             figure, axes = axes_for(ax, (1, 1 + with_regret), (9.0, height), **options)
-            draw_rows(axes, results, names)
+            draw_rows(axes, results, names, rows)
         else:
             figure, axes = axes_for(ax, 2, (9.5, 4.4 + 0.25 * len(results)), sharey=True)
             draw_distribution(axes, results, names)
@@ -73,7 +73,7 @@ def _kind(kind: Kind, run: int | str | None, runs: int) -> Kind:
 def _labels(results: Sequence[Replay], labels: Sequence[str] | None) -> list[str]:
     """The names of the rules: the given labels, or the rules as they are written."""
     if labels is None:
-        return [plain(brief(repr(result.stop)), 70) for result in results]
+        return [plain(label, 70) for label in labels_of([result.stop for result in results])]
     labels = [labels] if isinstance(labels, str) else list(labels)
     if len(labels) != len(results):
         raise RuleError(

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import math
+import textwrap
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,7 @@ __all__ = [
     "scale_values",
     "star",
     "styled",
+    "title",
 ]
 
 
@@ -58,17 +60,25 @@ LINE_STYLES = (
     LineStyle("#000000", (0, (3, 3, 1, 3)), "X"),
 )
 LOGGED, FAINT = "#404040", "#9a9a9a"
+_TEXT, _SOFT, _GRID = "#1b1f24", "#525a64", "#d4d9df"  # as in reports
 
 _STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],  # bundled with matplotlib
     "font.size": 10,
     "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": _TEXT,
+    "axes.labelcolor": _SOFT,
+    "axes.edgecolor": _SOFT,
     "axes.grid": True,
+    "text.color": _TEXT,
+    "xtick.color": _SOFT,
+    "ytick.color": _SOFT,
+    "grid.color": _GRID,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.facecolor": "white",
     "figure.facecolor": "white",
-    "grid.alpha": 0.25,
     "legend.frameon": False,
     "legend.fontsize": 9,
     "text.usetex": False,
@@ -76,6 +86,7 @@ _STYLE: dict[Any, Any] = {
 }
 LARGEST = 1e150  # the most that axes can hold, with margins and logarithms
 _MOST_NAME = 60  # characters of a name
+_IN_AN_INCH = 9.5  # characters of a title, about
 
 # Names of runs may be in any script: those of these fonts that are installed are fallbacks.
 _OTHER_SCRIPTS = (
@@ -131,6 +142,26 @@ def picture(figure: Figure, form: str = "png") -> bytes:
 def plain(text: str, most: int = _MOST_NAME) -> str:
     """A text for a label: short, on one line, and without mathematics."""
     return shortened(one_line(text), most).replace("$", r"\$")
+
+
+def title(ax: Axes, finding: str, about: str = "", pad: float = 8) -> None:
+    """Put what the picture shows above it, in a sentence, and what it is about into its corner."""
+    figure: Any = ax.get_figure()
+    inches = figure.bbox.width / figure.dpi * ax.get_position().width
+    lines = textwrap.wrap(plain(finding, 240), max(30, int(_IN_AN_INCH * inches)))
+    ax.set_title("\n".join(lines), loc="left", pad=pad)
+    if about:
+        ax.annotate(
+            plain(about, 80),
+            xy=(1, 1),
+            xytext=(-4, -4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=_SOFT,
+            fontsize=9,
+        )
 
 
 def legend_below(ax: Axes) -> None:

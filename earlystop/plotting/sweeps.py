@@ -11,6 +11,7 @@ from .._text import count, number
 from ..errors import RuleError
 from ..language.positions import ELAPSED
 from ..language.units import axis_of, mean_cell, unit_words
+from .findings import sweep_finding
 from .style import (
     FAINT,
     LARGEST,
@@ -18,12 +19,12 @@ from .style import (
     LOGGED,
     LineStyle,
     axes_for,
-    brief,
     legend_below,
     linear_limit,
     plain,
     star,
     styled,
+    title,
 )
 
 if TYPE_CHECKING:
@@ -70,9 +71,8 @@ def _trade_off(ax: Axes, table: Sweep, band: tuple[float, float] | None) -> None
     ax.set_ylabel(plain(f"regret ({', '.join(table.monitors)})", 50))
     left_out = int((~np.isfinite(table.mean_regret)).sum())
     note = f"; {left_out:,} with an infinite regret left out" if left_out else ""
-    rule = plain(brief(repr(table.rule)), 60)
     settings, runs = count(len(table), "setting"), count(table.runs, "run")
-    ax.set_title(f"{rule}: {settings} on {runs}{note}", loc="left", pad=10)
+    title(ax, sweep_finding(table), f"{settings} on {runs}{note}")
     _share_axis(ax, table)
     legend_below(ax)
 

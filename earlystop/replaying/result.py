@@ -300,7 +300,7 @@ class Replay:
         run: the run to plot, by number or name.
         kind: "curve" (one run), "rows" or "distribution"; "auto" chooses as above.
         metrics: further metrics to plot next to the monitor, in "curve".
-        labels: names for the rules, one per replay; by default, their `repr`.
+        labels: names for the rules, one per replay; by default, the rules in words.
         ax: matplotlib axes to draw on instead of a new figure: one; for "rows" one or two; for
             "distribution" two.
 
@@ -312,10 +312,9 @@ class Replay:
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [3.0, 2.0, 2.5, 2.6, 1.0]})
-        >>> one, two = (replay(EarlyStopping("loss", patience=n), history) for n in (1, 2))
-        >>> figure = one.plot(two)
+        >>> figure = replay(EarlyStopping("loss", patience=1), history).plot()
         >>> figure.axes[0].get_title(loc="left")
-        'run 0: 5 checks logged'
+        'run 0: patience 1 uses 60 % of 5 checks and gives up 1'
         """
         draw: Callable[..., Figure] = plotter("plot_replays")
         return draw([self, *others], run=run, kind=kind, metrics=metrics, labels=labels, ax=ax)

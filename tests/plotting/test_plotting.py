@@ -54,10 +54,13 @@ def test_a_run_shows_its_monitor_its_best_and_what_each_rule_does() -> None:
     kept = [(line.get_xdata()[0], line.get_ydata()[0]) for line in lines(ax, "_kept")]
     assert kept == [(1, 0.7), (3, 0.6)]
     assert legend(figure)[-2:] == [
-        "Patience('val_loss', patience=1): stops after check 2, keeps check 1 (0.7), regret 0.2",
-        "Patience('val_loss', patience=3): stops after check 6, keeps check 3 (0.6), regret 0.1",
+        "patience 1: stops after check 2, keeps check 1 (0.7), regret 0.2",
+        "patience 3: stops after check 6, keeps check 3 (0.6), regret 0.1",
     ]
-    assert ax.get_title(loc="left") == "mine: 8 checks logged"
+    assert ax.get_title(loc="left").replace("\n", " ") == (
+        "mine: patience 1 uses 38 % of 8 checks and gives up 0.2, "
+        "patience 3 uses 88 % and gives up 0.1"
+    )
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("check (the first is 0)", "val_loss, loss")
 
 
@@ -120,9 +123,9 @@ def test_some_runs_have_a_row_each() -> None:
     assert [label.get_text() for label in left.get_yticklabels()] == ["first", "second"]
     assert [bar.get_width() for bar in left.containers[0]] == [8, 8]
     for result, patience in ((one, 1), (two, 3)):
-        (stops,) = lines(left, f"Patience('val_loss', patience={patience}): stops 2 of 2 runs")
+        (stops,) = lines(left, f"patience {patience}: stops 2 of 2 runs")
         assert stops.get_xdata().tolist() == result.epochs.tolist()
-        (regret,) = lines(right, f"Patience('val_loss', patience={patience}): regret")
+        (regret,) = lines(right, f"patience {patience}: regret")
         assert regret.get_xdata().tolist() == result.regret.tolist()
     kept = [line.get_xdata().tolist() for line in lines(left, "_kept")]
     assert kept == [(result.saved_epoch + 1).tolist() for result in (one, two)]
@@ -140,7 +143,7 @@ def test_a_thousand_runs_are_shares_of_runs() -> None:
     history = many(1000)
     one, two = replays(history, 1, 5)
     left, right = one.plot(two).axes
-    for result, name in ((one, "patience=1"), (two, "patience=5")):
+    for result, name in ((one, "patience 1"), (two, "patience 5")):
         (used,) = (line for line in left.lines if name in str(line.get_label()))
         shares = dict(zip(used.get_xdata().tolist(), used.get_ydata().tolist(), strict=True))
         values = result.epochs / history.lengths
@@ -151,6 +154,55 @@ def test_a_thousand_runs_are_shares_of_runs() -> None:
     assert given_up[0].get_xdata().max() == one.regret.max()
     assert left.get_ylabel() == "runs with no more, of 1,000"
     assert right.get_xlabel() == "regret (val_loss)"
+
+
+def test_rows_of_many_runs_are_those_that_give_up_the_most_and_no_taller() -> None:
+    history = many(1000)
+    one, two = replays(history, 1, 5)
+    figure = one.plot(two, kind="rows")
+    left, _ = figure.axes
+    worst = np.sort(np.maximum(one.regret, two.regret))[-60]
+    drawn = [label.get_text() for label in left.get_yticklabels()]
+    assert len(drawn) == 60
+    assert drawn == [
+        name
+        for name, lost in zip(history.names, np.maximum(one.regret, two.regret), strict=True)
+        if lost >= worst
+    ]
+    assert left.get_ylabel() == "60 of 1,000 runs, those that give up the most"
+    assert figure.get_figheight() < 22
+
+
+def test_titles_say_what_pictures_show() -> None:
+    history = many(200)
+    one, two = replays(history, 1, 5)
+    used, lost = (ax.get_title(loc="left").replace("\n", " ") for ax in one.plot(two).axes)
+    assert (
+        used
+        == f"{1 - one.share_saved:.0%} to {1 - two.share_saved:.0%} of the checks used".replace(
+            "%", " %"
+        )
+    )
+    assert lost == f"{two.regret.mean():.3g} to {one.regret.mean():.3g} given up on average"
+    table = es.sweep(es.Patience("val_loss"), history, patience=range(1, 40))
+    assert table.knee is not None
+    title = table.plot().axes[0].get_title(loc="left").replace("\n", " ")
+    assert title.startswith(f"patience {table.settings[table.knee]['patience']} saves ")
+    advice = es.advise(history, "val_loss", max_regret=0.2, complete=True)
+    title = advice.plot().axes[0].get_title(loc="left").replace("\n", " ")
+    assert title.startswith(f"adaptive patience {advice.rule.patience:g} saves ")
+    assert title.endswith("expected to give up at most 20 % of the improvement")
+
+
+def test_names_of_runs_are_shortened_so_that_they_stay_apart() -> None:
+    names = [
+        f"experiments/2024/resnet-50-with-a-long-name-{seed}-and-more/log.csv" for seed in "ab"
+    ]
+    history = es.History({"val_loss": [CURVE, CURVE]}, names=names)
+    (left, _) = replays(history, 2)[0].plot().axes
+    drawn = [label.get_text() for label in left.get_yticklabels()]
+    assert len(set(drawn)) == 2
+    assert max(map(len, drawn)) <= 40
 
 
 def test_what_is_drawn_depends_on_how_many_runs_there_are() -> None:
@@ -218,7 +270,8 @@ def test_settings_with_an_infinite_regret_are_left_out_and_counted() -> None:
     table = es.sweep(es.Patience("val_loss"), history, patience=range(1, 5))
     ax = table.plot().axes[0]
     assert np.isinf(table.mean_regret).sum() == 2
-    assert ax.get_title(loc="left").endswith("; 2 with an infinite regret left out")
+    (about,) = (text.get_text() for text in ax.texts if "settings on" in text.get_text())
+    assert about == "4 settings on 1 run; 2 with an infinite regret left out"
     assert len(lines(ax, "mean over runs")[0].get_xdata()) == 2
 
 
