@@ -1,7 +1,5 @@
 """What one check costs in PyTorch's trainers and scikit-learn: ours beside the framework's own.
 
-    python -m benchmarks.speed.training_checks
-
 Lightning, the Trainer, ignite, skorch: the framework's own call of the handler, with the same
 arguments, in turns; the fastest of all repeats counts. Scikit-learn: a fit of an estimator around
 SGD and MLP beside their own `early_stopping=True`, which trains on as many iterations; all of a
@@ -10,7 +8,6 @@ fit, divided by these.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import logging
 import math
@@ -21,18 +18,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import optuna
 import torch
 from earlystop.adapters.ignite import EarlyStopping as IgniteOurs
 from earlystop.adapters.lightning import EarlyStopping as LightningOurs
+from earlystop.adapters.optuna import RulePruner
+from earlystop.adapters.ray import RuleStopper
 from earlystop.adapters.sklearn import EarlyStoppingClassifier
 from earlystop.adapters.skorch import EarlyStopping as SkorchOurs
 from earlystop.adapters.transformers import EarlyStoppingCallback as TrainerOurs
 from ignite.engine import Engine
 from ignite.handlers import EarlyStopping as IgniteTheirs
 from lightning.pytorch.callbacks import EarlyStopping as LightningTheirs
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from optuna.pruners import PatientPruner
+from ray.tune.stopper import TrialPlateauStopper
 from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from skorch.callbacks import EarlyStopping as SkorchTheirs
@@ -40,7 +39,11 @@ from skorch.history import History
 from transformers import EarlyStoppingCallback as TrainerTheirs
 from transformers import TrainerControl, TrainerState
 
-NEVER = 10**6
+from .measured import NEVER, Case
+
+__all__ = ["cases"]
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def lightning(kind: Any, checks: int) -> float:
@@ -143,47 +146,60 @@ def sklearn(inside: Any, ours: bool, iterations: int) -> float:
     return (time.perf_counter() - began) / int(model.n_iter_)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--checks", type=int, default=2000)
-    parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
-    checks = arguments.checks
-    rows: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
-        "Lightning, a check": (
-            lambda: lightning(LightningOurs, checks),
-            lambda: lightning(LightningTheirs, checks),
-        ),
-        "Trainer, a check": (
-            lambda: hf_trainer(TrainerOurs, checks),
-            lambda: hf_trainer(TrainerTheirs, checks),
-        ),
-        "ignite, a check": (
-            lambda: ignite(IgniteOurs, checks),
-            lambda: ignite(IgniteTheirs, checks),
-        ),
-        "skorch, a check": (
-            lambda: skorch(SkorchOurs, checks),
-            lambda: skorch(SkorchTheirs, checks),
-        ),
+def optuna_pruner(kind: Any, reports: int) -> float:
+    """The seconds of a report, that of the last of this many."""
+    study = optuna.create_study(storage=optuna.storages.InMemoryStorage())
+    trial, pruner = study.ask(), kind(None, NEVER)
+    spent = 0.0
+    for step in range(reports):
+        trial.report(1.0 / (1 + step % 97), step)
+        frozen = study.get_trials(deepcopy=False)[0]
+        began = time.perf_counter()
+        pruner.prune(study, frozen)
+        spent += time.perf_counter() - began
+    return spent / reports
+
+
+def ray_stopper(kind: Any, checks: int) -> float:
+    """The seconds of a result."""
+    stopper = kind("loss", std=0.0)
+    results = [
+        {"training_iteration": number, "loss": 1.0 / (1 + number % 97), "time_total_s": number / 10}
+        for number in range(1, checks + 1)
+    ]
+    began = time.perf_counter()
+    for result in results:
+        stopper("trial", result)
+    return (time.perf_counter() - began) / checks
+
+
+def cases(checks: int, repeats: int) -> list[Case]:
+    """All rows."""
+    rows: dict[str, tuple[Callable[..., float], Any, Any, int]] = {
+        "Lightning: a check": (lightning, LightningOurs, LightningTheirs, checks),
+        "Trainer: a check": (hf_trainer, TrainerOurs, TrainerTheirs, checks),
+        "ignite: a check": (ignite, IgniteOurs, IgniteTheirs, checks),
+        "skorch: a check": (skorch, SkorchOurs, SkorchTheirs, checks),
+        "Optuna: a report, of 200": (optuna_pruner, RulePruner, PatientPruner, 200),
+        "Ray Tune: a result": (ray_stopper, RuleStopper, TrialPlateauStopper, checks),
     }
     for inside in (SGDClassifier, MLPClassifier):
-        rows[f"{inside.__name__}, an iteration"] = (
-            functools.partial(sklearn, inside, True, 50),
-            functools.partial(sklearn, inside, False, 50),
+        what = f"scikit-learn: an iteration of {inside.__name__}"
+        rows[what] = functools.partial(sklearn, inside), True, False, 50
+    return [
+        Case(
+            what,
+            {
+                "ours": functools.partial(_as_list, run, ours, number),
+                "its own": functools.partial(_as_list, run, theirs, number),
+            },
+            repeats,
         )
-    seconds: dict[str, list[tuple[float, float]]] = {what: [] for what in rows}
-    for _ in range(arguments.repeats):
-        for what, (ours, theirs) in rows.items():
-            seconds[what].append((ours(), theirs()))
-    table = Table(title="Cost beside the framework's own", box=SIMPLE_HEAD)
-    for heading in ("what", "ours, us", "its own, us", "ratio"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for what, pairs in seconds.items():
-        ours_us, theirs_us = np.min(pairs, axis=0) * 1e6
-        table.add_row(what, f"{ours_us:.1f}", f"{theirs_us:.1f}", f"{ours_us / theirs_us:.2f}")
-    Console(width=100).print(table)
+        for what, (run, ours, theirs, number) in rows.items()
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def _as_list(run: Callable[..., float], kind: Any, number: int) -> list[float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental classes
+        return [run(kind, number)]

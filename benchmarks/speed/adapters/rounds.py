@@ -1,7 +1,5 @@
 """What the adapters of boosting libraries cost in a round, beside the library's own callback.
 
-    python -m benchmarks.speed.rounds
-
 The callbacks are called as the library calls them, with its own objects, on a curve whose values
 improve in every other round; so what is measured is the callback alone. All of them take turns,
 forwards and backwards, and of each the fastest run counts.
@@ -9,13 +7,12 @@ forwards and backwards, and of each the fastest run counts.
 
 from __future__ import annotations
 
-import argparse
+import functools
 import time
 import types
 from collections.abc import Callable
 from typing import Any
 
-import catboost
 import lightgbm
 import numpy as np
 import xgboost
@@ -24,13 +21,11 @@ from earlystop.adapters.lightgbm import early_stopping
 from earlystop.adapters.xgboost import EarlyStopping as XGBoostEarlyStopping
 from lightgbm.basic import EvalResult
 from lightgbm.callback import CallbackEnv
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
-__all__ = ["rows"]
+from .measured import NEVER, Case
 
-NEVER = 10**9
+__all__ = ["cases"]
+
 X = np.linspace(0, 1, 20).reshape(-1, 1)
 
 
@@ -99,9 +94,9 @@ class Nothing:
         return True
 
 
-def rows(rounds: int) -> dict[str, dict[str, Callable[[], float]]]:
-    """What is measured, by library: of each, first ours."""
-    return {
+def cases(rounds: int, repeats: int) -> list[Case]:
+    """All rows."""
+    runs: dict[str, dict[str, Callable[[], float]]] = {
         "XGBoost": {
             "ours": lambda: of_xgboost(XGBoostEarlyStopping, rounds),
             "XGBoost's": lambda: of_xgboost(xgboost.callback.EarlyStopping, rounds),
@@ -110,48 +105,24 @@ def rows(rounds: int) -> dict[str, dict[str, Callable[[], float]]]:
             "ours": lambda: of_lightgbm(early_stopping, rounds),
             "LightGBM's": lambda: of_lightgbm(lightgbm.early_stopping, rounds),
         },
-        "LightGBM, three metrics": {
+        "LightGBM: a round, 3 metrics": {
             "ours": lambda: of_lightgbm(early_stopping, rounds, 3),
             "LightGBM's": lambda: of_lightgbm(lightgbm.early_stopping, rounds, 3),
         },
         "CatBoost": {
             "ours": lambda: of_catboost(lambda: CatBoostEarlyStopping(od_wait=NEVER), rounds),
-            "a callback that does nothing": lambda: of_catboost(Nothing, rounds),
+            "one that does nothing": lambda: of_catboost(Nothing, rounds),
         },
     }
+    return [
+        Case(
+            library if ":" in library else f"{library}: a round",
+            {whose: functools.partial(_as_list, run) for whose, run in by_whose.items()},
+            repeats,
+        )
+        for library, by_whose in runs.items()
+    ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--rounds", type=int, default=300)
-    parser.add_argument("--repeats", type=int, default=200)
-    arguments = parser.parse_args()
-    runs = {
-        (library, whose): run
-        for library, by_whose in rows(arguments.rounds).items()
-        for whose, run in by_whose.items()
-    }
-    seconds: dict[tuple[str, str], float] = dict.fromkeys(runs, float("inf"))
-    for repeat in range(arguments.repeats):
-        for what in list(runs)[:: -1 if repeat % 2 else 1]:
-            seconds[what] = min(seconds[what], runs[what]())
-    table = Table(
-        title=f"Cost of a round ({arguments.rounds} rounds, fastest of {arguments.repeats} runs)",
-        caption=f"XGBoost {xgboost.__version__}, LightGBM {lightgbm.__version__}, "
-        f"CatBoost {catboost.__version__}",
-        box=SIMPLE_HEAD,
-    )
-    for heading in ("library", "callback"):
-        table.add_column(heading)
-    for heading in ("us", "ours is"):
-        table.add_column(heading, justify="right")
-    ours = 0.0
-    for (library, whose), cost in seconds.items():
-        ours = cost if whose == "ours" else ours
-        ratio = "" if whose == "ours" else f"x {ours / cost:.2f}"
-        table.add_row(library, whose, f"{cost * 1e6:.2f}", ratio)
-    Console(width=100).print(table)
-
-
-if __name__ == "__main__":
-    main()
+def _as_list(run: Callable[[], float]) -> list[float]:
+    return [run()]
