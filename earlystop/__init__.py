@@ -20,6 +20,7 @@ from .engine.early_stopping import EarlyStopping as EarlyStopping
 from .engine.stopper import Stopper as Stopper
 from .errors import CheckpointError as CheckpointError
 from .errors import CheckpointWarning as CheckpointWarning
+from .errors import DatasetError as DatasetError
 from .errors import EarlystopError as EarlystopError
 from .errors import HistoryError as HistoryError
 from .errors import LogError as LogError
@@ -65,6 +66,8 @@ if _typing.TYPE_CHECKING:
     from .checkpoints import Checkpoints as Checkpoints
     from .comparing import Comparison as Comparison
     from .comparing import compare as compare
+    from .datasets import Dataset as Dataset
+    from .datasets import scan_history as scan_history
     from .engine.session import Session as Session
     from .history.history import History as History
     from .logs import read_history as read_history
@@ -129,6 +132,7 @@ __all__ = [
     "compare",
     "read_history",
     "replay",
+    "scan_history",
     "sweep",
     "watch",
 ]
@@ -140,6 +144,7 @@ _LAZY = {
     "Advice": ".advising.result",
     "Checkpoints": ".checkpoints",
     "Comparison": ".comparing",
+    "Dataset": ".datasets",
     "History": ".history",
     "Replay": ".replaying.replay",
     "Session": ".engine.session",
@@ -149,6 +154,7 @@ _LAZY = {
     "compare": ".comparing",
     "read_history": ".logs",
     "replay": ".replaying.replay",
+    "scan_history": ".datasets",
     "sweep": ".sweeping.sweep",
     "watch": ".watching",
 }

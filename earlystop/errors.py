@@ -11,6 +11,7 @@ from types import FrameType
 __all__ = [
     "CheckpointError",
     "CheckpointWarning",
+    "DatasetError",
     "EarlystopError",
     "HistoryError",
     "LogError",
@@ -61,6 +62,10 @@ class CheckpointError(EarlystopError, OSError):
 
 class HistoryError(EarlystopError, ValueError):
     """Logged metrics do not form a history: wrong shapes, lengths or values."""
+
+
+class DatasetError(EarlystopError, RuntimeError):
+    """The work on a part of a data set failed; the message names the part."""
 
 
 class LogError(HistoryError):

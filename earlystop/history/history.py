@@ -143,6 +143,16 @@ class History(StoredRuns):
                 raise MissingMetricError(f"no metric {name!r}: {name_advice(name, self.metrics)}")
         return self._with({name: self.values(name) for name in names}, self._gaps)
 
+    def renamed(self, names: Iterable[str]) -> History:
+        """The history with other names of the runs. Raises HistoryError unless all differ.
+
+        >>> from earlystop import History
+        >>> History({"loss": [[3.0, 2.0]]}).renamed(["first"]).names
+        ('first',)
+        """
+        columns, coordinates = self.metrics.all_stored(), self.coordinates.all_stored()
+        return history_of(columns, self._gaps, self.lengths, names, coordinates, self.report)
+
     def _with(self, metrics: dict[str, Any], gaps: dict[str, Any]) -> History:
         coordinates = self.coordinates.all_stored()
         return history_of(metrics, gaps, self.lengths, self.given_names, coordinates, self.report)

@@ -20,6 +20,7 @@ __all__ = [
     "Ragged",
     "as_it_fits",
     "cells_of",
+    "column_of_values",
     "new_column",
     "slices_within",
 ]
@@ -124,6 +125,24 @@ def new_column(lengths: Ints, fill: float | bool) -> Any:
     if _is_mostly_padding(lengths):
         return Ragged(np.full(int(lengths.sum()), fill), lengths)
     return np.full((len(lengths), int(lengths.max(initial=0))), fill)
+
+
+def column_of_values(values: npt.NDArray[Any], lengths: Ints) -> Any:
+    """A column with these values, of all runs, one run after another; ragged as `new_column`.
+
+    Where all runs are equally long, the values are not copied.
+
+    >>> column_of_values(np.array([3.0, 2.0, 1.0]), np.array([2, 1])).tolist()
+    [[3.0, 2.0], [1.0, 0.0]]
+    """
+    longest = int(lengths.max(initial=0))
+    if (lengths == longest).all():
+        return values.reshape(len(lengths), longest)
+    if _is_mostly_padding(lengths):
+        return Ragged(values, lengths)
+    column = np.zeros((len(lengths), longest), dtype=values.dtype)
+    column[np.arange(longest) < lengths[:, None]] = values
+    return column
 
 
 def as_it_fits(column: Any) -> Any:

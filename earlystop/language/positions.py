@@ -19,6 +19,7 @@ __all__ = [
     "DERIVED",
     "ELAPSED",
     "EPOCH",
+    "RESERVED",
     "STEP",
     "epochs_counted",
     "epochs_done",
@@ -40,6 +41,9 @@ EPOCH = "epoch"
 STEP = "step"
 ELAPSED = "elapsed_seconds"
 """The metric that holds the time since the run began, in seconds; adapters add it."""
+
+RESERVED = frozenset((EPOCH, STEP, ELAPSED))
+"""The metrics that say where a check stands; a log tells them as metrics or as coordinates."""
 
 _DONE, _COUNTED = "\0epochs done", "\0epochs counted"  # no log has a metric of such a name
 DERIVED = (_DONE, _COUNTED)

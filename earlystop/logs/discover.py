@@ -25,7 +25,7 @@ from .run import Run
 from .source import Source
 from .walking import natural, walk
 
-__all__ = ["Discovered", "discover"]
+__all__ = ["Discovered", "discover", "is_one_log"]
 
 
 @dataclass
@@ -234,6 +234,13 @@ def _walk(
 
 def _is_searched(folder: str) -> bool:
     return not folder.startswith(".") and folder != "__pycache__"
+
+
+def is_one_log(path: Path, options: Options | None = None) -> bool:
+    """Do files directly in a folder, or those below it, form a log together?"""
+    files = sorted(filter(is_regular, path.iterdir()))
+    folder = Folder(path, path, files, options or Options(), set())
+    return next(_claims(folder), None) is not None
 
 
 def _claims(folder: Folder) -> Iterator[Claim]:

@@ -6,6 +6,8 @@ bits. int64 has room for the sums of 2**34 such digits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 _BITS = 28
 _LOWEST = -1074
+_AT_ONCE = 2**24  # of the digits, so many are added as floats without rounding
 
 
 def exact_mean(values: Floats) -> float:
@@ -36,7 +39,7 @@ def exact_mean(values: Floats) -> float:
 class ExactSums:
     """Several sums of floats, without rounding.
 
-    The values must be finite and at least 0.
+    The values must be finite.
     """
 
     def __init__(self, sums: int) -> None:
@@ -58,7 +61,18 @@ class ExactSums:
 
     def add(self, index: int, values: Floats) -> None:
         """Add values to one of the sums."""
-        self.add_ranges(np.full(len(values), index), np.full(len(values), index + 1), values)
+        for first in range(0, len(values), _AT_ONCE):
+            for digit, digits in _digits_of(values[first : first + _AT_ONCE]):
+                column, sum_of_digits = self._column(digit), np.int64(digits.sum())
+                column[index] += sum_of_digits
+                column[index + 1] -= sum_of_digits
+
+    def add_whole(self, amounts: Ints) -> None:
+        """Add a whole number to each of the sums, shape (sums,)."""
+        each = np.arange(len(amounts))
+        high = amounts >> _BITS
+        for part, unit in ((high, 2.0**_BITS), (amounts - (high << _BITS), 1.0)):
+            self.add_ranges(each, each + 1, part.astype(np.float64) * unit)
 
     def add_ranges(self, begin: Ints, end: Ints, values: Floats) -> None:
         """Add values[i] to the sums from begin[i] up to, but not including, end[i]."""
@@ -66,15 +80,10 @@ class ExactSums:
             return
         first, rows = int(begin.min()), int(end.max()) - int(begin.min()) + 1
         begin, end = begin - first, end - first
-        digit = (int(np.frexp(values.max())[1]) - _LOWEST) // _BITS
-        while values.any():
-            unit = _LOWEST + _BITS * digit
-            digits = np.floor(_scaled(values, -unit))
-            values = values - _scaled(digits, unit)
+        for digit, digits in _digits_of(values):
             # bincount adds weights as floats, which are exact up to 2**53.
             changes = np.bincount(begin, digits, rows) - np.bincount(end, digits, rows)
             self._column(digit)[first : first + rows] += changes.astype(np.int64)
-            digit -= 1
 
     def _digits(self) -> npt.NDArray[np.int64]:
         digits: Ints = np.cumsum(self._changes, axis=0)[:-1]
@@ -86,6 +95,10 @@ class ExactSums:
             column = self._column(digit)
             column[indices] += values
             column[indices + 1] -= values
+
+    def values(self) -> Floats:
+        """Each sum, rounded once, shape (sums,)."""
+        return self.means(np.ones(len(self._changes) - 1, dtype=np.int64))
 
     def means(self, counts: Ints) -> Floats:
         """Each sum divided by its count, rounded once, shape (sums,); NaN for a count of 0."""
@@ -104,6 +117,19 @@ class ExactSums:
         over = sums[some] * (1 << max(power, 0))
         means[some] = over / (counts[some].astype(object) * (1 << max(-power, 0)))
         return means
+
+
+def _digits_of(values: Floats) -> Iterator[tuple[int, Floats]]:
+    """The digits of each value, from the highest: the number of the digit, and all of them."""
+    if not len(values):
+        return
+    digit = (int(np.frexp(np.abs(values).max())[1]) - _LOWEST) // _BITS
+    while values.any():
+        unit = _LOWEST + _BITS * digit
+        digits = np.trunc(_scaled(values, -unit))
+        values = values - _scaled(digits, unit)
+        yield digit, digits
+        digit -= 1
 
 
 def _scaled(values: Floats, exponent: int) -> Floats:

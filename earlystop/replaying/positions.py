@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _DONE = DERIVED[0]
+_MOST_EXACT = 2**31  # so that a sum over runs of whole positions fits into int64
 
 
 class LoggedPositions:
@@ -123,6 +124,25 @@ class LoggedPositions:
         amounts = self.at(unit, checks - 1, runs)
         amounts[checks == 0] = 0.0
         return whole(amounts)
+
+    def spacing(self, unit: str) -> tuple[int, int] | None:
+        """How much of a unit is taken up to a check, by its number: first + number * distance.
+
+        Returns the first and the distance; None if a run differs, or for what is not whole.
+        """
+        values = self.done if unit == EPOCH else self.column(unit)
+        if values is None or not len(values):
+            return None
+        usual = self._of_every_run(values)
+        values, numbers = (
+            (usual, np.arange(len(usual))) if usual is not None else (values, self._numbers())
+        )
+        first, second = float(values[0]), np.flatnonzero(numbers == 1)
+        distance = float(values[second[0]]) - first if len(second) else 1.0
+        if not (first % 1 == distance % 1 == 0 and max(abs(first), distance) < _MOST_EXACT):
+            return None
+        exact = bool((values == first + numbers * distance).all())
+        return (int(first), int(distance)) if exact else None
 
     def hours(self, checks: Ints, runs: Any = slice(None)) -> Floats:
         """The hours that so many checks of each run take, shape (runs,).

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from .._parallel import in_order, progress_bar
 from ..errors import HistoryError, RuleTypeError
 from ..history import History
-from ..history.history import unreported
 from ..language.rule import OnMissing
 from ..replaying.batches import Runs, batches_by_length, run_numbers
 from ..replaying.checks import Checks, checks_of
@@ -32,11 +31,13 @@ Parts = Iterable[tuple[Runs, Outcome]]
 class SweepJob:
     """All the work of a sweep. It can be done again if the histories can be iterated over again.
 
-    monitors: the metrics by which the best epoch is found.
+    plan: which settings share their work.
     repeatable: whether the work can be done again.
     lengths: the lengths of the runs, one array per history read so far.
     places: where the checks of the runs read so far stand.
     names: the names of the runs, one tuple per history; None if it was given no names.
+    reported: the metrics that some epoch of the histories read so far reports.
+    are_all: whether a metric that none of them reports is an error; others may report it.
     """
 
     def __init__(
@@ -47,14 +48,17 @@ class SweepJob:
         workers: int,
         progress: bool,
         tuning: Tuning = DEFAULT,
+        *,
+        are_all: bool = True,
     ) -> None:
-        self._histories, self._plan, self._on_missing = histories, plan, on_missing
+        self._histories, self.plan, self._on_missing = histories, plan, on_missing
         self._workers, self._progress, self.tuning = workers, progress, tuning
-        self.monitors = tuple(dict.fromkeys(group.best.monitor for group in plan.groups))
         self.repeatable = not isinstance(histories, Iterator)
         self.lengths: list[Ints] = []
         self.places = Places(plan.groups)
         self.names: list[tuple[str, ...] | None] = []
+        self.reported: set[str] = set()
+        self._are_all = are_all
 
     def outcomes(self) -> Iterator[tuple[Runs, Outcome]]:
         """Do the work; yields what some settings did on some runs, until all are done.
@@ -68,7 +72,7 @@ class SweepJob:
         if isinstance(self._histories, Sequence):
             self._require(_reported(self._histories))  # before any work is done
             runs = sum(history.runs for history in self._histories)
-            total = runs * sum(group.settings for group in self._plan.groups)
+            total = runs * sum(group.settings for group in self.plan.groups)
         bar = None
         if self._progress:
             bar = progress_bar("sweep", total=total, unit="run", unit_scale=True)
@@ -88,7 +92,7 @@ class SweepJob:
         before, names = self.lengths, self.names
         self.lengths, self.names = [], []
         first = 0
-        self.places = Places(self._plan.groups)
+        self.places = Places(self.plan.groups)
         for number, history in enumerate(self._checked_histories()):
             self.lengths.append(history.lengths)
             self.names.append(history.given_names)
@@ -96,10 +100,10 @@ class SweepJob:
                 break
             checks = self._checks(history)
             self.places.add(checks)
-            needed = tuple(self._plan.required)
+            needed = tuple(self.plan.required)
             stepped = {key: each.positions.for_rules(needed) for key, each in checks.items()}
             for runs in batches_by_length(history.lengths, self.tuning):
-                for group in self._plan.groups:
+                for group in self.plan.groups:
                     rows = stepped[group.metrics]
                     for task in group.tasks(rows, runs):
                         yield functools.partial(self._done, task, group, rows, first)
@@ -113,28 +117,26 @@ class SweepJob:
 
     def _checks(self, history: History) -> dict[frozenset[str], Checks]:
         """The checks of a history for each group, by the metrics that the group judges."""
-        keys = {group.metrics for group in self._plan.groups}
+        keys = {group.metrics for group in self.plan.groups}
         judged = keys if self._on_missing == "skip" else ()
         checks = {key: checks_of(history, key if key in judged else ()) for key in keys}
         for each in checks.values():
-            for unit in self._plan.units:
+            for unit in self.plan.units:
                 each.positions.require_growing(unit)
         return checks
 
     def _checked_histories(self) -> Iterator[History]:
         """The histories, after checking that together they report every required metric."""
-        reported: set[str] = set()
         for history in self._histories:
-            reported |= _reported([history])
+            self.reported |= _reported([history])
             yield history
-        self._require(reported)
+        self._require(self.reported)
 
     def _require(self, reported: set[str]) -> None:
         if not reported:
             raise HistoryError("`sweep` needs at least one history, got none")
-        for name, owner in self._plan.required.items():
-            if name not in reported:
-                raise unreported(name, owner, reported)
+        if self._are_all:
+            self.plan.require(reported)
 
     def _done(self, task: Task, group: Group, history: History, first: int) -> tuple[int, Parts]:
         parts = self._parts(task, group, history)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..language.positions import CHECKS, EPOCH, STEP
 from ..replaying.batches import Runs, run_numbers
 from ..replaying.checks import Checks
+from ..replaying.exact_sum import ExactSums
 from ..replaying.positions import LoggedPositions
 from .groups import Group
 
@@ -43,11 +44,7 @@ class Places:
 
     def default_unit(self) -> str:
         """The unit in which cost is told: steps, where every run tells them, else epochs, ..."""
-        everywhere = [each for of_key in self._positions.values() for each in of_key]
-        for name in (STEP, EPOCH):
-            if all(each.has(name) for each in everywhere):
-                return name
-        return CHECKS
+        return next((name for name in (STEP, EPOCH) if self.tell(name)), CHECKS)
 
     def are_checks(self, unit: str) -> bool:
         """Whether every check takes one of the unit, in every run."""
@@ -74,13 +71,47 @@ class Places:
         positions, own = self._of(setting, runs)
         return positions.epoch_of(np.asarray(checks, dtype=np.int64), own)
 
-    def logged(self, unit: str) -> Floats:
+    def tells(self, unit: str) -> bool:
+        """Whether any run tells a unit."""
+        everywhere = (each for of_key in self._positions.values() for each in of_key)
+        return unit in (CHECKS, EPOCH) or any(each.column(unit) is not None for each in everywhere)
+
+    def tell(self, name: str) -> bool:
+        """Whether every run tells a position."""
+        return all(each.has(name) for of_key in self._positions.values() for each in of_key)
+
+    def logged(self, unit: str) -> ExactSums:
         """How much of a unit all logs take for each setting, as far as they tell it."""
-        of_key = {}
+        sums = ExactSums(len(self._keys))
         for key, positions in self._positions.items():
-            pairs = zip(positions, self._lengths[key], strict=True)
-            of_key[key] = sum(float(np.nansum(each.amount(unit, n))) for each, n in pairs)
-        return np.array([of_key[self._keys[setting]] for setting in range(len(self._keys))])
+            settings = np.array([n for n, each in self._keys.items() if each == key])
+            own = ExactSums(len(settings))
+            for each, lengths in zip(positions, self._lengths[key], strict=True):
+                amounts = np.asarray(each.amount(unit, lengths), dtype=np.float64)
+                amounts = amounts[np.isfinite(amounts)]
+                begin = np.zeros(len(amounts), dtype=np.int64)
+                own.add_ranges(begin, begin + len(settings), amounts)
+            sums.merge(own, settings)
+        return sums
+
+    def used(self, unit: str, checks: Ints) -> ExactSums | None:
+        """How much of a unit all runs take for each setting, by their sums of checks.
+
+        None where the checks of one run stand otherwise than those of another.
+        """
+        sums = ExactSums(len(self._keys))
+        for key, positions in self._positions.items():
+            spacings = {each.spacing(unit) for each in positions}
+            spacing = spacings.pop()
+            if spacings or spacing is None:
+                return None
+            first, distance = spacing
+            runs = sum(int(np.count_nonzero(lengths)) for lengths in self._lengths[key])
+            settings = np.array([n for n, each in self._keys.items() if each == key])
+            own = ExactSums(len(settings))
+            own.add_whole((first - distance) * runs + distance * checks[settings])
+            sums.merge(own, settings)
+        return sums
 
     def _of(self, setting: int, runs: Runs) -> tuple[LoggedPositions, Ints]:
         numbers = run_numbers(runs)

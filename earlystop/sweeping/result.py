@@ -10,19 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from .._plots import plotter, shown
-from ..errors import HistoryError, RuleError
+from ..errors import HistoryError
 from ..history import Bools
 from ..language.positions import CHECKS, EPOCH
 from ..language.rule import Rule
-from ..replaying.batches import Runs, slices, subset
+from ..replaying.batches import Runs, subset
 from ..replaying.exact_sum import ExactSums
 from ..replaying.positions import whole
+from ..replaying.tuning import Tuning
 from .arrow import arrow_stream
 from .columns import Column, empty_columns
 from .groups import Outcome
 from .jobs import SweepJob
 from .knee import find_knee
-from .quantiles import quantile
+from .places import Places
+from .plan import Plan
+from .quantiles import quantiles, share_of
 from .totals import Totals
 
 if TYPE_CHECKING:
@@ -56,25 +59,28 @@ class Sweep:
     def __init__(
         self, rule: Rule, settings: list[dict[str, Any]], job: SweepJob, unit: str | None = None
     ) -> None:
-        self.rule, self.settings = rule, settings
-        self.monitors = job.monitors
-        self._job, self._tuning = job, job.tuning
-        self._totals = Totals(len(settings))
-        self._summed: dict[str, Floats] = {}
+        self._set(rule, settings, job.plan, job.tuning)
+        self._job = job
         self._kept: list[tuple[Runs, Outcome]] | None = []
         kept_bytes = 0
         for runs, outcome in job.outcomes():
-            outcome.add_to(self._totals)
+            outcome.add_to(self.totals)
             kept_bytes += outcome.nbytes
             if kept_bytes > self._tuning.kept_bytes:
                 self._kept = None
             if self._kept is not None:
                 self._kept.append((runs, outcome))
             del outcome
-        self.lengths: Ints = np.concatenate(job.lengths)
         self._places = job.places
         self.unit = self._places.default_unit() if unit is None else unit
-        self.logged: Floats = self._places.logged(self.unit)
+        self.logged: Floats = self._places.logged(self.unit).values()
+
+    def _set(self, rule: Rule, settings: list[dict[str, Any]], plan: Plan, tuning: Tuning) -> None:
+        """Set what does not depend on the runs."""
+        self.rule, self.settings, self.monitors = rule, settings, plan.monitors
+        self._tuning = tuning
+        self.totals = Totals(len(settings))
+        self._summed: dict[str, Floats] = {}
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -84,6 +90,15 @@ class Sweep:
             first = len(names)
             names.extend(given or (f"run {first + run}" for run in range(len(lengths))))
         return tuple(names)
+
+    @functools.cached_property
+    def lengths(self) -> Ints:
+        """The length of every run, shape (runs,)."""
+        return np.concatenate(self._job.lengths)
+
+    def positions(self) -> Places:
+        """Where the checks stand."""
+        return self._places
 
     @property
     def runs(self) -> int:
@@ -149,12 +164,14 @@ class Sweep:
         Whole numbers for checks, and for others if all are whole. Raises MissingMetricError for an
         unknown unit, HistoryError for one that falls within a run.
         """
-        if self._places.are_checks(unit):
+        if self.positions().are_checks(unit):
             return self.checks
         return whole(self._filled(np.float64, self._amounts_of(unit)))
 
     def _amounts_of(self, unit: str) -> Callable[[int, Runs, Column], Any]:
-        return lambda setting, runs, column: self._places.amount(setting, unit, runs, column.checks)
+        return lambda setting, runs, column: self.positions().amount(
+            setting, unit, runs, column.checks
+        )
 
     def best_amounts(self, unit: str) -> Floats:
         """How much of a unit each run takes up to its best check, shape (settings, runs)."""
@@ -186,9 +203,9 @@ class Sweep:
     @functools.cached_property
     def best_epoch(self) -> Any:
         """The epoch of the best check, as the log counts it; its number where it tells none."""
-        if self._places.are_checks(EPOCH) and not self._places.tell_epochs():
+        if self.positions().are_checks(EPOCH) and not self.positions().tell_epochs():
             return self.best_check
-        of = self._places.epoch_of
+        of = self.positions().epoch_of
         table = self._filled(np.float64, lambda at, runs, each: of(at, runs, each.best_check))
         return whole(table)
 
@@ -227,17 +244,24 @@ class Sweep:
 
     def _sums(self, unit: str) -> Floats:
         """The sums over runs of what they use of a unit, as far as it is told."""
-        if self._places.are_checks(unit):
-            sums: Floats = self._totals.epochs.astype(np.float64)
-            return sums
         if unit not in self._summed:
-            amounts = self._amounts_of(unit)
-            summed = ExactSums(len(self.settings))
-            for setting, runs, column in self.columns(range(len(self.settings))):
-                used = np.asarray(amounts(setting, runs, column), dtype=np.float64)
-                summed.add(setting, used[np.isfinite(used)])
-            self._summed[unit] = summed.means(np.ones(len(self.settings), dtype=np.int64))
+            self._summed[unit] = self.exact_sums(unit).values()
         return self._summed[unit]
+
+    def exact_sums(self, unit: str) -> ExactSums:
+        """For each setting, the sum over runs of what they use of a unit, without rounding."""
+        summed = ExactSums(len(self.settings))
+        if self._places.are_checks(unit):
+            summed.add_whole(self.totals.epochs)
+            return summed
+        by_checks = self._places.used(unit, self.totals.epochs)
+        if by_checks is not None:
+            return by_checks
+        amounts = self._amounts_of(unit)
+        for setting, runs, column in self.columns(range(len(self.settings))):
+            used = np.asarray(amounts(setting, runs, column), dtype=np.float64)
+            summed.add(setting, used[np.isfinite(used)])
+        return summed
 
     @functools.cached_property
     def mean_regret(self) -> Floats:
@@ -245,7 +269,7 @@ class Sweep:
 
         It is rounded only once, so it does not depend on the order or the batches of runs.
         """
-        means = self._totals.mean_regret()
+        means = self.totals.mean_regret()
         means.flags.writeable = False
         return means
 
@@ -288,16 +312,8 @@ class Sweep:
         return self._quantiles("regret", q, lambda setting, runs, column: column.regret)
 
     def _quantiles(self, name: str, q: float, what: Callable[[int, Runs, Column], Any]) -> Floats:
-        if not isinstance(q, (int, float)) or not 0 <= q <= 1:
-            raise RuleError(f"`quantile_{name}(q)` must be one number from 0 to 1, got {q!r}")
-        result = np.empty(len(self.settings))
-        together = max(1, self._tuning.quantile_bytes // (8 * self.runs))
-        for chunk in slices(len(self.settings), together):
-            rows = np.empty((chunk.stop - chunk.start, self.runs))
-            for setting, runs, column in self.columns(range(chunk.start, chunk.stop)):
-                rows[setting - chunk.start, runs] = what(setting, runs, column)
-            result[chunk] = [quantile(row, float(q)) for row in rows]
-        return result
+        share, shape = share_of(q, name), (len(self.settings), self.runs)
+        return quantiles(self.columns, shape, share, what, self._tuning.quantile_bytes)
 
     def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
         """Plot the trade-off: mean regret over the mean of what is used, with the knee marked.

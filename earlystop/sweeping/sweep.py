@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._arguments import argument
+from ..datasets import Dataset
+from ..datasets.working import Workers, check_workers
 from ..errors import RuleTypeError
 from ..history import History
 from ..language.keywords import by_keyword
@@ -21,6 +23,8 @@ from ..replaying.tuning import DEFAULT, Tuning
 from ..rules import Best
 from .grid import axes_of
 from .jobs import SweepJob
+from .merging import SweepWork
+from .of_dataset import DatasetSweep
 from .plan import default_best, plan_sweep
 from .result import Sweep
 
@@ -30,13 +34,13 @@ __all__ = ["Sweep", "default_best", "run_sweep", "sweep"]
 @by_keyword("patience")
 def sweep(
     rule: Rule,
-    history: History | Iterable[History],
+    history: History | Dataset | Iterable[History],
     /,
     *,
     save: Best | None = None,
     on_missing: OnMissing = "skip",
     unit: str | Iterable[str] | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = False,
     **grid: Iterable[Any],
 ) -> Sweep:
@@ -46,14 +50,16 @@ def sweep(
     history: a history, or several that count as one: a list or any iterable, such as one that reads
         histories from files. For arrays and quantiles of large histories they are read again, so
         their values must not change. An iterator can be read only once, so for large histories it
-        provides only the means.
+        provides only the means. Or a data set, from `scan_history`: its parts are read and swept
+        where the workers are. Its arrays are made only if they are asked for.
     save: decides which epoch is best; by default, a plain `Best` of the first metric that the rule
         monitors with a `mode`.
     on_missing: see `replay`. "raise" is checked for every setting.
     unit: in what cost is told; see `replay`. (Several units are values of the rule's field `unit`.)
-    workers: how many threads work on batches of up to about 16,000 runs. The numbers do not depend
-        on it. Whether more threads are faster depends on the machine and the rule; `benchmarks/`
-        measures it.
+    workers: how many threads work on batches of up to about 16,000 runs; for a data set, how many
+        processes work on its parts, or any `concurrent.futures.Executor` that does. The numbers do
+        not depend on it. Whether more threads are faster depends on the machine and the rule;
+        `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
     grid: the fields of the rule to vary, each with its values. A field of a child rule is named in
         the same way if only one child has it, otherwise with the number of the child:
@@ -89,13 +95,13 @@ def sweep(
 
 def run_sweep(
     rule: Rule,
-    history: History | Iterable[History],
+    history: History | Dataset | Iterable[History],
     grid: Mapping[str, Iterable[Any]],
     *,
     save: Best | None = None,
     on_missing: OnMissing = "skip",
     unit: str | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = False,
     tuning: Tuning = DEFAULT,
 ) -> Sweep:
@@ -104,7 +110,7 @@ def run_sweep(
         raise RuleTypeError(
             f"`sweep(rule)` must be a rule, such as Patience('val_loss'), got {rule!r}"
         )
-    histories = [history] if isinstance(history, History) else history
+    histories: Any = [history] if isinstance(history, History) else history
     if isinstance(histories, (str, Mapping)) or not isinstance(histories, Iterable):
         raise RuleTypeError(f"`sweep` takes a History, or several, got {type(history).__name__}")
     axes = axes_of(rule, grid)
@@ -116,8 +122,11 @@ def run_sweep(
             f"dtype, got {save!r}"
         )
     on_missing = validated(OnMissing, on_missing, "sweep(on_missing=...)")
-    workers = validated(Positive, workers, "sweep(workers=...)")
     progress = validated(bool, progress, "sweep(progress=...)")
     plan = plan_sweep(rule, axes, settings, save, tuning)
-    job = SweepJob(histories, plan, on_missing, workers, progress, tuning)
+    if isinstance(history, Dataset):
+        work = SweepWork(rule, settings, plan, on_missing, unit, tuning)
+        return DatasetSweep(work, history, check_workers(workers, "sweep"), progress)
+    threads = validated(Positive, workers, "sweep(workers=...)")
+    job = SweepJob(histories, plan, on_missing, threads, progress, tuning)
     return Sweep(rule, settings, job, unit)

@@ -1,0 +1,214 @@
+"""Rows of a table, whatever their order, as a history of runs in the order of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import LogError
+from ..history.history import History, history_of
+from ..history.ragged import column_of_values
+from ..language.positions import RESERVED
+from .cells import Cells, Ids, Labels, joined_labels
+from .layout import Layout
+
+__all__ = ["TableRows", "history_of_rows", "joined_rows"]
+
+Ints = npt.NDArray[np.int64]
+
+
+class TableRows(NamedTuple):
+    """Some rows of a table.
+
+    runs: the id of each row's run, or its name. columns: the numbers of each column that was read.
+    metrics: the name of each row's metric, in a long table.
+    """
+
+    runs: Labels | Ids
+    columns: dict[str, Cells]
+    metrics: Labels | None = None
+
+    def __len__(self) -> int:
+        return len(self.runs.codes if isinstance(self.runs, Labels) else self.runs)
+
+
+def joined_rows(parts: Sequence[TableRows], where: str) -> TableRows:
+    """Rows of several pieces, in order. Raises LogError where some runs are text, some numbers."""
+    if len(parts) == 1:
+        return parts[0]
+    ids: list[Any] = [part.runs for part in parts]
+    texts = [each for each in ids if isinstance(each, Labels)]
+    if texts and len(texts) < len(ids):
+        raise LogError(
+            "runs are numbers in some files, and text in others: write them alike", where
+        )
+    runs = joined_labels(texts) if texts else np.concatenate(ids)
+    metrics = [part.metrics for part in parts if part.metrics is not None]
+    names = dict.fromkeys(name for part in parts for name in part.columns)
+    columns = {
+        name: _joined_cells([(p.columns.get(name), len(p)) for p in parts]) for name in names
+    }
+    return TableRows(runs, columns, joined_labels(metrics) if metrics else None)
+
+
+def _joined_cells(parts: Sequence[tuple[Cells | None, int]]) -> Cells:
+    """Cells one after another; a piece without the column has none."""
+    values = [np.full(rows, np.nan) if cells is None else cells.values for cells, rows in parts]
+    if all(cells is not None and cells.nulls is None for cells, _ in parts):
+        return Cells(np.concatenate(values), None)
+    nulls = []
+    for cells, rows in parts:
+        if cells is None or cells.nulls is not None:
+            nulls.append(np.ones(rows, np.bool_) if cells is None else cells.nulls)
+        else:
+            nulls.append(np.zeros(rows, np.bool_))
+    return Cells(
+        np.concatenate(values), np.concatenate([each for each in nulls if each is not None])
+    )
+
+
+class _Epochs(NamedTuple):
+    """How rows become epochs: the rows in order, and the epoch of each; None for as they are.
+
+    lengths: the epochs of each run.
+    """
+
+    order: Ints | None
+    epoch: Ints | None
+    lengths: Ints
+    first: Ints  # of the ordered rows, the first of each run
+
+    def of_rows(self, values: Any) -> Any:
+        """One value per row, in order."""
+        return values if self.order is None else values[self.order]
+
+
+def history_of_rows(
+    rows: TableRows, layout: Layout, metrics: tuple[str, ...] | None, where: str
+) -> History | None:
+    """The runs of some rows, whole, in the order of their ids; None for no rows.
+
+    metrics: those to keep; one that no row has is a gap everywhere. None for all of a long table.
+    where: the files, for errors.
+
+    The epochs of a run are its rows in the order of the step, in a long table those of one step
+    together. Of two values of a metric at one step, the later row's counts.
+    """
+    if not len(rows):
+        return None
+    epochs = _epochs_of(rows, layout, where)
+    count = int(epochs.lengths.sum())
+    if layout.is_long and rows.metrics is not None:
+        known = rows.metrics.texts
+        more = known if metrics is None else [name for name in known if name in RESERVED]
+        metrics = tuple(dict.fromkeys([*(metrics or ()), *more]))
+    columns: dict[str, Any] = {}
+    gaps: dict[str, Any] = {}
+    for name in metrics or ():
+        cells = _metric(rows, layout, epochs, name, count)
+        columns[name] = column_of_values(cells.values, epochs.lengths)
+        if cells.nulls is not None:
+            gaps[name] = column_of_values(cells.nulls, epochs.lengths)
+    coordinates = {
+        name: column_of_values(values, epochs.lengths)
+        for name, values in _coordinates(rows, layout, epochs, count).items()
+    }
+    names = _names(rows.runs, epochs)
+    return history_of(columns, gaps, epochs.lengths, names, coordinates)
+
+
+def _epochs_of(rows: TableRows, layout: Layout, where: str) -> _Epochs:
+    runs: Any = rows.runs.codes if isinstance(rows.runs, Labels) else rows.runs
+    step = None if layout.step is None else _step(rows.columns[layout.step], where)
+    later = runs[1:] > runs[:-1]
+    is_new, order = later, None
+    if step is not None:
+        is_new = later | ((step[1:] > step[:-1]) & (runs[1:] == runs[:-1]))
+        in_order = later | ((step[1:] >= step[:-1]) & (runs[1:] == runs[:-1]))
+    else:
+        in_order = runs[1:] >= runs[:-1]
+    if not in_order.all():
+        order = np.lexsort((runs,) if step is None else (step, runs))
+        runs = runs[order]
+        later = runs[1:] > runs[:-1]
+        is_new = later if step is None else later | (np.diff(step[order]) > 0)
+    first = np.concatenate([[0], np.flatnonzero(later) + 1])
+    ends = np.append(first[1:], len(runs))
+    if step is None or is_new.all():
+        return _Epochs(order, None, ends - first, first)
+    epoch = np.concatenate([[0], np.cumsum(is_new)])
+    return _Epochs(order, epoch, epoch[ends - 1] - epoch[first] + 1, first)
+
+
+def _step(cells: Cells, where: str) -> Any:
+    untold = int(np.count_nonzero(cells.nulls)) if cells.nulls is not None else 0
+    if not untold and cells.values.dtype.kind == "f":
+        untold = int(np.count_nonzero(np.isnan(cells.values)))
+    if untold:
+        raise LogError(f"{untold:,} rows have no step, so their place is unknown", where)
+    return cells.values
+
+
+def _metric(rows: TableRows, layout: Layout, epochs: _Epochs, name: str, count: int) -> Cells:
+    """The values of a metric at every epoch, and its gaps."""
+    found = rows.columns.get(layout.value or "" if layout.is_long else name)
+    if found is None:
+        return Cells(np.full(count, np.nan), np.ones(count, np.bool_))
+    values = epochs.of_rows(found.values)
+    has = None if found.nulls is None else ~epochs.of_rows(found.nulls)
+    if layout.is_long:
+        own = _rows_of_metric(rows.metrics, name)
+        if own is not None:
+            own = epochs.of_rows(own)
+            has = own if has is None else has & own
+    if epochs.epoch is None:
+        return Cells(values, None if has is None or has.all() else ~has)
+    return _latest(values, has, epochs.epoch, count)
+
+
+def _rows_of_metric(metrics: Labels | None, name: str) -> Any:
+    """Which rows tell of a metric; None for all."""
+    if metrics is None or metrics.texts == [name]:
+        return None
+    if name not in metrics.texts:
+        return np.zeros(len(metrics.codes), np.bool_)
+    return metrics.codes == metrics.texts.index(name)
+
+
+def _latest(values: Any, has: Any, epoch: Ints, count: int) -> Cells:
+    """Of the rows of each epoch that have a value, the last one's."""
+    some = np.arange(len(values)) if has is None else np.flatnonzero(has)
+    last = np.full(count, -1)
+    last[epoch[some]] = some
+    missing = last < 0
+    if not missing.any():
+        return Cells(values[last], None)
+    return Cells(np.where(missing, np.nan, values[last]), missing)
+
+
+def _coordinates(
+    rows: TableRows, layout: Layout, epochs: _Epochs, count: int
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Where each epoch stands, NaN where it is not told."""
+    found = {}
+    names = {} if layout.step is None else {layout.step: layout.step_name}
+    for column, name in (names | {each: each for each in layout.coordinates}).items():
+        if column not in rows.columns:
+            continue
+        cells = rows.columns[column]
+        values = epochs.of_rows(cells.values).astype(np.float64)
+        if cells.nulls is not None:
+            values[epochs.of_rows(cells.nulls)] = np.nan
+        if epochs.epoch is not None:
+            values = _latest(values, ~np.isnan(values), epochs.epoch, count).values
+        found[name] = values
+    return found
+
+
+def _names(runs: Labels | Ids, epochs: _Epochs) -> list[str]:
+    if isinstance(runs, Labels):
+        return [runs.texts[code] for code in epochs.of_rows(runs.codes)[epochs.first].tolist()]
+    return [str(each) for each in epochs.of_rows(runs)[epochs.first].tolist()]
