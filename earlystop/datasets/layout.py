@@ -40,12 +40,11 @@ class Layout:
         return self.step if self.step is not None and is_coordinate(self.step) else "step"
 
     def wanted(self, metrics: frozenset[str] | None) -> tuple[str, ...] | None:
-        """Those of the metrics that are wanted; None for all of a long table."""
+        """The metrics to keep, with those wanted that no file has; None for all of a long table."""
         if metrics is None:
             return self.metrics
-        if self.metrics is None:
-            return tuple(sorted(metrics))
-        return tuple(name for name in self.metrics if name in metrics | RESERVED)
+        known = [name for name in self.metrics or () if name in metrics | RESERVED]
+        return (*known, *sorted(metrics - {*known}))
 
     def columns(self, metrics: frozenset[str] | None) -> list[str]:
         """The columns to read for these metrics."""

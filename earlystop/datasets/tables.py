@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..errors import LogError
+from ..logs.odd_numbers import NOT_REPORTED
 from .cells import Ids, Labels, ids_of
 from .storage import is_address, opened
 
@@ -190,10 +191,11 @@ def _stream(path: str, kind: str) -> Iterator[Any]:
             stream,
             pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             pyarrow.csv.ParseOptions(delimiter=separator),
-            pyarrow.csv.ConvertOptions(strings_can_be_null=False),
+            pyarrow.csv.ConvertOptions(null_values=_NULLS, strings_can_be_null=False),
         )
 
 
+_NULLS = [spelled for text in NOT_REPORTED for spelled in {text, text.upper(), text.title()}]
 _BLOCK = 2**24  # bytes of text; the types of columns are told by the first
 
 

@@ -158,15 +158,15 @@ class _Rounds(Generic[Result]):
         try:
             result = future.result()
         except concurrent.futures.BrokenExecutor:
-            raise  # of all that were sent
+            raise  # of all that were sent, which stay noted
         except Exception as error:
+            del self._sent[future]
             self._tries[number] -= 1
             _raise_unless_left(error, self._tries[number], number, self._parts)
             self.left.append(number)
         else:
-            yield number, result
-        finally:
             del self._sent[future]
+            yield number, result
 
     def begin_again(self, error: BaseException) -> None:
         """Take up what a broken executor left undone. Raises DatasetError if it did so before."""

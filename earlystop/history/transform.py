@@ -114,11 +114,11 @@ def reported_epochs(reported: Bools) -> npt.NDArray[np.intp]:
 
     reported: where the metric was reported, shape (runs, epochs).
 
-    Returns an array of shape (runs, most epochs reported); in each row, ignore the entries beyond
-    the number of epochs that the run reports.
+    Returns an array of shape (runs, most epochs reported), with at least one column; in each row,
+    ignore the entries beyond the number of epochs that the run reports.
 
     >>> reported_epochs(np.array([[False, True, True], [False, False, True]])).tolist()
     [[1, 2], [2, 0]]
     """
-    most = int(reported.sum(axis=1).max())
+    most = max(1, int(reported.sum(axis=1).max()))  # a history has at least one epoch
     return np.argsort(~reported, axis=1, kind="stable")[:, :most]
