@@ -72,6 +72,7 @@ if _typing.TYPE_CHECKING:
     from .history.history import History as History
     from .logs import read_history as read_history
     from .replaying.replay import Replay as Replay
+    from .replaying.replay import ReplayTotals as ReplayTotals
     from .replaying.replay import replay as replay
     from .sweeping.sweep import Sweep as Sweep
     from .sweeping.sweep import sweep as sweep
@@ -114,6 +115,7 @@ __all__ = [
     "Plateau",
     "ProgressQuotient",
     "Replay",
+    "ReplayTotals",
     "Rule",
     "RuleError",
     "RuleTypeError",
@@ -147,6 +149,7 @@ _LAZY = {
     "Dataset": ".datasets",
     "History": ".history",
     "Replay": ".replaying.replay",
+    "ReplayTotals": ".replaying.replay",
     "Session": ".engine.session",
     "Sweep": ".sweeping.sweep",
     "Watch": ".watching",

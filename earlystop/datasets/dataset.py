@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from .._parallel import progress_bar
 from ..errors import HistoryError
-from ..history.history import History
+from ..history.history import History, unreported
 from ..history.joining import joined
+from ..language.positions import RESERVED
 from .parts import Part
 from .working import Workers, check_workers, work_on
 
@@ -88,6 +89,19 @@ class Dataset:
     def only(self, parts: Iterable[int]) -> Dataset:
         """The data set of some of the parts, given by number."""
         return dataclasses.replace(self, parts=tuple(self.parts[number] for number in parts))
+
+    def require(self, owners: Mapping[str, str], reported: Collection[str] | None = None) -> None:
+        """Raise MissingMetricError for a metric that no file has, or that no epoch reports.
+
+        owners: who asks for each metric, by its name. reported: the metrics that some epoch
+        reports; None if that is not known yet.
+        """
+        known = {*(self.metrics or ()), *(reported or ())}
+        for name, owner in owners.items():
+            in_no_file = self.metrics is not None and name not in self.metrics
+            missing = in_no_file if reported is None else name not in reported
+            if missing and name not in RESERVED:
+                raise unreported(name, owner, known - {name})
 
     def results(
         self,

@@ -21,10 +21,10 @@ _LOWEST = -1074
 _AT_ONCE = 2**24  # of the digits, so many are added as floats without rounding
 
 
-def exact_mean(values: Floats) -> float:
-    """The mean of non-negative values, rounded once; NaN if there are none.
+def exact_mean(values: Floats, count: int | None = None) -> float:
+    """The mean of values that are not below 0, rounded once; NaN if there are none.
 
-    values: shape (n,).
+    values: shape (n,). count: what their sum is divided by, if not their number.
 
     >>> exact_mean(np.array([1e308, 1e308])), exact_mean(np.array([1.0, np.inf]))
     (1e+308, inf)
@@ -33,7 +33,7 @@ def exact_mean(values: Floats) -> float:
         return np.inf
     sums = ExactSums(1)
     sums.add(0, values)
-    return float(sums.means(np.array([len(values)]))[0])
+    return float(sums.means(np.array([len(values) if count is None else count]))[0])
 
 
 class ExactSums:

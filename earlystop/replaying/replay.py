@@ -2,31 +2,65 @@
 
 from __future__ import annotations
 
+import os
+from typing import overload
+
+from ..datasets import Dataset
+from ..datasets.working import Workers, check_workers
 from ..engine.stopper import Stopper
-from ..errors import RuleTypeError
+from ..errors import RuleError, RuleTypeError
 from ..history import History
 from ..language.keywords import by_keyword
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Positive, validated
-from .decide import decide
-from .missing import require_reported
+from .of_dataset import ReplayTotals, replay_dataset
+from .replayed import replayed
 from .result import Replay
 from .stepping import checks_for
 
-__all__ = ["Replay", "replay", "stopper_of"]
+__all__ = ["Replay", "ReplayTotals", "replay", "stopper_of"]
+
+
+@overload
+def replay(
+    stop: Rule | Stopper,
+    history: History,
+    *,
+    save: Rule | None = ...,
+    on_missing: OnMissing = ...,
+    unit: str | None = ...,
+    write: None = ...,
+    workers: int = ...,
+    progress: bool = ...,
+) -> Replay: ...
+
+
+@overload
+def replay(
+    stop: Rule | Stopper,
+    history: Dataset,
+    *,
+    save: Rule | None = ...,
+    on_missing: OnMissing = ...,
+    unit: str | None = ...,
+    write: str | os.PathLike[str] | None = ...,
+    workers: Workers = ...,
+    progress: bool = ...,
+) -> ReplayTotals: ...
 
 
 @by_keyword("save")
 def replay(
     stop: Rule | Stopper,
-    history: History,
+    history: History | Dataset,
     *,
     save: Rule | None = None,
     on_missing: OnMissing = "skip",
     unit: str | None = None,
-    workers: int = 1,
+    write: str | os.PathLike[str] | None = None,
+    workers: Workers = 1,
     progress: bool = False,
-) -> Replay:
+) -> Replay | ReplayTotals:
     """Make the decisions of `stop` and `save` on every run of a history.
 
     The checks are the rows that report a metric the rules look at. Rows of training losses between
@@ -34,6 +68,8 @@ def replay(
     told by the coordinates `epoch` and `step` of the history, and by elapsed seconds.
 
     stop: a rule, or a `Stopper`, whose two rules are used; its state is neither used nor changed.
+    history: the runs; or a data set, from `scan_history`, whose parts are read and replayed where
+        the workers are. Then the result is a `ReplayTotals`: sums over all runs.
     save: the rule that decides which epochs to save; by default, none are. Not allowed with a
         Stopper, which has its own.
     on_missing: "skip": at a check without its metric a rule keeps its state and does not fire.
@@ -41,9 +77,11 @@ def replay(
     unit: in what the cost of runs is told (see `Replay.used`): "checks", "epoch", "step",
         "elapsed_seconds", or a metric that never falls. By default the step, where every run tells
         it, else the epoch, else checks.
-    workers: how many threads work on batches of up to about 16,000 runs. The decisions do not
-        depend on it. Whether more threads are faster depends on the machine and the rule;
-        `benchmarks/` measures it.
+    write: for a data set, a new folder for Parquet files with the columns of `Replay.to_dict`, one
+        file for each part, written by the workers as parts are done.
+    workers: how many threads work on batches of up to about 16,000 runs; for a data set, processes,
+        or any `concurrent.futures.Executor`. The decisions do not depend on it. Whether more
+        threads are faster depends on the machine and the rule; `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
 
     Beyond the history and the result, it needs at most 64 MB of memory per worker. (A single run is
@@ -62,23 +100,21 @@ def replay(
     epoch 3: stop: val_loss has not improved on 3 (epoch 1) by more than 0 for 2 epochs
     """
     stopper = stopper_of(stop, save, on_missing, "replay")
-    if not isinstance(history, History):
+    if not isinstance(history, (History, Dataset)):
         raise RuleTypeError(
             f"`replay` takes a History, got {type(history).__name__}: wrap the metrics in "
             "earlystop.History(...) or History.from_runs(...); several histories are for `sweep`"
         )
-    workers = validated(Positive, workers, "replay(workers=...)")
     progress = validated(bool, progress, "replay(progress=...)")
-    rules = stopper.stop, stopper.save
+    unit = validated(str | None, unit, "replay(unit=...)")
+    if isinstance(history, Dataset):
+        anywhere = check_workers(workers, "replay")
+        return replay_dataset(stopper, history, on_missing, unit, write, anywhere, progress)
+    if write is not None:
+        raise RuleError("`replay(write=...)` is for data sets: a Replay has `to_dict`")
+    threads = validated(Positive, workers, "replay(workers=...)")
     checks = checks_for(stopper, history)
-    needed = stopper.stop.all_metrics + stopper.save.all_metrics
-    stepped = checks.positions.for_rules(needed)
-    unit = validated(str | None, unit, "replay(unit=...)") or checks.positions.default_unit()
-    checks.positions.amount(unit, stepped.lengths)  # refuses an unknown unit
-    outcome = decide(*rules, stepped, workers=workers, progress=progress)
-    if on_missing == "raise":
-        require_reported(needed, stepped, outcome.epochs, slice(0, history.runs))
-    return Replay(*outcome, *rules, on_missing, history, unit, checks)
+    return replayed(stopper, checks, on_missing, unit, threads, progress)
 
 
 def stopper_of(

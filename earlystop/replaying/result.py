@@ -334,5 +334,8 @@ class Replay:
 
 
 def total(amounts: Any) -> Any:
-    """The sum of what is known, as a plain number; whole numbers stay whole."""
-    return np.nansum(amounts).item()
+    """The sum of what is known, as a plain number, rounded once; whole numbers stay whole."""
+    if amounts.dtype.kind in "iu":
+        return amounts.sum().item()
+    known = amounts[~np.isnan(amounts)]
+    return exact_mean(known, count=1) if len(known) else 0.0

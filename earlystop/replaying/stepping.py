@@ -28,15 +28,17 @@ class LoggedStep(NamedTuple):
     place: dict[str, float]
 
 
-def checks_for(stopper: Stopper, history: History) -> Checks:
+def checks_for(stopper: Stopper, history: History, *, are_all: bool = True) -> Checks:
     """The checks of a history under the rules of a stopper.
+
+    are_all: whether these are all runs there are, so that one of them must report each metric.
 
     Raises MissingMetricError for a metric of its rules that no row reports, HistoryError for a
     position or unit that goes back within a run.
     """
     rules = stopper.stop, stopper.save
     told = position_names(history)
-    for each in rules:
+    for each in rules if are_all else ():
         history.require((name for name in each.all_metrics if name not in told), repr(each))
     checks = checks_of(history, looked_at(rules) if stopper.on_missing == "skip" else ())
     for name in stopper.stop.all_units + stopper.save.all_units:

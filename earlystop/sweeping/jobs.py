@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .._parallel import in_order, progress_bar
 from ..errors import HistoryError, RuleTypeError
 from ..history import History
+from ..history.history import unreported
 from ..language.rule import OnMissing
 from ..replaying.batches import Runs, batches_by_length, run_numbers
 from ..replaying.checks import Checks, checks_of
@@ -136,7 +137,9 @@ class SweepJob:
         if not reported:
             raise HistoryError("`sweep` needs at least one history, got none")
         if self._are_all:
-            self.plan.require(reported)
+            for name, owner in self.plan.required.items():
+                if name not in reported:
+                    raise unreported(name, owner, reported)
 
     def _done(self, task: Task, group: Group, history: History, first: int) -> tuple[int, Parts]:
         parts = self._parts(task, group, history)

@@ -55,8 +55,9 @@ class DatasetSweep(Sweep):
             "workers": workers,
             "progress": progress,
         }
+        dataset.require(work.plan.required)
         found: SweepTotals = dataset.total(work, "sweep", **self._options)
-        work.plan.require(found.reported)
+        dataset.require(work.plan.required, found.reported)
         self._found = found
         self._set(work.rule, work.settings, work.plan, work.tuning)
         self.totals = found.totals

@@ -8,7 +8,7 @@ rule share one scan. All other settings are stepped, several rules in one pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from .._arguments import argument
 from ..errors import RuleError
-from ..history.history import unreported
 from ..language.config import field_annotations
 from ..language.positions import ELAPSED
 from ..language.rule import AnyOf, Rule
@@ -64,12 +63,6 @@ class Plan(NamedTuple):
     def monitors(self) -> tuple[str, ...]:
         """The metrics by which the best epoch is found."""
         return tuple(dict.fromkeys(group.best.monitor for group in self.groups))
-
-    def require(self, reported: Collection[str]) -> None:
-        """Raise MissingMetricError for a required metric that is not among those reported."""
-        for name, owner in self.required.items():
-            if name not in reported:
-                raise unreported(name, owner, reported)
 
 
 def default_best(rule: Rule) -> Best:
