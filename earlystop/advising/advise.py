@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._arguments import argument
 from .._text import count
+from ..datasets import Dataset
+from ..datasets.working import Workers, check_workers
 from ..errors import HistoryError, RuleError, RuleTypeError
 from ..history.history import History
 from ..language.direction import Mode, direction
 from ..language.keywords import by_keyword
+from ..language.positions import CHECKS, EPOCH, RESERVED
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
 from ..replaying.checks import checks_of
@@ -20,6 +23,7 @@ from .candidates import (
     Family,
     FamilyName,
     candidate_metrics,
+    candidate_units,
     default_families,
     families_of,
     plain_family,
@@ -46,7 +50,7 @@ _COST_UNIT = "advise(cost_unit=...)"
 
 @by_keyword("max_regret")
 def advise(
-    history: History,
+    history: History | Dataset,
     monitor: str,
     *,
     max_regret: float,
@@ -61,7 +65,7 @@ def advise(
     seed: int = 0,
     cost_unit: str | None = None,
     on_missing: OnMissing = "skip",
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = False,
 ) -> Advice:
     """The cheapest setting whose regret on a new run of the same kind is promised to be small.
@@ -70,7 +74,8 @@ def advise(
     stopping early costs if the best epoch is restored.
 
     history: logs of complete runs of the same kind as new ones: the promise holds if the new run
-        and the logged ones are exchangeable.
+        and the logged ones are exchangeable. Of a data set, from `scan_history`, the metrics that
+        are judged are read, by the workers, and held in memory.
     monitor, mode: the metric, and whether lower or higher is better.
     max_regret: what a run may lose, in `unit`; 0.01 is 1 %.
     at_most: None: the *expected* regret of a new run is at most `max_regret` (conformal risk
@@ -126,7 +131,7 @@ def advise(
     Of these runs, one in twenty loses at least 12.1 % of the improvement; the most that one
     loses is 12.1 % of the improvement.
     """
-    if not isinstance(history, History):
+    if not isinstance(history, (History, Dataset)):
         raise RuleTypeError(
             f"`advise` takes a History, got {type(history).__name__}: wrap the metrics in "
             "earlystop.History(...), or read logs with earlystop.read_history(...)"
@@ -136,11 +141,16 @@ def advise(
     guarantee = requested_guarantee(max_regret, confidence, at_most, unit, bound)
     seed = validated(Count, seed, "advise(seed=...)")
     complete = validated(bool | None, complete, "advise(complete=...)")
-    history.require([monitor], "`advise`")
+    cost_unit = validated(str | None, cost_unit, _COST_UNIT)
     if isinstance(candidates, Iterator):
         candidates = list(candidates)  # they are looked at twice
-    judged = [monitor, *candidate_metrics(candidates)] if on_missing == "skip" else []
-    cost = cost_of(checks_of(history, judged), validated(str | None, cost_unit, _COST_UNIT))
+    judged = [monitor, *candidate_metrics(candidates)]
+    if isinstance(history, Dataset):
+        anywhere, workers = check_workers(workers, "advise"), 1
+        units = [str(cost_unit), *candidate_units(candidates)]
+        history = _in_memory(history, judged, units, on_missing, anywhere)
+    history.require([monitor], "`advise`")
+    cost = cost_of(checks_of(history, judged if on_missing == "skip" else []), cost_unit)
     history = cost.history
     scale = _regret_scale(history, save, unit)
     truncation = None if complete else detect_truncation(history, save, scale)
@@ -154,6 +164,21 @@ def advise(
         *warnings_of_candidates(truncation, dropped=considered != families),
     ]
     return _advice(calibration, truncation, complete, on_missing, warnings)
+
+
+def _in_memory(
+    dataset: Dataset,
+    judged: Sequence[str],
+    units: Sequence[str],
+    on_missing: OnMissing,
+    workers: Workers,
+) -> History:
+    """The runs of a data set, with the metrics that are judged or counted in."""
+    dataset.require(dict.fromkeys(judged, "`advise`"))
+    if on_missing == "raise":  # every row is a check
+        return dataset.read(workers=workers)
+    counted = {*units} - {str(None), CHECKS, EPOCH}
+    return dataset.read({*judged, *counted} - RESERVED, workers=workers)
 
 
 def _regret_scale(history: History, save: Best, unit: Unit) -> RegretScale:

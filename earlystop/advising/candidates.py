@@ -22,6 +22,7 @@ __all__ = [
     "Family",
     "FamilyName",
     "candidate_metrics",
+    "candidate_units",
     "default_families",
     "families_of",
     "patience_values",
@@ -148,6 +149,15 @@ def candidate_metrics(candidates: Any) -> tuple[str, ...]:
     if not isinstance(candidates, (list, tuple)):  # values for the fields of a plain patience
         return ()
     return looked_at(rule for rule in candidates if isinstance(rule, Rule))
+
+
+def candidate_units(candidates: Any) -> tuple[str, ...]:
+    """The metrics in which candidates count."""
+    if isinstance(candidates, (list, tuple)):
+        rules = (rule for rule in candidates if isinstance(rule, Rule))
+        return tuple(unit for rule in rules for unit in rule.all_units)
+    units = candidates.get("unit", ()) if isinstance(candidates, Mapping) else ()
+    return (units,) if isinstance(units, str) else tuple(map(str, units))
 
 
 def plain_family(patience: Patience, longest: int) -> Family:

@@ -29,8 +29,8 @@ class Mergeable(Protocol):
         ...
 
 
+Result = TypeVar("Result")
 Total = TypeVar("Total", bound=Mergeable)
-Work = Callable[[History, int], Total]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +79,15 @@ class Dataset:
     def __reduce__(self) -> Any:
         return Dataset, (self.parts, self.metrics, self.notes, self.retries)
 
-    def read(self) -> History:
-        """All runs as one history, in memory. Raises HistoryError if there are none."""
-        histories = list(self)
+    def read(self, metrics: Iterable[str] | None = None, *, workers: Workers = 1) -> History:
+        """All runs as one history, in memory.
+
+        metrics: those to keep; None for all. workers: who reads the parts, see `sweep`.
+
+        Raises HistoryError if there are none.
+        """
+        found = self.results(_kept, "read", metrics=metrics, workers=workers)
+        histories = [history for _, history in sorted(found, key=lambda each: each[0]) if history]
         if not histories:
             raise HistoryError("there is no run in this data set")
         return joined(histories)
@@ -105,13 +111,13 @@ class Dataset:
 
     def results(
         self,
-        work: Work[Total],
+        work: Callable[[History, int], Result],
         owner: str,
         *,
         metrics: Iterable[str] | None = None,
         workers: Workers = 1,
         progress: bool = False,
-    ) -> Iterator[tuple[int, Total | None]]:
+    ) -> Iterator[tuple[int, Result | None]]:
         """What some work finds out about each part, with its number, as the results come.
 
         work: takes the history of a part, and its number; None results for a part without runs.
@@ -129,7 +135,7 @@ class Dataset:
         with progress_bar(owner, desc=owner, total=len(self), unit="part") as bar:
             yield from work_on(self.parts, call, workers, self.retries, bar.update)
 
-    def total(self, work: Work[Total], owner: str, **options: Any) -> Total:
+    def total(self, work: Callable[[History, int], Total], owner: str, **options: Any) -> Total:
         """What some work finds out about all runs; see `results`.
 
         Raises HistoryError if there are no runs.
@@ -147,9 +153,16 @@ class Dataset:
         return total
 
 
+def _kept(history: History, number: int) -> History:
+    return history
+
+
 def _work_on_part(
-    work: Work[Total], metrics: frozenset[str] | None, part: Part, number: int
-) -> Total | None:
+    work: Callable[[History, int], Result],
+    metrics: frozenset[str] | None,
+    part: Part,
+    number: int,
+) -> Result | None:
     history = part.read(metrics)
     return None if history is None else work(history, number)
 

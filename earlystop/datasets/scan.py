@@ -23,7 +23,7 @@ from .tables import ENDINGS, Chunk, chunks_of, schema_of
 
 __all__ = ["scan_history"]
 
-_ROWS = 2**23
+_ROWS = 2**22
 _BYTES_PER_ROW = 64  # that the sorting of a table may take in memory, per row of a part
 
 
@@ -56,7 +56,7 @@ def scan_history(
         the metric and of its value.
     metrics: the columns of metrics, or the names in the column `metric`, to keep; by default all.
     coordinates: further columns that say where a row stands; by default those with the name of one.
-    rows: how many rows a part reads at most, as far as the table allows. It takes about 50 bytes
+    rows: how many rows a part reads at most, as far as the table allows. It takes about 60 bytes
         of memory per row with one metric, and a single run is never split.
     retries: how often a part is tried again that fails for a reason such as a lost connection.
     spill: a folder for a sorted copy of a table whose runs are in no order, which is made if one is
