@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from .output import say, write_json
 from .plot import write_figure
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
+from .table_options import TableOptions, read_of, table_options
 
 __all__ = ["advise"]
 
@@ -38,6 +40,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
 @click.command()
 @log_options
 @rule_options
+@table_options
 @click.option(
     "--max-regret",
     type=Share(),
@@ -85,6 +88,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
 def advise(
     logs: LogOptions,
     options: RuleOptions,
+    columns: TableOptions | None,
     max_regret: float,
     at_most: float | None,
     confidence: float,
@@ -117,32 +121,39 @@ def advise(
         raise click.UsageError("say which metric the advice is about, with --monitor val_loss")
     if options.save_text is not None:
         raise click.UsageError("--save says nothing here: the best of --monitor is kept")
-    history, options = load(logs, options, unit=cost_unit, unit_option="--cost-unit")
+    history: Any
+    if columns is not None:
+        history = columns.scan(logs, options)
+    else:
+        history, options = load(logs, options, unit=cost_unit, unit_option="--cost-unit")
     written = options.texts or options.framework
     candidates: Any = options.rules() if written else dict(options.fields) or None
-    advice = es.advise(
-        history,
-        str(options.monitor),
-        mode=options.mode,  # type: ignore[arg-type]  # `--mode` allows no other
-        max_regret=max_regret,
-        confidence=confidence,
-        at_most=at_most,
-        unit=unit,
-        bound=bound,
-        family=family,
-        candidates=candidates,
-        complete=complete,
-        cost_unit=cost_unit,
-        seed=seed,
-        on_missing=options.on_missing,
-        workers=workers,
-        progress=logs.progress,
-    )
+    with contextlib.nullcontext(workers) if columns is None else columns.workers(workers) as who:
+        advice = es.advise(
+            history,
+            str(options.monitor),
+            mode=options.mode,  # type: ignore[arg-type]  # `--mode` allows no other
+            max_regret=max_regret,
+            confidence=confidence,
+            at_most=at_most,
+            unit=unit,
+            bound=bound,
+            family=family,
+            candidates=candidates,
+            complete=complete,
+            cost_unit=cost_unit,
+            seed=seed,
+            on_missing=options.on_missing,
+            workers=who,
+            progress=logs.progress,
+        )
     if machine == "json":
-        write_json({"read": report_of(history), **advice.to_dict()})
+        read = report_of(history) if columns is None else read_of(history)
+        write_json({"read": read, **advice.to_dict()})
     else:
         for line in str(advice).splitlines():
             say(line)
     if out is not None:
         write_figure(advice.plot(), repr(advice), out, aside=machine is not None)
-    print_skipped(history)
+    if columns is None:
+        print_skipped(history)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..history.history import History
     from ..language.rule import Rule
     from ..replaying.checks import Checks
+    from ..replaying.of_dataset import ReplayTotals
     from ..replaying.price import Price
     from ..replaying.result import Replay
 
@@ -80,7 +81,7 @@ def require_unit(checks: Checks, unit: str, option: str = "--unit") -> None:
         raise click.BadParameter("no run tells its epochs: choose 'checks'", param_hint=hint)
 
 
-def require_time(results: Sequence[Replay]) -> None:
+def require_time(results: Sequence[Replay | ReplayTotals]) -> None:
     """Raise BadParameter if no run tells its time."""
     if results[0].summary()["hours"] is None:
         raise click.BadParameter(

@@ -13,9 +13,11 @@ from .log_options import LogOptions, log_options
 from .options import machine_options, workers_option
 from .output import Machine, say, write_csv, write_json
 from .reading import print_skipped, report_of
+from .replay_in_parts import price_row, replay_in_parts, require_few, rule_row
 from .replay_tables import print_rules, print_runs, print_summary, print_time
 from .rule_options import RuleOptions, rule_options
 from .streaming import streamed
+from .table_options import TableOptions, table_options
 
 if TYPE_CHECKING:
     from ..replaying.price import Price
@@ -32,18 +34,26 @@ _WORST = 5  # of many runs, those with the largest regret that are listed
 @click.command(short_help="Tell what a rule would have done.")
 @log_options
 @rule_options
+@table_options
 @unit_option()
 @cost_option
 @click.option("--reasons", is_flag=True, help="Say of every run why it stops.")
+@click.option(
+    "--write",
+    metavar="FOLDER",
+    help="With --run: a new folder for Parquet files of what every run would have done.",
+)
 @click.option("--all", "every", is_flag=True, help="List every run, however many there are.")
 @workers_option
 @machine_options
 def replay(
     logs: LogOptions,
     options: RuleOptions,
+    columns: TableOptions | None,
     unit: str | None,
     cost: Price | None,
     reasons: bool,
+    write: str | None,
     every: bool,
     workers: int,
     machine: Machine,
@@ -61,7 +71,15 @@ def replay(
     earlystop replay log.csv --monitor val_loss --patience 5,10,20 --csv > answers.csv
     earlystop replay runs/ --monitor val_loss --patience 20 --unit elapsed_seconds --cost '$2.5/h'
     earlystop replay 'runs/*/metrics.csv' --rule 'Patience("val_loss", 20) | NonFinite("loss")'
+    earlystop replay store/*.parquet --run run_id --step step --monitor val_loss --patience 20
     """
+    if columns is not None:
+        if reasons or every:
+            raise click.UsageError("a table (--run) is summed up: --write FOLDER writes every run")
+        replay_in_parts(logs, options, columns, workers, unit, cost, write, machine)
+        return
+    if write is not None:
+        raise click.UsageError("--write is for tables, with --run: --csv lists all runs of logs")
     results = replayed(streamed(logs, options), options, workers, unit=unit)
     if cost is not None:
         require_time(results)
@@ -70,8 +88,8 @@ def replay(
         write_json(
             {
                 "read": report_of(history),
-                **({} if cost is None else {"price": _price_row(cost)}),
-                "rules": [_rule_row(result, cost) for result in results],
+                **({} if cost is None else {"price": price_row(cost)}),
+                "rules": [rule_row(result, cost) for result in results],
                 "runs": [row for result in results for row in _rows(result, reasons, cost)],
             }
         )
@@ -95,11 +113,7 @@ def replayed(
     """
     import earlystop as es
 
-    if options.rule_count > most:
-        raise click.UsageError(
-            f"these are {options.rule_count:,} rules, and this takes {most}: 'earlystop sweep' is "
-            "for many"
-        )
+    require_few(options, most)
     history, options = load(logs, options, also, unit)
     rules = options.rules()
     saves = [options.save(rule) for rule in rules]
@@ -117,20 +131,6 @@ def replayed(
     ]
     note_mixed_units(results[0].replayed, results[0].unit)
     return results
-
-
-def _price_row(price: Price) -> dict[str, Any]:
-    return {"per_hour": price.per_hour, "currency": price.currency}
-
-
-def _rule_row(result: Replay, price: Price | None) -> dict[str, Any]:
-    """What a rule did, with the rules as JSON data."""
-    row = result.summary()
-    if price is not None:
-        used, logged = price.of(row["hours"]), price.of(row["hours_logged"])
-        row |= {"cost_logged": logged, "cost": used, "cost_saved": logged - used}
-    data = {"rule_data": result.stop.to_dict(), "save_data": result.save.to_dict()}
-    return {**row, **data}
 
 
 def _rows(result: Replay, reasons: bool, price: Price | None) -> list[dict[str, Any]]:

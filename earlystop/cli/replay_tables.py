@@ -10,13 +10,14 @@ from .output import say
 from .tables import print_table
 
 if TYPE_CHECKING:
+    from ..replaying.of_dataset import ReplayTotals
     from ..replaying.price import Price
     from ..replaying.result import Replay
 
 __all__ = ["print_rules", "print_runs", "print_summary", "print_time"]
 
 
-def print_rules(results: Sequence[Replay], price: Price | None) -> None:
+def print_rules(results: Sequence[Replay | ReplayTotals], price: Price | None) -> None:
     """One row per rule."""
     from ..language.units import amount_cell, unit_words
 

@@ -14,6 +14,7 @@ from .options import machine_options, workers_option
 from .output import Machine, say, write_csv, write_json
 from .reading import print_skipped, report_of
 from .rule_options import RuleOptions, rule_options
+from .table_options import TableOptions, read_of, table_options
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _SHARES = (0.5, 0.9)
 @click.command(short_help="Tell what every setting of a rule would cost.")
 @log_options
 @rule_options
+@table_options
 @unit_option()
 @click.option("--all", "every", is_flag=True, help="List every setting, however many there are.")
 @workers_option
@@ -36,6 +38,7 @@ _SHARES = (0.5, 0.9)
 def sweep(
     logs: LogOptions,
     options: RuleOptions,
+    columns: TableOptions | None,
     unit: str | None,
     every: bool,
     workers: int,
@@ -53,13 +56,19 @@ def sweep(
     earlystop sweep runs/ --monitor val_loss --patience 1:201 --min-delta 0,1e-3 --csv > sweep.csv
     earlystop sweep runs/ --rule 'Patience("val_loss") | GeneralizationLoss("val_loss")' \\
         --patience 1:50 --grid alpha=1,5,20
+    earlystop sweep store/*.parquet --run run_id --step step --monitor val_loss --patience 1:201 \\
+        --workers 8
     """
-    table, history = swept(logs, options, workers, unit)
+    if columns is not None:
+        table, read = _swept_in_parts(logs, options, columns, workers, unit)
+    else:
+        table, history = swept(logs, options, workers, unit)
+        read = report_of(history) if machine == "json" else {}
     rows = setting_rows(table)
     if machine == "json":
         write_json(
             {
-                "read": report_of(history),
+                "read": read,
                 "rule": repr(table.rule),
                 "rule_data": table.rule.to_dict(),
                 "monitors": list(table.monitors),
@@ -72,7 +81,42 @@ def sweep(
         write_csv(rows)
     else:
         _print(table, rows, every)
-    print_skipped(history)
+    if columns is None:
+        print_skipped(history)
+
+
+def _require_fields(options: RuleOptions) -> None:
+    if not options.fields:
+        raise click.UsageError(
+            "say which settings to try, such as --patience 1:201 or --grid alpha=1,5,20"
+        )
+
+
+def _swept_in_parts(
+    logs: LogOptions,
+    options: RuleOptions,
+    columns: TableOptions,
+    workers: int,
+    unit: str | None,
+) -> tuple[Sweep, dict[str, Any]]:
+    """What the settings would have done on the runs of a table, and what was read."""
+    import earlystop as es
+
+    _require_fields(options)
+    dataset = columns.scan(logs, options)
+    with columns.workers(workers) as who:
+        table = es.sweep(
+            options.rule(),
+            dataset,
+            save=options.best(),
+            on_missing=options.on_missing,
+            unit=unit,
+            workers=who,
+            progress=logs.progress,
+            **options.grid(),
+        )
+        table.quantile_regret(0.5)  # while there is somebody who works on them
+    return table, {"runs": table.runs, **read_of(dataset)}
 
 
 def swept(
@@ -81,10 +125,7 @@ def swept(
     """What the settings would have done, and the history."""
     import earlystop as es
 
-    if not options.fields:
-        raise click.UsageError(
-            "say which settings to try, such as --patience 1:201 or --grid alpha=1,5,20"
-        )
+    _require_fields(options)
     history, options = load(logs, options, unit=unit)
     rule, grid = options.rule(), options.grid()
     table = es.sweep(
