@@ -123,24 +123,30 @@ def history_of_rows(
 def _epochs_of(rows: TableRows, layout: Layout, where: str) -> _Epochs:
     runs: Any = rows.runs.codes if isinstance(rows.runs, Labels) else rows.runs
     step = None if layout.step is None else _step(rows.columns[layout.step], where)
-    later = runs[1:] > runs[:-1]
-    is_new, order = later, None
-    if step is not None:
-        is_new = later | ((step[1:] > step[:-1]) & (runs[1:] == runs[:-1]))
-        in_order = later | ((step[1:] >= step[:-1]) & (runs[1:] == runs[:-1]))
-    else:
-        in_order = runs[1:] >= runs[:-1]
-    if not in_order.all():
-        order = np.lexsort((runs,) if step is None else (step, runs))
-        runs = runs[order]
-        later = runs[1:] > runs[:-1]
-        is_new = later if step is None else later | (np.diff(step[order]) > 0)
-    first = np.concatenate([[0], np.flatnonzero(later) + 1])
+    first = _first_rows(runs)
+    ordered = bool((np.diff(runs[first]) > 0).all())
+    rises = None if step is None else _rises(step, first)
+    if ordered and (rises is None or rises.all()):  # as in a table that is sorted
+        return _Epochs(None, None, np.diff(np.append(first, len(runs))), first)
+    order = np.lexsort((runs,) if step is None else (step, runs))
+    first = _first_rows(runs[order])
     ends = np.append(first[1:], len(runs))
-    if step is None or is_new.all():
+    if step is None:
         return _Epochs(order, None, ends - first, first)
-    epoch = np.concatenate([[0], np.cumsum(is_new)])
+    epoch = np.concatenate([[0], np.cumsum(_rises(step[order], first))])
     return _Epochs(order, epoch, epoch[ends - 1] - epoch[first] + 1, first)
+
+
+def _first_rows(runs: Any) -> Ints:
+    """The rows in which another run begins than in the row before."""
+    return np.concatenate([[0], np.flatnonzero(runs[1:] != runs[:-1]) + 1])
+
+
+def _rises(step: Any, first: Ints) -> Any:
+    """Whether each row but the first is at a later step than the row before, or of another run."""
+    rises = step[1:] > step[:-1]
+    rises[first[1:] - 1] = True
+    return rises
 
 
 def _step(cells: Cells, where: str) -> Any:
