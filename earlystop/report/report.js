@@ -42,6 +42,9 @@ function update() {
     button.setAttribute('aria-pressed', String(Number(button.dataset.at) === at));
   }
   outcomesNow = table.show(scenario, at);
+  const what = `What ${settingText(scenario, at)} does to each run`;
+  $('runs').querySelector('caption').textContent = what;
+  $('runs').querySelector('[role=region]').setAttribute('aria-label', what);
   drawTradeoff(scenario, at);
   if (outcomesNow[chosen.run]) chart.show(chosen.run, outcomesNow[chosen.run]);
   updateNumbers();

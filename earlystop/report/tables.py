@@ -107,7 +107,7 @@ def rules_table(replays: Sequence[Replay], labels: Sequence[str], price: Price |
     if 0 < told < len(replays[0]):
         note += f" Time: of the {count(told, 'run')} that tell it."
     rules = [repr(result.stop) for result in replays]
-    return Table(headings, rows, lesser=(1, 5, 7), least=(6,), note=note, details=rules)
+    return Table(headings, rows, lesser=(1, 5, 7), least=(2, 6), note=note, details=rules)
 
 
 def runs_table(result: Replay, most: int, price: Price | None) -> Table:

@@ -110,6 +110,7 @@ def test_named_settings_are_one_click_away(page: Opened) -> None:
     assert marks[1].get_attribute("aria-pressed") == "true"
     assert marks[0].get_attribute("aria-pressed") == "false"
     assert numbers(page) == expected(19)
+    assert page.text("#runs caption") == "What patience 20 does to each run"
 
 
 def test_the_page_starts_with_the_advice(browser: Opened) -> None:
