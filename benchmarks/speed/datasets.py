@@ -4,11 +4,10 @@
     python -m benchmarks.speed.datasets --folder /tmp/table --dask
 
 The table has one row for each run and step (run_id, step, val_loss), in Parquet, with runs that
-straddle files and row groups. Every way is a process of its own, and so is its memory: the
-floor reads the columns with pyarrow and sweeps arrays in memory, a file at a time; then one
-process, two processes, and Dask's executor on a local cluster of two. The digest is that of all
-means. CPU time is that of the process and of its children; on a shared machine it says more than
-seconds.
+straddle files and row groups. Every way is a process of its own, and so is its memory: the floor
+reads the columns with pyarrow and sweeps arrays in memory, a file at a time; then one process, two
+processes, and Dask's executor on a local cluster of two. The digest is that of all means. CPU time
+is that of the process and of its children; on a shared machine it says more than seconds.
 """
 
 from __future__ import annotations

@@ -61,6 +61,14 @@ class SweepJob:
         self.reported: set[str] = set()
         self._are_all = are_all
 
+    def names_of_runs(self) -> tuple[str, ...]:
+        """The names of all runs; one without a name is called "run" and its number."""
+        names: list[str] = []
+        for lengths, given in zip(self.lengths, self.names, strict=True):
+            first = len(names)
+            names.extend(given or (f"run {first + run}" for run in range(len(lengths))))
+        return tuple(names)
+
     def outcomes(self) -> Iterator[tuple[Runs, Outcome]]:
         """Do the work; yields what some settings did on some runs, until all are done.
 

@@ -100,6 +100,9 @@ class Places:
         None where the checks of one run stand otherwise than those of another.
         """
         sums = ExactSums(len(self._keys))
+        if self.are_checks(unit):
+            sums.add_whole(checks)
+            return sums
         for key, positions in self._positions.items():
             spacings = {each.spacing(unit) for each in positions}
             spacing = spacings.pop()

@@ -26,7 +26,7 @@ from .knee import find_knee
 from .places import Places
 from .plan import Plan
 from .quantiles import quantiles, share_of
-from .totals import Totals
+from .totals import Totals, sums_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,11 +85,7 @@ class Sweep:
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the runs; a run without a name is called "run" and its number."""
-        names: list[str] = []
-        for lengths, given in zip(self._job.lengths, self._job.names, strict=True):
-            first = len(names)
-            names.extend(given or (f"run {first + run}" for run in range(len(lengths))))
-        return tuple(names)
+        return self._job.names_of_runs()
 
     @functools.cached_property
     def lengths(self) -> Ints:
@@ -206,8 +202,7 @@ class Sweep:
         if self.positions().are_checks(EPOCH) and not self.positions().tell_epochs():
             return self.best_check
         of = self.positions().epoch_of
-        table = self._filled(np.float64, lambda at, runs, each: of(at, runs, each.best_check))
-        return whole(table)
+        return whole(self._filled(np.float64, lambda n, runs, each: of(n, runs, each.best_check)))
 
     @property
     def best(self) -> Floats:
@@ -250,18 +245,10 @@ class Sweep:
 
     def exact_sums(self, unit: str) -> ExactSums:
         """For each setting, the sum over runs of what they use of a unit, without rounding."""
-        summed = ExactSums(len(self.settings))
-        if self._places.are_checks(unit):
-            summed.add_whole(self.totals.epochs)
-            return summed
         by_checks = self._places.used(unit, self.totals.epochs)
         if by_checks is not None:
             return by_checks
-        amounts = self._amounts_of(unit)
-        for setting, runs, column in self.columns(range(len(self.settings))):
-            used = np.asarray(amounts(setting, runs, column), dtype=np.float64)
-            summed.add(setting, used[np.isfinite(used)])
-        return summed
+        return sums_of(self.columns, len(self.settings), self._amounts_of(unit))
 
     @functools.cached_property
     def mean_regret(self) -> Floats:

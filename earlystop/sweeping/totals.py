@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..replaying.batches import Runs
 from ..replaying.exact_sum import ExactSums
+from .columns import Column
 
-__all__ = ["Totals", "sums_over_ranges"]
+__all__ = ["Totals", "sums_of", "sums_over_ranges"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -23,6 +26,19 @@ def sums_over_ranges(begin: Any, end: Any, amounts: Any, count: int) -> Ints:
     """
     change = np.bincount(begin, amounts, count + 1) - np.bincount(end, amounts, count + 1)
     sums: Ints = np.cumsum(change.astype(np.int64))[:-1]
+    return sums
+
+
+def sums_of(
+    columns: Callable[[range], Iterable[tuple[int, Runs, Column]]],
+    settings: int,
+    what: Callable[[int, Runs, Column], Any],
+) -> ExactSums:
+    """For each setting, the sum over runs of what is made of its column, as far as it is told."""
+    sums = ExactSums(settings)
+    for setting, runs, column in columns(range(settings)):
+        amounts = np.asarray(what(setting, runs, column), dtype=np.float64)
+        sums.add(setting, amounts[np.isfinite(amounts)])
     return sums
 
 
