@@ -78,8 +78,7 @@ class Sweep:
     def _set(self, rule: Rule, settings: list[dict[str, Any]], plan: Plan, tuning: Tuning) -> None:
         """Set what does not depend on the runs."""
         self.rule, self.settings, self.monitors = rule, settings, plan.monitors
-        self._tuning = tuning
-        self.totals = Totals(len(settings))
+        self._tuning, self.totals = tuning, Totals(len(settings))
         self._summed: dict[str, Floats] = {}
 
     @functools.cached_property
