@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .cells_of_text import CellsOfText
 from .records import coordinates_among, runs_of
+from .rows import labels_of
 from .run import Points, Run
 from .source import Source
 
@@ -40,10 +43,25 @@ class Column(NamedTuple):
 def runs_of_columns(log: Source, columns: Sequence[Column]) -> Iterator[Run]:
     """The runs in these columns, of one length. Raises LogError as `runs_of` does."""
     coordinates = coordinates_among(log, [column.name for column in columns])
-    if coordinates is None or any(column.texts for column in columns):
+    texts = [column for column in columns if column.texts]
+    numbers = [column for column in columns if not column.texts]
+    rows_count = not texts or any(column.name not in (coordinates or ()) for column in numbers)
+    if coordinates is None or not rows_count or not all(map(_is_text, texts)):
         yield from runs_of(log, records_of(columns))
-    else:
-        yield _run(columns, coordinates)
+        return
+    run = _run(numbers, coordinates)
+    run.labels = {column.name: labels_of(column.texts) for column in texts}
+    yield run
+
+
+def _is_text(column: Column) -> bool:
+    cells, values = CellsOfText(column.name), 0
+    for text in column.texts.values():
+        if cells.surely_text:
+            return True
+        with contextlib.suppress(ValueError):
+            values += cells.value(text) is not None
+    return cells.are_numbers(values) is False
 
 
 def records_of(columns: Sequence[Column]) -> Iterator[dict[str, Any]]:

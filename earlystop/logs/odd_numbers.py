@@ -16,6 +16,9 @@ NOT_REPORTED = frozenset(
 )
 
 
+_MARKS = re.compile(r"[#(\[]")  # one of which all of these spellings have
+
+
 _NAN = re.compile(r"[+-]?(nan\(\w*\)|1\.#(ind|qnan|snan)0*)|#(div/0|num)!")
 
 
@@ -37,6 +40,8 @@ def odd_number(text: str) -> float:
     >>> odd_number("-1.#inf"), odd_number("nan(ind)"), odd_number("tensor(0.25, device='cuda:0')")
     (-inf, nan, 0.25)
     """
+    if not _MARKS.search(text):
+        raise ValueError(f"could not convert string to float: {text!r}")
     if _NAN.fullmatch(text):
         return math.nan
     infinite = _INFINITE.fullmatch(text)

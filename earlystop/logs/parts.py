@@ -40,6 +40,7 @@ def told_apart(run: Run, coordinate: str | None) -> list[Run]:
     run = _by_names(run)
     column = _telling(run, coordinate)
     left = [name for name in run.labels if column is None or name not in column.columns]
+    left += run.left_out
     if left:
         run.notes.append(f"no numbers, left out: {few(left)}")
     return [run] if column is None else _split(run, column)

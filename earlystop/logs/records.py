@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..language.splits import SPLITS
-from .columns import RUN_COLUMNS, SPLIT_COLUMNS, is_coordinate, number, plain_number
+from .cells_of_text import CellsOfText
+from .columns import RUN_COLUMNS, SPLIT_COLUMNS, is_coordinate, plain_number
 from .known_names import is_settings
 from .rows import Rows
 from .run import Run
@@ -84,7 +85,8 @@ class _Reader:
     def __init__(self, log: Source) -> None:
         self._log = log
         self._columns: dict[Any, tuple[str, int]] = {}
-        self._of_text: set[str] = set()
+        self._texts: dict[str, CellsOfText] = {}
+        self._parts: dict[str, None] = {"": None}
         self._longest: dict[str, int] = {}
         self._varying: set[str] = set()
         self.labels: dict[str, str] = {}
@@ -151,19 +153,37 @@ class _Reader:
         """Add to a row what a text says: a split, a number, or to what the row belongs."""
         if kind == _SPLIT and text.lower() in SPLITS:
             row.part = f"{text}/"
+            self._parts[row.part] = None
             return
-        if text and name not in self._of_text:
-            try:
-                value = number(text)
-            except ValueError:
-                self._of_text.add(name)
-            else:
-                if value is not None:
-                    row.values.append((name, value))
-                row.names_a_metric |= kind != _COORDINATE
+        if not text:
+            return
+        cells = self._texts.get(name)
+        if cells is None:
+            cells = self._texts[name] = CellsOfText(name)
+        try:
+            value = cells.value(text)
+        except ValueError:
+            pass
+        else:
+            row.names_a_metric |= kind != _COORDINATE
+            if value is None:
                 return
-        if text:
-            row.texts.append((name, text))
+            row.values.append((name, value))
+        row.texts.append((name, text))
+
+    def decide(self, runs: Sequence[Rows]) -> None:
+        """Leave out, of columns with text, the numbers or the text."""
+        for name, cells in self._texts.items():
+            names = [part + name for part in self._parts]
+            values = sum(rows.reported(each) for rows in runs for each in names)
+            numbers = cells.are_numbers(values)
+            for rows in runs:
+                if numbers is not False:
+                    rows.leave_out_texts([name])
+                if not numbers:
+                    rows.leave_out(names)
+            if numbers is not False:
+                self._log.notes += cells.notes(values)
 
     def _column(self, raw: Any) -> tuple[str, int]:
         if len(self._columns) >= 10 * self._log.limits.names:
@@ -211,8 +231,7 @@ def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
             rows = runs[key] = log.rows()
         rows.add(row.values, row.texts)
     varying = reader.varying()
-    if reader.left_out:
-        log.notes.append(f"no numbers, left out: {few(reader.left_out)}")
+    reader.decide([*runs.values()])
     if reader.settings:
         log.notes.append(f"settings, left out: {few(reader.settings)}")
     further = [] if log.options.coordinate is None else [log.options.coordinate]
@@ -220,4 +239,6 @@ def runs_of(log: Source, records: Iterable[Mapping[Any, Any]]) -> Iterator[Run]:
         if len(runs) > 1:
             rows.name = "/".join(key)[:200] or "unnamed"
         rows.leave_out(varying)
-        yield rows.run(coordinates=further)
+        run = rows.run(coordinates=further)
+        run.left_out = [*reader.left_out]
+        yield run

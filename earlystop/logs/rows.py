@@ -11,7 +11,7 @@ from .columns import is_coordinate
 from .limits import Limited
 from .run import Labels, Points, Run
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "labels_of"]
 
 
 class _Column:
@@ -45,6 +45,14 @@ class _Texts:
     def labels(self) -> Labels:
         rows, codes = (np.frombuffer(part, dtype=np.int64) for part in (self.rows, self.codes))
         return Labels(rows, codes, tuple(self.known or ()))
+
+
+def labels_of(texts: Mapping[int, str]) -> Labels:
+    """The labels of a column, given the text in some of its rows."""
+    found = _Texts()
+    for row in sorted(texts):
+        found.add(row, texts[row])
+    return found.labels()
 
 
 class Rows:
@@ -103,6 +111,15 @@ class Rows:
         """Forget these columns."""
         for name in names:
             self._columns.pop(name, None)
+
+    def leave_out_texts(self, names: Iterable[str]) -> None:
+        """Forget the text in these columns."""
+        for name in names:
+            self._texts.pop(name, None)
+
+    def reported(self, name: str) -> int:
+        """How many rows report this column."""
+        return len(self._columns[name].rows) if name in self._columns else 0
 
     def run(self, joined: bool = False, coordinates: Iterable[str] = ()) -> Run:
         """The run of the rows so far.

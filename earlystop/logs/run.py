@@ -48,6 +48,7 @@ class Run:
         same step belong together wherever they are.
     notes: notes for the report, such as what was left out.
     labels: the columns of text, by name.
+    left_out: the names of columns that hold neither numbers nor text.
     """
 
     name: str | None
@@ -58,6 +59,7 @@ class Run:
     joined: bool = False
     notes: list[str] = field(default_factory=list)
     labels: dict[str, Labels] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def values(self) -> int:

@@ -7,10 +7,11 @@ import numpy.typing as npt
 
 from ..language.coordinate_names import EPOCHS, STEPS, plain_name
 from .cell_columns import CellColumn
-from .columns import number, tells_apart
+from .columns import tells_apart
 from .columnwise import Column, joined
 from .commas import Commas
 from .source import Source
+from .spelled_numbers import spelled, unit_note, unit_of_all
 from .table_reading import Table, read_tables
 
 __all__ = ["columns_of_tables"]
@@ -85,9 +86,10 @@ def _columns(log: Source, table: Table) -> list[Column]:
     for name, column in zip(table.header, table.columns, strict=True):
         if not name:
             continue
-        if column.odd_texts and not column.numbers and all(map(_is_share, set(column.odd_texts))):
-            column.set_odd([float(text[:-1]) for text in column.odd_texts])
-            log.notes.append(f"{name}: in per cent, as written")
+        unit = "" if column.numbers or tells_apart(name) else unit_of_all(set(column.odd_texts))
+        if unit:
+            column.set_odd([found.value for found in map(spelled, column.odd_texts) if found])
+            log.notes.append(unit_note(name, unit))
         texts = dict(zip(column.odd_rows, column.odd_texts, strict=True))
         gaps = column.gaps()
         if texts:
@@ -97,14 +99,6 @@ def _columns(log: Source, table: Table) -> list[Column]:
             gaps = np.arange(column.length)
         found.append(Column(name, column.values(), gaps, texts))
     return found
-
-
-def _is_share(text: str) -> bool:
-    """Is this a number of per cent?"""
-    try:
-        return text.endswith("%") and number(text[:-1]) is not None
-    except ValueError:
-        return False
 
 
 class _Together:

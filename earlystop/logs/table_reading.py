@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from .._parallel import in_order
 from .arrow_cells import ArrowCells, Numbers
 from .cell_columns import CellColumn
-from .columns import is_coordinate, is_float
+from .columns import is_coordinate
 from .dialect import Dialect, cells_of_rows, is_comment, is_number
 from .header import names_in_header
 from .source import Source
@@ -85,6 +85,15 @@ class Table:
         """Leave out all rows from this one on."""
         for column in self.columns:
             column.cut(length)
+
+
+def _are_floats(cells: Sequence[str]) -> bool:
+    """Are all of these cells numbers, as Python writes them, or empty?"""
+    try:
+        collections.deque(map(float, (cell or "0" for cell in cells)), 0)
+    except ValueError:
+        return False
+    return True
 
 
 class _Reader:
@@ -195,12 +204,11 @@ class _Reader:
         if numbers is not None:
             self._append(numbers, begin, len(text))
             return True
-        first = cells[::width]
-        if self._may_be_headers(first) and any(
+        columns = [cells[place::width] for place in range(width)]
+        if self._may_be_headers(columns) and any(
             self._is_header(row.split(separator)) for row in rows
         ):
             return False
-        columns = [first, *(cells[place::width] for place in range(1, width))]
         self._add(columns, range(begin, begin + len(rows)), underscores="_" in text)
         return True
 
@@ -211,13 +219,17 @@ class _Reader:
         table.append(columns, range(begin, begin + rows))
         self._counted(rows)
 
-    def _may_be_headers(self, cells: Sequence[str]) -> bool:
-        """May any of these first cells of rows be that of a header?"""
-        try:
-            collections.deque(map(float, cells), 0)
-        except ValueError:
-            return not self._written[0] or any(cell and not is_float(cell) for cell in cells)
-        return False
+    def _may_be_headers(self, columns: Sequence[Sequence[str]]) -> bool:
+        """May any of these rows, given by columns, be a header?
+
+        Then there is no number, and nothing empty, in it where the header above has a name; so one
+        column of numbers, wherever, says that there is none.
+        """
+        named = enumerate(zip(self._written, columns, strict=False))
+        return not any(
+            name and (place == 0 or not is_number(name)) and _are_floats(cells)
+            for place, (name, cells) in named
+        )
 
     def _rows(self, blocks: Iterable[Block]) -> Iterator[tuple[int, list[str]]]:
         """The cells of each row, stripped, and the number of its last line."""
