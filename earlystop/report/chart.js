@@ -111,10 +111,13 @@ function sparkline(run) {
   if (!points || !points.x.length) return { picture, show: () => {} };
   const x = scale(0, points.x[points.x.length - 1], 3, wide - 3, false);
   const y = scale(points.low, points.high, high - 4, 4, points.log);
+  const step = Math.ceil(points.x.length / wide); // no more points than the picture has room for
+  const some = (values) => values.filter((value, at) => at % step === 0);
+  const line = path(some(points.x), some(points.y), x, y);
   const rest = svg('rect', { class: 'unused', y: 0, height: high });
   const stop = svg('line', { class: 'stop', y1: 0, y2: high });
   const kept = svg('circle', { class: 'kept', r: 3 });
-  picture.append(rest, svg('path', { class: 'curve', d: path(points.x, points.y, x, y) }), stop, kept);
+  picture.append(rest, svg('path', { class: 'curve', d: line }), stop, kept);
   return {
     picture,
     show(one) {

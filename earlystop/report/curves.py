@@ -14,7 +14,7 @@ __all__ = ["curve_data", "thinned"]
 
 Floats = npt.NDArray[np.float64]
 
-_POINTS = 160_000  # of all curves together
+_POINTS = 120_000  # of all curves together
 _FEWEST, _MOST = 60, 2_000  # of one curve
 _DIGITS = 5
 _WIDE = 100  # from so many times the least value on, an axis is logarithmic

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Marked", "of_replay", "of_sweep"]
 
 _SETTINGS = 400  # the most that a page holds of one sweep,
-_OUTCOMES = 150_000  # and the most outcomes of runs: fewer settings, if runs are many
+_OUTCOMES = 145_000  # and the most outcomes of runs: fewer settings, if runs are many
 _BAND = (0.1, 0.9)
 _FEW, _EXACT = 6, 9  # digits; a value that is kept is that of the log, and its regret
 
