@@ -298,8 +298,8 @@ class Sweep:
         return self._quantiles("regret", q, lambda setting, runs, column: column.regret)
 
     def _quantiles(self, name: str, q: float, what: Callable[[int, Runs, Column], Any]) -> Floats:
-        share, shape = share_of(q, name), (len(self.settings), self.runs)
-        return quantiles(self.columns, shape, share, what, self._tuning.quantile_bytes)
+        share, shape, most = share_of(q, name), (len(self), self.runs), self._tuning.quantile_bytes
+        return quantiles(self.columns, shape, share, what, most)
 
     def plot(self, *, band: tuple[float, float] | None = (0.1, 0.9), ax: Any = None) -> Figure:
         """Plot the trade-off: mean regret over the mean of what is used, with the knee marked.
