@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,17 @@ settings.register_profile(
 settings.register_profile("fresh", settings.get_profile("default"), derandomize=False)
 settings.register_profile("many", settings.get_profile("fresh"), max_examples=3000)
 settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _put_back_the_handlers_of_signals() -> Iterator[None]:
+    """A framework may leave its own behind, as Ray does, for all that runs in the process."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -250,7 +250,7 @@ class Bar:
         self.n, self.fails = 0, fails
         self.closed = 0
 
-    def set_postfix(self, *arguments: Any, **options: Any) -> None:
+    def set_postfix_str(self, *arguments: Any, **options: Any) -> None:
         pass
 
     def update(self, n: int) -> None:
