@@ -110,7 +110,6 @@ def follow(watched: Watch, view: Any) -> None:
     """Look at the log again and again until it ends, and show what is seen."""
     with view:
         while not watched.ended:
-            decisions = watched.poll()
-            view.show(decisions)
+            view.show(watched.look())
             if not watched.ended:
                 time.sleep(watched.pause)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,17 +40,22 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         """Nothing is left to be done."""
 
-    def show(self, decisions: Sequence[Decision]) -> None:
-        """Show what came of one look at the log."""
-        self._tell_notes()
-        if decisions and self._first:
-            self._first = False
-            if len(decisions) > 1:
-                click.echo(f"{count(len(decisions) - 1, 'check')} before")
-                decisions = decisions[-1:]
-        for decision in decisions:
+    def show(self, decisions: Iterator[Decision]) -> None:
+        """Show what comes of one look at the log, as it comes: lines tell where the run stands."""
+        for decision in self._begun(decisions) if self._first else decisions:
+            self._tell_notes()
             self._tell(decision)
+        self._tell_notes()
         self._tell_end()
+
+    def _begun(self, decisions: Iterator[Decision]) -> list[Decision]:
+        """The last of those that were there before the watch began; tells how many were."""
+        found = list(decisions)
+        self._first = not found
+        if len(found) > 1:
+            self._tell_notes()
+            click.echo(f"{count(len(found) - 1, 'check')} before")
+        return found[-1:]
 
     def _tell_notes(self) -> None:
         watched = self._watched
@@ -89,6 +94,10 @@ def ended_text(watched: Watch) -> str:
 class Json(Lines):
     """A line of JSON for each check."""
 
+    def __init__(self, watched: Watch) -> None:
+        super().__init__(watched)
+        self._first = False  # what was there before has its lines, too
+
     def _tell(self, decision: Decision) -> None:
         watched = self._watched
         value = watched.values_at(decision.check)
@@ -104,12 +113,6 @@ class Json(Lines):
             "value": None if value is None else number_to_json(value),
         }
         click.echo(json.dumps(row, allow_nan=False))
-
-    def show(self, decisions: Sequence[Decision]) -> None:
-        """One line for each check, those before included."""
-        self._tell_notes()
-        for decision in decisions:
-            self._tell(decision)
 
     def _tell_end(self) -> None:
         """The exit code says it."""
@@ -132,13 +135,13 @@ class Redrawn(Lines):
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, decisions: Sequence[Decision]) -> None:
+    def show(self, decisions: Iterator[Decision]) -> None:
         """Draw the run as it is now."""
         from rich.text import Text
 
+        for decision in decisions:
+            self._last = decision
         self._tell_notes()
-        if decisions:
-            self._last = decisions[-1]
         width = self._live.console.width
         lines = picture_of(self._watched, self._last, width, unicode=_is_unicode())
         self._live.update(Text("\n".join(lines), no_wrap=False), refresh=True)

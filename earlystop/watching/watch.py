@@ -166,12 +166,16 @@ class Watch:
 
     def __iter__(self) -> Iterator[Decision]:
         while not self.ended:
-            decisions = self.poll()
-            while self.notes:
-                warn_caller(f"{self._log.name}: {self.notes.pop(0)}", LogWarning)
-            yield from decisions
+            for decision in self.look():
+                self._warn_of_notes()
+                yield decision
+            self._warn_of_notes()
             if not self.ended:
                 self._sleep(self.pause)
+
+    def _warn_of_notes(self) -> None:
+        while self.notes:
+            warn_caller(f"{self._log.name}: {self.notes.pop(0)}", LogWarning)
 
     @property
     def pause(self) -> float:
@@ -183,8 +187,16 @@ class Watch:
 
         Raises, when the log has ended, the error that kept it from being read or decided on.
         """
+        return list(self.look())
+
+    def look(self) -> Iterator[Decision]:
+        """As `poll`, one decision after another.
+
+        At each, the stopper and `explain` tell where the run stood at that check. What is not asked
+        for is decided on at the next look.
+        """
         if self.ended:
-            return []
+            return
         complete = self._log.complete or (self._process is not None and self._process.ended)
         state = self._log.state()
         changed = state != self._state
@@ -194,14 +206,11 @@ class Watch:
         final = complete or (self.timeout is not None and quiet >= self.timeout)
         if changed or final:
             self._read(growing=not final)
-        decisions = self._decide(last_counts=final or quiet >= self.settle)
-        if self.stopper.stopped:
-            self.ended = "stopped"
-        elif final:
+        yield from self._decide(last_counts=final or quiet >= self.settle)
+        if final and not self.ended:
             if self.trouble is not None:
                 raise self.trouble
             self.ended = "complete" if complete else "quiet"
-        return decisions
 
     def _read(self, *, growing: bool) -> None:
         options = dataclasses.replace(self._reading.options, growing=growing)
@@ -222,18 +231,18 @@ class Watch:
             self.notes.append(f"follows {history.names[row]!r}, one of {history.runs:,} runs")
         self.run, self.history = history.names[row], history[[row]]
 
-    def _decide(self, *, last_counts: bool) -> list[Decision]:
+    def _decide(self, *, last_counts: bool) -> Iterator[Decision]:
         last_counts = last_counts and self.trouble is None  # else there is more, not yet read
         if self.history is None or self._decided == (self._reads, last_counts):
-            return []
-        self._decided = self._reads, last_counts
+            return
         try:
             rows = settled_rows(self.history, self._metrics, last_counts=last_counts)
             steps = self._steps_of(rows)
         except _NOT_YET as error:
             self.trouble = error
-            return []
-        return self._take(steps)
+        else:
+            yield from self._take(steps)
+        self._decided = self._reads, last_counts
 
     def _steps_of(self, rows: int) -> list[LoggedStep]:
         """The steps of the first rows. Raises MissingMetricError for a metric not yet reported."""
@@ -248,27 +257,29 @@ class Watch:
         self._logged_seconds = [] if seconds is None else seconds[-_RECENT - 1 :].tolist()
         return list(steps_of(self.stopper, checks, 0))
 
-    def _take(self, steps: list[LoggedStep]) -> list[Decision]:
+    def _take(self, steps: list[LoggedStep]) -> Iterator[Decision]:
         """Decide on the steps that are new, or other than they were."""
         known = len(self.steps)
         revision: Revision = revision_of(self.steps, steps)
         if revision.note and revision.note not in self.notes:
             self.notes.append(revision.note)
         if revision.shorter:
-            return []
+            return
         if revision.again:
             self.stopper.reset()
             self.steps = []
-        decisions = []
-        for step in steps[len(self.steps) :]:
-            self.steps.append(step)
-            decisions.append(self.stopper.step(step.metrics, **step.place))
-            if self.stopper.stopped:
-                break
-        if known and decisions:
+        new = steps[len(self.steps) :]
+        if known and new:
             self._arrivals.append(self._clock())
-        told = [each for each in decisions if each.check >= revision.first or each.stop]
-        return told
+        for step in new:
+            self.steps.append(step)
+            decision = self.stopper.step(step.metrics, **step.place)
+            if decision.stop:
+                self.ended = "stopped"
+            if decision.check >= revision.first or decision.stop:
+                yield decision
+            if decision.stop:
+                return
 
     # What to show ------------------------------------------------------------------------------
 

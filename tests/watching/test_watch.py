@@ -19,6 +19,7 @@ from tests.watching.growing import Clock, finish, grown, watching
 
 RULE = es.Patience("val_loss", patience=2)
 HEADER = "epoch,val_loss\n"
+LOSSES = [0.9, 0.5, 0.6, 0.7]
 
 
 @pytest.fixture
@@ -54,6 +55,26 @@ def test_with_no_time_to_settle_each_check_is_decided_on_as_it_comes(log: Path) 
     watch = watching(log, RULE, settle=0)
     log.write_text(f"{HEADER}0,0.5\n")
     assert checks(watch) == [0]
+
+
+def test_at_each_check_of_a_look_it_explains_where_the_run_stood_then(log: Path) -> None:
+    log.write_text(HEADER + "".join(f"{at},{value}\n" for at, value in enumerate(LOSSES)))
+    live, watch = es.Stopper(RULE), watching(log, RULE, settle=0)
+    told = [(decision.check, watch.explain()) for decision in watch.look()]
+    explained = []
+    for value in LOSSES:
+        live.step({"val_loss": value})
+        explained.append(live.explain({"val_loss": value}))
+    assert told == list(enumerate(explained))
+    assert len(set(explained)) == len(explained)
+
+
+def test_a_look_that_is_left_goes_on_with_the_next(log: Path) -> None:
+    log.write_text(HEADER + "".join(f"{at},{value}\n" for at, value in enumerate(LOSSES)))
+    watch = watching(log, RULE, settle=0)
+    first = next(watch.look())
+    assert [first.check, *checks(watch)] == [0, 1, 2, 3]
+    assert watch.ended == "stopped"
 
 
 def test_half_of_a_line_is_waited_for(log: Path) -> None:
