@@ -75,11 +75,12 @@ class Preemption:
         run goes on from. A Training with a folder has that there already.
     clock: returns the seconds since 1970.
 
-    An earlier handler of a signal, other than the default, is called as well; what it raises is
-    raised once the run is saved, in place of Preempted. At the end of the `with` block the earlier
-    handlers are back. A second signal changes nothing, as launchers often pass it on twice; but a
-    second SIGINT is raised at once. In a forked process signals act as before, but for SIGUSR1 and
-    SIGUSR2: they do not end it.
+    An earlier handler of a signal, other than the default, is called as well. What it raises is
+    raised once the run is saved, in place of Preempted; but a SystemExit, as Ray's handler raises,
+    only once a run has ended by itself: one that is left ends the program with `exit_code`. At the
+    end of the `with` block the earlier handlers are back. A second signal changes nothing, as
+    launchers often pass it on twice; but a second SIGINT is raised at once. In a forked process
+    signals act as before, but for SIGUSR1 and SIGUSR2: they do not end it.
 
     In a distributed run it is enough that one rank is asked to leave: between epochs all agree.
 
@@ -166,9 +167,10 @@ class Preemption:
         self._reason = self._reason or "asked to"
         self.has_left = True
         _log.warning("left the run (%s): run it again to go on", self._reason)
-        if self._handlers.raised is not None:
-            raise self._handlers.raised
-        raise Preempted(self.exit_code)
+        raised = self._handlers.raised
+        if raised is None or isinstance(raised, SystemExit):
+            raise Preempted(self.exit_code) from raised
+        raise raised
 
     def next_epoch(self, ranks: Ranks | None = None) -> None:
         """Leave if it is time to, rather than begin another epoch. Loops call it before each.

@@ -39,13 +39,22 @@ settings.register_profile("many", settings.get_profile("fresh"), max_examples=30
 settings.load_profile("default")
 
 
+_HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+
 @pytest.fixture(autouse=True)
 def _put_back_the_handlers_of_signals() -> Iterator[None]:
-    """A framework may leave its own behind, as Ray does, for all that runs in the process."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in numbers]
+    """A framework may leave its own behind, as Ray does, for all that runs in the process.
+
+    A fixture of a whole file may have left it before the test begins.
+    """
+    _put_back_handlers()
     yield
-    for number, handler in zip(numbers, before, strict=True):
+    _put_back_handlers()
+
+
+def _put_back_handlers() -> None:
+    for number, handler in _HANDLERS.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)
 

@@ -162,14 +162,32 @@ def test_earlier_handlers_are_called_too_and_are_back_afterwards() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 6])
 def test_what_an_earlier_handler_raises_is_raised_once_the_run_is_saved(epochs: int) -> None:
+    def handler(number: int, frame: object) -> None:
+        raise TimeoutError("its own way")
+
     saved: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("its own way"))
+    before = signal.signal(signal.SIGTERM, handler)
     try:
-        with pytest.raises(SystemExit, match="its own way"):
+        with pytest.raises(TimeoutError, match="its own way"):
             run(Preemption(save=lambda: saved.append(1)), lambda epoch: kill(), epochs)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert saved == ([1] if epochs == 6 else [])  # a run that has ended has nothing to save
+
+
+@pytest.mark.parametrize(("epochs", "code"), [(1, 15), (6, 99)])
+def test_an_earlier_handler_that_exits_does_not_change_the_exit_code_of_a_run_that_is_left(
+    epochs: int, code: int
+) -> None:
+    saved: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+    preemption = Preemption(save=lambda: saved.append(1), exit_code=99)
+    try:
+        with pytest.raises(SystemExit) as left:
+            run(preemption, lambda epoch: kill(), epochs)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (left.value.code, saved) == (code, [1] if epochs == 6 else [])
 
 
 def test_a_handler_that_was_installed_later_stays() -> None:
