@@ -124,7 +124,10 @@ class EarlyStopping:
 
     def _stopper(self, monitor: str, mode: Direction) -> Stopper:
         own = functools.partial(_own_stopper, monitor, mode, self._own)
-        return chosen_stopper("EarlyStopping", *self._given, own, _Own()._asdict(), self._own)
+        defaults = _Own()._asdict()
+        return chosen_stopper(
+            "EarlyStopping", *self._given, own, defaults, self._own, last_is_best=True
+        )
 
     def _monitored(self, log: _Log) -> tuple[str, Reported]:
         """The metric of CatBoost's arguments, by default the only one of the last data set."""

@@ -9,8 +9,10 @@ from typing import Any
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
 from earlystop.language.rule import Rule
+from earlystop.rules import Never
+from earlystop.rules.top_k import check_last_is_best
 
-__all__ = ["chosen_stopper", "set_wait", "wait_of", "watched"]
+__all__ = ["check_names_best", "check_saves", "chosen_stopper", "set_wait", "wait_of", "watched"]
 
 _PLAIN = (float, int)
 
@@ -22,6 +24,8 @@ def chosen_stopper(
     own: Callable[[], Stopper],
     defaults: Mapping[str, Any],
     given: Sequence[Any],
+    *,
+    last_is_best: bool = False,
 ) -> Stopper:
     """The stopper of an adapter: of the framework's own arguments, or of the user's rules.
 
@@ -31,6 +35,8 @@ def chosen_stopper(
     own: makes the stopper of the framework's own arguments.
     defaults: those arguments, which `stop` takes the place of, and their defaults.
     given: their values as they were passed, in the same order.
+    last_is_best: whether the adapter takes what is saved last for the best, so that a `TopK`, by
+        which it need not be, is refused.
 
     Raises RuleError for rules beside the framework's arguments, for `save` without `stop`, and for
     `save` beside a stopper, which has its own.
@@ -45,11 +51,41 @@ def chosen_stopper(
             f"`{owner}(stop=...)` takes the place of {', '.join(defaults)}: leave out "
             f"{', '.join(twice)}"
         )
-    if not isinstance(stop, Stopper):
-        return Stopper(stop, save, on_missing="skip")
-    if save is not None:
-        raise RuleError(f"`{owner}(stop=..., save=...)`: a Stopper has its own save")
-    return stop
+    if isinstance(stop, Stopper):
+        if save is not None:
+            raise RuleError(f"`{owner}(stop=..., save=...)`: a Stopper has its own save")
+        chosen = stop
+    else:
+        chosen = Stopper(stop, save, on_missing="skip")
+    if last_is_best:
+        check_last_is_best(chosen.save, f"{owner}(stop=..., save=...)")
+    return chosen
+
+
+def check_saves(save: Rule, what: str, example: str = "val_loss") -> None:
+    """Refuse a save rule that never fires, where the best is saved or brought back.
+
+    what: what does that, for the message.
+    example: a metric of the framework.
+
+    Raises RuleError.
+    """
+    if isinstance(save, Never):
+        raise RuleError(
+            f"`{what}` needs to know which is the best, and this stopper never saves: pass "
+            f"save=Best({example!r}), or whichever it is"
+        )
+
+
+def check_names_best(save: Rule, what: str, example: str = "val_loss") -> None:
+    """Refuse a save rule that does not say which check is the best, where that is brought back.
+
+    what, example: as in `check_saves`.
+
+    Raises RuleError for one that never fires, and for a `TopK`.
+    """
+    check_saves(save, what, example)
+    check_last_is_best(save, what)
 
 
 def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:

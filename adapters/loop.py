@@ -19,10 +19,10 @@ from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.engine.stopwatch import Stopwatch
-from earlystop.errors import EarlystopError, RuleError
+from earlystop.errors import EarlystopError
 from earlystop.language.settings import Positive, validated
-from earlystop.rules import Never
 
+from .chosen import check_names_best, check_saves
 from .preemption import Preemption, checked_preemption
 from .progress import Progress
 
@@ -115,11 +115,10 @@ class EpochLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = Session(stopper, "EpochLoop", stopwatch=Stopwatch(clock))
-        if (save or restore) and isinstance(stopper.save, Never):
-            raise RuleError(
-                "`EpochLoop(save=..., restore=...)`: this stopper never saves; make it one that "
-                "does, such as Stopper(rule, save=Best('val_loss'))"
-            )
+        if save:
+            check_saves(stopper.save, "EpochLoop(save=...)")
+        if restore:
+            check_names_best(stopper.save, "EpochLoop(restore=...)")
         self._on_interrupt = validated(OnInterrupt, on_interrupt, "EpochLoop(on_interrupt=...)")
         self.max_epochs = validated(Positive | None, max_epochs, "EpochLoop(max_epochs=...)")
         self.stopper = stopper

@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError
 from earlystop.language.positions import ELAPSED
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.peers.skorch import early_stopping
-from earlystop.rules import Never
 
-from .chosen import chosen_stopper, wait_of, watched
+from .chosen import check_names_best, chosen_stopper, wait_of, watched
 
 try:
     from skorch.callbacks import Callback
@@ -111,11 +109,9 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
             *(self.threshold_mode, self.lower_is_better),
         )
         stopper = chosen_stopper("EarlyStopping", self.stop, self.save, self._own, _DEFAULTS, given)
-        if self.load_best and isinstance(stopper.save, Never):
-            raise RuleError(
-                "`EarlyStopping(stop=..., load_best=True)` needs to know which are the best: pass "
-                "save=Best('valid_loss'), or whichever it is"
-            )
+        if self.load_best:
+            what = "EarlyStopping(stop=..., load_best=True)"
+            check_names_best(stopper.save, what, "valid_loss")
         return stopper
 
     def _own(self) -> Stopper:

@@ -20,6 +20,7 @@ from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
 from earlystop.rules import Never
+from earlystop.rules.top_k import check_last_is_best
 
 from .chosen import chosen_stopper, set_wait, wait_of, watched
 
@@ -147,6 +148,8 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         stopper = self._session.stopper
         if self._is_own:
             stopper = self._own(*_monitored(args))
+        if args.load_best_model_at_end:
+            check_last_is_best(stopper.save, "EarlyStoppingCallback beside load_best_model_at_end")
         stopper.reset()
         forget_decision(stopper)
         self._begin(stopper)

@@ -80,7 +80,9 @@ def early_stopping(
             f"YOLO('yolo11n.pt'), got {shortened(trainer)}"
         )
     own = functools.partial(_own_stopper, patience)
-    chosen = chosen_stopper("early_stopping", stop, save, own, _DEFAULTS, (patience,))
+    chosen = chosen_stopper(
+        "early_stopping", stop, save, own, _DEFAULTS, (patience,), last_is_best=True
+    )
     stopper = TrainerStopper(chosen, patience if stop is None else None, changed_rules)
     stopper.keeps_best = stop is not None and not isinstance(chosen.save, Never)
     stopper.may_skip = chosen is stop  # whoever made the stopper has said what it does

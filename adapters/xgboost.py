@@ -19,10 +19,9 @@ from earlystop.errors import RuleError, RuleTypeError, StateError, name_advice
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, NonNegative, Positive, validated
 from earlystop.peers.xgboost import early_stopping
-from earlystop.rules import Never
 
 from .boosting import Rounds, reported_metrics
-from .chosen import chosen_stopper
+from .chosen import check_saves, chosen_stopper
 
 try:
     from xgboost import Booster, collective
@@ -118,11 +117,9 @@ class EarlyStopping(TrainingCallback):
         self._interval: int | None = validated(Positive | None, state_interval, what)
         self._resume, self._changed_rules = resume, changed_rules
         stopper = self._stopper("valid", "loss")  # refuses arguments now, not in the first round
-        if save_best and isinstance(stopper.save, Never):
-            raise RuleError(
-                "`EarlyStopping(stop=..., save_best=True)` needs to know which round is the best: "
-                "pass save=Best('validation_0-logloss'), or whichever it is"
-            )
+        if save_best:
+            what = "EarlyStopping(stop=..., save_best=True)"
+            check_saves(stopper.save, what, "validation_0-logloss")
         self.starting_round = 0
         self.stopping_history: dict[str, dict[str, Any]] = {}
         self.stopped_reason = ""
@@ -133,7 +130,9 @@ class EarlyStopping(TrainingCallback):
     def _stopper(self, data: str, metric: str) -> Stopper:
         given = self.rounds, self.metric_name, self.data, self.maximize, self.min_delta
         own = functools.partial(self._own_stopper, data, metric)
-        return chosen_stopper("EarlyStopping", *self._given, own, _DEFAULTS, given)
+        return chosen_stopper(
+            "EarlyStopping", *self._given, own, _DEFAULTS, given, last_is_best=True
+        )
 
     def _own_stopper(self, data: str, metric: str) -> Stopper:
         if self.rounds is None:

@@ -13,9 +13,9 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import CheckpointError, RuleError
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
-from earlystop.rules import Best, Never, Patience, Warmup
+from earlystop.rules import Best, Patience, Warmup
 
-from ..chosen import chosen_stopper, set_wait, wait_of
+from ..chosen import check_names_best, chosen_stopper, set_wait, wait_of
 from .backup import Backup
 from .callback import resumed_after_stop
 from .files import read_weights, write_weights
@@ -109,11 +109,9 @@ class EarlyStopping(MonitorCallback):
             _DEFAULTS,
             (monitor, min_delta, patience, mode, baseline, start_from_epoch),
         )
-        if restore_best_weights and isinstance(stopper.save, Never):
-            raise RuleError(
-                "`EarlyStopping(stop=..., restore_best_weights=True)` needs to know which are "
-                "the best: pass save=Best('val_loss'), or whichever it is"
-            )
+        if restore_best_weights:
+            what = "EarlyStopping(stop=..., restore_best_weights=True)"
+            check_names_best(stopper.save, what)
         self._forget()
 
     def _forget(self) -> None:

@@ -129,7 +129,9 @@ class EarlyStoppingCallback:
     def _stopper(self, monitor: str, mode: Direction, min_delta: float) -> Stopper:
         own = functools.partial(_own_stopper, monitor, mode, self.stopping_rounds, min_delta)
         given = self.stopping_rounds, self.first_metric_only, self.min_delta
-        return chosen_stopper("early_stopping", *self._given, own, _DEFAULTS, given)
+        return chosen_stopper(
+            "early_stopping", *self._given, own, _DEFAULTS, given, last_is_best=True
+        )
 
     # A training ------------------------------------------------------------------------------
 

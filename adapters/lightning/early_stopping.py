@@ -14,9 +14,8 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
 from earlystop.language.ops import Dtype
 from earlystop.language.rule import Rule
-from earlystop.rules import Never
 
-from ..chosen import chosen_stopper, wait_of
+from ..chosen import check_names_best, chosen_stopper, wait_of
 from .callback import Checks
 from .installed import MODULES
 
@@ -103,11 +102,8 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         bounds = (stopping_threshold, divergence_threshold)
         own, owner = self._own, "EarlyStopping"
         stopper = chosen_stopper(owner, stop, save, own, _DEFAULTS, (*given, *bounds))
-        if best_path is not None and isinstance(stopper.save, Never):
-            raise RuleError(
-                "`EarlyStopping(stop=..., best_path=...)` needs to know which is the best: pass "
-                "save=Best('val_loss'), or whichever it is"
-            )
+        if best_path is not None:
+            check_names_best(stopper.save, "EarlyStopping(stop=..., best_path=...)")
         self._is_given = stopper is stop
         told = dict(zip(_DEFAULTS, (*given, *bounds), strict=True))
         arguments = {name: value for name, value in told.items() if value != _DEFAULTS[name]}

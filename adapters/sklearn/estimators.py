@@ -85,7 +85,7 @@ class _EarlyStopping:
             save = Best(_SCORE, mode="max")
         given = self.n_iter_no_change, self.tol
         name = type(self).__name__
-        stopper = chosen_stopper(name, stop, save, self._own, _DEFAULTS, given)
+        stopper = chosen_stopper(name, stop, save, self._own, _DEFAULTS, given, last_is_best=True)
         return Stopper(stopper.stop, stopper.save, on_missing=stopper.on_missing)
 
     def _own(self) -> Stopper:

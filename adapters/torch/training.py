@@ -20,6 +20,7 @@ from earlystop.errors import RuleError
 from earlystop.language.keywords import by_keyword
 from earlystop.language.positions import ELAPSED, EPOCH
 from earlystop.language.settings import validated
+from earlystop.rules.top_k import check_last_is_best
 
 from ..loop import LoopError
 from ..preemption import Preemption, checked_preemption
@@ -143,9 +144,9 @@ class Training:
             average=validated(MetricsOf, ranks, "Training(ranks=...)") == "mean",
             stopwatch=Stopwatch(clock),
         )
-        asynchronous = validated(bool, asynchronous, "Training(asynchronous=...)")
+        check_last_is_best(stopper.save, "Training")
         for setting, given in {"resume": resume, "asynchronous": asynchronous}.items():
-            if folder is None and given:
+            if validated(bool, given, f"Training({setting}=...)") and folder is None:
                 raise RuleError(f"`Training({setting}=...)` needs a folder that the run is kept in")
         self.stopper = stopper
         preemption = checked_preemption(preemption, "Training", saves=folder is not None)
@@ -154,8 +155,7 @@ class Training:
         self._contents = Contents(
             self._session, model, parts, rng=rng, averaged=averaged, **changed
         )
-        best_on = validated(BestOn, best_on, "Training(best_on=...)")
-        self._in_memory = BestInMemory(to_cpu=best_on == "cpu")
+        self._in_memory = BestInMemory(validated(BestOn, best_on, "Training(best_on=...)") == "cpu")
         self._reported = Reported()
         self._folder: RunFolder | None = None
         if folder is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
+from ..errors import RuleError
 from ..language.direction import Mode
 from ..language.improvement import Improvement, Terms
 from ..language.ops import Value, as_float32, better, where, worst
@@ -17,7 +18,8 @@ class TopK(Rule):
 
     What a value has to improve on, and what it replaces, is the worst of the best k; with `k=1`
     that is the best. Meant as a save rule: `Checkpoints(keep_best=k)` keeps the same values, and
-    decides which of equal ones goes. The value that is saved last need not be the best.
+    decides which of equal ones goes. The value that is saved last need not be the best, so what
+    restores the best refuses it.
 
     monitor: the metric to watch.
     k: how many values, at least 1 and at most 1,000.
@@ -76,6 +78,25 @@ class TopK(Rule):
     def reason(self, state: State, metrics: Mapping[str, float], epoch: int) -> str:
         which = "the best" if self.k == 1 else f"among the best {self.k:,}"
         return f"{self.monitor} is {which} so far, {metrics[self.monitor]:.6g}"
+
+
+def check_last_is_best(save: Rule, what: str) -> None:
+    """Refuse a save rule whose last save need not be the best, where that one is restored.
+
+    what: what takes it for the best, for the message.
+
+    Raises RuleError for a `TopK` of more than one, or a rule that wraps or combines one.
+    """
+    if _holds_top_k(save):
+        raise RuleError(
+            f"`{what}` takes what is saved last for the best, and what {save!r} saves last need "
+            "not be: pass save=Best(...), and keep the best few files by keep_best=3, or whatever "
+            "keeps them"
+        )
+
+
+def _holds_top_k(rule: Rule) -> bool:
+    return (isinstance(rule, TopK) and rule.k > 1) or any(map(_holds_top_k, rule.children))
 
 
 def admits(value: Value, worst_kept: Value, has_room: Value, how: Improvement, mode: Mode) -> Value:

@@ -336,7 +336,7 @@ def test_progress_without_tqdm_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
         ),
         (
             (es.Stopper(es.Never()), {"restore": print}),
-            "`EpochLoop(save=..., restore=...)`: this stopper never saves; make it one that does",
+            "`EpochLoop(restore=...)` needs to know which is the best, and this stopper",
         ),
         (
             (es.EarlyStopping("loss"), {"max_epochs": 0}),
