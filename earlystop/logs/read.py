@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from .._arguments import argument
-from ..errors import HistoryError, LogError, LogWarning, RuleError, warn_caller
+from ..errors import (
+    HistoryError,
+    LogError,
+    LogWarning,
+    RuleError,
+    RuleTypeError,
+    name_advice,
+    warn_caller,
+)
 from ..history.history import History
 from ..language.keywords import by_keyword
 from ..language.settings import validated
@@ -110,7 +119,7 @@ def read_history(
     """
     return read_as(
         source,
-        reading(
+        _checked(
             format=format,
             metrics=metrics,
             derived=derived,
@@ -141,28 +150,37 @@ class Reading(NamedTuple):
     progress: bool
 
 
-def reading(
-    *,
-    format: str | None = None,
-    metrics: str | Iterable[str] | None = None,
-    derived: Mapping[str, str | Callable[..., Any]] | None = None,
-    rename: Mapping[str, str] | None = None,
-    coordinate: str | None = None,
-    repeats: Repeats = "replace",
-    on_error: OnError = "raise",
-    separator: str | None = None,
-    pattern: Any = None,
-    encoding: str = "utf-8",
-    value_name: str = "value",
-    nan_is_gap: bool | None = None,
-    growing: bool = False,
-    limits: Limits | None = None,
-    progress: bool = False,
-) -> Reading:
-    """The arguments of `read_history`, validated, to read with them again and again.
+def reading(how: Mapping[str, Any]) -> Reading:
+    """Some arguments of `read_history`, validated, to read with them again and again.
 
-    Raises LogError for an unknown format, HistoryError for invalid arguments.
+    Raises LogError for an unknown format, HistoryError for invalid arguments, RuleTypeError for
+    one that `read_history` does not take.
     """
+    defaults: dict[str, Any] = inspect.unwrap(read_history).__kwdefaults__
+    for name in how.keys() - defaults.keys():
+        advice = name_advice(name, defaults, "arguments")
+        raise RuleTypeError(f"`read_history` takes no argument {name!r}; {advice}")
+    return _checked(**{**defaults, **how})
+
+
+def _checked(
+    *,
+    format: str | None,
+    metrics: str | Iterable[str] | None,
+    derived: Mapping[str, str | Callable[..., Any]] | None,
+    rename: Mapping[str, str] | None,
+    coordinate: str | None,
+    repeats: Repeats,
+    on_error: OnError,
+    separator: str | None,
+    pattern: Any,
+    encoding: str,
+    value_name: str,
+    nan_is_gap: bool | None,
+    growing: bool,
+    limits: Limits | None,
+    progress: bool,
+) -> Reading:
     repeats = _choice(Repeats, repeats, "repeats")
     on_error = _choice(OnError, on_error, "on_error")
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):

@@ -92,8 +92,10 @@ def _metric(replays: Sequence[Replay]) -> str | None:
 
 def _judging(replays: Sequence[Replay], metric: str) -> Replay:
     """The first replay that judges a metric."""
-    found = (each for each in replays if each.best_rule is not None)
-    return next((each for each in found if each.best_rule.monitor == metric), replays[0])  # type: ignore[union-attr]
+    for replay in replays:
+        if replay.best_rule is not None and replay.best_rule.monitor == metric:
+            return replay
+    return replays[0]
 
 
 def _falls(replays: Sequence[Replay], metric: str | None) -> bool:

@@ -143,7 +143,7 @@ class Watch:
         self.settle = validated(NonNegative, settle, "watch(settle=...)")
         self.timeout = validated(NonNegative | None, timeout, "watch(timeout=...)")
         self.stopper = Stopper(stopper.stop, stopper.save, on_missing=stopper.on_missing)
-        self._reading = reading(**{**how, "growing": True})
+        self._reading = reading({**how, "growing": True})
         self._log = _log(source)
         self._process = None if pid is None else Process(validated(int, pid, "watch(pid=...)"))
         self._name, self._clock, self._sleep = run, clock, sleep

@@ -337,3 +337,8 @@ def test_a_stream_of_text_may_be_watched() -> None:
     stream = io.StringIO(f"{HEADER}0,0.5\n1,0.6\n2,0.7\n")
     decisions = list(es.watch(RULE, stream, interval=0.01))
     assert [decision.stop for decision in decisions] == [False, False, True]
+
+
+def test_an_argument_that_reading_does_not_take_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(es.RuleTypeError, match=r"takes no argument 'formt'.*did you mean 'format'"):
+        es.watch(es.EarlyStopping("loss"), tmp_path / "log.csv", formt="csv")
