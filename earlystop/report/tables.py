@@ -10,6 +10,7 @@ import numpy as np
 
 from .._text import count, distinct_names, duration, number, shared_parts
 from ..advising.text import percent
+from ..language.positions import EPOCH
 from ..language.rule_words import rule_words
 from ..language.units import amount_cell, mean_cell, unit_words
 from ..replaying.replay import Replay
@@ -118,7 +119,8 @@ def runs_table(result: Replay, most: int, price: Price | None) -> Table:
     note = "" if len(rows) == len(result) else f"The first {len(rows):,} of {len(result):,} runs. "
     start, end = shared_parts(result.history.names)
     if start or end:
-        note += f"Names without what all have in common: {start}…{end}"
+        note += f"Names without what all have in common: {start}…{end}. "
+    note += _from_zero(result, listed)
     return Table(
         [heading for _, heading, _ in columns],
         rows,
@@ -156,6 +158,18 @@ def _run_columns(result: Replay, runs: Any, price: Price | None) -> Any:
         yield "hours", "time saved", [duration(3600 * each) for each in hours]
         if price is not None:
             yield "cost", "cost saved", ["-" if h != h else price.text(h) for h in hours]
+
+
+def _from_zero(result: Replay, runs: Any) -> str:
+    """That a number of epochs is one more than the log's own number, where it counts from 0."""
+    saved = runs[result.saved_check[runs] >= 0]
+    if result.unit != EPOCH or not len(saved):
+        return ""
+    kept = np.asarray(result.replayed.positions.amount(EPOCH, result.saved_check + 1))[saved]
+    named = np.asarray(result.saved_epoch)[saved]
+    if not np.all(kept == named + 1):
+        return ""
+    return f"Epochs count from 0: kept after {kept[0]:g} epochs is epoch {named[0]:g}."
 
 
 def _amounts(amounts: Any, unit: str) -> list[str]:

@@ -233,6 +233,14 @@ def test_a_report_under_the_name_of_another_kind_is_refused(tmp_path: Path, name
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_where_a_log_counts_from_0_the_table_of_runs_says_which_epoch_is_kept(first: int) -> None:
+    run = {"epoch": [first, first + 1, first + 2, first + 3], "loss": [0.5, 0.4, 0.6, 0.7]}
+    replay = es.replay(es.EarlyStopping("loss", patience=1), es.History.from_runs([run]))
+    text = Page(report_page(replay)).text
+    assert ("Epochs count from 0: kept after 2 epochs is epoch 1." in text) == (first == 0)
+
+
 def test_a_rule_that_keeps_nothing_has_a_report() -> None:
     history = es.History({"val_loss": [CURVE, CURVE]})
     page = Page(report_page(es.replay(es.MaxEpochs(3), history)))
