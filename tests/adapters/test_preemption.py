@@ -118,6 +118,7 @@ def test_a_second_signal_changes_nothing_while_the_run_is_left() -> None:
 
 
 def test_a_second_ctrl_c_is_raised_at_once() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     preemption = Preemption(signals=["SIGINT"], save=lambda: None)
 
     def act(epoch: int) -> None:

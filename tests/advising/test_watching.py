@@ -15,14 +15,14 @@ from tests.advising.runs import LOSS, noisy, stopped
 
 def test_bounds_hold_at_all_times_at_once() -> None:
     rng, mean, missed = np.random.default_rng(1), 0.05, 0
-    for _ in range(300):
+    for _ in range(120):
         draws = (rng.random(120) < mean).astype(float)
         for seen in range(10, 121, 10):  # whoever looks ten times must not be misled more often
             low, high = bounds_at_any_time(draws[:seen])
             if not low <= mean <= high:
                 missed += 1
                 break
-    assert missed <= 0.05 * 300 + 12
+    assert missed <= 0.05 * 120 + 8
 
 
 def test_bounds_close_in_on_the_mean() -> None:
