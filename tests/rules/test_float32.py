@@ -133,7 +133,7 @@ def test_a_sweep_over_types_and_margins_is_the_replay_of_each_setting(
 ) -> None:
     rule = es.Patience("m", mode=mode, baseline=baseline, start_from_epoch=start)
     grid: dict[str, Any] = {"dtype": ["float64", "float32"], "min_delta": [0.0, 1e-9, 0.1]}
-    table = es.sweep(rule, history, patience=range(1, 6), **grid)
+    table = es.sweep(rule, history, patience=(1, 4), **grid)
     for row, settings in enumerate(table.settings):
         replayed = es.replay(rule.replace(**settings), history)
         assert table.epochs[row].tolist() == replayed.epochs.tolist()
