@@ -25,8 +25,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is no failure: no deadlines, and no complaint that drawing a history takes long.
-# The draws are the same in each run, so that a failure is of the change that is tested; few, as most
-# properties are of twenty rules or sweeps each.
+# The draws are the same in each run, so that a failure is of the change that is tested. They are
+# few, as most properties are of twenty rules or sweeps each.
 settings.register_profile(
     "default",
     max_examples=50,

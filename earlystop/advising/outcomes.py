@@ -15,9 +15,16 @@ from .regret_scale import Floats
 from .selection import select, select_without_guarantee
 from .truncation import Truncation
 
-__all__ = ["Detailed", "outcome_of_advice", "same_promise", "usual_outcomes", "without_promise"]
+__all__ = [
+    "USUAL_PATIENCES",
+    "Detailed",
+    "outcome_of_advice",
+    "same_promise",
+    "usual_outcomes",
+    "without_promise",
+]
 
-_USUAL = (5, 10, 20)
+USUAL_PATIENCES = (5, 10, 20)
 
 
 class Detailed(NamedTuple):
@@ -79,7 +86,7 @@ def same_promise(
 
 def usual_outcomes(calibration: Calibration, truncation: Truncation | None) -> tuple[Outcome, ...]:
     """What the usual choices of patience would have done."""
-    usual = tuple(p for p in _USUAL if truncation is None or p <= truncation.rule.patience)
+    usual = tuple(p for p in USUAL_PATIENCES if truncation is None or p <= truncation.rule.patience)
     if not usual:
         return ()
     plain = Patience(calibration.save.monitor, mode=calibration.save.mode)

@@ -50,6 +50,14 @@ class RuleOptions:
     on_missing: Any
     framework: str | None = None
 
+    def or_usual_patiences(self) -> RuleOptions:
+        """These, or those that people mostly try, where none is asked about."""
+        from ..advising.outcomes import USUAL_PATIENCES
+
+        if self.texts or self.fields or self.framework is not None:
+            return self
+        return dataclasses.replace(self, fields={"patience": [*USUAL_PATIENCES]})
+
     @functools.cached_property
     def _as_framework(self) -> dict[tuple[Any, ...], Stopper]:
         """The stoppers of the framework, by the values of the fields; none without one."""

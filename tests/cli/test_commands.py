@@ -287,6 +287,12 @@ def test_the_report_says_how_it_was_made_and_what_is_advised(folder: Path) -> No
     assert "must be below 1" in line
 
 
+def test_a_report_without_a_rule_is_about_the_usual_patiences(folder: Path) -> None:
+    page = good("report", folder, *MONITOR, "--no-advice", "-o", "-")
+    assert all(f"patience={number}, mode=" in page for number in (5, 10, 20))
+    assert "patience 0" not in page
+
+
 def test_report_writes_to_a_pipe(one: Path) -> None:
     output = good("report", one, *MONITOR, "--patience", "1", "-o", "-")
     assert output.startswith("<!DOCTYPE html>")
