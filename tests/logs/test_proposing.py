@@ -58,7 +58,26 @@ TEXTS = [
         "Epoch 2/9 - Loss Generator: 0.25, Loss Critic: -2.5\n",
         {"loss_generator": [0.5, 0.25], "loss_critic": [-1.25, -2.5]},
     ),
+    (
+        "[ep 1] train=0.9 val=1.2 score 0.25 took 12.4s\n"
+        "[ep 2] train=0.5 val=0.8 score 0.5 took 12.1s\n",
+        {"train": [0.9, 0.5], "val": [1.2, 0.8], "score": [0.25, 0.5]},
+    ),
+    (
+        ">> gen 1  best 10  mean 7.25  of 50\n>> gen 2  best 12  mean 8.5  of 50\n",
+        {"best": [10, 12], "mean": [7.25, 8.5]},
+    ),
+    (
+        "Step 1: reward=1.5, fps=1022\nStep 2: reward=2.5, fps=1010\nStep 3: reward=3.5\n",
+        {"reward": [1.5, 2.5, 3.5]},
+    ),
 ]
+
+
+def test_a_number_that_never_changes_is_proposed_for_known_metrics_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.log", 3 * "on GPU 0 of 8, size=32, loss=0.5\n")
+    (pattern,) = es.logs.propose_patterns(path)
+    assert list(re.compile(pattern).groupindex) == ["loss"]
 
 
 @pytest.mark.parametrize(("text", "expected"), TEXTS)
@@ -135,7 +154,7 @@ def test_the_command_proposes_reads_and_shows_the_options(tmp_path: Path) -> Non
     [
         (["a.log", "b.log"], "takes one file"),
         (["a.log", "--pattern", "(?P<x>.)"], "exclude each other"),
-        (["prose.txt"], "no metric recurs in it"),
+        (["prose.txt"], "no name with a changing number recurs in it"),
     ],
 )
 def test_what_cannot_be_proposed_says_why(arguments: list[str], words: str, tmp_path: Path) -> None:
