@@ -118,6 +118,18 @@ def test_numbers_in_lists_may_be_text() -> None:
     assert "left out: ids" in str(history.report)
 
 
+@pytest.mark.parametrize("inner", ["", "history"])
+def test_lists_of_numbers_with_one_unit_are_read_and_what_else_there_is_is_told(inner: str) -> None:
+    lists = {"loss": [0.5, 0.25], "acc": ["91%", None], "time": ["2 s", "3 min"], "note": "x"}
+    document = {inner: lists, "seed": 3} if inner else lists
+    history = read(json.dumps(document))
+    assert logged(history, "acc") == [91.0]
+    assert [*history.metrics] == ["loss", "acc"]
+    told = str(history.report)
+    assert "acc: in per cent, as written" in told
+    assert "no lists of numbers, left out: time, note" in told
+
+
 @given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_what_is_masked_in_an_array_is_a_gap(mask: list[list[bool]]) -> None:
     values = np.arange(3.0 * len(mask)).reshape(-1, 3)

@@ -14,6 +14,7 @@ from ..log_format import LogFormat
 from ..records import few
 from ..run import Points, Run
 from ..source import Source
+from ..spelled_numbers import spelled, unit_note, unit_of_all
 from .run_lines import points_of
 
 __all__ = ["FORMAT", "columns_run", "is_series"]
@@ -41,6 +42,19 @@ def _number(item: Any) -> float | None:
     return plain_number(item)
 
 
+def _unit(series: Any) -> str:
+    """The unit of a list of numbers with a unit, such as "93.1%"; "" for what is none."""
+    if not isinstance(series, list):
+        return ""
+    told = [item for item in series if item is not None]
+    return unit_of_all(map(str.strip, told)) if all(isinstance(item, str) for item in told) else ""
+
+
+def _spelled(text: str) -> float | None:
+    found = spelled(text.strip())
+    return found and found.value
+
+
 def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None) -> Run:
     """The run whose metrics and coordinates are these lists; other values are left out.
 
@@ -57,6 +71,9 @@ def columns_run(log: Source, columns: Mapping[str, Any], name: str | None = None
         column = str(key).strip()
         if is_series(series):
             lists[column] = list(map(_number, series))
+        elif unit := _unit(series):
+            lists[column] = [None if item is None else _spelled(item) for item in series]
+            run.notes.append(unit_note(column, unit))
         else:
             others.append(column)
     lists = _of_equal_length(log, lists)

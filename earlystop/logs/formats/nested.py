@@ -81,7 +81,7 @@ def _part(path: tuple[str, ...], value: Any) -> _Part | None:
     lists = {key: series for key, series in value.items() if is_series(series)}
     longest = max(map(len, lists.values()), default=0)
     if longest > 1 and any(map(is_metric, map(str, list(lists)[:_MOST]))):
-        return _Part(path, "lists", lists, longest)
+        return _Part(path, "lists", value, longest)
     return None
 
 
@@ -97,8 +97,10 @@ def _runs(document: list[Any]) -> list[tuple[str, _Part]]:
         part = next((part for part in _parts(item) if part.kind == "lists"), None)
         if part is None:
             return []
-        labels = [f"{n}={v}" for n, v in item.items() if isinstance(v, (str, int)) and is_label(n)]
-        found.append(("/".join(labels)[:200], part))
+        labels = {n: v for n, v in item.items() if isinstance(v, (str, int)) and is_label(n)}
+        series = {n: v for n, v in part.value.items() if n not in labels}
+        name = "/".join(f"{n}={v}" for n, v in labels.items())[:200]
+        found.append((name, part._replace(value=series)))
     return found
 
 
