@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import weakref
@@ -145,7 +146,7 @@ class Dataset:
             if found is None:
                 continue
             if total is None:
-                total = found
+                total = copy.deepcopy(found)  # executors may hand out read-only arrays, as Ray does
             else:
                 total.merge(found)
         if total is None:
