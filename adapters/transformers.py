@@ -6,6 +6,7 @@ with a dot.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from .chosen import chosen_stopper, set_wait, wait_of, watched
 
 try:
     from transformers.trainer_callback import ExportableState, TrainerCallback
+    from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
     from transformers.utils.logging import get_logger
 
     from .torch.metrics import numbers
@@ -249,6 +251,10 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         value, best = metrics.get(monitor), state.best_metric
         if self._last[1]:
             state.best_metric = worst(mode)
+            if value == value and not state.is_hyper_param_search:  # as the Trainer will save it
+                # With save_strategy="best", it does not say where before transformers 5.
+                folder = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+                state.best_model_checkpoint = os.path.join(args.output_dir, folder)
         elif value is not None and (best is None or better(value, best, mode)):
             state.best_metric = value
 
