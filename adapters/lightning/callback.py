@@ -65,7 +65,7 @@ class Checks:
         """
         self._rules = dict(arguments)
         self._in_fit = True  # not in `validate` or `test`, which load checkpoints, too
-        self._module = MODULES[0]
+        self._module = MODULES[0].__name__  # of Lightning's own; a name can be pickled
         self._goes_on = False  # whether a state was loaded for the next fit
         self._dtype: Dtype = "float32"  # of the tensors that are compared
         self._begin(stopper)
@@ -109,7 +109,7 @@ class Checks:
         if self._check_on_train_epoch_end is None:
             every_epoch = trainer.val_check_interval == 1.0 and trainer.check_val_every_n_epoch == 1
             self._check_on_train_epoch_end = every_epoch
-        self._module, self._in_fit = module_of(trainer), stage == "fit"
+        self._module, self._in_fit = module_of(trainer).__name__, stage == "fit"
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         self._in_fit = True
@@ -204,7 +204,7 @@ class Checks:
         if not self.verbose or (self.log_rank_zero_only and trainer.global_rank > 0):
             return
         rank = f"[rank: {trainer.global_rank}] " if trainer.world_size > 1 else ""
-        logging.getLogger(self._module.__name__).info("%sEarlyStopping: %s", rank, text)
+        logging.getLogger(self._module).info("%sEarlyStopping: %s", rank, text)
 
     def _prepare_first(self, trainer: Any, logs: Mapping[str, Any]) -> None:
         """Before the first check: the type of the metric, and how the epochs count."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -154,7 +155,7 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
 
         Rules in place of Lightning's arguments have PATIENCE_EXHAUSTED.
         """
-        return self._module.EarlyStoppingReason[self._kind]
+        return sys.modules[self._module].EarlyStoppingReason[self._kind]
 
     @property
     def stopping_reason_message(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import optuna
@@ -70,6 +71,13 @@ class StudyStop:
         self._taken: list[int] = []  # the numbers of the trials that were decided on
         self._study: weakref.ref[optuna.Study] | None = None
         self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Elsewhere it decides on all trials again, from what the storage has of them.
+        return {**vars(self), "_study": None, "_taken": [], "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
     @property
     def stopped_reason(self) -> str:
