@@ -17,6 +17,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Positive, validated
 from earlystop.peers.catboost import overfitting_detector
 
+from .arguments import known_arguments
 from .boosting import Reported, Rounds, reported_metrics
 from .chosen import chosen_stopper
 
@@ -100,6 +101,7 @@ class EarlyStopping:
     4
     """
 
+    @known_arguments
     def __init__(
         self,
         monitor: str | None = None,

@@ -16,6 +16,7 @@ from earlystop.language.settings import NonNegative, Positive, validated
 from earlystop.language.state import number_from_json
 from earlystop.peers.ignite import early_stopping
 
+from .arguments import known_arguments
 from .chosen import chosen_stopper, wait_of, watched
 
 try:
@@ -87,6 +88,7 @@ class EarlyStopping(Serializable):
     'nll has not improved on 0.25 (epoch 4, step 40) by more than 0 for 3 epochs'
     """
 
+    @known_arguments
     def __init__(
         self,
         patience: int | None = None,

@@ -19,6 +19,7 @@ from earlystop.language.settings import AtLeast, Count, validated
 from earlystop.language.state import number_from_json, number_to_json
 from earlystop.peers.ray import trial_plateau_stopper
 
+from .arguments import known_arguments
 from .chosen import chosen_stopper
 
 try:
@@ -83,6 +84,7 @@ class RuleStopper(tune.Stopper, tune.Callback):
     (True, 'loss has not improved on 0.5 (epoch 1) by more than 0 for 2 epochs')
     """
 
+    @known_arguments
     def __init__(
         self,
         metric: str | Rule | Stopper | None = None,

@@ -13,6 +13,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.peers.skorch import early_stopping
 
+from .arguments import known_arguments
 from .chosen import check_names_best, chosen_stopper, wait_of, watched
 
 try:
@@ -74,6 +75,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
     (1, 2)
     """
 
+    @known_arguments
     def __init__(
         self,
         monitor: str = "valid_loss",

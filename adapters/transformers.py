@@ -23,6 +23,7 @@ from earlystop.language.rule import Rule
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
+from .arguments import known_arguments
 from .chosen import chosen_stopper, set_wait, wait_of, watched
 
 try:
@@ -92,6 +93,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
     ''
     """
 
+    @known_arguments
     def __init__(
         self,
         early_stopping_patience: int = 1,

@@ -20,6 +20,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, NonNegative, Positive, validated
 from earlystop.peers.xgboost import early_stopping
 
+from .arguments import known_arguments
 from .boosting import Rounds, reported_metrics
 from .chosen import check_saves, chosen_stopper
 
@@ -91,6 +92,7 @@ class EarlyStopping(TrainingCallback):
     'valid-rmse has not improved on 0.300082 (epoch 4) by more than 0 for 3 epochs'
     """
 
+    @known_arguments
     def __init__(
         self,
         rounds: int | None = None,

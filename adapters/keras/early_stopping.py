@@ -15,6 +15,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.rules import Best, Patience, Warmup
 
+from ..arguments import known_arguments
 from ..chosen import check_names_best, chosen_stopper, set_wait, wait_of
 from .backup import Backup
 from .callback import resumed_after_stop
@@ -76,6 +77,7 @@ class EarlyStopping(MonitorCallback):
     (3, 'loss has had no value to improve on for 3 epochs')
     """
 
+    @known_arguments
     def __init__(
         self,
         monitor: str = "val_loss",

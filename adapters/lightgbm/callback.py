@@ -20,6 +20,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import NonNegative, validated
 from earlystop.peers.lightgbm import early_stopping as own_early_stopping
 
+from ..arguments import known_arguments
 from ..boosting import Rounds, reported_metrics
 from ..chosen import chosen_stopper
 from .results import DEVIATION, VALUE, BestRound, Results, best_from_json, best_to_json, read, text
@@ -34,6 +35,7 @@ _SAVED = SavedFormat(
 )
 
 
+@known_arguments
 def early_stopping(
     stopping_rounds: int | None = None,
     first_metric_only: bool = False,

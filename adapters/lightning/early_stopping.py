@@ -16,6 +16,7 @@ from earlystop.errors import RuleError
 from earlystop.language.ops import Dtype
 from earlystop.language.rule import Rule
 
+from ..arguments import known_arguments
 from ..chosen import check_names_best, chosen_stopper, wait_of
 from .callback import Checks
 from .installed import MODULES
@@ -68,6 +69,7 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
     ('', 0)
     """
 
+    @known_arguments
     def __init__(
         self,
         monitor: str | None = None,

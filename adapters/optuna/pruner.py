@@ -23,6 +23,7 @@ from earlystop.language.settings import Count, NonNegative, Positive, validated
 from earlystop.peers.optuna import patient_pruner, threshold_pruner
 from earlystop.rules import Never
 
+from ..arguments import known_arguments
 from ..chosen import chosen_stopper
 from .values import VALUE, value_name
 
@@ -75,6 +76,7 @@ class RulePruner(BasePruner):
     'loss has not improved on 0.5 (step 1) by more than 0 for 2 checks'
     """
 
+    @known_arguments
     def __init__(
         self,
         wrapped_pruner: BasePruner | Rule | Stopper | None = None,

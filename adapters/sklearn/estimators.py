@@ -20,6 +20,7 @@ from earlystop.language.settings import NonNegative, Positive, validated
 from earlystop.peers.sklearn import mlp, sgd
 from earlystop.rules import Best
 
+from ..arguments import known_arguments
 from ..chosen import chosen_stopper
 from .growing import Growing
 from .samples import Samples, checked, checked_validation, divided
@@ -49,6 +50,7 @@ class _EarlyStopping:
     # same as two samples, which no split into training and validation can promise.
     __metadata_request__fit = {"sample_weight": None}  # noqa: RUF012  # scikit-learn's own form
 
+    @known_arguments
     def __init__(
         self,
         estimator: Any,
