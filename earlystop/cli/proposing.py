@@ -30,9 +30,9 @@ def with_proposed_patterns(logs: LogOptions) -> LogOptions:
     patterns = propose_patterns(path, encoding=logs.options.get("encoding", "utf-8"))
     if not patterns:
         raise LogError(
-            "no name with a changing number recurs in it, as `name: number`, `name=number` or "
-            "`name number`: write a "
-            r"pattern, with a named group for each metric, such as --pattern 'loss (?P<loss>\S+)'",
+            "nothing but counters recurs in it as `name: number`, `name=number` or `name number`: "
+            r"write a pattern, with a named group for each metric, such as "
+            r"--pattern 'loss (?P<loss>\S+)'",
             path,
         )
     click.echo("proposed, to be passed on to any command:", err=True)

@@ -1,68 +1,33 @@
 r"""Patterns for plain text, proposed from what recurs in it: `name: number`, `name=number`.
 
-Lines with the same names are of one kind. A kind of which there are several, and which names more
-than counters, gets a pattern: its names as they stand, a group for each number, anything between.
-Names of known metrics count wherever they stand; others where the number after them changes.
+Lines that share a name with a number are of one kind, which gets a pattern: the names as they
+stand, a group for each number, anything between. Names that only some of the lines have are
+optional in it. Names of known metrics count wherever they recur; others where the number after
+them changes, or where nothing else recurs.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..language.splits import SPLITS
-from .columns import is_coordinate
-from .known_names import is_metric
 from .options import Options
 from .printed_lines import STYLE
 from .source import Source
+from .text_pairs import Pair, pairs_of
 
 __all__ = ["propose_patterns"]
 
 _NUMBER = r"[-+.\deE]*\d|-?nan|-?inf"
-_PAIR = re.compile(
-    r"""(?ix)
-    (?<![\w.])(?P<name>[a-z_](?:[\w.@/-]*[\w@)])?(?:[ ][a-z_][\w.@/-]*\w){0,2}?)
-    (?P<between>['"]?[ ]?[:=]\s*\[?|\s+\[?)
-    (?P<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf)
-    (?![\w:]|\.\w|-\d)
-    """
-)
-_COUNTER = re.compile(
-    r"(?i)(?<![a-z])(?P<name>epochs?|iterations?|iters?|global[ _]step|steps?|rounds?|updates?"
-    r"|episodes?)(?P<between>[ ]?[:=#]?\s*[\[(]?)(?P<value>\d+)(?![\d.]*[a-z%])"
-)
-_ALSO = frozenset(("lr", "learning_rate", "learning rate"))
-_MOST_LINES, _LONGEST, _MOST_PAIRS = 20_000, 2000, 30
+_WITH_COMMAS = r"[-+.,\deE]*\d|-?nan|-?inf"
+_MOST_LINES, _LONGEST = 20_000, 2000
+_MOST_KINDS = 1000  # of lines; a log has a few, prose has any number
 _SEVERAL = 2
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """A name with a number, as it stands in a line.
-
-    group: the name of the group that it gets.
-    text: the name and what stands before the number.
-    lead: a word of the line before it, which says what the name does not.
-    is_known: whether it is a counter, a known metric or a learning rate.
-    """
-
-    group: str
-    text: str
-    lead: str = ""
-    is_known: bool = True
-
-    @property
-    def pattern(self) -> str:
-        words = r"\s+".join(map(re.escape, self.text.split()))
-        end = r"\s*" if self.text[-1:].isspace() else ""
-        lead = rf"\b{self.lead}\b.*?" if self.lead else ""
-        return rf"{lead}\b{words}{end}(?P<{self.group}>{_NUMBER})"
 
 
 def propose_patterns(source: Any, *, encoding: str = "utf-8") -> tuple[str, ...]:
@@ -72,8 +37,10 @@ def propose_patterns(source: Any, *, encoding: str = "utf-8") -> tuple[str, ...]
     encoding: the encoding of the text without a byte order mark.
 
     One pattern for each kind of line in which names with numbers recur; none if there is no such
-    line. Of names that are of no known metric, only those whose numbers change are taken. Look at
-    what they read before you trust them: a name says nothing about what is meant.
+    line, or only counters recur. Any name may be a metric. Of those that are of no known metric,
+    names whose numbers change are taken; the others where nothing else recurs. Look at what the
+    patterns read before you trust them, and leave out what you do not need: a name says nothing
+    about what is meant.
 
     Raises LogError for what is no text, OSError if the file cannot be opened.
 
@@ -89,130 +56,132 @@ def propose_patterns(source: Any, *, encoding: str = "utf-8") -> tuple[str, ...]
     log = Source(str(path), Options(encoding=encoding), path=path)
     if not log.text:
         raise log.wrong(log.text_error or "expected text, got an empty file", not_a_log=True)
-    found = _Kinds()
+    found = _Recurring()
     for _, line in itertools.islice(log.lines(), _MOST_LINES):
         for part in STYLE.sub("", line).split("\r"):
-            found.add(_pairs(part[:_LONGEST]))
-    return tuple(dict.fromkeys(_patterns(found.recurring())))
+            found.add(pairs_of(part[:_LONGEST]))
+    return tuple(dict.fromkeys(_patterns(found)))
 
 
-_Kind = tuple[_Pair, ...]
+_Kind = tuple[Pair, ...]
 
 
-class _Kinds:
-    """The kinds of lines, and which numbers change."""
+class _Recurring:
+    """The kinds of lines, by their pairs, and which numbers recur and change.
+
+    with_commas: the pairs whose numbers have commas.
+    """
 
     def __init__(self) -> None:
+        self.with_commas = set[Pair]()
         self._numbers: Counter[_Kind] = Counter()
-        self._values: dict[_Pair, str] = {}
-        self._changing: set[_Pair] = set()
+        self._lines: Counter[Pair] = Counter()
+        self._values: dict[Pair, str] = {}
+        self._changing = set[Pair]()
 
-    def add(self, line: Iterable[tuple[_Pair, str]]) -> None:
+    def add(self, line: Iterable[tuple[Pair, str]]) -> None:
         """Count a line by its pairs, which come with their numbers."""
         pairs = dict(line)
-        if pairs:
-            self._numbers[tuple(pairs)] += 1
+        kind = tuple(pairs)
+        if not kind or (len(self._numbers) >= _MOST_KINDS and kind not in self._numbers):
+            return
+        self._numbers[kind] += 1
         for pair, value in pairs.items():
+            self._lines[pair] += 1
             if self._values.setdefault(pair, value) != value:
                 self._changing.add(pair)
+            if "," in value:
+                self.with_commas.add(pair)
 
-    def recurring(self) -> list[_Kind]:
-        """The kinds of which there are several, without what is of no use."""
-        alike: defaultdict[_Kind, list[_Kind]] = defaultdict(list)
-        for kind in self._numbers:
-            alike[tuple(pair for pair in kind if pair.is_known)].append(kind)
-        recurring: Counter[_Kind] = Counter()
-        for known, kinds in alike.items():
-            # Where only some of the lines with the same metrics have a name, it is left out.
-            in_all = set[_Pair]().union(*kinds)
-            if not all(map(_counts, known)):
-                in_all.intersection_update(*kinds)
-            for kind in kinds:
-                useful = (p for p in kind if p.is_known or p in in_all & self._changing)
-                recurring[tuple(useful)] += self._numbers[kind]
-        return [kind for kind, number in recurring.items() if kind and number >= _SEVERAL]
+    @property
+    def pairs(self) -> list[Pair]:
+        """All pairs of the file, also those that do not recur."""
+        return list(self._lines)
+
+    def kinds(self) -> list[_Kind]:
+        """The kinds of lines by what recurs in them, the most frequent first."""
+        several = {pair for pair, lines in self._lines.items() if lines >= _SEVERAL}
+        useful = {pair for pair in several if pair.is_known or pair in self._changing}
+        if all(pair.counts for pair in useful):
+            useful = several
+        reduced: Counter[_Kind] = Counter()
+        for kind, number in self._numbers.items():
+            reduced[tuple(pair for pair in kind if pair in useful)] += number
+        return [kind for kind, _ in reduced.most_common() if kind]
 
 
-def _patterns(recurring: list[_Kind]) -> Iterator[str]:
+@dataclass
+class _Line:
+    """Lines that share names: all pairs in order, and those that every one of them has."""
+
+    pairs: list[Pair]
+    in_all: set[Pair]
+
+    def takes(self, kind: _Kind) -> bool:
+        """Take up lines of this kind, if they share a metric, and the order of what they share."""
+        shared = [pair for pair in self.pairs if pair in kind]
+        if all(pair.counts for pair in shared) or not self.in_all.intersection(kind):
+            return False
+        if shared != [pair for pair in kind if pair in self.pairs]:
+            return False
+        if {pair.group for pair in self.pairs}.intersection(
+            pair.group for pair in kind if pair not in self.pairs
+        ):
+            return False  # the same name, written in another way
+        place = 0
+        for pair in kind:
+            if pair not in self.pairs:
+                self.pairs.insert(place, pair)
+            place = self.pairs.index(pair) + 1
+        self.in_all.intersection_update(kind)
+        return True
+
+
+def _patterns(found: _Recurring) -> Iterator[str]:
     """The patterns of the kinds that recur; counters alone only where metrics need them."""
-    with_metrics = [kind for kind in recurring if not all(map(_counts, kind))]
-    if not with_metrics:
-        return
-    if all(any(map(_counts, kind)) for kind in with_metrics):
-        recurring = with_metrics
-    for kind in recurring:
-        if not any(set(kind) < set(other) for other in recurring):  # a part of a longer line
-            yield ".*?".join(pair.pattern for pair in kind)
+    lines: list[_Line] = []
+    for kind in found.kinds():
+        if not any(line.takes(kind) for line in lines):
+            lines.append(_Line(list(kind), set(kind)))
+    with_metrics = [line for line in lines if not all(pair.counts for pair in line.pairs)]
+    if all(any(pair.counts for pair in line.in_all) for line in with_metrics):
+        lines = with_metrics
+    for line in lines:
+        yield _pattern_of(line, found)
 
 
-def _counts(pair: _Pair) -> bool:
-    return is_coordinate(pair.group)
-
-
-def _pairs(line: str) -> Iterator[tuple[_Pair, str]]:
-    """The names with numbers in a line, with different names of groups, and the numbers."""
-    taken, led = set[str](), False
-    matches = list(itertools.islice(_matches(line), _MOST_PAIRS))
-    word = _part(line, [match["name"] for match in matches])
-    for match in matches:
-        name = re.sub(r"\s+", " ", match["name"].strip())
-        group, lead = _group(name), ""
-        part = word[0] if word is not None and word.start() < match.end() else ""
-        is_known = is_coordinate(group) or name.lower() in _ALSO or _is_of_a_metric(name)
-        is_of_data = not is_coordinate(group) and name.lower() not in _ALSO
-        if part and is_of_data and not _names_a_part(group):
-            group = f"{part.lower()}_{group}"
-        if group in taken:
-            continue
-        taken.add(group)
-        if part and not led:
-            lead, led = "" if part in match["name"] else part, True
-        yield _Pair(group, match["name"] + match["between"], lead, is_known), match["value"]
-
-
-def _is_of_a_metric(name: str) -> bool:
-    """Is this a metric, or one that names what it is of: Loss Discriminator?"""
-    return is_metric(name) or any(map(is_metric, re.split(r"[\s_]+", name)))
-
-
-def _matches(line: str) -> Iterator[re.Match[str]]:
-    """The counters of a line and its pairs, in their order."""
-    position = 0
-    while True:
-        counter, pair = _COUNTER.search(line, position), _PAIR.search(line, position)
-        if counter is not None and (pair is None or counter.start() < pair.end()):
-            first = counter  # also "Train Epoch: 1"
-        elif pair is not None:
-            first = pair
+def _pattern_of(line: _Line, found: _Recurring) -> str:
+    """The pairs in their order, those that not every line has in optional groups."""
+    pieces, begun = [], False
+    for pair in line.pairs:
+        piece = _piece(pair, found)
+        if pair in line.in_all:
+            pieces.append(f".*?{piece}" if begun else piece)
+            begun = True
+        elif begun:
+            pieces.append(f"(?:.*?{piece})?")
         else:
-            return
-        yield first
-        position = first.end()
+            pieces.append(f"(?:{piece}.*?)?")
+    return "".join(pieces)
 
 
-def _part(line: str, names: Collection[str]) -> re.Match[str] | None:
-    """The word for a part of the data among the first words of a line; None if there is none.
-
-    names: those with numbers; such a word is one of them in "train=0.5 val=0.6".
-    """
-    words = itertools.islice(re.finditer(r"[A-Za-z]+", line[:_BEGINNING]), _WORDS)
-    found = (word for word in words if word[0].lower() in SPLITS)
-    return next((word for word in found if word[0] not in names), None)
-
-
-_BEGINNING, _WORDS = 80, 6
+def _piece(pair: Pair, found: _Recurring) -> str:
+    """The name of a pair as it stands, and a group for its number."""
+    words = r"\s+".join(map(re.escape, pair.text.split()))
+    between = r"\s+" if pair.text.endswith(" ") else r"\s*"
+    lead = rf"\b{pair.lead}\b.*?" if pair.lead else ""
+    number = _WITH_COMMAS if pair in found.with_commas else _NUMBER
+    return rf"{lead}{_start(pair, found)}{words}{between}(?P<{pair.group}>{number})"
 
 
-def _names_a_part(group: str) -> bool:
-    return bool(SPLITS.intersection(group.lower().split("_")))
+def _start(pair: Pair, found: _Recurring) -> str:
+    """Where the name may begin: "loss" not in "val loss", where the file has both."""
+    longer = {
+        other.text.removesuffix(pair.text) for other in found.pairs if _ends_with(other, pair.text)
+    }
+    return r"\b" + "".join(rf"(?<!{re.escape(before)})" for before in sorted(longer))
 
 
-def _group(name: str) -> str:
-    """The name of a group for this name, which has letters, digits and _ alone."""
-    group = re.sub(r"\W+", "_", name.lower()).strip("_")
-    if group.rstrip("s") in _SINGULAR:
-        group = group.rstrip("s")
-    return group if group[:1].isalpha() else f"_{group}"
-
-
-_SINGULAR = frozenset(("epoch", "iteration", "iter", "step", "round", "update", "episode"))
+def _ends_with(other: Pair, text: str) -> bool:
+    before = other.text.removesuffix(text)
+    return 0 < len(before) < len(other.text) and not before[-1].isalnum()
