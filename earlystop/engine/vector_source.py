@@ -70,9 +70,11 @@ class _Writer:
         self._names = Names()
         self._registers = Registers()
         self._body: list[str] = []
+        self._constants: dict[str, str] = {}  # their names, by what they are written as
         self._slots = self._allocate_state(recording)
         initial = {ref.name: x for ref, x in zip(recording.inputs, recording.initial, strict=True)}
         self._initial = {slot: initial[name] for name, slot in self._slots.items()}
+        self._filled = self._allocate_bounds()
 
     def code(self, title: str) -> VectorCode:
         for index, line in enumerate(self._lines):
@@ -83,11 +85,12 @@ class _Writer:
         source = "\n    ".join(
             [
                 f"def advance({', '.join(['rows', 'present', 'epoch', *registers])}):",
+                *(f"# {name}: {text}" for text, name in self._constants.items()),
                 *self._body,
                 f"return ({answers}), ({''.join(f'r{register}, ' for register in order)})",
             ]
         )
-        self._names.values.update(_numpy_functions(self._lines))
+        self._names.values.update(_numpy_functions(self._lines), **_as_arrays(self._constants))
         return VectorCode(
             define(source, self._names, title),
             self._registers.kinds,
@@ -108,8 +111,33 @@ class _Writer:
                 self._registers.release(name)
         return slots
 
+    def _allocate_bounds(self) -> dict[float, int]:
+        """A register filled with each constant that is a bound: register numbers by constant.
+
+        With a single number in place of an array, NumPy's minimum and maximum take a slow loop.
+        """
+        bounds = [line for line in self._lines if line.ufunc in ("minimum", "maximum")]
+        filled: dict[float, int] = {}
+        for operand in (operand for line in bounds for operand in line.operands):
+            if isinstance(operand, float) and operand not in filled:
+                filled[operand] = self._registers.take("float")
+                self._initial[filled[operand]] = operand
+        return filled
+
     def _text(self, operand: Operand) -> str:
-        return operand_text(operand, self._registers.texts)
+        """The source text of an operand; a float is an array, which a call need not make first."""
+        if not isinstance(operand, float):
+            return operand_text(operand, self._registers.texts)
+        return self._constants.setdefault(repr(operand), f"c{len(self._constants)}")
+
+    def _operand_texts(self, line: Line) -> list[str]:
+        if line.ufunc not in ("minimum", "maximum"):
+            return [self._text(operand) for operand in line.operands]
+        filled = {value: f"r{register}" for value, register in self._filled.items()}
+        return [
+            filled[operand] if isinstance(operand, float) else self._text(operand)
+            for operand in line.operands
+        ]
 
     def _write(self, index: int, line: Line) -> None:
         operation = line.operation
@@ -151,7 +179,7 @@ class _Writer:
 
     def _write_computation(self, line: Line, dying: list[str]) -> None:
         if line.ufunc:
-            text = ", ".join(map(self._text, line.operands))
+            text = ", ".join(self._operand_texts(line))
         else:
             text = expression(line, self._registers.texts, self._names)
         for name in dying:  # the result may overwrite an operand
@@ -177,6 +205,9 @@ class _Writer:
                 register = self._registers.take(kind)
                 self._body.append(f"copyto(r{register}, {text})")
             moved[slot] = register
+            taken.add(register)
+        for register in self._filled.values():
+            moved[register] = register
             taken.add(register)
         kinds = self._registers.kinds
         others: dict[Kind, list[int]] = {kind: [] for kind in kinds}
@@ -218,6 +249,12 @@ def growth_per_epoch(lines: Sequence[Line], initial: Any) -> float:
             return math.inf
         growth += sum(constants) + len(booleans)
     return growth
+
+
+def _as_arrays(constants: dict[str, str]) -> dict[str, Any]:
+    import numpy as np
+
+    return {name: np.array(float(text)) for text, name in constants.items()}
 
 
 def _numpy_functions(lines: Sequence[Line]) -> dict[str, Any]:

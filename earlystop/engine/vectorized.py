@@ -57,25 +57,32 @@ class VectorProgram:
 
 
 def compile_vectorized(
-    rules: tuple[Rule, ...], names: tuple[str, ...], with_gaps: frozenset[str]
+    rules: tuple[Rule, ...],
+    names: tuple[str, ...],
+    with_gaps: frozenset[str],
+    finite: frozenset[str] = frozenset(),
 ) -> VectorProgram | None:
     """The steps of several rules as NumPy operations; None if their states hold windows.
 
     names: the metrics, in the order of the rows.
     with_gaps: the metrics that some epochs may lack.
+    finite: the metrics without NaN and infinity.
 
     Raises what `record` raises.
     """
-    code = vector_code(rules, names, with_gaps)
+    code = vector_code(rules, names, with_gaps, finite)
     return None if code is None else VectorProgram(code, names)
 
 
 @functools.lru_cache(maxsize=256)
 def vector_code(
-    rules: tuple[Rule, ...], names: tuple[str, ...], with_gaps: frozenset[str]
+    rules: tuple[Rule, ...],
+    names: tuple[str, ...],
+    with_gaps: frozenset[str],
+    finite: frozenset[str] = frozenset(),
 ) -> VectorCode | None:
     def metrics_on(trace: Trace) -> TracedMetrics:
-        return TracedMetrics(trace, names, certain=frozenset(names) - with_gaps)
+        return TracedMetrics(trace, names, frozenset(names) - with_gaps, finite=finite)
 
     recording = record_merged(rules, metrics_on)
     live = live_outputs(recording)

@@ -68,6 +68,7 @@ class Operation(Computation):
         accept arrays.
     kind: the kind of the result: "float", "bool", "window", "same" (that of the argument), or
         "where" (that of the two alternatives).
+    of_finite: what it answers for every finite number, if that is always the same.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class Operation(Computation):
         inline: str = "",
         ufunc: str = "",
         kind: str = "float",
+        of_finite: bool | None = None,
     ) -> None:
         super().__init__(scalar, inline=inline, ufunc=ufunc)
-        self.kind = kind
+        self.kind, self.of_finite = kind, of_finite
 
     def __call__(self, *values: Value) -> Value:
         array: Any = None
@@ -153,10 +155,12 @@ _choose = Operation(
 invert = Operation(operator.not_, inline="not {0}", ufunc="logical_not", kind="bool")
 """`invert(condition)`: logical not (Python's `~True` is -2)."""
 
-isfinite = Operation(math.isfinite, inline="{0} - {0} == 0.0", ufunc="isfinite", kind="bool")
+isfinite = Operation(
+    math.isfinite, inline="{0} - {0} == 0.0", ufunc="isfinite", kind="bool", of_finite=True
+)
 """`isfinite(value)`: neither NaN nor infinite."""
 
-isnan = Operation(math.isnan, inline="{0} != {0}", ufunc="isnan", kind="bool")
+isnan = Operation(math.isnan, inline="{0} != {0}", ufunc="isnan", kind="bool", of_finite=False)
 """`isnan(value)`: not a number."""
 
 absolute = Operation(abs, inline="abs({0})", ufunc="abs", kind="same")

@@ -38,12 +38,15 @@ Kind = Literal["bool", "int", "float", "window"]
 
 
 class Ref:
-    """A value that will be known when the recorded step runs."""
+    """A value that will be known when the recorded step runs.
 
-    __slots__ = ("kind", "name")
+    finite: whether it is known to be neither NaN nor infinite.
+    """
+
+    __slots__ = ("finite", "kind", "name")
 
     def __init__(self, name: str, kind: Kind) -> None:
-        self.name, self.kind = name, kind
+        self.name, self.kind, self.finite = name, kind, False
 
     def __repr__(self) -> str:
         return f"Ref({self.name!r}, {self.kind!r})"

@@ -20,6 +20,7 @@ class TracedMetrics:
     names: all metrics that any check may report; None if they are not known in advance.
     certain: the metrics that every check reports.
     absent: metrics that no check reports.
+    finite: metrics that are neither NaN nor infinite wherever they are reported.
     """
 
     def __init__(
@@ -28,8 +29,10 @@ class TracedMetrics:
         names: Sequence[str] | None = None,
         certain: frozenset[str] = frozenset(),
         absent: frozenset[str] = frozenset(),
+        finite: frozenset[str] = frozenset(),
     ) -> None:
         self.trace, self._names, self._certain, self._absent = trace, names, certain, absent
+        self._finite = finite & certain  # a metric that is not reported reads as NaN
         self._replaced: dict[str, Any] = {}
         self._readable: set[str] = set()
 
@@ -98,7 +101,9 @@ class TracedMetrics:
     def _value(self, name: str) -> Any:
         if self._is_absent(name):
             return math.nan
-        return traced(self.trace, MetricValue(name, name in self._certain), "float")
+        value = traced(self.trace, MetricValue(name, name in self._certain), "float")
+        value.ref.finite = name in self._finite
+        return value
 
 
 def traced_step(rule: Any, state: Any, metrics: TracedMetrics, epoch: Any) -> tuple[Any, Any]:

@@ -252,6 +252,8 @@ def record_operation(trace: Trace, operation: Any, values: Sequence[Any]) -> Any
         if kind_of(trace, condition) != "bool":
             trace.refuse("gives `where` a number to decide on", "give it a comparison")
         kind = _common_kind(trace, a, b)
+    elif operation.of_finite is not None and values[0].ref.finite:
+        return operation.of_finite
     elif operation.kind == "same":
         kind = kind_of(trace, values[0])
     else:

@@ -23,6 +23,7 @@ __all__ = [
     "TooManyLanesError",
     "batches_by_length",
     "batches_of",
+    "finite_runs",
     "run_numbers",
     "slices",
     "split_to_fit",
@@ -89,6 +90,19 @@ def subset(runs: Runs, part: slice) -> Runs:
     if isinstance(runs, slice):
         return slice(runs.start + part.start, min(runs.start + part.stop, runs.stop))
     return runs[part]
+
+
+def finite_runs(history: History, name: str, runs: Runs, tuning: Tuning = DEFAULT) -> Bools:
+    """Which of the runs have no NaN and no infinity in a metric, shape (runs,)."""
+    lengths, values = history.lengths[runs], history.values(name)
+    found = np.empty(len(lengths), dtype=np.bool_)
+    for part in slices(len(lengths), tuning.runs_per_tile):
+        longest = int(lengths[part].max())
+        cells = np.isfinite(values[subset(runs, part), :longest].astype(np.float64, copy=False))
+        if int(lengths[part].min()) < longest:
+            cells |= np.arange(longest) >= lengths[part][:, None]
+        found[part] = cells.all(axis=1)
+    return found
 
 
 def split_to_fit(work: Callable[[Runs], Result], runs: Runs) -> Iterator[tuple[Runs, Result]]:

@@ -31,6 +31,7 @@ class Tuning:
     intervals: intervals of patience kept in one scan; beyond it, its batch is halved.
     references: references tracked in one scan (runs times rules).
     rises: rises of levels kept in one scan; beyond it, its batch is halved.
+    runs_apart: so many runs without NaN and infinity are scanned apart from the others, faster.
     stops: epochs at which dials stop runs that are worked out at a time.
     notes: record waits that are noted before they are converted to intervals, which are smaller.
     few_runs: with fewer runs, a replay steps run by run.
@@ -58,6 +59,7 @@ class Tuning:
     intervals: int = 1_200_000
     references: int = 100_000
     rises: int = 1_200_000
+    runs_apart: int = 1_000
     stops: int = 2**20
     notes: int = 65_536
     few_runs: int = 24

@@ -15,10 +15,18 @@ import numpy.typing as npt
 from ...engine.vectorized import VectorProgram, compile_vectorized
 from ...history import Bools, History
 from ...language.rule import AnyOf, Rule
-from ...rules import AdaptivePatience, Best, Never, Patience
-from ..batches import Epoch, RunBatch, Runs, TooManyLanesError, split_to_fit
+from ...rules import AdaptivePatience, Best, Never
+from ..batches import (
+    Epoch,
+    RunBatch,
+    Runs,
+    TooManyLanesError,
+    finite_runs,
+    run_numbers,
+    split_to_fit,
+)
 from ..interpreted import InterpretedSteps, steps_for
-from ..patience.references import ReferenceTracker
+from ..regret import values_at
 from ..tuning import DEFAULT, Tuning
 from .ladder import Ladder
 
@@ -90,10 +98,12 @@ def scan_scores(
     Yields the runs in parts, each with its scan; parts are smaller if levels rise often.
     """
 
-    def scan(part: Runs) -> ScoreScan:
-        return _ScorePass(rule, dials, rest, best, history, part, tuning).scan()
+    for some, finite in _by_finiteness(history, rule.monitor, runs, tuning):
 
-    return split_to_fit(scan, runs)
+        def scan(part: Runs, finite: bool = finite) -> ScoreScan:
+            return _ScorePass(rule, dials, rest, best, history, part, finite, tuning).scan()
+
+        yield from split_to_fit(scan, some)
 
 
 class _ScorePass:
@@ -107,61 +117,64 @@ class _ScorePass:
         best: Best,
         history: History,
         runs: Runs,
+        finite: bool,
         tuning: Tuning,
     ) -> None:
         self._squares = Ladder(dials * dials)
         self._rest: VectorProgram | InterpretedSteps | None = None
         if rest != Never():
             self._rest = steps_for((rest,), history, tuning)
-        self._scores = _program_of(rule)
-        read = len({best.monitor, rule.monitor}) + (self._rest.metrics if self._rest else 0)
+        self._history, self._monitor = history, best.monitor
+        self._steps = _program_of(rule, best, finite)
+        read = self._steps.metrics + (self._rest.metrics if self._rest else 0)
         self._batch = RunBatch(history, runs, read, tuning)
         lanes = len(self._batch)
-        plain = Patience(best.monitor, mode=best.mode)
-        self._best = ReferenceTracker([plain], None, self._batch, tuning)
         small = len(dials) <= np.iinfo(np.int16).max
         kind = np.int16 if small else np.int32
-        self._level, self._begun = np.zeros(lanes, kind), np.zeros(lanes, kind)
+        self._level = np.zeros(lanes, kind)
         self._to_reach = self._squares.next(self._level)
-        self._rises: list[Rises] = []
-        self._spans: list[Spans] = []
+        self._best_epoch = np.full(lanes, -1, np.int32)  # so far
+        self._begun = np.zeros(lanes, np.bool_)  # whether a level was reached with this best
+        self._rises: list[tuple[int, Int32s, Ints, Ints]] = []
+        self._begins: list[tuple[Ints, Ints, Int32s, Floats]] = []  # of spans
         self._room = tuning.rises if lanes > 1 else np.inf
         self._epochs = self._batch.lengths.copy()
         self._ended = np.zeros(lanes, dtype=np.bool_)  # by the other rule
-        self._best_epoch, self._best_value = np.full(lanes, -1, np.int32), np.full(lanes, np.nan)
-        for program in (self._scores, *([self._rest] if self._rest else [])):
+        self._kept = np.full(lanes, -1, np.int32), np.full(lanes, np.nan)  # the best at the end
+        for program in (self._steps, *([self._rest] if self._rest else [])):
             program.start(lanes, self._batch.longest)
 
     def scan(self) -> ScoreScan:
         """Make the pass. Raises TooManyLanesError if the memory limit is exceeded."""
         for block in self._batch.blocks():
             for epoch in block:
-                self._find_best(epoch)
-                self._raise_levels(epoch)
+                score, improves, best = self._steps(epoch)
+                self._find_best(epoch, improves)
+                self._raise_levels(epoch, score, best)
                 if self._rest is not None:
-                    self._step_rest(epoch, self._rest)
-        best_epoch, best = self._best_so_far()
-        self._end_spans(np.arange(len(self._batch)))
-        running = ~self._ended
-        self._best_epoch[running], self._best_value[running] = best_epoch[running], best[running]
-        none = np.zeros(0, np.int32)
-        self._rises.append(Rises(none, none, none, none))
-        rises = Rises._make([np.concatenate(x) for x in zip(*self._rises, strict=True)])
-        spans = Spans._make([np.concatenate(x) for x in zip(*self._spans, strict=True)])
-        outcome = self._epochs, self._ended, self._best_epoch, self._best_value
-        return ScoreScan(rises, spans, self._level, *outcome, best)
+                    self._step_rest(epoch, self._rest, best)
+        running, best_epoch = ~self._ended, self._best_epoch
+        best = values_at(self._history, self._monitor, best_epoch, self._batch.runs)
+        kept_epoch, kept = self._kept
+        kept_epoch[running], kept[running] = best_epoch[running], best[running]
+        return ScoreScan(
+            _rises_of(self._rises),
+            _spans_of(self._begins, self._level),
+            self._level,
+            self._epochs,
+            self._ended,
+            kept_epoch,
+            kept,
+            best,
+        )
 
-    def _find_best(self, epoch: Epoch) -> None:
-        self._best.compare(epoch)
-        lanes = self._best.improved
-        if lanes.dtype == np.bool_:
-            self._end_spans((lanes & (self._level > self._begun)).nonzero()[0])
-        elif len(lanes):
-            self._end_spans(lanes)
-        self._best.update(epoch)
+    def _find_best(self, epoch: Epoch, improves: Bools) -> None:
+        if epoch.inside is not None:
+            improves = improves & epoch.inside
+        np.copyto(self._best_epoch, epoch.number, where=improves)
+        np.greater(self._begun, improves, out=self._begun)  # and not
 
-    def _raise_levels(self, epoch: Epoch) -> None:
-        (score,) = self._scores(epoch)
+    def _raise_levels(self, epoch: Epoch, score: Floats, best: Floats) -> None:
         rises = score >= self._to_reach
         if epoch.inside is not None:
             rises &= epoch.inside
@@ -175,18 +188,16 @@ class _ScorePass:
             raise TooManyLanesError
         before, level = self._level[lanes], self._squares.levels(score[lanes])
         self._level[lanes], self._to_reach[lanes] = level, self._squares.next(level)
-        epochs = np.full(len(lanes), epoch.number, np.int32)
-        self._rises.append(Rises(lanes.astype(np.int32), before, level, epochs))
+        self._rises.append((epoch.number, lanes.astype(np.int32), before, level))
+        begin = ~self._begun[lanes]
+        lanes = lanes[begin]
+        if len(lanes):
+            self._begun[lanes] = True
+            self._begins.append((lanes, before[begin], self._best_epoch[lanes], best[lanes]))
 
-    def _end_spans(self, lanes: Any) -> None:
-        """Note the levels that these lanes reached with the best so far."""
-        lanes = lanes[self._level[lanes] > self._begun[lanes]]
-        begun, level, epoch = self._begun[lanes], self._level[lanes], self._best.epoch[lanes]
-        best = np.where(epoch < 0, np.nan, self._best.value[lanes])
-        self._spans.append(Spans(lanes, begun, level, epoch, best))
-        self._begun[lanes] = level
-
-    def _step_rest(self, epoch: Epoch, rest: VectorProgram | InterpretedSteps) -> None:
+    def _step_rest(
+        self, epoch: Epoch, rest: VectorProgram | InterpretedSteps, best: Floats
+    ) -> None:
         (fires,) = rest(epoch)
         if fires is False:
             return
@@ -195,15 +206,31 @@ class _ScorePass:
             ends &= epoch.inside
         lanes = ends.nonzero()[0]
         if len(lanes):
-            self._end_spans(lanes)
-            best_epoch, best = self._best_so_far()
+            kept_epoch, kept = self._kept
             self._ended[lanes], self._epochs[lanes] = True, epoch.number + 1
-            self._best_epoch[lanes], self._best_value[lanes] = best_epoch[lanes], best[lanes]
+            kept_epoch[lanes] = self._best_epoch[lanes]
+            kept[lanes] = np.where(kept_epoch[lanes] < 0, np.nan, best[lanes])
 
-    def _best_so_far(self) -> tuple[Int32s, Floats]:
-        """The best epoch so far of each lane, -1 for none, and its value."""
-        epoch = self._best.epoch
-        return epoch, np.where(epoch < 0, np.nan, self._best.value)
+
+def _rises_of(found: list[tuple[int, Int32s, Ints, Ints]]) -> Rises:
+    """The rises that were found, epoch by epoch."""
+    none = np.zeros(0, np.int32)
+    lanes, begins, ends = zip((none, none, none), *(rises[1:] for rises in found), strict=True)
+    counts = [len(lane) for _, lane, _, _ in found]
+    epochs = np.repeat(np.array([epoch for epoch, *_ in found], np.int32), counts)
+    return Rises(np.concatenate(lanes), np.concatenate(begins), np.concatenate(ends), epochs)
+
+
+def _spans_of(found: list[tuple[Ints, Ints, Int32s, Floats]], level: Ints) -> Spans:
+    """The spans whose begins were found, epoch by epoch; each ends where the next one begins."""
+    none = np.zeros(0, np.int32)
+    columns = zip((none, none, none, np.zeros(0)), *found, strict=True)
+    lane, begin, best_epoch, best = (np.concatenate(column) for column in columns)
+    order = np.argsort(lane.astype(np.uint16 if len(level) <= 2**16 else np.int64), kind="stable")
+    lane, begin, best_epoch = lane[order], begin[order], best_epoch[order]
+    is_last = np.append(lane[1:] != lane[:-1], True)[: len(lane)]
+    end = np.where(is_last, level[lane], np.append(begin[1:], 0)[: len(lane)])
+    return Spans(lane, begin, end, best_epoch, np.where(best_epoch < 0, np.nan, best[order]))
 
 
 @dataclass(frozen=True)
@@ -225,11 +252,55 @@ class _Score:
         return after, self.rule.score(after)
 
 
-def _program_of(rule: AdaptivePatience) -> VectorProgram:
-    """The scores of a rule on many runs, epoch after epoch; every epoch reports its metric."""
-    scores: Any = _Score(rule)
-    # Not None: the score depends on no window of the state.
-    return cast(VectorProgram, compile_vectorized((scores,), (rule.monitor,), frozenset()))
+@dataclass(frozen=True)
+class _BestValue:
+    """What steps as `best` does, and answers with the best so far."""
+
+    best: Best
+    answers = "float"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return self.best.metrics
+
+    def init(self) -> Any:
+        return self.best.init()
+
+    def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
+        after, _ = self.best.step(state, metrics, epoch)
+        return after, after.best
+
+
+def _program_of(rule: AdaptivePatience, best: Best, finite: bool) -> VectorProgram:
+    """The scores of a rule on many runs, epoch after epoch, where there is a new best, and the best.
+
+    Every epoch reports the metrics. What scores and bests have in common is computed once.
+
+    finite: whether the metric of the rule has no NaN and no infinity.
+    """
+    plain = Best(best.monitor, best.mode)
+    steps: Any = (_Score(rule), plain, _BestValue(plain))
+    names = tuple(dict.fromkeys((rule.monitor, best.monitor)))
+    known = frozenset({rule.monitor}) if finite else frozenset()
+    # Not None: no state holds a window.
+    return cast(VectorProgram, compile_vectorized(steps, names, frozenset(), known))
+
+
+def _by_finiteness(
+    history: History, monitor: str, runs: Runs, tuning: Tuning
+) -> Iterator[tuple[Runs, bool]]:
+    """The runs, those with a NaN or an infinity apart where the others are many.
+
+    Yields runs, and whether all their values are finite.
+    """
+    finite = finite_runs(history, monitor, runs, tuning)
+    count = np.count_nonzero(finite)
+    if count in (0, len(finite)) or count < tuning.runs_apart:
+        yield runs, count == len(finite)
+        return
+    numbers = run_numbers(runs)
+    yield numbers[finite], True
+    yield numbers[~finite], False
 
 
 def split_adaptive(rule: Rule) -> tuple[Rule, AdaptivePatience] | None:
