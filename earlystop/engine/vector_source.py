@@ -161,21 +161,50 @@ class _Writer:
         ]
 
     def _write_choice(self, line: Line, dying: list[str]) -> None:
-        """Copy the second alternative, then the first over it where the condition holds."""
+        """Write one alternative over the other where the condition asks for it.
+
+        What is overwritten is the second, or the first with the condition inverted, if it is not
+        needed any more; else a copy of the second.
+        """
         condition, a, b = line.operands
         texts = [self._text(operand) for operand in line.operands]
-        others = [ref.name for ref in refs_in((condition, a))]
         kind = line.result.kind
-        if isinstance(b, Ref) and b.name in dying and b.name not in others and b.kind == kind:
-            register = self._registers.pass_on(b.name)  # changed in place
-            dying.remove(b.name)
+        if self._may_change(b, (condition, a), kind, dying):
+            register = self._take_over(b, dying)
+        elif b is not condition and self._may_change(a, (condition, b), kind, dying):
+            register = self._take_over(a, dying)
+            texts = [self._inverted(condition, dying), texts[2], texts[1]]
         else:
             register = self._registers.take(kind)
             self._body.append(f"copyto(r{register}, {texts[2]})")
-        self._body.append(f"copyto(r{register}, {texts[1]}, where={texts[0]})")
+        self._body.append(_masked_copy(f"r{register}", texts[1], texts[0], kind))
         for name in dying:
             self._registers.release(name)
         self._registers.hold(line.result.name, register)
+
+    @staticmethod
+    def _may_change(operand: Operand, others: Any, kind: Kind, dying: list[str]) -> bool:
+        """May the register of an alternative become that of the result?"""
+        if not isinstance(operand, Ref) or operand.name not in dying or operand.kind != kind:
+            return False
+        return operand.name not in [ref.name for ref in refs_in(others)]
+
+    def _take_over(self, operand: Ref, dying: list[str]) -> int:
+        dying.remove(operand.name)
+        return self._registers.pass_on(operand.name)
+
+    def _inverted(self, condition: Ref, dying: list[str]) -> str:
+        """The source text of the inverted condition: in its own register if that is free."""
+        text = self._text(condition)
+        if condition.name in dying:
+            target = text
+        else:
+            register = self._registers.take("bool")
+            target = f"r{register}"
+            self._registers.hold(f"not {condition.name}", register)
+            dying.append(f"not {condition.name}")
+        self._body.append(f"logical_not({text}, out={target})")
+        return target
 
     def _write_computation(self, line: Line, dying: list[str]) -> None:
         if line.ufunc:
@@ -251,6 +280,13 @@ def growth_per_epoch(lines: Sequence[Line], initial: Any) -> float:
     return growth
 
 
+def _masked_copy(target: str, text: str, condition: str, kind: Kind) -> str:
+    """The statement that copies a value into a register where a condition holds."""
+    if kind == "float":
+        return f"{target} = chosen({condition}, {text}, {target})"
+    return f"copyto({target}, {text}, where={condition})"
+
+
 def _as_arrays(constants: dict[str, str]) -> dict[str, Any]:
     import numpy as np
 
@@ -260,5 +296,7 @@ def _as_arrays(constants: dict[str, str]) -> dict[str, Any]:
 def _numpy_functions(lines: Sequence[Line]) -> dict[str, Any]:
     import numpy as np
 
-    ufuncs = {line.ufunc for line in lines} - {"", "where"}
-    return {"copyto": np.copyto, **{ufunc: getattr(np, ufunc) for ufunc in ufuncs}}
+    from .choosing import chosen
+
+    ufuncs = {line.ufunc for line in lines} - {"", "where"} | {"copyto", "logical_not"}
+    return {"chosen": chosen, **{name: getattr(np, name) for name in ufuncs}}

@@ -98,10 +98,11 @@ def finite_runs(history: History, name: str, runs: Runs, tuning: Tuning = DEFAUL
     found = np.empty(len(lengths), dtype=np.bool_)
     for part in slices(len(lengths), tuning.runs_per_tile):
         longest = int(lengths[part].max())
-        cells = np.isfinite(values[subset(runs, part), :longest].astype(np.float64, copy=False))
-        if int(lengths[part].min()) < longest:
-            cells |= np.arange(longest) >= lengths[part][:, None]
-        found[part] = cells.all(axis=1)
+        rows = values[subset(runs, part), :longest].astype(np.float64, copy=False)
+        found[part] = np.isfinite(rows.sum(axis=1))  # then each of them is
+        doubtful = np.flatnonzero(~found[part])
+        beyond = np.arange(longest) >= lengths[part][doubtful, None]
+        found[part.start + doubtful] = (np.isfinite(rows[doubtful]) | beyond).all(axis=1)
     return found
 
 

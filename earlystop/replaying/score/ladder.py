@@ -29,6 +29,7 @@ class Ladder:
         self._first, self._last = cells[0], cells[-1]
         every_cell = np.arange(self._last - self._first + 2) + self._first
         self._below = np.searchsorted(cells, every_cell)
+        self._most = int(np.bincount(cells - self._first).max())  # rungs with the same first bits
 
     def next(self, levels: Any) -> Any:
         """What the next level takes; NaN after the last."""
@@ -37,12 +38,13 @@ class Ladder:
     def levels(self, scores: Any) -> Any:
         """How many rungs each score has reached; every score has reached the first."""
         cells = np.minimum(_cells(scores), self._last + 1)
-        levels = self._below[cells - self._first]
-        while True:
-            more = scores >= self._next[levels]
-            if not more.any():
-                return levels
+        levels = self._below.take(cells - self._first)
+        for _ in range(self._most):
+            more = scores >= self._next.take(levels)
+            if self._most > 1 and not more.any():
+                break
             levels += more
+        return levels
 
 
 def _cells(numbers: Any) -> Any:

@@ -272,7 +272,7 @@ class _BestValue:
 
 
 def _program_of(rule: AdaptivePatience, best: Best, finite: bool) -> VectorProgram:
-    """The scores of a rule on many runs, epoch after epoch, where there is a new best, and the best.
+    """Of many runs, epoch after epoch: the score of a rule, whether there is a new best, the best.
 
     Every epoch reports the metrics. What scores and bests have in common is computed once.
 
