@@ -1,4 +1,9 @@
-"""Choices between two arrays, in the way that is faster for their condition."""
+"""Choices between two arrays: one is copied over the other where a condition holds.
+
+A masked copy takes its time for each change between true and false. Where few lanes differ from the
+others it is the fastest way; where many do it is the slowest, and copying by number is faster. What
+a condition asks for is found once for all choices that it makes.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +11,39 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["chosen"]
+__all__ = ["choose", "places"]
 
-_MIXED = 12  # so many times the lanes that differ from most are more than all
+_MIXED = 12  # by the mask if a smaller part of the lanes differs from the others
 
 
-def chosen(condition: Any, a: Any, b: Any) -> Any:
-    """`a` where the condition holds, else `b`: a new array, or `b`, overwritten.
+def places(condition: Any) -> Any:
+    """Where a condition holds, shape (lanes,): None for nowhere, True for everywhere, else the
+    condition or, if it changes often, the numbers of the lanes.
 
-    A masked copy takes its time for each change between true and false: where few lanes differ from
-    the others it is the fastest way, and where many do the slowest.
-
-    condition: truth values, shape (lanes,). b: floats, shape (lanes,).
-
-    >>> chosen(np.array([True, False, True]), np.zeros(3), np.ones(3))
-    array([0., 1., 0.])
+    >>> places(np.zeros(3, np.bool_)), places(np.array([True, False, True]))
+    (None, array([0, 2]))
     """
-    true, lanes = np.count_nonzero(condition), len(b)
+    true, lanes = np.count_nonzero(condition), len(condition)
     if not true:
-        return b
-    if _MIXED * min(true, lanes - true) > lanes:
-        return np.where(condition, a, b)
-    np.copyto(b, a, where=condition if true < lanes else True)
-    return b
+        return None
+    if true == lanes:
+        return True
+    return condition.nonzero()[0] if _MIXED * min(true, lanes - true) > lanes else condition
+
+
+def choose(found: Any, value: Any, target: Any) -> None:
+    """Copy a value into an array at the places that `places` found.
+
+    value: shape (lanes,), or one number.
+
+    >>> target = np.zeros(3)
+    >>> choose(places(np.array([True, False, True])), np.arange(1.0, 4.0), target)
+    >>> target
+    array([1., 0., 3.])
+    """
+    if found is None:
+        return
+    if found is True or found.dtype == np.bool_:
+        np.copyto(target, value, where=found)
+    else:
+        target[found] = value[found] if isinstance(value, np.ndarray) and value.ndim else value

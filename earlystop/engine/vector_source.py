@@ -71,6 +71,7 @@ class _Writer:
         self._registers = Registers()
         self._body: list[str] = []
         self._constants: dict[str, str] = {}  # their names, by what they are written as
+        self._found: dict[str, str] = {}  # where conditions hold: their names, by the condition
         self._slots = self._allocate_state(recording)
         initial = {ref.name: x for ref, x in zip(recording.inputs, recording.initial, strict=True)}
         self._initial = {slot: initial[name] for name, slot in self._slots.items()}
@@ -174,10 +175,11 @@ class _Writer:
         elif b is not condition and self._may_change(a, (condition, b), kind, dying):
             register = self._take_over(a, dying)
             texts = [self._inverted(condition, dying), texts[2], texts[1]]
+            condition = Ref(f"not {condition.name} for {line.result.name}", "bool")
         else:
             register = self._registers.take(kind)
             self._body.append(f"copyto(r{register}, {texts[2]})")
-        self._body.append(_masked_copy(f"r{register}", texts[1], texts[0], kind))
+        self._body.append(f"choose({self._places(texts[0], condition)}, {texts[1]}, r{register})")
         for name in dying:
             self._registers.release(name)
         self._registers.hold(line.result.name, register)
@@ -192,6 +194,13 @@ class _Writer:
     def _take_over(self, operand: Ref, dying: list[str]) -> int:
         dying.remove(operand.name)
         return self._registers.pass_on(operand.name)
+
+    def _places(self, text: str, condition: Ref) -> str:
+        """The name of what `places` found for a condition; found at its first choice."""
+        if condition.name not in self._found:
+            self._found[condition.name] = name = f"p{len(self._found)}"
+            self._body.append(f"{name} = places({text})")
+        return self._found[condition.name]
 
     def _inverted(self, condition: Ref, dying: list[str]) -> str:
         """The source text of the inverted condition: in its own register if that is free."""
@@ -280,13 +289,6 @@ def growth_per_epoch(lines: Sequence[Line], initial: Any) -> float:
     return growth
 
 
-def _masked_copy(target: str, text: str, condition: str, kind: Kind) -> str:
-    """The statement that copies a value into a register where a condition holds."""
-    if kind == "float":
-        return f"{target} = chosen({condition}, {text}, {target})"
-    return f"copyto({target}, {text}, where={condition})"
-
-
 def _as_arrays(constants: dict[str, str]) -> dict[str, Any]:
     import numpy as np
 
@@ -296,7 +298,7 @@ def _as_arrays(constants: dict[str, str]) -> dict[str, Any]:
 def _numpy_functions(lines: Sequence[Line]) -> dict[str, Any]:
     import numpy as np
 
-    from .choosing import chosen
+    from .choosing import choose, places
 
     ufuncs = {line.ufunc for line in lines} - {"", "where"} | {"copyto", "logical_not"}
-    return {"chosen": chosen, **{name: getattr(np, name) for name in ufuncs}}
+    return {"choose": choose, "places": places, **{name: getattr(np, name) for name in ufuncs}}

@@ -227,10 +227,12 @@ def _spans_of(found: list[tuple[Ints, Ints, Int32s, Floats]], level: Ints) -> Sp
     columns = zip((none, none, none, np.zeros(0)), *found, strict=True)
     lane, begin, best_epoch, best = (np.concatenate(column) for column in columns)
     order = np.argsort(lane.astype(np.uint16 if len(level) <= 2**16 else np.int64), kind="stable")
-    lane, begin, best_epoch = lane[order], begin[order], best_epoch[order]
-    is_last = np.append(lane[1:] != lane[:-1], True)[: len(lane)]
-    end = np.where(is_last, level[lane], np.append(begin[1:], 0)[: len(lane)])
-    return Spans(lane, begin, end, best_epoch, np.where(best_epoch < 0, np.nan, best[order]))
+    by_lane, end = lane[order], np.empty_like(begin)
+    end[order[:-1]] = begin[order[1:]]
+    last = order[np.append(by_lane[1:] != by_lane[:-1], True)[: len(lane)]]
+    end[last] = level[lane[last]]
+    best[best_epoch < 0] = np.nan
+    return Spans(lane, begin, end, best_epoch, best)
 
 
 @dataclass(frozen=True)
