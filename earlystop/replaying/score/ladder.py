@@ -15,6 +15,8 @@ _BITS = 44  # what is left of a float64 without them: its exponent and 8 bits of
 class Ladder:
     """Rungs in ascending order, all above 0.
 
+    kind: the type of the levels, which has room for all of them.
+
     A binary search for every score would take most of the time of a scan. Positive floats are in
     the order of their bits, so the first bits of a score say which rungs it has reached, but for
     the few that begin with the same bits; those are compared.
@@ -28,7 +30,8 @@ class Ladder:
         cells = _cells(rungs)
         self._first, self._last = cells[0], cells[-1]
         every_cell = np.arange(self._last - self._first + 2) + self._first
-        self._below = np.searchsorted(cells, every_cell)
+        self.kind = np.int16 if len(rungs) < 2**15 else np.int32
+        self._below = np.searchsorted(cells, every_cell).astype(self.kind)
         self._most = int(np.bincount(cells - self._first).max())  # rungs with the same first bits
 
     def next(self, levels: Any) -> Any:
