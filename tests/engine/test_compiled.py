@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import random
 import traceback
 from typing import Any, NamedTuple
 
@@ -15,12 +16,13 @@ from earlystop.engine.recording import Recording, metrics_read, presence_read, r
 from earlystop.engine.registers import Registers, last_uses
 from earlystop.engine.scalar import compile_scalar
 from earlystop.engine.source import Names, define
-from earlystop.engine.vectorized import compile_vectorized
+from earlystop.engine.vectorized import compile_vectorized, vector_code
 from earlystop.language.ops import Operation
 from earlystop.language.rule import advance
 from earlystop.language.tape import Ref, Trace, needed_lines
 from earlystop.language.traced_metrics import TracedMetrics
 from earlystop.ops import divide, isnan, replaced, where
+from tests.support.random_rules import random_rule
 
 NAMES = ("loss", "val_loss")
 
@@ -32,7 +34,7 @@ def recording_of(*rules: es.Rule, certain: tuple[str, ...] = NAMES) -> Recording
 class OneEpoch:
     """An epoch of a history with two runs, all of whose metrics are reported."""
 
-    def __init__(self, number: int, **metrics: list[float]) -> None:
+    def __init__(self, number: int, **metrics: Any) -> None:
         self.number, self._metrics = number, metrics
 
     def row(self, name: str) -> Any:
@@ -125,6 +127,80 @@ def test_a_program_for_many_runs_reads_only_what_its_rules_look_at() -> None:
     (fires,) = program(OneEpoch(0, val_loss=[0.5, 1.5]))
     assert fires.tolist() == [True, False]
     assert compile_vectorized((es.Plateau("loss", 2, 0.1),), NAMES, frozenset()) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_program_for_finite_metrics_answers_as_one_for_any(seed: int) -> None:
+    rule = random_rule(random.Random(seed))
+    programs = [
+        compile_vectorized((rule,), NAMES, frozenset(), finite)
+        for finite in (frozenset[str](), frozenset(NAMES))
+    ]
+    if None in programs:  # its state holds a window
+        return
+    values = np.random.default_rng(seed).normal(size=(2, 30, 8)).round(1)
+    answers = []
+    for program in filter(None, programs):
+        program.start(lanes=8, epochs=30)
+        with np.errstate(all="ignore"):
+            epochs = [
+                OneEpoch(number, loss=values[0, number], val_loss=values[1, number])
+                for number in range(30)
+            ]
+            answers.append([np.broadcast_to(program(x)[0], 8).tolist() for x in epochs])
+    assert answers[0] == answers[1]
+
+
+def test_a_program_for_finite_metrics_never_asks_whether_they_are() -> None:
+    rule = es.AdaptivePatience("loss", 3)
+    texts = [
+        vector_code((rule,), NAMES, frozenset(), finite).function.__doc__
+        for finite in (frozenset[str](), frozenset(NAMES))
+    ]
+    assert ["isfinite(" in text for text in texts] == [True, False]
+
+
+def test_a_metric_that_may_be_missing_is_not_taken_for_finite() -> None:
+    rule, names = es.AdaptivePatience("loss", 3), frozenset(NAMES)
+    code = vector_code((rule,), NAMES, with_gaps=names, finite=names)
+    assert code is not None
+    assert "isfinite(" in code.function.__doc__
+
+
+def test_two_alternatives_may_be_chosen_by_one_condition_and_its_opposite() -> None:
+    class Sides(es.Rule):
+        """Fires where a small loss counts 1 + loss, a large one loss * 2, beyond what was held."""
+
+        monitor: str
+
+        class State(NamedTuple):
+            low: float
+            high: float
+
+        def init(self):
+            return self.State(0.0, 0.0)
+
+        def step(self, state, metrics, epoch):
+            value = metrics[self.monitor]
+            small = value < 0.0
+            low, high = where(small, value + 1.0, 3.0), where(small, value * 2.0, state.high)
+            both = where(small, low * high, 2.0)
+            return self.State(low, high), both > state.low
+
+    rule = Sides("loss")
+    program = compile_vectorized((rule,), NAMES, frozenset())
+    assert program is not None
+    program.start(lanes=40, epochs=20)
+    values = np.random.default_rng(0).normal(size=(20, 40))
+    states = [rule.init() for _ in range(40)]
+    for number, row in enumerate(values):
+        stepped = [
+            rule.step(state, {"loss": x}, number)
+            for state, x in zip(states, row.tolist(), strict=True)
+        ]
+        states = [after for after, _ in stepped]
+        (fires,) = program(OneEpoch(number, loss=row.tolist()))
+        assert fires.tolist() == [fired for _, fired in stepped]
 
 
 # Registers ----------------------------------------------------------------------------------------
