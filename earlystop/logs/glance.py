@@ -28,10 +28,10 @@ def is_prose(log: Source) -> bool:
     True only where no built-in format would recognise it; False where in doubt.
     """
     head = log.head
-    if not head.isascii() or len(head.translate(None, _NO_TEXT)) < len(head):
-        return False
     first = _first_lines(head)
-    return bool(first) and not any(map(_OF_TABLES.search, first)) and not _any_mark(head)
+    if not first or any(map(_OF_TABLES.search, first)) or not head.isascii():
+        return False
+    return len(head.translate(None, _NO_TEXT)) == len(head) and not _any_mark(head)
 
 
 def is_numbers_alone(log: Source) -> bool:

@@ -7,8 +7,9 @@ name a metric are read like a file that is given by its name; what cannot be rea
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -44,10 +45,9 @@ def is_proven(log: Source, format: LogFormat) -> bool:
 def looks_like_a_log(log: Source) -> bool:
     """Does the start of this file name a metric, or a column that counts rows?"""
     try:
-        names = _names(log)
+        known = any(counts_for_certain(name) or is_metric(name) for name in _names(log))
     except (LogError, OSError):  # even its start cannot be read
         return False
-    known = any(map(counts_for_certain, names)) or any(map(is_metric, names))
     return known or is_monitor(log) or prints_a_loss(log.text)
 
 
@@ -127,14 +127,14 @@ def _no_log(
     return log.wrong(f"{why}: {how}", not_a_log=True)
 
 
-def _names(log: Source) -> Collection[str]:
+def _names(log: Source) -> Iterable[str]:
     """The names at the start of a file: those of columns, or keys of JSON."""
     records = log.first_records
     if not records and log.text.lstrip().startswith(("{", "[")):
         return _KEY.findall(log.text[:_BEGINNING])
     if records:
-        return list(dict.fromkeys(str(name) for record in records for name in record))
-    return [cell for line in _headers(log) for cell in line]
+        return dict.fromkeys(str(name) for record in records for name in record)
+    return itertools.chain.from_iterable(_headers(log))
 
 
 _KEY = re.compile(r'"([^"\\\n]{1,200})"\s*:')

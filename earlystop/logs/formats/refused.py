@@ -45,8 +45,7 @@ def _reason(log: Source) -> str | None:
 
 
 def _reason_of_text(log: Source) -> str | None:
-    lines = log.first_lines
-    if lines and _is_mlflow_meta(lines):
+    if "artifact_" in log.text and _is_mlflow_meta(log.first_lines):
         return "a description (meta.yaml) of MLflow: the metrics are in the folder next to it"
     records = log.first_records
     if not records:
