@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._arguments import argument
-from .._text import count
 from ..datasets import Dataset
 from ..datasets.working import Workers, check_workers
-from ..errors import HistoryError, RuleError, RuleTypeError
+from ..errors import RuleError, RuleTypeError
 from ..history.history import History
 from ..language.direction import Mode, direction
 from ..language.keywords import by_keyword
@@ -152,7 +151,8 @@ def advise(
     history.require([monitor], "`advise`")
     cost = cost_of(checks_of(history, judged if on_missing == "skip" else []), cost_unit)
     history = cost.history
-    scale = _regret_scale(history, save, unit)
+    scale = RegretScale(history, save, unit)
+    scale.require_numbers("advise")
     truncation = None if complete else detect_truncation(history, save, scale)
     families = _families(candidates, family, history, save, scale, truncation)
     considered = _on_logs(families, truncation)
@@ -179,17 +179,6 @@ def _in_memory(
         return dataset.read(workers=workers)
     counted = {*units} - {str(None), CHECKS, EPOCH}
     return dataset.read({*judged, *counted} - RESERVED, workers=workers)
-
-
-def _regret_scale(history: History, save: Best, unit: Unit) -> RegretScale:
-    """What each run could lose. Raises HistoryError if no run has a number."""
-    scale = RegretScale(history, save, unit)
-    if not scale.usable.any():
-        raise HistoryError(
-            f"`advise`: of {count(history.runs, 'run')}, none ever reports a number for "
-            f"{save.monitor!r}: there is nothing to go by"
-        )
-    return scale
 
 
 def _families(

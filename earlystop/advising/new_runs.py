@@ -12,7 +12,7 @@ from ..replaying.replay import replay
 from ..rules import Best, Never
 from .findings import Findings
 from .regret_scale import Floats, RegretScale
-from .text import percent
+from .text import amount_text, percent, promise_text
 from .watching import PromiseReport, bounds_at_any_time, rank_test
 
 __all__ = ["changes_text", "check_new_runs"]
@@ -28,6 +28,7 @@ def check_new_runs(advice: Findings, history: History, complete: bool) -> Promis
     done = replay(advice.rule, history, save=save, on_missing=advice.on_missing)
     seen = done.replayed.history
     scale = RegretScale(seen, save, advice.unit)
+    scale.require_numbers("check")
     usable = scale.usable
     lost = scale.lost(done.regret, slice(0, seen.runs))[usable]
     whole = max(int(seen.lengths.max()), int(advice.stops.max()))  # as long as runs go
@@ -38,7 +39,19 @@ def check_new_runs(advice: Findings, history: History, complete: bool) -> Promis
     if not unseen and len(lost) and advice.rule != Never():
         numbers = _so_far(advice, lost)
     level = advice.max_regret if advice.at_most is None else advice.at_most
-    return PromiseReport(len(lost), unseen, likeness, level, *numbers)
+    observed, low, high = numbers
+    return PromiseReport(
+        runs=len(lost),
+        old_runs=len(advice.stops),
+        unseen=unseen,
+        likeness=likeness,
+        promise=promise_text(advice),
+        level=level,
+        observed=observed,
+        low=low,
+        high=high,
+        in_metric=advice.at_most is None and advice.unit == "metric",
+    )
 
 
 def _so_far(advice: Findings, lost: Floats) -> tuple[float, float, float]:
@@ -68,7 +81,8 @@ def changes_text(advice: Findings, earlier: Findings) -> str:
         lines.append(f"The rule is {advice.rule!r}, before {earlier.rule!r}.")
     lines.append(
         f"Saved: {percent(advice.saved)}, before {percent(earlier.saved)}. Mean regret on the "
-        f"logs: {advice.observed:.3g}, before {earlier.observed:.3g}."
+        f"logs: {amount_text(advice, advice.observed)}, before "
+        f"{amount_text(earlier, earlier.observed)}."
     )
     new = [warning for warning in advice.warnings if warning not in earlier.warnings]
     lines += [f"New: {warning}." for warning in new]

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .._text import count
+from ..errors import HistoryError
 from ..history.arrays import Bools
 from ..history.history import History
 from ..rules import Best
@@ -36,7 +38,7 @@ class RegretScale:
     """
 
     def __init__(self, history: History, save: Best, unit: Unit) -> None:
-        self.unit = unit
+        self.unit, self._monitor = unit, save.monitor
         self.first, self.best = np.full(history.runs, np.nan), np.full(history.runs, np.nan)
         self.end = np.zeros(history.runs, dtype=np.int64)
         self.found = np.zeros(history.runs, dtype=np.int64)
@@ -58,6 +60,17 @@ class RegretScale:
         self.best[runs] = np.where(best == worst, np.nan, best)
         found = values.argmin(axis=1) if save.mode == "min" else values.argmax(axis=1)
         self.found[runs] = np.where(best == worst, 0, found + 1)
+
+    def require_numbers(self, owner: str) -> None:
+        """Raise HistoryError if no run has a number.
+
+        owner: the function that asks for one.
+        """
+        if not self.usable.any():
+            raise HistoryError(
+                f"`{owner}`: of {count(len(self.best), 'run')}, none ever reports a number for "
+                f"{self._monitor!r}: there is nothing to go by"
+            )
 
     @property
     def usable(self) -> Bools:

@@ -128,7 +128,7 @@ class Advice(Findings):
             before the longest, count as stopped by it.
 
         Returns a `PromiseReport`, to print or to ask: `alike`, `held`. Raises MissingMetricError
-        if no run reports the metric.
+        if no run reports the metric, HistoryError if none has a number.
 
         >>> from earlystop import History, advise
         >>> falling = [1 / epoch for epoch in range(1, 41)]

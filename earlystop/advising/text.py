@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from .._arguments import argument
 from .._text import count, number
 from ..language.positions import ELAPSED, EPOCH, STEP
 from ..rules import Patience
@@ -18,6 +19,7 @@ __all__ = [
     "cost_words",
     "guarantee_text",
     "percent",
+    "promise_text",
     "promise_words",
     "usual_heading",
     "usual_rows",
@@ -56,6 +58,13 @@ def _unit_of(advice: Findings) -> str:
     if advice.unit == "metric":
         return f"units of {advice.monitor}"
     return "the improvement" if advice.unit == "improvement" else f"the best {advice.monitor}"
+
+
+def promise_text(advice: Findings) -> str:
+    """What was promised of new runs, as far as they can be held against it."""
+    if advice.at_most is None:
+        return f"an expected regret of at most {_requested(advice)}{_capped(advice)}"
+    return f"at most {percent(advice.at_most, 12)} of runs lose more than {_requested(advice)}"
 
 
 def guarantee_text(advice: Findings) -> str:
@@ -113,9 +122,17 @@ def _plain(advice: Findings) -> list[str]:
 
 def _plain_promised(advice: Findings, plain: Outcome) -> str:
     patience = plain.rule.settings["patience"]
-    return (
+    told = (
         f"The plain patience of which as much can be promised, {patience}, takes "
         f"{_mean(advice, plain.used)}."
+    )
+    if plain.used >= advice.outcome.used:
+        return told
+    alone = argument("family", "patience", "advise")
+    return (
+        f"{told} That is less, but to choose between the two by these runs would break the "
+        f"promise, which rests on them: where plain patience is the better choice on other logs of "
+        f"the kind, ask for it alone, with {alone}."
     )
 
 
@@ -151,10 +168,7 @@ def _promise(advice: Findings) -> str:
 
 def _no_promise(advice: Findings) -> list[str]:
     """What to do if no candidate can be promised."""
-    requested = f"an expected regret of at most {_requested(advice)}"
-    if advice.at_most is not None:
-        share = percent(advice.at_most, 12)
-        requested = f"that at most {share} of runs lose more than {_requested(advice)}"
+    requested = promise_text(advice) if advice.at_most is None else f"that {promise_text(advice)}"
     how = "train to the end" if advice.complete else "stop as these logs were"
     answer = [
         f"Better {how}: {advice.rule!r}. No candidate that stops earlier can promise {requested}."

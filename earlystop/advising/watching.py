@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._text import count
+from .._text import count, number
 from ..language.state import number_to_json
 from .exchangeability import ranks_of
 from .regret_scale import Floats
@@ -49,7 +49,19 @@ def rank_test(one: Any, other: Any) -> float:
     variance = n * m / 12 * (total + 1 - spread)
     if not variance > 0:
         return 1.0
-    distance = abs(float(ranks_of(both)[:n].sum()) - n * (total + 1) / 2)
+    return _p_value(abs(float(ranks_of(both)[:n].sum()) - n * (total + 1) / 2), variance)
+
+
+def least_p_value(n: int, m: int) -> float:
+    """The p-value of `rank_test` where all of n numbers are beyond all of m others.
+
+    >>> [round(least_p_value(n, 150), 3) for n in (1, 2, 3)]
+    [0.087, 0.016, 0.003]
+    """
+    return _p_value(n * m / 2, n * m / 12 * (n + m + 1)) if n and m else 1.0
+
+
+def _p_value(distance: float, variance: float) -> float:
     return math.erfc(max(distance - 0.5, 0.0) / math.sqrt(2 * variance))
 
 
@@ -99,22 +111,27 @@ def _edge(refuted: Callable[[float], bool]) -> float:
 class PromiseReport(NamedTuple):
     """How new runs compare with those that a promise rests on. Made by `Advice.check`.
 
-    runs: the new runs that report the metric.
+    runs: the new runs that report the metric; old_runs: those that the promise rests on.
     unseen: how many of them end where the rule stops, so that what they lost cannot be seen.
     likeness: the p-value of a rank test of where the rule stops old and new runs.
-    level: what was promised: the expected regret, or the share of runs that lose more.
+    promise: what was promised, in words.
+    level: the same as a number: the expected regret, or the share of runs that lose more.
     observed: what it was on the new runs. low, high: bounds on what it is for all such runs, with
         95 % confidence at any time. All three are NaN if some runs are unseen, or if the rule
         stops none.
+    in_metric: whether these numbers are in the unit of the metric; otherwise they are shares.
     """
 
     runs: int
+    old_runs: int
     unseen: int
     likeness: float
+    promise: str
     level: float
     observed: float
     low: float
     high: float
+    in_metric: bool
 
     @property
     def alike(self) -> bool:
@@ -133,6 +150,12 @@ class PromiseReport(NamedTuple):
 
     def _of_likeness(self) -> str:
         p = f"rank test, p = {self.likeness:.2g}"
+        if least_p_value(self.runs, self.old_runs) >= _UNLIKE:
+            few = "is too few" if self.runs == 1 else "are too few"
+            return (
+                f"{count(self.runs, 'new run')} {few} to tell whether they stop where the old ones "
+                "do."
+            )
         if self.alike:
             return f"{count(self.runs, 'new run')}: they stop where the old ones do ({p})."
         return (
@@ -154,13 +177,17 @@ class PromiseReport(NamedTuple):
             False: "the promise is broken",
             None: "too few to tell whether the promise holds",
         }[self.held]
+        text = number if self.in_metric else percent
         return (
-            f"Promised: at most {percent(self.level)}; on these it was {percent(self.observed)}, "
-            f"and of all such runs it is between {percent(self.low)} and {percent(self.high)} (95 "
-            f"% confidence, however often one looks): {verdict}."
+            f"Promised: {self.promise}. On these it was {text(self.observed)}, and of all such "
+            f"runs it is between {text(self.low)} and {text(self.high)} (95 % confidence, however "
+            f"often one looks): {verdict}."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON data; NaN as text."""
-        numbers = {name: number_to_json(value) for name, value in self._asdict().items()}
-        return {**numbers, "alike": self.alike, "held": self.held}
+        fields = {
+            name: number_to_json(value) if isinstance(value, float) else value
+            for name, value in self._asdict().items()
+        }
+        return {**fields, "alike": self.alike, "held": self.held}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -30,6 +31,16 @@ def test_an_advice_reads_like_an_answer_and_is_plain_json() -> None:
         f"Patience('loss', patience={p}, mode='min')" for p in (5, 10, 20)
     ]
     assert repr(advice).startswith(f"Advice({advice.rule!r}: expected regret at most 5 %")
+
+
+def test_where_plain_patience_takes_less_the_answer_says_why_the_other_is_named() -> None:
+    advice = es.advise(noisy(150), "loss", max_regret=0.1)
+    assert advice.plain is not None
+    for share, expected in ((0.9, True), (1.0, False), (1.1, False)):
+        plain = advice.plain._replace(used=share * advice.outcome.used)
+        told = " ".join(str(dataclasses.replace(advice, plain=plain)).split())
+        assert ("would break the promise" in told) is expected
+        assert ("family='patience'" in told) is expected
 
 
 def test_what_it_reports_is_what_replaying_the_rule_gives() -> None:

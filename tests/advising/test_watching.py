@@ -120,3 +120,47 @@ def test_only_a_history_with_the_metric_is_checked() -> None:
         advice.check([1.0])
     with pytest.raises(es.MissingMetricError):
         advice.check(es.History({"other": [1.0, 2.0]}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "promise", "text"),
+    [
+        ({"max_regret": 0.2}, "an expected regret of at most 20 % of the improvement", " %,"),
+        (
+            {"max_regret": 0.2, "unit": "metric", "bound": 2.0},
+            "an expected regret of at most 0.2 of loss, if a run that loses more than 2 counts as "
+            "losing 2",
+            "On these it was 0.",
+        ),
+        (
+            {"max_regret": 0.2, "unit": "metric", "at_most": 0.3},
+            "at most 30 % of runs lose more than 0.2 of loss",
+            " %,",
+        ),
+    ],
+)
+def test_what_is_watched_is_told_in_the_unit_that_was_promised(
+    asked: dict[str, float], promise: str, text: str
+) -> None:
+    advice = es.advise(noisy(150), "loss", **asked)  # type: ignore[arg-type]
+    told = str(advice.check(noisy(40, seed=6), complete=True))
+    assert f"Promised: {promise}. " in told
+    assert text in told
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_runs_that_are_too_few_for_any_difference_are_not_called_alike(runs: int) -> None:
+    advice = es.advise(noisy(150), "loss", max_regret=0.1)
+    told = str(advice.check(noisy(runs, seed=4)))
+    assert "too few to tell whether they stop where the old ones do" in told
+
+
+def test_new_runs_without_a_number_are_refused() -> None:
+    advice = es.advise(noisy(30), "loss", max_regret=0.1)
+    with pytest.raises(es.HistoryError, match="`check`: of 2 runs, none ever reports a number"):
+        advice.check(es.History({"loss": np.full((2, 5), np.nan)}))
+
+
+def test_what_changed_is_told_with_its_unit() -> None:
+    advice = es.advise(noisy(150), "loss", max_regret=0.5, unit="metric", bound=5.0)
+    assert "of loss, before" in advice.changes_from(advice)
