@@ -12,6 +12,7 @@ __all__ = [
     "axis_of",
     "mean_cell",
     "unit_of_amount",
+    "unit_of_check",
     "unit_words",
 ]
 
@@ -69,6 +70,15 @@ def unit_of_amount(amount: float, unit: str) -> str:
     """The unit behind an amount: singular or plural."""
     words = unit_words(unit)
     return words.removesuffix("s") if amount == 1 and unit in UNITS else words
+
+
+def unit_of_check(unit: str) -> str:
+    """What a check is called by its number in this unit; "" where it has none.
+
+    >>> unit_of_check("epoch"), unit_of_check("checks"), unit_of_check("elapsed_seconds")
+    ('epoch', 'check', '')
+    """
+    return unit_of_amount(1, unit) if unit in (CHECKS, EPOCH, STEP) else ""
 
 
 def axis_of(unit: str, largest: float) -> tuple[float, str]:

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._text import duration, number
+from ..language.positions import CHECKS, EPOCH
 from ..language.units import amount_cell, unit_words
 from .text import mixed_units_text, places_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from .price import Price
     from .result import Replay
 
-__all__ = ["run_columns"]
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["counted_ahead", "run_columns"]
 
 
 def run_columns(result: Replay, runs: Any, price: Price | None = None) -> dict[str, list[str]]:
@@ -55,6 +60,26 @@ def run_columns(result: Replay, runs: Any, price: Price | None = None) -> dict[s
         if price is not None:
             columns["cost saved"] = ["-" if each != each else price.text(each) for each in saved]
     return columns
+
+
+def counted_ahead(result: Replay) -> Floats:
+    """How much more is used with a check than its number in the log, in the unit, shape (runs,).
+
+    1 for epochs and checks that count from 0, as 31 epochs are used with epoch 30; otherwise 0.
+
+    >>> from earlystop import EarlyStopping, History, replay
+    >>> for epochs in ([0, 1, 2], [1, 2, 3]):
+    ...     log = History({"val_loss": [4.0, 3.0, 3.5]}, coordinates={"epoch": epochs})
+    ...     counted_ahead(replay(EarlyStopping("val_loss"), log))
+    array([1.])
+    array([0.])
+    """
+    ahead = np.full(len(result), 1.0 if result.unit in (CHECKS, EPOCH) else 0.0)
+    if result.unit == EPOCH:
+        positions, first = result.replayed.positions, np.minimum(result.checks, 1)
+        told = positions.amount(EPOCH, first) - positions.at(EPOCH, first - 1)
+        ahead = np.where(np.isnan(told), ahead, told)  # a check without an epoch counts as one
+    return ahead
 
 
 def _kept(result: Replay, rows: Any) -> tuple[str, list[str]]:

@@ -97,7 +97,7 @@ function inWords(run, one) {
   // What a curve shows, for those who do not see it.
   const unit = data.unit.words;
   const end = one.stopped ? `stopped after ${amount(one.used)}` : `not stopped, ${amount(one.used)}`;
-  const kept = Number.isNaN(one.kept) ? 'nothing kept' : `kept after ${amount(one.kept)}`;
+  const kept = Number.isNaN(one.kept) ? 'nothing kept' : `kept ${data.unit.one ? '' : 'after '}${placeOf(run, one.kept)}`;
   const value = Number.isNaN(one.best) ? '' : `: ${number(one.best)}`;
   const regret = Number.isNaN(one.regret) ? '' : `, regret ${regretText(one.regret)}`;
   return `${end} of ${amount(one.logged)} ${data.unit.time ? '' : unit}, ${kept}${value}${regret}`;

@@ -45,6 +45,7 @@ function outcome(scenario, at, run) {
     used: value('used'),
     stopped: value('stopped') === 1,
     kept: value('kept'),
+    ahead: real(data.ahead[run]),
     regret: value('regret'),
     best: keptValue(scenario, run, value('kept'), value('regret')),
     hours: seconds / 3600,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..language.positions import ELAPSED
-from ..language.units import axis_of
+from ..language.units import axis_of, unit_of_check
 from ..replaying.price import Price
 from ..replaying.replay import Replay
+from ..replaying.run_columns import counted_ahead
 from .curves import curve_data
 from .packing import numbers
 from .scenarios import Marked, of_replay, of_sweep
@@ -50,7 +51,13 @@ def page_data(
     ]
     divisor, words = axis_of(shown.unit, float(np.nan_to_num(shown.logged).max(initial=0.0)))
     return {
-        "unit": {"words": words, "divisor": divisor, "time": shown.unit == ELAPSED},
+        "unit": {
+            "words": words,
+            "one": unit_of_check(shown.unit),
+            "divisor": divisor,
+            "time": shown.unit == ELAPSED,
+        },
+        "ahead": numbers(counted_ahead(shown)[:runs]),
         "metric": metric or "",
         "falls": _falls(replays, metric),
         "price": None if price is None else list(price),

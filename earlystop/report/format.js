@@ -48,6 +48,13 @@ function amount(value) {
   return value % 1 === 0 ? value.toLocaleString('en-US') : number(value);
 }
 
+function placeOf(run, after) {
+  // The check with which so much has been used, by its number in the log: epoch 30 after 31 epochs.
+  const text = amount(after - real(data.ahead[run]));
+  if (data.unit.one) return `${data.unit.one} ${text}`;
+  return data.unit.time ? text : `${text} ${data.unit.words}`;
+}
+
 function priceOf(hours) {
   const [perHour, before, after] = data.price;
   const sum = (perHour * hours).toLocaleString('en-US', {

@@ -95,15 +95,15 @@ function runChart(figure) {
     state.at = Math.max(0, Math.min(points.x.length - 1, at));
     const [where, value] = [points.x[state.at], points.y[state.at]];
     const text = Number.isNaN(value) ? 'no value' : number(value);
-    const unit = data.unit.time ? '' : `${data.unit.words.replace(/s$/, '')} `;
+    const told = `${placeOf(state.run, where)}: `;
     place.setAttribute('aria-valuemax', String(points.x.length - 1));
     place.setAttribute('aria-valuenow', String(state.at));
-    place.setAttribute('aria-valuetext', `${unit}${amount(where)}: ${data.metric} ${text}`);
+    place.setAttribute('aria-valuetext', `${told}${data.metric} ${text}`);
     if (!geometry) return;
     geometry.cross.replaceChildren();
     if (!moved || Number.isNaN(value)) return;
     const { box, x, y, cross } = geometry;
-    const label = `${unit}${amount(where)}: ${text}`;
+    const label = `${told}${text}`;
     const left = x(where) > (box.left + box.right) / 2;
     cross.append(
       svg('line', { class: 'guide', x1: x(where), x2: x(where), y1: box.top, y2: box.bottom }),

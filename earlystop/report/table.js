@@ -19,7 +19,7 @@ function runsTable(section, select) {
     logged: (one) => amount(one.logged),
     used: (one) => amount(one.used),
     ended: (one) => (one.stopped ? 'rule' : 'log'),
-    kept: (one) => amount(one.kept),
+    kept: (one) => amount(one.kept - one.ahead),
     best: (one) => number(one.best),
     regret: (one) => regretText(one.regret),
     hours: (one) => duration(3600 * one.hours),

@@ -10,10 +10,10 @@ import numpy as np
 
 from .._text import count, distinct_names, duration, number, shared_parts
 from ..advising.text import percent
-from ..language.positions import EPOCH
 from ..language.rule_words import rule_words
-from ..language.units import amount_cell, mean_cell, unit_words
+from ..language.units import amount_cell, mean_cell, unit_of_check, unit_words
 from ..replaying.replay import Replay
+from ..replaying.run_columns import counted_ahead
 from ..replaying.text import hours_cells, used_text
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def runs_table(result: Replay, most: int, price: Price | None) -> Table:
     note = "" if len(rows) == len(result) else f"The first {len(rows):,} of {len(result):,} runs. "
     start, end = shared_parts(result.history.names)
     if start or end:
-        note += f"Names without what all have in common: {start}…{end}. "
-    note += _from_zero(result, listed)
+        note += f"Names without what all have in common: {start}…{end}"
     return Table(
         [heading for _, heading, _ in columns],
         rows,
@@ -140,14 +139,16 @@ _LEAST = ("ended", "best", "cost")
 def _run_columns(result: Replay, runs: Any, price: Price | None) -> Any:
     """The key, the heading and the cells of each column of the table of runs."""
     words, unit, saved = unit_words(result.unit), result.unit, result.saved_check[runs]
-    kept = np.asarray(result.replayed.positions.amount(unit, result.saved_check + 1))[runs]
-    places = zip(kept.tolist(), saved.tolist(), strict=True)
+    kept = result.replayed.positions.amount(unit, result.saved_check + 1) - counted_ahead(result)
+    places = zip(kept[runs].tolist(), saved.tolist(), strict=True)
     yield "run", "run", distinct_names(result.history.names, _NAME)[: len(runs)]
     yield "curve", "curve", [""] * len(runs)
     yield "logged", f"{words} logged", _amounts(result.logged[runs], unit)
     yield "used", f"{words} used", _amounts(result.used[runs], unit)
     yield "ended", "ended by", ["rule" if stopped else "log" for stopped in result.stopped[runs]]
-    yield "kept", "kept after", ["-" if no < 0 else amount_cell(at, unit) for at, no in places]
+    one = unit_of_check(unit)
+    cells = ["-" if no < 0 else amount_cell(at, unit) for at, no in places]
+    yield "kept", f"{one} kept" if one else "kept after", cells
     if result.best_rule is not None:
         values = zip(result.best[runs].tolist(), saved.tolist(), strict=True)
         yield "best", "value kept", [number(None if no < 0 else value) for value, no in values]
@@ -158,18 +159,6 @@ def _run_columns(result: Replay, runs: Any, price: Price | None) -> Any:
         yield "hours", "time saved", [duration(3600 * each) for each in hours]
         if price is not None:
             yield "cost", "cost saved", ["-" if h != h else price.text(h) for h in hours]
-
-
-def _from_zero(result: Replay, runs: Any) -> str:
-    """That a number of epochs is one more than the log's own number, where it counts from 0."""
-    saved = runs[result.saved_check[runs] >= 0]
-    if result.unit != EPOCH or not len(saved):
-        return ""
-    kept = np.asarray(result.replayed.positions.amount(EPOCH, result.saved_check + 1))[saved]
-    named = np.asarray(result.saved_epoch)[saved]
-    if not np.all(kept == named + 1):
-        return ""
-    return f"Epochs count from 0: kept after {kept[0]:g} epochs is epoch {named[0]:g}."
 
 
 def _amounts(amounts: Any, unit: str) -> list[str]:

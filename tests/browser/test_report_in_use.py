@@ -58,7 +58,7 @@ def test_the_slider_shows_what_every_setting_did(page: Opened) -> None:
         assert page.text("#value-0") == str(PATIENCES[position])
         assert numbers(page) == expected(position)
         assert page.column("used") == [str(n) for n in table.checks[position][:50]]
-        assert page.column("kept") == [str(n + 1) for n in table.best_check[position][:50]]
+        assert page.column("kept") == [str(n) for n in table.best_check[position][:50]]
         lost = [float(text) for text in page.column("regret")]
         assert lost == pytest.approx(table.regret[position][:50], rel=5e-3)
     hours = float(np.nansum(page_of(60).replays[0].hours_logged - table.hours[-1]))
@@ -183,7 +183,7 @@ def test_a_chosen_run_is_drawn_and_read_point_by_point(page: Opened) -> None:
     chart.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     value = float(made.history.metrics["val_loss"][7][2])
     words = chart.get_attribute("aria-valuetext")
-    assert words.startswith("check 3: val_loss ")
+    assert words.startswith("check 2: val_loss ")
     assert float(words.split()[-1]) == pytest.approx(value, rel=1e-4)
     page.run("arguments[0].scrollIntoView()", chart)
     ActionChains(page.driver).move_to_element(chart).perform()

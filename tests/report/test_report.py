@@ -10,12 +10,14 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import earlystop as es
 from earlystop.advising.text import percent
+from earlystop.replaying.run_columns import run_columns
 from earlystop.report.page import page_with
 from earlystop.report.report import report_page, write_report
 from tests.report.pages import Page, unpacked
@@ -80,7 +82,7 @@ def test_the_report_says_what_every_rule_did_to_every_run(page: Page) -> None:
         scenario = next(each for each in page.data["scenarios"] if each["label"] == label)
         assert [unpacked(row)[0] for row in scenario["runs"]["used"]] == result.used.tolist()
     run = page.cells.index(HOSTILE[0])
-    assert page.cells[run : run + 8] == [HOSTILE[0], "", "7", "3", "rule", "2", "0.7", "0.2"]
+    assert page.cells[run : run + 8] == [HOSTILE[0], "", "7", "3", "rule", "1", "0.7", "0.2"]
 
 
 def test_the_page_has_what_every_setting_of_a_sweep_did_to_every_run() -> None:
@@ -233,14 +235,6 @@ def test_a_report_under_the_name_of_another_kind_is_refused(tmp_path: Path, name
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_where_a_log_counts_from_0_the_table_of_runs_says_which_epoch_is_kept(first: int) -> None:
-    run = {"epoch": [first, first + 1, first + 2, first + 3], "loss": [0.5, 0.4, 0.6, 0.7]}
-    replay = es.replay(es.EarlyStopping("loss", patience=1), es.History.from_runs([run]))
-    text = Page(report_page(replay)).text
-    assert ("Epochs count from 0: kept after 2 epochs is epoch 1." in text) == (first == 0)
-
-
 def test_a_rule_that_keeps_nothing_has_a_report() -> None:
     history = es.History({"val_loss": [CURVE, CURVE]})
     page = Page(report_page(es.replay(es.MaxEpochs(3), history)))
@@ -296,3 +290,21 @@ def test_a_browser_that_does_not_print_is_an_error_and_leaves_no_file(
     with pytest.raises(OSError, match=words):
         write_report(tmp_path / "report.pdf", hostile()[0])
     assert [path.name for path in tmp_path.iterdir()] == ["chromium"]
+
+
+@pytest.mark.parametrize("places", [{}, {"epoch": [0, 1, 2, 3]}, {"epoch": [1, 2, 3, 4]}])
+def test_a_report_names_the_check_that_is_kept_as_a_table_of_runs_does(places: Any) -> None:
+    log = es.History({"val_loss": [4.0, 3.0, 3.5, 3.6]}, coordinates=places)
+    result = es.replay(es.EarlyStopping("val_loss", patience=2), log)
+    ((heading, (number,)),) = (
+        (heading, cells)
+        for heading, cells in run_columns(result, [0]).items()
+        if heading.endswith(" kept") and heading != "value kept"
+    )
+    page = Page(report_page(result))
+    assert heading in page.cells
+    assert number == str(places["epoch"][1] if places else 1)
+    assert page.data["unit"]["one"] == heading.removesuffix(" kept")
+    ahead = page.data["ahead"][0]
+    kept = page.data["scenarios"][-1]["runs"]["kept"][0]
+    assert unpacked(kept)[0] - ahead == int(number)
