@@ -36,7 +36,8 @@ def test_it_prints_what_the_library_says(logs: Path) -> None:
     assert code == 0
     advice = es.advise(es.read_history(logs), "val_loss", max_regret=0.05)
     assert advice.promised == 0.05
-    assert output == f"{advice}\n".replace("at_most=0.1", "--at-most 0.1")
+    told = f"{advice}\n".replace("at_most=0.1", "--at-most 0.1")
+    assert output == told.replace("`advise(family='patience')`", "--family patience")
 
 
 def test_options_are_the_arguments_of_the_library(logs: Path) -> None:
