@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["choose", "places"]
+__all__ = ["choose", "others", "places"]
 
 _MIXED = 12  # by the mask if a smaller part of the lanes differs from the others
 
@@ -29,6 +29,16 @@ def places(condition: Any) -> Any:
     if true == lanes:
         return True
     return condition.nonzero()[0] if _MIXED * min(true, lanes - true) > lanes else condition
+
+
+def others(condition: Any) -> Any:
+    """Where a condition does not hold, as `places` has it.
+
+    >>> others(np.ones(3, np.bool_)), others(np.array([True, False, True, True]))
+    (None, array([1]))
+    """
+    true = np.count_nonzero(condition)
+    return None if true == len(condition) else places(np.logical_not(condition))
 
 
 def choose(found: Any, value: Any, target: Any) -> None:

@@ -71,7 +71,7 @@ class _Writer:
         self._registers = Registers()
         self._body: list[str] = []
         self._constants: dict[str, str] = {}  # their names, by what they are written as
-        self._found: dict[str, str] = {}  # where conditions hold: their names, by the condition
+        self._found: dict[tuple[str, str], str] = {}  # what `places` found: its name
         self._slots = self._allocate_state(recording)
         initial = {ref.name: x for ref, x in zip(recording.inputs, recording.initial, strict=True)}
         self._initial = {slot: initial[name] for name, slot in self._slots.items()}
@@ -164,22 +164,21 @@ class _Writer:
     def _write_choice(self, line: Line, dying: list[str]) -> None:
         """Write one alternative over the other where the condition asks for it.
 
-        What is overwritten is the second, or the first with the condition inverted, if it is not
-        needed any more; else a copy of the second.
+        What is overwritten is the second, or the first where the condition does not hold, if it is
+        not needed any more; else a copy of the second.
         """
         condition, a, b = line.operands
-        texts = [self._text(operand) for operand in line.operands]
-        kind = line.result.kind
+        kind, which, value, other = line.result.kind, "places", self._text(a), self._text(b)
         if self._may_change(b, (condition, a), kind, dying):
             register = self._take_over(b, dying)
-        elif b is not condition and self._may_change(a, (condition, b), kind, dying):
+        elif self._may_change(a, (condition, b), kind, dying):
             register = self._take_over(a, dying)
-            texts = [self._inverted(condition, dying), texts[2], texts[1]]
-            condition = Ref(f"not {condition.name} for {line.result.name}", "bool")
+            which, value = "others", other
         else:
             register = self._registers.take(kind)
-            self._body.append(f"copyto(r{register}, {texts[2]})")
-        self._body.append(f"choose({self._places(texts[0], condition)}, {texts[1]}, r{register})")
+            self._body.append(f"copyto(r{register}, {other})")
+        where = self._places(condition, which)
+        self._body.append(f"choose({where}, {value}, r{register})")
         for name in dying:
             self._registers.release(name)
         self._registers.hold(line.result.name, register)
@@ -195,25 +194,13 @@ class _Writer:
         dying.remove(operand.name)
         return self._registers.pass_on(operand.name)
 
-    def _places(self, text: str, condition: Ref) -> str:
-        """The name of what `places` found for a condition; found at its first choice."""
-        if condition.name not in self._found:
-            self._found[condition.name] = name = f"p{len(self._found)}"
-            self._body.append(f"{name} = places({text})")
-        return self._found[condition.name]
-
-    def _inverted(self, condition: Ref, dying: list[str]) -> str:
-        """The source text of the inverted condition: in its own register if that is free."""
-        text = self._text(condition)
-        if condition.name in dying:
-            target = text
-        else:
-            register = self._registers.take("bool")
-            target = f"r{register}"
-            self._registers.hold(f"not {condition.name}", register)
-            dying.append(f"not {condition.name}")
-        self._body.append(f"logical_not({text}, out={target})")
-        return target
+    def _places(self, condition: Ref, which: str) -> str:
+        """The name of what `places` or `others` finds for a condition, at its first choice."""
+        found = (which, condition.name)
+        if found not in self._found:
+            self._found[found] = name = f"p{len(self._found)}"
+            self._body.append(f"{name} = {which}({self._text(condition)})")
+        return self._found[found]
 
     def _write_computation(self, line: Line, dying: list[str]) -> None:
         if line.ufunc:
@@ -298,7 +285,12 @@ def _as_arrays(constants: dict[str, str]) -> dict[str, Any]:
 def _numpy_functions(lines: Sequence[Line]) -> dict[str, Any]:
     import numpy as np
 
-    from .choosing import choose, places
+    from .choosing import choose, others, places
 
-    ufuncs = {line.ufunc for line in lines} - {"", "where"} | {"copyto", "logical_not"}
-    return {"choose": choose, "places": places, **{name: getattr(np, name) for name in ufuncs}}
+    ufuncs = {line.ufunc for line in lines} - {"", "where"} | {"copyto"}
+    return {
+        "choose": choose,
+        "others": others,
+        "places": places,
+        **{name: getattr(np, name) for name in ufuncs},
+    }

@@ -99,7 +99,8 @@ def finite_runs(history: History, name: str, runs: Runs, tuning: Tuning = DEFAUL
     for part in slices(len(lengths), tuning.runs_per_tile):
         longest = int(lengths[part].max())
         rows = values[subset(runs, part), :longest].astype(np.float64, copy=False)
-        found[part] = np.isfinite(rows.sum(axis=1))  # then each of them is
+        with np.errstate(over="ignore", invalid="ignore"):
+            found[part] = np.isfinite(rows.sum(axis=1))  # then each of them is
         doubtful = np.flatnonzero(~found[part])
         beyond = np.arange(longest) >= lengths[part][doubtful, None]
         found[part.start + doubtful] = (np.isfinite(rows[doubtful]) | beyond).all(axis=1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlystop.engine.choosing import choose, places
+from earlystop.engine.choosing import choose, others, places
 
 
 @given(
@@ -24,8 +24,12 @@ def test_choices_copy_where_the_condition_holds(
     value: Any = np.arange(1.0, len(some) + 1) if whole else 7.0
     target = -np.arange(1.0, len(some) + 1)
     wanted = np.where(condition, value, target)
+    opposite, before = target.copy(), condition.copy()
     choose(places(condition), value, target)
+    choose(others(~condition), value, opposite)
     np.testing.assert_array_equal(target, wanted)
+    np.testing.assert_array_equal(opposite, wanted)
+    np.testing.assert_array_equal(condition, before)
 
 
 @pytest.mark.parametrize("value", [np.float64(7.0), np.array(7.0), 7])

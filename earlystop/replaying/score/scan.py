@@ -193,9 +193,11 @@ class _ScorePass:
         self._level[lanes], self._to_reach[lanes] = level, self._squares.next(level)
         numbers = lanes.astype(self._numbers)
         self._rises.append((epoch.number, numbers, before, level))
-        begun = self._begun[lanes]
-        if begun.any():
-            lanes, numbers, before = lanes[~begun], numbers[~begun], before[~begun]
+        begin = np.logical_not(self._begun[lanes]).nonzero()[0]
+        if not len(begin):
+            return
+        if len(begin) < len(lanes):
+            lanes, numbers, before = lanes[begin], numbers[begin], before[begin]
         self._begun[lanes] = True
         self._begins.append((numbers, before, self._best_epoch[lanes], best[lanes]))
 
