@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.launched import run_together, told_by
 
 
 def free_port() -> int:
@@ -25,26 +20,10 @@ def free_port() -> int:
 def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What each of two ranks came to."""
     folder = tmp_path_factory.mktemp("ranks")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    script = str(ROOT / "tests" / "support" / "trainer_ranks.py")
-    port = str(free_port())
-    processes = []
-    for rank in range(2):
-        arguments = [script, request.param, str(rank), "2", port, str(folder)]
-        with open(folder / f"{rank}.txt", "w") as said:
-            processes.append(
-                subprocess.Popen(
-                    [sys.executable, *arguments], env=environment, stdout=said, stderr=said
-                )
-            )
-    try:
-        codes = [process.wait(timeout=180) for process in processes]
-        assert codes == [0, 0], (folder / "0.txt").read_text()[-3000:]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    port = free_port()
+    ranks = [[request.param, rank, 2, port, folder] for rank in range(2)]
+    run_together("trainer_ranks.py", ranks, folder)
+    return told_by(2, folder)
 
 
 def test_all_ranks_decide_as_rank_0_does_whatever_their_own_metrics(ranks: list[Any]) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from xgboost.tracker import RabitTracker
 
-ROOT = Path(__file__).parents[3]
+from tests.support.launched import run_together, told_by
 
 
 @pytest.fixture(scope="module")
@@ -20,18 +16,10 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[obj
     folder = tmp_path_factory.mktemp("workers")
     tracker = RabitTracker(host_ip="127.0.0.1", n_workers=2)
     tracker.start()
-    script = str(ROOT / "tests" / "support" / "xgboost_ranks.py")
-    command = [sys.executable, script, str(folder), json.dumps(tracker.worker_args())]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    processes = [subprocess.Popen(command, env=environment) for _ in range(2)]
-    try:
-        assert [process.wait(timeout=90) for process in processes] == [0, 0]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+    workers = [[folder, json.dumps(tracker.worker_args())]] * 2
+    run_together("xgboost_ranks.py", workers, folder)
     tracker.wait_for()
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    return told_by(2, folder)
 
 
 def test_workers_stop_at_the_same_round_with_the_same_best(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.support.launched import run_together, told_by
 
 RULE_REASON = "loss has not improved on 3 (epoch 2, step 2) by more than 0 for 2 epochs"
 SCORE_REASON = (
@@ -18,20 +14,8 @@ SCORE_REASON = (
 
 
 def test_two_ranks_end_at_the_same_epoch_by_the_metrics_of_the_first(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    script = [sys.executable, str(ROOT / "tests" / "support" / "ignite_ranks.py")]
-    processes = [
-        subprocess.Popen([*script, str(rank), "2", str(tmp_path)], env=environment)
-        for rank in range(2)
-    ]
-    try:
-        assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    for rank in range(2):
-        by_score, by_rule, wrong = json.loads((tmp_path / f"{rank}.json").read_text())
+    run_together("ignite_ranks.py", [[rank, 2, tmp_path] for rank in range(2)], tmp_path)
+    for by_score, by_rule, wrong in told_by(2, tmp_path):
         assert by_score == [4, SCORE_REASON]
         assert by_rule == [4, RULE_REASON]
         assert wrong[0] == "MetricError"

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from earlystop.adapters.torch.ranks import TorchRanks
 
-ROOT = Path(__file__).parents[3]
-
+from tests.support.launched import run_together, told_by
 
 EXPECTED = [
     "epoch 0: save, continue",
@@ -27,19 +21,8 @@ EXPECTED = [
 def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What each rank of a real run came to, and None if one did not end."""
     folder, world = tmp_path_factory.mktemp("ranks"), request.param
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "tests" / "support" / "ranks.py")]
-    processes = [
-        subprocess.Popen([*command, str(rank), str(world), str(folder)], env=environment)
-        for rank in range(world)
-    ]
-    try:
-        assert [process.wait(timeout=120) for process in processes] == [0] * world
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(world)]
+    run_together("ranks.py", [[rank, world, folder] for rank in range(world)], folder)
+    return told_by(world, folder)
 
 
 def test_all_ranks_decide_as_rank_0_does_and_only_rank_0_writes(ranks: list[Any]) -> None:
