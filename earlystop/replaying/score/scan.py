@@ -239,40 +239,34 @@ def _spans_of(found: list[tuple[Ints, Ints, Int32s, Floats]], level: Ints) -> Sp
 
 
 @dataclass(frozen=True)
-class _Score:
-    """What steps as the rule does, and answers with its score."""
+class _Answering:
+    """What steps as a rule does, and answers with a number."""
 
-    rule: AdaptivePatience
+    rule: Any
     answers = "float"
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return self.rule.metrics
+        found: tuple[str, ...] = self.rule.metrics
+        return found
 
     def init(self) -> Any:
         return self.rule.init()
+
+
+class _Score(_Answering):
+    """Answers with the score of an `AdaptivePatience`."""
 
     def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
         after, _ = self.rule.follow(state, metrics[self.rule.monitor])
         return after, self.rule.score(after)
 
 
-@dataclass(frozen=True)
-class _BestValue:
-    """What steps as `best` does, and answers with the best so far."""
-
-    best: Best
-    answers = "float"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return self.best.metrics
-
-    def init(self) -> Any:
-        return self.best.init()
+class _BestValue(_Answering):
+    """Answers with the best so far of a `Best`."""
 
     def step(self, state: Any, metrics: Any, epoch: Any) -> tuple[Any, Any]:
-        after, _ = self.best.step(state, metrics, epoch)
+        after, _ = self.rule.step(state, metrics, epoch)
         return after, after.best
 
 
