@@ -80,7 +80,7 @@ class Commas:
             return cell.replace(",", "")
         if _GROUPED.fullmatch(cell):
             if self.decimal and self.thousands:
-                raise ValueError("it has a comma that may begin decimals or group thousands")
+                raise ValueError("a comma that may begin decimals or group thousands")
             return cell.replace(",", "" if self.thousands else ".")
         if _DECIMAL.fullmatch(cell):
             return cell.replace(",", ".")

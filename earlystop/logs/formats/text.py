@@ -45,11 +45,14 @@ class _CommaError(Exception):
     """A number has a comma: what it means depends on the others."""
 
 
+class _OddError(ValueError):
+    """What is odd about a number, in words."""
+
+
 class _Numbers:
     """The numbers in the texts that patterns find.
 
     commas: what commas mean in them; None while no number has had one.
-
     units: the unit of each name, "" where its numbers have none.
     """
 
@@ -67,7 +70,7 @@ class _Numbers:
             try:
                 value = self._number(name, text)
             except ValueError as error:
-                why = f": {error}" if "it has" in str(error) else ""
+                why = f": {error}" if isinstance(error, _OddError) else ""
                 raise self._log.wrong(
                     f"expected a number for {name!r}, where the pattern found {text[:40]!r}{why}",
                     f"line {line_number}",
@@ -83,15 +86,22 @@ class _Numbers:
             if Commas.matter(text):
                 if self._commas is None:
                     raise _CommaError from None
-                value, unit = number(self._commas.plain(text)), ""
+                value, unit = number(self._plain(text, self._commas)), ""
             else:
                 with_unit = spelled(text)
                 if with_unit is None:
                     raise
                 value, unit = with_unit
         if value is not None and math.isfinite(value) and self.units.setdefault(name, unit) != unit:
-            raise ValueError(f"it has another unit than the values before: {self.units[name]!r}")
+            raise _OddError(f"it has another unit than the values before: {self.units[name]!r}")
         return value
+
+    @staticmethod
+    def _plain(text: str, commas: Commas) -> str:
+        try:
+            return commas.plain(text)
+        except ValueError as error:
+            raise _OddError(f"it has {error}") from error
 
 
 def _commas(log: Source) -> Commas:
