@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -13,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..language.coordinate_names import plain_name
+from .beginnings import Beginnings
 from .read_source import ReadSource
 from .run import Points, Run
-from .same_run import Names, agree_in_many, are_one, is_beginning, namings, tells
+from .same_run import Names, agree_in_many, are_one, is_beginning, namings
 
 __all__ = ["folder_of", "set_twins_aside"]
 
-_MARGIN = 1e-4  # relative: of first values, within which a twin is looked for
-_MOST_NAMES = 100  # of a run, by which a twin is looked for
 # Folders that tools make within that of the project, or of the run, for logs and states alone.
 _OF_TOOLS = re.compile(r"runs|wandb|mlruns|checkpoint-\d+")
 
@@ -37,7 +35,6 @@ class _Twin(NamedTuple):
 
     home: the folder that it belongs to: its own, or that in which a tool made its own.
     above: its folder, its home, and all folders that it lies in.
-    firsts: the last word and the first finite value of metrics that may tell it from others.
     held: the kinds of files that hold it once more.
     """
 
@@ -47,7 +44,6 @@ class _Twin(NamedTuple):
     folder: PurePath
     home: PurePath
     above: frozenset[PurePath]
-    firsts: tuple[tuple[str, float], ...]
     held: set[_Kind]
 
 
@@ -60,13 +56,16 @@ def set_twins_aside(reads: Sequence[ReadSource]) -> None:
     if len({twin.kind for twin in found}) < 2:
         return
     found.sort(key=lambda twin: (twin.kind[0] == "tensorboard", -twin.run.values))
-    known = _Known()
-    for twin in found:
-        for first in known.candidates(twin):
-            if _set_aside(first, twin, known):
-                break
-        else:
-            known.add(twin)
+    beginnings = Beginnings([twin.run for twin in found])
+    counts = [True] * len(found)
+    for number, twin in enumerate(found):
+        for earlier in beginnings.alike(number):
+            first = found[earlier]
+            if counts[earlier] and _may_be_one(first, twin):
+                left = _left_out(first, twin)
+                if left is not None:
+                    counts[earlier if left is first else number] = False
+                    break
 
 
 def _twin(read: ReadSource, run: Run) -> _Twin:
@@ -77,96 +76,39 @@ def _twin(read: ReadSource, run: Run) -> _Twin:
             home = PurePath(*folder.parts[:number])
             break
     above = frozenset((folder, home, *folder.parents))
-    return _Twin(read, run, kind, folder, home, above, tuple(_firsts(run)), set())
+    return _Twin(read, run, kind, folder, home, above, set())
 
 
-class _Known:
-    """The runs so far, by their folders and first values, so that many are searched quickly."""
-
-    def __init__(self) -> None:
-        self._twins: list[_Twin | None] = []
-        self._values: dict[tuple[PurePath, str], list[tuple[float, int]]] = {}
-        self._below: dict[PurePath, list[int]] = {}
-
-    def add(self, twin: _Twin) -> None:
-        number = len(self._twins)
-        for word, value in twin.firsts:
-            bisect.insort(self._values.setdefault((twin.home, word), []), (value, number))
-        for folder in twin.above - {twin.home}:
-            self._below.setdefault(folder, []).append(number)
-        self._twins.append(twin)
-
-    def replace(self, first: _Twin, twin: _Twin) -> None:
-        """Forget the first for its twin."""
-        self._twins[next(i for i, known in enumerate(self._twins) if known is first)] = None
-        self.add(twin)
-
-    def candidates(self, twin: _Twin) -> Iterator[_Twin]:
-        """Runs of other formats that begin with the same value of one of its metrics.
-
-        They lie in the same folder, or one of both belongs to the folder of the other.
-        """
-        numbers = set(self._below.get(twin.home, ()))
-        firsts: dict[str, list[float]] = {}
-        for word, value in twin.firsts:
-            firsts.setdefault(word, []).append(value)
-            margin = _MARGIN * abs(value)
-            for home in twin.above:
-                values = self._values.get((home, word), [])
-                begin = bisect.bisect_left(values, (value - margin, -1))
-                end = bisect.bisect_right(values, (value + margin, len(self._twins)))
-                numbers |= {number for _, number in values[begin:end]}
-        for number in sorted(numbers):
-            known = self._twins[number]
-            if known and known.kind != twin.kind:
-                together = known.read.found and twin.read.found
-                if (together or known.folder == twin.folder) and _begins_with(known, firsts):
-                    yield known
+def _may_be_one(one: _Twin, other: _Twin) -> bool:
+    """Are they of different formats, and in one folder or the home of one above the other?"""
+    if one.kind == other.kind or not (one.home in other.above or other.home in one.above):
+        return False
+    return one.folder == other.folder or (one.read.found and other.read.found)
 
 
-def _begins_with(twin: _Twin, firsts: Mapping[str, list[float]]) -> bool:
-    """Has one of its metrics one of these first values, by the last word of its name?"""
-    return any(
-        abs(value - first) <= _MARGIN * abs(value)
-        for word, value in twin.firsts
-        for first in firsts.get(word, ())
-    )
-
-
-def _firsts(run: Run) -> Iterator[tuple[str, float]]:
-    telling = [name for name in run.metrics if tells(name)]
-    for name in telling[:_MOST_NAMES]:
-        values = run.metrics[name].values
-        finite = values[np.isfinite(values)]
-        if len(finite):
-            yield re.split(r"[/_.-]", name)[-1], float(finite[0])
-
-
-def _set_aside(first: _Twin, twin: _Twin, known: _Known) -> bool:
-    """Leave one of these out if they are one run; False if both count."""
+def _left_out(first: _Twin, twin: _Twin) -> _Twin | None:
+    """Leave one of these out if they are one run, and return it; None if both count."""
     names = _names_of_one_run(first, twin)
     if names is None:
-        return False
+        return None
     one, other = names
     longer = is_beginning(one, other, first.run, twin.run)
     shorter = is_beginning(other, one, twin.run, first.run)
     if twin.kind in first.held and not (longer or shorter):
-        return False  # two runs of one seed, say: the first has its twin already
+        return None  # two runs of one seed, say: the first has its twin already
     counts, left = (twin, first) if longer else (first, twin)
     if not _takes_over(counts.run, left.run, *(reversed(names) if longer else names)):
         left.run.notes.append(
             f"seems to be the run in {_name(counts, left)}, too; both count, as each has metrics "
             "that the other has not"
         )
-        return False
-    if longer:
-        known.replace(left, counts)
+        return None
     counts.held.add(left.kind)
     left.read.leave_out([left.run], f"the same run as in {_name(counts, left)}")
     counts.run.notes.append(
         f"{_name(left, counts)} holds the same run ({left.read.format}): it counts once"
     )
-    return True
+    return left
 
 
 def _names_of_one_run(first: _Twin, twin: _Twin) -> tuple[Names, Names] | None:
