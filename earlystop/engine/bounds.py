@@ -1,4 +1,4 @@
-"""Bounds in recorded steps: holding a value within a constant takes one array operation."""
+"""Bounds in recorded steps: keeping a value within a constant takes one array operation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def with_bounds(lines: Sequence[Line]) -> list[Line]:
 
 
 def _bound_of(line: Line, made: dict[str, Line]) -> Computation | None:
-    """What a choice is, if it holds a value within a constant; `made` has the lines by result."""
+    """The maximum or minimum that a choice computes, if any; `made`: the lines by their result."""
     if line.ufunc != "where":
         return None
     condition, bound, value = line.operands

@@ -17,7 +17,7 @@ __all__ = ["carried_over", "kind_difference"]
 
 
 def kind_difference(saved: Rule, rule: Rule) -> str:
-    """In what, other than numbers, two rules differ; "" if in nothing.
+    """What two rules differ in, other than numbers; "" for nothing.
 
     >>> from earlystop import MaxEpochs, Patience
     >>> kind_difference(Patience("loss", 3), Patience("loss", 5))

@@ -1,8 +1,8 @@
 """Choices between two arrays: one is copied over the other where a condition holds.
 
-A masked copy takes its time for each change between true and false. Where few lanes differ from the
-others it is the fastest way; where many do it is the slowest, and copying by number is faster. What
-a condition asks for is found once for all choices that it makes.
+A masked copy takes longer the more often the mask changes between true and false. Where few lanes
+differ from the others it is the fastest way; where many do it is the slowest, and copying by number
+is faster. Where a condition holds is found once for all choices that depend on it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ _MIXED = 12  # by the mask if a smaller part of the lanes differs from the other
 
 
 def places(condition: Any) -> Any:
-    """Where a condition holds, shape (lanes,): None for nowhere, True for everywhere, else the
-    condition or, if it changes often, the numbers of the lanes.
+    """Where a condition holds: None for nowhere, True for everywhere, else a mask or numbers.
+
+    condition: a mask of shape (lanes,). It is returned as it is, or, if it changes often, as the
+        numbers of the lanes at which it holds.
 
     >>> places(np.zeros(3, np.bool_)), places(np.array([True, False, True]))
     (None, array([0, 2]))
@@ -32,7 +34,7 @@ def places(condition: Any) -> Any:
 
 
 def others(condition: Any) -> Any:
-    """Where a condition does not hold, as `places` has it.
+    """Where a condition does not hold, in the form that `places` returns.
 
     >>> others(np.ones(3, np.bool_)), others(np.array([True, False, True, True]))
     (None, array([1]))

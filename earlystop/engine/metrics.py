@@ -13,9 +13,9 @@ __all__ = ["MissingAsNaN", "as_floats", "with_string_names"]
 
 
 def as_floats(metrics: Any) -> dict[str, float]:
-    """The metrics of an epoch as a new dict of plain floats.
+    """The metrics of a check as a new dict of plain floats.
 
-    A value is one real number, or an array or tensor, of any shape, whose one element is.
+    A value is one real number, or an array or tensor of any shape whose only element is one.
 
     Raises MetricError for anything other than a mapping from names to single real numbers.
 
@@ -46,7 +46,7 @@ def with_string_names(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class MissingAsNaN(dict[str, float]):
-    """The metrics of an epoch; a missing metric reads as NaN, as in compiled steps.
+    """The metrics of a check; a missing metric reads as NaN, as in compiled steps.
 
     >>> MissingAsNaN({"loss": 0.5})["val_loss"]
     nan
@@ -89,7 +89,7 @@ def _problem(value: Any) -> str:
 
 
 def _element(value: Any) -> Any:
-    """The element of an array of any shape that has one; another value as it is."""
+    """The element of an array of any shape that has only one; any other value as it is."""
     shape = getattr(value, "shape", ())
     # Not `item()`, which drops the mask of a masked array, and not all libraries have.
     return getattr(value, "iloc", value)[(0,) * len(shape)] if len(shape) else value

@@ -44,7 +44,7 @@ def missing_metric(
 
 
 class MissingMetrics:
-    """Checks the metrics of every epoch against those the rules need.
+    """Compares the metrics of every epoch with those that the rules need.
 
     owner: the adapter's name, for messages.
     needed: the metrics of the rules.

@@ -21,8 +21,8 @@ class Position(NamedTuple):
     reason: why it has; "" otherwise.
     best_check: the last check that was saved; None before the first.
     best_metrics: the metrics of that check; None before the first.
-    last_check: once the run has stopped, the leaves before its last check and what the rules saw of
-        that check, to decide on it again by other rules; None otherwise.
+    last_check: once the run has stopped, the leaves before its last check and the metrics of that
+        check as the rules saw them, to decide on it again by other rules; None otherwise.
     positions: where the run stands as its caller counts; None if by checks alone.
     """
 

@@ -68,8 +68,8 @@ def advanced(
 ) -> Positions:
     """The positions at the next check of a run.
 
-    before: those of the check before; None, or without an epoch, if it had none: its epoch is then
-        its number.
+    before: those of the check before; None if it had none. If it had no epoch, its number stands
+        for its epoch.
     check: the number of the check, from 0. best_check: that of the last one that was saved.
     metrics: of the check, which may contain positions. epoch, step: those passed as arguments.
     units: the metrics in which the rules count.
@@ -113,7 +113,7 @@ def counts_from_zero(first: Any, between: Any) -> Any:
 
 
 def epochs_by(epoch: Any, from_zero: Any) -> Any:
-    """How many epochs are done at one."""
+    """How many epochs are done at a check of this epoch."""
     return epoch + from_zero
 
 

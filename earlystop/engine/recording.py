@@ -23,8 +23,8 @@ __all__ = ["Recording", "metrics_read", "presence_read", "record"]
 class Recording:
     """The steps of some rules.
 
-    initial: the leaves of the rules' states before the first epoch.
-    inputs: the refs of these leaves in the lines. The ref of the epoch number is `epoch`.
+    initial: the leaves of the rules' states before the first check.
+    inputs: the refs of these leaves in the lines. The ref of the number of the check is `epoch`.
     lines: the operations of the steps.
     outputs: the leaves after a step.
     answers: whether each rule fires.
@@ -62,8 +62,8 @@ def record(
 ) -> Recording:
     """Run the steps of several rules once, on stand-ins.
 
-    rules: rules, or what steps as they do and says with `answers = "float"` that it answers with a
-        number.
+    rules: rules, or objects that step as they do and say with `answers = "float"` that they answer
+        with a number.
     metrics_on: makes the stand-in for the metrics, given the trace to record on.
     same_as: for every leaf of the states, the index of the leaf that it always equals (by default,
         its own).

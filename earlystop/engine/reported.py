@@ -1,6 +1,6 @@
 """What the checks of a run reported, by metric, and where they stand.
 
-A check is its number and its metrics; among these are its epoch and its step, if they were told.
+A check is its number and its metrics; among these are its epoch and its step, if they were given.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Reported:
     def columns(self) -> dict[str, list[float | None]]:
         """The values by metric, at the numbers of their checks; None where a check lacked one.
 
-        Checks before the first whose epoch was told are epochs.
+        Checks before the first whose epoch was given are epochs.
         """
         numbers = self._numbers
         known = {name: list(column) for name, column in self._columns.items()}
@@ -101,9 +101,9 @@ class Reported:
 
 
 def with_place(metrics: Mapping[str, float], place: Place | None) -> dict[str, float]:
-    """The metrics of a check with where it stands, if that was told.
+    """The metrics of a check together with its position, if that was given.
 
-    Raises MetricError for a metric that then has the name of the check's number.
+    Raises MetricError if there is a position, and a metric has the name of the check's number.
     """
     if place is None:
         return dict(metrics)
@@ -119,7 +119,7 @@ def with_place(metrics: Mapping[str, float], place: Place | None) -> dict[str, f
 def to_record(number: int, metrics: Mapping[str, float]) -> dict[str, Any]:
     """A check as plain JSON data.
 
-    Its number is the first entry, "check" if its epoch or step was told, and else "epoch".
+    Its number is the first entry: "check" if its epoch or step was given, else "epoch".
 
     >>> to_record(1, {"loss": float("nan"), "elapsed_seconds": 2.5})
     {'epoch': 1, 'loss': 'nan', 'elapsed_seconds': 2.5}

@@ -1,4 +1,4 @@
-"""`RunSoFar`: what a stopper tells about its run: its rules, whether it has stopped, its best."""
+"""`RunSoFar`: what a stopper says about its run: its rules, whether it has stopped, its best."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHECKS, _STOPPED, _REASON, _BEST_CHECK, _BEST_METRICS, _POSITIONS = map(
 
 
 class RunSoFar:
-    """What a stopper tells about its run; only a `Stopper` changes it."""
+    """What a stopper says about its run; only a `Stopper` changes it."""
 
     __slots__ = ("_on_missing", "_position", "_save", "_stop")
 
@@ -86,7 +86,7 @@ class RunSoFar:
 
     @property
     def best_epoch(self) -> float | None:
-        """The epoch of the last check that was saved, as `Decision.epoch` names it; or None."""
+        """The epoch of the last saved check, as in `Decision.epoch`; None before the first."""
         positions = self._position[_POSITIONS]
         if positions is None or positions.epoch is None:
             return self.best_check
@@ -107,7 +107,7 @@ class RunSoFar:
 
     @property
     def best(self) -> float | None:
-        """The value of the one `Best` in `save` at the last saved check; None without."""
+        """The value of the one `Best` in `save` at the last saved check; None if there is none."""
         metrics, best = self._position[_BEST_METRICS], best_of(self._save)
         return None if metrics is None or best is None else metrics.get(best.monitor)
 

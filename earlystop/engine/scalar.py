@@ -39,7 +39,7 @@ def compile_scalar(
 
     With on_missing="raise" the function raises KeyError for a missing metric.
 
-    given: the positions, and what is derived from them, that every check has; none has others.
+    given: the positions, and what is derived from them, that every check has; no check has others.
 
     Raises what `record` raises.
     """
@@ -76,8 +76,8 @@ def _source(recording: Recording, names: Names) -> str:
 def _statements(recording: Recording, names: Names) -> tuple[list[str], list[str]]:
     """The statements of the function, and the expressions of its results.
 
-    A value that is used once is written inline, so that it may not be computed at all. But a metric
-    that must be reported is always looked up.
+    A value that is used once is written inline, so it is not computed where it is not needed. But a
+    metric that must be reported is always looked up.
     """
     look_ups = [line.result for line in recording.lines if _is_look_up(line)]
     lines = needed_lines(recording.lines, [*recording.results, *look_ups])

@@ -154,7 +154,7 @@ class Session:
     ) -> Decision:
         """Decide on the metrics of one check, as returned by `collect`.
 
-        epoch, step: where the check stands, as the framework counts, as in `Stopper.step`.
+        epoch, step: where the check stands, in the framework's count; see `Stopper.step`.
         at: the framework's number of the check. Sessions that share a stopper pass it: the first
             of them steps the stopper, the others get the same decision.
 
@@ -178,7 +178,7 @@ class Session:
         return decision
 
     def skip(self) -> None:
-        """Count a check that could not be carried out, as one without metrics: no rule sees it."""
+        """Count a check whose decision could not be carried out, as one without metrics."""
         position = self.stopper.snapshot()
         self.stopper.restore(position._replace(checks=position.checks + 1))
 
@@ -210,7 +210,7 @@ class Session:
 
     @property
     def best_place(self) -> Place | None:
-        """Where the last check stands that was saved; None before the first."""
+        """Where the last saved check stands; None before the first."""
         position = self.stopper.snapshot()
         if position.best_check is None:
             return None
@@ -238,13 +238,13 @@ class Session:
 
         An adapter may add its own entries.
 
-        elapsed_seconds: the time to save, such as that of the last check; by default, the current.
+        elapsed_seconds: the time to save, such as that of the last check; by default, the time now.
         """
         seconds = self.stopwatch.seconds if elapsed_seconds is None else elapsed_seconds
         return {"elapsed_seconds": seconds, "stopper": self.stopper.state_dict()}
 
     def load_state_dict(self, state: object, *, changed_rules: bool = False) -> None:
-        """Resume from `state_dict()`; the time since the stopwatch started is added to the saved.
+        """Resume from `state_dict()`; the time since the stopwatch started is added to its time.
 
         changed_rules: accept a state saved by rules with other numbers, as
             `Stopper.load_state_dict` does.

@@ -39,7 +39,7 @@ class Names:
 
 
 def operand_text(operand: Operand, texts: Mapping[str, str]) -> str:
-    """The source text of an operand; `texts` has that of refs, by name."""
+    """The source text of an operand; `texts` has those of refs, by name."""
     if isinstance(operand, Ref):
         return texts.get(operand.name, operand.name)
     if isinstance(operand, tuple):

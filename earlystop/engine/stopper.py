@@ -100,8 +100,8 @@ class Stopper(RunSoFar):
             Names are strings; they are checked when a check is saved.
         epoch: where the check stands in the run: a whole number counts epochs from 0 (from 1, if
             the first check is at epoch 1), a fraction such as 0.27 says how many are done. By
-            default, epochs are the checks.
-        step: the global step of the check. Both may as well be among the metrics, as "epoch" and
+            default, every check is an epoch.
+        step: the global step of the check. Both may also be among the metrics, as "epoch" and
             "step". Rules see them there; decisions and reasons name them.
 
         Raises MetricError for a value that is not one number and for a position that goes back,
@@ -161,7 +161,7 @@ class Stopper(RunSoFar):
         return _new_tuple(Decision, (at, stop, save, reason, place))
 
     def _advance_by(self, positions: Positions) -> Advance:
-        """The step for a run with these positions."""
+        """The compiled step for a run with these positions."""
         which = positions.epoch is not None, positions.step is not None
         if which not in self._by_positions:
             rules = self._stop, self._save
@@ -190,8 +190,8 @@ class Stopper(RunSoFar):
     def restore(self, snapshot: Position) -> None:
         """Go back to a `snapshot` of this stopper.
 
-        An adapter does so if a decision could not be carried out, so that the epoch can be stepped
-        again. See `snapshot` for an example.
+        An adapter does so if a decision could not be carried out, so that the check can be
+        repeated. See `snapshot` for an example.
         """
         self._position = tuple(snapshot)
 
@@ -217,7 +217,7 @@ class Stopper(RunSoFar):
 
         changed_rules: accept a state that was saved by rules of the same kinds and metrics with
             other numbers, and go on with the numbers of this stopper. A run that had stopped goes
-            on unless they stop it at the same epoch, too.
+            on, unless these numbers stop it at the same check, too.
 
         Raises StateError, and changes nothing, for a state of other rules (the error names both),
         of a newer version, or that is damaged.

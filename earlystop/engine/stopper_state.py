@@ -106,7 +106,10 @@ def _last_check(
 def _under_changed_rules(
     position: Position, saved: tuple[Rule, Rule], rules: tuple[Rule, Rule]
 ) -> Position:
-    """The position for rules with other numbers; the last epoch is decided on again."""
+    """The position for rules with other numbers.
+
+    If the run has stopped, its last check is decided on again.
+    """
 
     def carried(leaves: tuple[Any, ...]) -> tuple[Any, ...]:
         split = len(flatten(saved[0].init()))

@@ -1,7 +1,7 @@
 """Recorded steps as one function for many runs: NumPy operations that write into registers.
 
 The function takes the rows of the metrics, boolean rows that mark where they were reported, the
-number of the epoch and the registers. It returns the answers and the registers, reordered so that
+number of the check and the registers. It returns the answers and the registers, reordered so that
 the state is where the next call expects it.
 """
 
@@ -34,8 +34,8 @@ class VectorCode(NamedTuple):
 
     function: the compiled function.
     kinds: the kinds of the registers.
-    initial: the values of some registers before the first epoch, by number.
-    growth: the most by which a whole number can grow in an epoch.
+    initial: the values of some registers before the first check, by number.
+    growth: the most by which a whole number can grow in a check.
     rows: the metrics whose values are read.
     present: the metrics whose presence is read.
     """
@@ -126,7 +126,7 @@ class _Writer:
         return filled
 
     def _text(self, operand: Operand) -> str:
-        """The source text of an operand; a float is an array, which a call need not make first."""
+        """The source text of an operand. A float is an array made in advance, not in each call."""
         if not isinstance(operand, float):
             return operand_text(operand, self._registers.texts)
         return self._constants.setdefault(repr(operand), f"c{len(self._constants)}")
@@ -260,7 +260,7 @@ def live_outputs(recording: Recording) -> dict[str, Operand]:
 
 
 def growth_per_epoch(lines: Sequence[Line], initial: Any) -> float:
-    """The most by which a whole number in the state can grow per epoch; infinite if unknown."""
+    """The most by which a whole number in the state can grow per check; infinite if unknown."""
     growth = float(sum(abs(x) for x in initial if isinstance(x, int)))
     for line in lines:
         if line.result.kind != "int":
