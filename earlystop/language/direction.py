@@ -101,8 +101,8 @@ def _from_name(name: str) -> Direction | None:
 def _special(words: list[str]) -> Direction | None:
     """The direction of what scikit-learn's scorers negate, and of the parts of a loss.
 
-    Of names that begin with "neg", only those that are scorers: a neg_loss may be that of negative
-    samples.
+    Of the names that begin with "neg", only those of scorers count: a neg_loss may be that of
+    negative samples.
     """
     bare = list(itertools.dropwhile(_DECORATING.__contains__, words))
     if bare[:1] == ["neg"]:

@@ -49,10 +49,10 @@ class Terms(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What a value is; truth values.
+    """What a value is, given the reference: each field is a truth value, or an array of them.
 
     improved: whether it is an improvement.
-    no_miss: whether it ends a wait: if it improved, or is the first and free.
+    no_miss: whether it ends a wait: it is an improvement, or a first value that is free.
     moves: whether it becomes the reference.
     """
 
@@ -118,7 +118,7 @@ class Improvement(Config):
 
     @property
     def asks_for_first(self) -> bool:
-        """Does it look at whether there was no value yet?"""
+        """Does it depend on whether there was a value before?"""
         return self.first != "judged"
 
     @property
@@ -127,7 +127,7 @@ class Improvement(Config):
         return self.moved_by != "improvement" or self.first == "free"
 
     def check_margin(self, min_delta: float, owner: str) -> None:
-        """Raise RuleError for a margin below 0, unless it may be."""
+        """Raise RuleError for a margin below 0, unless these settings allow it."""
         if min_delta < 0 and not self.signed:
             raise RuleError(
                 f"`{owner}(min_delta=...)` must be a number of at least 0, got {min_delta!r} "
@@ -147,7 +147,7 @@ class Improvement(Config):
     def judge(self, value: Value, reference: Value, is_first: Value, terms: Terms) -> Judged:
         """What the value is, given the reference.
 
-        is_first: whether there was no value yet. Only looked at if `first` is not "judged".
+        is_first: whether there was no value yet. Ignored if `first` is "judged".
         """
         improved = self.improves(value, reference, terms)
         taken = self._taken(reference, is_first)
@@ -160,7 +160,7 @@ class Improvement(Config):
         return Judged(improved, no_miss, gains | (improved if self.moved_by == "either" else taken))
 
     def counts(self, value: Value) -> Value:
-        """Is a check with this value one at all?"""
+        """Does a check with this value count?"""
         return invert(isnan(value)) if self.nan == "skipped" else True
 
     def improves(self, value: Value, reference: Value, terms: Terms) -> Value:
@@ -210,7 +210,7 @@ class Improvement(Config):
         return improved
 
     def _sides(self, value: Value, reference: Value, terms: Terms) -> tuple[Value, Value]:
-        """The value and the reference, one of them with the margin."""
+        """The value and the reference, one of them moved by the margin."""
         if is_zero(terms.min_delta):
             return value, reference
         if terms.relative and self.relative_form == "factor":

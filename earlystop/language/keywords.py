@@ -18,8 +18,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def by_keyword(meant: str) -> Callable[[Function], Function]:
     """Decorate a function with keyword-only arguments: an error that says how to write them.
 
-    meant: what one value too many most likely is. Several are taken for those of the signature, in
-        its order.
+    meant: the argument that a single surplus value most likely is. Several are taken for the
+        keyword arguments of the signature, in its order.
 
     The decorated function raises RuleTypeError, which is a TypeError, as Python would.
 
@@ -63,7 +63,7 @@ min_delta=0.1, patience=5, if that is what they are
 
 
 def _written(names: Iterable[str], values: tuple[Any, ...]) -> str:
-    """The values, by name. A mapping holds the names itself."""
+    """The values as keyword arguments; a mapping already has the names."""
     if len(values) == 1 and isinstance(values[0], Mapping):
         return f"**{_brief(values[0])}"
     text = ", ".join(f"{name}={_brief(value)}" for name, value in zip(names, values, strict=False))
@@ -71,6 +71,6 @@ def _written(names: Iterable[str], values: tuple[Any, ...]) -> str:
 
 
 def _brief(value: object) -> str:
-    """The value as one writes it, if that is short."""
+    """The value as Python code, if that is short."""
     text = repr(value)
     return text if len(text) <= _LONGEST and text.isprintable() else "..."

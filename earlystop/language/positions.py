@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 CHECK = "check"
-"""The entry of a record with the number of its check, where its epoch or its step is told."""
+"""The entry of a record with the number of its check, where its epoch or its step was given."""
 
 CHECKS = "checks"
 """The unit of what is counted in checks, whatever their positions."""
@@ -43,7 +43,7 @@ ELAPSED = "elapsed_seconds"
 """The metric that holds the time since the run began, in seconds; adapters add it."""
 
 RESERVED = frozenset((EPOCH, STEP, ELAPSED))
-"""The metrics that say where a check stands; a log tells them as metrics or as coordinates."""
+"""The metrics that say where a check stands; a log has them as metrics or as coordinates."""
 
 _DONE, _COUNTED = "\0epochs done", "\0epochs counted"  # no log has a metric of such a name
 DERIVED = (_DONE, _COUNTED)
@@ -62,7 +62,7 @@ def epochs_done(metrics: Any, check: Value) -> Value:
 
 
 def epochs_counted(metrics: Any, checks: Value) -> Value:
-    """As `epochs_done`, but from the end of a `Warmup` on, within one.
+    """As `epochs_done`, but counted from the end of a `Warmup` within one.
 
     checks: how many checks the rule has seen, which counts where no epochs are known.
     """
@@ -70,7 +70,7 @@ def epochs_counted(metrics: Any, checks: Value) -> Value:
 
 
 def later_start(metrics: Any, epochs: Value) -> Any:
-    """The metrics for a rule that begins to count after so many epochs."""
+    """The metrics for a rule that begins to count after this number of epochs."""
     if reported(metrics, (_COUNTED,)) is False:
         return metrics
     return replaced(metrics, _COUNTED, metrics[_COUNTED] - epochs)

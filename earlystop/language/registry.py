@@ -1,10 +1,11 @@
 """The registry of rule classes by name, where saved rules and rules written as text are looked up.
 
 A class is registered when it is defined. Names are unique, because saved states refer to them. The
-registry does not keep a class: one that is made in a function goes with the last that refers to it.
+registry does not keep a class alive: one that is defined in a function is freed with the last
+reference to it.
 
-Beside the rules there are *values*: what a rule has as one of its settings and what, like a rule,
-has settings of its own. They are found by name where an argument of a rule is read.
+Beside the rules there are *values*: a value is one of the settings of a rule and, like a rule, has
+settings of its own. They are found by name where an argument of a rule is read.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def register(cls: type[Any]) -> None:
 
 
 def register_value(cls: type[Any]) -> None:
-    """Register a class of values, which rules have among their settings, under its name."""
+    """Register a class of values, which are settings of rules, under its name."""
     _values[cls.__name__] = cls
 
 

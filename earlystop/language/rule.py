@@ -150,7 +150,7 @@ class Rule(Config, abstract=True):
 
     @functools.cached_property
     def all_units(self) -> tuple[str, ...]:
-        """The metrics in which this rule or any inside it counts; they must never fall."""
+        """The metrics in which this rule or any rule inside it counts; they must never fall."""
         unit = self.settings.get("unit", CHECKS)
         inner = (name for child in self.children for name in child.all_units)
         return tuple(dict.fromkeys((*(() if unit in (CHECKS, EPOCH) else (unit,)), *inner)))
@@ -174,7 +174,7 @@ class Rule(Config, abstract=True):
 
     @staticmethod
     def from_text(text: str) -> Rule:
-        """The rule that a text describes as `repr` does, never evaluated; RuleError for others.
+        """The rule in a text as `repr` writes it, never evaluated. Raises RuleError for any other.
 
         >>> from earlystop import Rule
         >>> Rule.from_text("Patience('val_loss', 20) | NonFinite('loss')")

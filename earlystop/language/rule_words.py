@@ -1,4 +1,4 @@
-"""Rules in words, for headings, labels and legends: "patience 12", not the code of it."""
+"""Rules in words, for headings, labels and legends: "patience 12" rather than code."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _brief(code: str) -> str:
 
 
 def _within(rule: Rule, unsaid: Collection[str]) -> str:
-    """A rule inside another, in brackets where it is joined itself."""
+    """A rule inside another, in brackets if it combines several."""
     words = rule_words(rule, unsaid)
     return f"({words})" if isinstance(rule, (AnyOf, AllOf)) else words
 
@@ -82,7 +82,7 @@ def _name(name: str) -> str:
 
 
 def _main(rule: Rule, unsaid: Collection[str]) -> list[str]:
-    """What the rule is turned by: its dial, or else what it cannot do without."""
+    """The settings that stand first: the dial, or else those without a default."""
     names = [rule.dial] if rule.dial is not None else _required(rule)
     return [_text(rule.settings[name]) for name in names if name not in unsaid]
 

@@ -167,7 +167,7 @@ def _converted(annotation: Any, value: Any) -> Any:
 
 
 def _either(annotations: tuple[Any, ...], value: Any) -> Any:
-    """A value of one of these kinds: None and another, or a truth value and some words."""
+    """A value for a union: of None and another type, or of a truth value and some words."""
     if type(None) in annotations:
         if value is None:
             return None

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 UNITS = (CHECKS, EPOCH, STEP, ELAPSED)
-"""The units that every log may tell; a metric that never falls is one, too."""
+"""The units that any log may have; a metric that never falls is one, too."""
 
 _PLURALS = {CHECKS: "checks", EPOCH: "epochs", STEP: "steps", ELAPSED: "time"}
 _SECONDS_OF_AXIS = ((2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
@@ -67,7 +67,7 @@ def mean_cell(mean: float, unit: str) -> str:
 
 
 def unit_of_amount(amount: float, unit: str) -> str:
-    """The unit behind an amount: singular or plural."""
+    """The unit after an amount, in the singular or the plural."""
     words = unit_words(unit)
     return words.removesuffix("s") if amount == 1 and unit in UNITS else words
 

@@ -1,4 +1,4 @@
-"""`Best`: fires on every new best, and so decides which epochs to save."""
+"""`Best`: fires on every new best, and so decides which checks to save."""
 
 from __future__ import annotations
 

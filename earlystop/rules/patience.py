@@ -272,7 +272,7 @@ class Patience(Rule):
 
     @property
     def wait_grows(self) -> bool:
-        """Whether `required_wait` depends on the epoch of the last improvement."""
+        """Whether `required_wait` depends on where the last improvement stands."""
         return self.growth > 0
 
     def improves(self, value: Any, reference: Any, min_delta: Any = None) -> Any:

@@ -31,10 +31,11 @@ Metrics = Mapping[str, float]
 
 @functools.singledispatch
 def standing(rule: Rule, state: Any, metrics: Metrics, check: int) -> str:
-    """Where a rule stands after a check at which it has not fired; "" if it tells nothing.
+    """Where a rule stands after a check at which it has not fired; "" if it has nothing to say.
 
-    state: its state after that check. metrics: what is known of the check: its positions, perhaps
-    its metrics. check: its number.
+    state: its state after that check.
+    metrics: what is known of the check: its positions, and perhaps its metrics.
+    check: its number.
 
     >>> from earlystop import Patience
     >>> rule = Patience("val_loss", patience=10)
@@ -93,7 +94,7 @@ def _adaptive(rule: AdaptivePatience, state: Any, metrics: Metrics, check: int) 
 
 
 def _share(part: float, whole: float, unit: str, about: str = "") -> str:
-    """So much of an amount: the unit is named once.
+    """A part of an amount, with the unit named once.
 
     >>> _share(4, 10, "checks"), _share(60.0, 7200.0, "elapsed_seconds")
     ('4 of 10 checks', '1 min of 2 h')

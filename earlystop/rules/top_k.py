@@ -81,11 +81,11 @@ class TopK(Rule):
 
 
 def check_last_is_best(save: Rule, what: str) -> None:
-    """Refuse a save rule whose last save need not be the best, where that one is restored.
+    """Refuse a save rule whose last save need not be the best, for a caller that restores that one.
 
     what: what takes it for the best, for the message.
 
-    Raises RuleError for a `TopK` of more than one, or a rule that wraps or combines one.
+    Raises RuleError for a `TopK` of more than one value, or a rule that wraps or combines one.
     """
     if _holds_top_k(save):
         raise RuleError(

@@ -46,7 +46,7 @@ class Warmup(Rule):
         inner: Any
 
     class Counted(NamedTuple):
-        """The state where the end is not told in epochs."""
+        """The state of a warm-up that is given in steps or checks."""
 
         hidden: int
         inner: Any
@@ -177,7 +177,7 @@ class Smoothed(Rule):
         return self.State((0.0,) * (self.window or 1), 0.0, 0, self.rule.init())
 
     def smoothed(self, state: State, metrics: Any) -> tuple[State, Any]:
-        """The state after averaging in one more epoch, and the metrics for the wrapped rule."""
+        """The state after averaging in one more check, and the metrics for the wrapped rule."""
         present = reported(metrics, (self.monitor,))
         if present is False:
             return state, metrics
