@@ -172,7 +172,7 @@ def _as_python(text: str, known: Iterable[str]) -> tuple[str, list[str | float]]
 
 
 class _Names:
-    """The known names, of which the longest that stands at a place is looked for."""
+    """The known names; finds the longest of them at an index of a text."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self.known = frozenset(filter(None, known))

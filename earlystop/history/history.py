@@ -190,7 +190,7 @@ class History(StoredRuns):
         return list(self.iter_records(run))
 
     def iter_records(self, run: int | str) -> Iterator[dict[str, float]]:
-        """Iterates over `records`; epochs that are not consumed are not read."""
+        """Iterate over `records`; epochs that are not consumed are not read."""
         for columns, gaps in self.iter_columns(self.row(run)):
             names = tuple(columns)
             for epoch, values in enumerate(zip(*columns.values(), strict=True)):
@@ -268,7 +268,7 @@ def history_of(
     """The history of columns that have been validated before, with their masks of gaps.
 
     Raises HistoryError for a history without metrics, runs or epochs, and for names that are not
-    as many as the runs, or not different.
+    one per run or not all different.
     """
     check_not_empty(metrics, next((column.shape for column in metrics.values()), ()))
     history = History.__new__(History)
@@ -277,7 +277,7 @@ def history_of(
 
 
 def unreported(name: str, owner: str, reported: Iterable[str]) -> MissingMetricError:
-    """The error for a metric that `owner` needs but no epoch reports; `reported`: those known."""
+    """The error for a metric that `owner` needs but no epoch reports. reported: the known ones."""
     return MissingMetricError(
         f"{owner} asks for {name!r}, but no epoch of this history reports {name!r}: "
         f"{name_advice(name, reported)}"

@@ -16,7 +16,7 @@ __all__ = ["joined"]
 def joined(histories: Sequence[History]) -> History:
     """One history of all runs; a metric that a history lacks is a gap in it.
 
-    Names that come twice get a number.
+    A name that is there twice gets a number.
 
     >>> one, two = History({"loss": [[3.0, 2.0]]}), History({"loss": [[5.0]], "acc": [[0.1]]})
     >>> both = joined([one, two])

@@ -1,4 +1,4 @@
-"""Columns of runs of unequal length, whose memory goes by the values there are.
+"""Columns of runs of unequal length, whose memory grows with the number of values.
 
 A column of a history is an array of shape (runs, epochs) or, where that would be mostly padding, a
 `Ragged`: the values of all runs, one run after another. Both are read alike, by `[rows, epochs]`, a
@@ -67,7 +67,7 @@ class Ragged:
         return found
 
     def padded(self) -> npt.NDArray[Any]:
-        """All of it, shape (rows, longest): as much memory as there are rows times the longest."""
+        """All of it as one array, shape (rows, longest): this takes memory for the padding, too."""
         return np.asarray(self[:, :])
 
     def take(self, rows: Any) -> Ragged:
@@ -110,7 +110,7 @@ class Ragged:
 
 
 def cells_of(lengths: Ints) -> int:
-    """How many cells a column takes for runs of these lengths, at most."""
+    """The most cells that a column takes for runs of these lengths."""
     padded, total = len(lengths) * int(lengths.max(initial=0)), int(lengths.sum())
     return total if _is_mostly_padding(lengths) else padded
 
@@ -195,7 +195,7 @@ class Columns(Mapping[str, Floats]):
 
 
 def slices_within(lengths: Ints, cells: int) -> Iterator[slice]:
-    """Runs in order, as many at a time as have no more than so many cells, padded; at least one.
+    """Runs in order, as many at a time as take at most `cells` cells when padded; at least one.
 
     >>> [(part.start, part.stop) for part in slices_within(np.array([2, 2, 2, 9, 1, 1]), 4)]
     [(0, 2), (2, 3), (3, 4), (4, 6)]

@@ -89,7 +89,7 @@ class StoredRuns:
         """The values of a metric as they are stored, to be read by `[runs, epochs]` in parts.
 
         An array of shape (runs, epochs), as `metrics[name]`; or, where the runs are of very unequal
-        length, a `Ragged`, whose memory goes by the values there are.
+        length, a `Ragged`, whose memory grows with the number of values.
         """
         return self.metrics.stored(name)
 
@@ -131,10 +131,10 @@ class StoredRuns:
         return np.concatenate(counts)
 
     def reported_in(self, runs: slice, name: str) -> tuple[Floats, Bools]:
-        """The values of a metric in some runs, as long as these, and where it was reported.
+        """The values of a metric in some runs, and where it was reported.
 
-        The values are a copy of type float64. Both have shape (runs, epochs), with the epochs of
-        the longest of these runs.
+        The values are a copy of type float64. Both have shape (runs, epochs), with as many epochs
+        as the longest of these runs.
         """
         longest = max(1, int(self.lengths[runs].max()))
         values = self.values(name)[runs, :longest].astype(np.float64)
@@ -143,7 +143,7 @@ class StoredRuns:
         return values, reported if gaps is None else reported & ~gaps[runs, :longest]
 
     def parts(self, cells: int = _CELLS_AT_A_TIME) -> Iterator[slice]:
-        """All runs in order, as many at a time as have no more than so many cells, padded."""
+        """All runs in order, as many at a time as take at most `cells` cells when padded."""
         return slices_within(self.lengths, cells)
 
     def reports(self, name: str) -> bool:

@@ -27,7 +27,7 @@ def derived(
     """The column of a derived metric, NaN where it has gaps, and the mask of these.
 
     how: an expression, or a function of the values by name, arrays of shape (runs, epochs).
-    metrics, coordinates: what it is computed from; a metric hides a coordinate of its name.
+    metrics, coordinates: what it is computed from; a metric hides a coordinate of the same name.
 
     Raises MissingMetricError for an unknown name, HistoryError for an invalid expression or values
     of another shape.
@@ -60,7 +60,7 @@ def derived(
 
 
 def _checked(name: str, array: Any, missing: Bools, like: Any) -> tuple[Any, Any]:
-    """Values and gaps, as columns stored like another one. Raises HistoryError for no numbers."""
+    """Values and gaps as columns stored like `like`. Raises HistoryError if they are no numbers."""
     numbers, more = as_array(name, np.where(missing, np.nan, array))
     values = numbers.reshape(array.shape)
     if more is not None:
