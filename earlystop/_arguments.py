@@ -1,4 +1,4 @@
-"""How messages name an argument: as Python writes it, or as the command line in use does.
+"""How messages name an argument: as in Python, or as the surface in use does (a command line).
 
 The library does not know who reads its messages. So it names no argument itself but asks
 `argument`, and a surface that has other names for the same things says so with `named_by`.
@@ -44,7 +44,7 @@ def argument(name: str, value: Any = ..., owner: str = "") -> str:
 
 @contextlib.contextmanager
 def named_by(naming: Naming | None) -> Iterator[None]:
-    """Within this context, messages name arguments in this way; None: as Python does."""
+    """Within this context, messages name arguments by `naming`; None: as in Python."""
     token = _naming.set(naming)
     try:
         yield
@@ -53,5 +53,5 @@ def named_by(naming: Naming | None) -> Iterator[None]:
 
 
 def as_in_python() -> contextlib.AbstractContextManager[None]:
-    """Within this context, messages name arguments as Python does: where Python is written."""
+    """Within this context, messages name arguments as in Python, for what is written in Python."""
     return named_by(None)

@@ -31,7 +31,7 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 
 def facts(caption: str, told: Mapping[str, str]) -> str:
-    """A table of two columns: what is told, and its name before it."""
+    """A table of two columns: names, and the text that belongs to each."""
     body = "".join(f"<tr>{_row(row, _LEFT)}</tr>" for row in told.items())
     return f"<table>{_cell('caption', caption, _LEFT)}<tbody>{body}</tbody></table>"
 

@@ -1,4 +1,4 @@
-"""The one way up: a result finds what draws it, or shows it in a notebook, when that is called.
+"""How a result finds the functions that draw it and show it in a notebook, when they are needed.
 
 Results stand below the pictures of them, so they must not import them.
 """

@@ -132,7 +132,7 @@ def distinct_names(names: Sequence[str], most: int) -> list[str]:
 
 
 def _windows(names: list[str], most: int) -> list[str]:
-    """The part of each name from shortly before where they begin to differ."""
+    """The part of each name that begins shortly before the first difference."""
     least, greatest = min(names), max(names)
     differ = next(
         (at for at, (a, b) in enumerate(zip(least, greatest, strict=False)) if a != b),
@@ -144,7 +144,7 @@ def _windows(names: list[str], most: int) -> list[str]:
 
 
 def _numbered(short: list[str], whole: list[str]) -> list[str]:
-    """Names that are still the same for things that differ get a number."""
+    """The short names; those that stand for several whole names get a number."""
     owners: dict[str, dict[str, int]] = {}
     numbers = [
         owners.setdefault(text, {}).setdefault(name, len(owners[text]))

@@ -54,7 +54,7 @@ class Comparison:
 
     @property
     def unit(self) -> str:
-        """In what `used` is told."""
+        """The unit of `used`, such as "epoch"; see `Replay.unit`."""
         return self.whole_log.unit
 
     def short_name(self, name: str) -> str:
@@ -69,16 +69,16 @@ class Comparison:
         return values_at(self.history, self.monitor, result.saved_index, np.arange(len(result)))
 
     def regret(self, name: str) -> Floats:
-        """How much worse that is than the best of the whole log, as `Replay.regret`.
+        """How much worse the kept value is than the best of the whole log, shape (runs,).
 
-        NaN for a framework that keeps nothing itself.
+        As `Replay.regret`, but NaN for a framework that keeps nothing itself.
         """
         if self.results[name].save == Never():
             return np.full(len(self.whole_log), np.nan)
         return regret_of(self.kept(name), self.whole_log.best, self.mode)
 
     def groups(self) -> list[list[str]]:
-        """The names, put together where they do the same to all of these runs.
+        """The names, in groups of those that do the same to all of these runs.
 
         >>> from earlystop import History, compare
         >>> history = History({"loss": [0.5, 0.4, 0.41, 0.4, 0.42, 0.3]})
@@ -93,7 +93,7 @@ class Comparison:
         return list(groups.values())
 
     def rows(self) -> list[dict[str, Any]]:
-        """What each did over all runs, as plain data; None for what is unknown."""
+        """What each does over all runs, as plain data: a dict for each. None for unknown values."""
         rows = []
         for name, result in self.results.items():
             regret = self.regret(name)
@@ -106,7 +106,7 @@ class Comparison:
         return rows
 
     def plot(self, *, run: int | str | None = None, kind: Kind = "auto", ax: Any = None) -> Figure:
-        """Plot what they did, those together that did the same; see `Replay.plot`.
+        """Plot what they do; those that do the same are drawn as one. See `Replay.plot`.
 
         Raises what `Replay.plot` raises.
         """

@@ -93,7 +93,7 @@ def sweep_html(sweep: Sweep) -> str:
 
 
 def advice_html(advice: Advice) -> str:
-    """The rule, its promise and what it saves; all that is said, folded."""
+    """The rule, its promise and what it saves; the whole text, folded."""
     told = {
         "rule": repr(advice.rule),
         "promise": guarantee_text(advice),

@@ -68,7 +68,7 @@ def _replace(target: Target, data: bytes) -> None:
 
 
 def _write_new(path: Path, data: bytes, target: Target) -> None:
-    """Write and sync a new file that is to take a place."""
+    """Write and sync a new file, which is to become the target."""
     handle = Handle()
     try:
         handle.open(path, _NEW, target.mode)

@@ -64,9 +64,9 @@ class _Closer:
 
     KeyboardInterrupt, too, may come anywhere. The start of a `threading.Thread` waits for a sign of
     the thread, and one that is interrupted there can leave a thread that waits for ever and that
-    the process waits for when it ends. So the thread is a bare one, about which nothing is noted:
-    whether it exists is told by a lock that it holds itself. Handles that nobody closes wait for
-    the next file, for `wait`, or for the end of the process.
+    the process waits for when it ends. So the thread is a bare one, of which nothing is recorded: a
+    lock that it holds itself says whether it exists. Handles that nobody closes wait for the next
+    file, for `wait`, or for the end of the process.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class _Closer:
             self._close(handle)
 
     def close_soon(self, handle: Handle) -> None:
-        """Have this one closed, which is among `handles` already."""
+        """Have a handle closed that is already among `handles`."""
         if len(self.handles) > _MAX_OPEN or not (handle.is_open and self._enter(self._start)):
             self._close(handle)
 

@@ -2,8 +2,8 @@
 
 Python looks for signals, and with them for Ctrl-C, when a call has returned and when a function of
 Python is entered; most likely after the call that took long. Between `os.open` and the assignment
-of its result, a handle would belong to nobody. So here it gets from `os.open` into a list, and from
-there into `os.close`, within one call each that is not of Python.
+of its result, a handle would belong to nobody. So here the handle goes from `os.open` into a list,
+and from there into `os.close`, each time within one call that runs no Python code.
 
     handle = Handle()
     try:

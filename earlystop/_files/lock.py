@@ -1,10 +1,10 @@
 """A lock on a folder that even a crash releases: it ends with the process that holds it.
 
 On Linux it is a lock of the open file: unlike a record lock, it stays when the process opens and
-closes the file elsewhere, to copy the folder, say. The system holds the two kinds against each
-other, so version 0.1.0, which took record locks, is kept out and keeps out. Elsewhere it is that of
-`flock`, which does the same on macOS and the BSDs. Where a file system has neither, it is a record
-lock again.
+closes the file elsewhere, to copy the folder, say. The two kinds exclude each other, so version
+0.1.0, which took record locks, keeps this version out and is kept out by it. Elsewhere it is a lock
+by `flock`, which does the same on macOS and the BSDs. Where a file system has neither, it is a
+record lock again.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class HeldError(Exception):
 
 
 class Lock:
-    """A lock, held from construction until `release()`, the object's or the process's end.
+    """A lock, held from construction until `release()`, or the end of the object or the process.
 
     The file also contains notes of its holder; the next holder finds them in `found`. A forked
     process does not hold the locks of its parent, and keeps none of them.

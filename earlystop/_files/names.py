@@ -1,4 +1,4 @@
-"""The names of the files that a run keeps in its folder, for those who write and who read them."""
+"""The names of the files that a run keeps in its folder, for the code that writes or reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file that is written replaces: where it is, behind links, and what is kept of it.
+"""What a new file replaces: where that is, behind links, and what of it is kept.
 
 A careful editor leaves a link a link and a private file private. So does this: the new file takes
 the place of the one behind the link, with its permissions, and with its owner and group where the
@@ -35,7 +35,7 @@ class Target(NamedTuple):
 
     @classmethod
     def at(cls, path: Path) -> Target:
-        """The target of a name that is not followed if it is a link, but replaced."""
+        """The target of a path which, if it is a link, is replaced rather than followed."""
         try:
             found = os.lstat(path)
         except FileNotFoundError:
