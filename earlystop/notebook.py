@@ -28,7 +28,7 @@ _METRICS, _RUNS, _SETTINGS = 30, 20, 20  # that are listed, at most or about
 
 
 def history_html(history: History) -> str:
-    """What the metrics of a history are: in how many runs, how many values, from where to where."""
+    """The metrics of a history: how many runs and values each has, its lowest and highest value."""
     names = list(history.metrics)
     caption = f"{count(history.runs, 'run')}, up to {count(history.epochs, 'row')}"
     if history.coordinates:

@@ -179,7 +179,7 @@ class _Names:
         self.lengths = sorted(set(map(len, self.known)), reverse=True)
 
     def at(self, text: str, index: int) -> str | None:
-        """The longest name at an index that does not go on there; None if there is none."""
+        """The longest known name at an index that ends where a word ends; None if there is none."""
         for length in self.lengths:
             name = text[index : index + length]
             if len(name) == length and name in self.known and not _goes_on(text, index + length):
