@@ -46,7 +46,7 @@ def cost_of(checks: Checks, unit: str | None) -> Cost:
     if untold.any():
         run = checks.history.names[int(untold.argmax())]
         raise HistoryError(
-            f"`advise(cost_unit={unit!r})`: {run!r} does not tell it: choose a unit that all runs "
-            "tell, such as 'checks'"
+            f"`advise(cost_unit={unit!r})`: {run!r} does not report it: choose a unit that all "
+            "runs report, such as 'checks'"
         )
     return cost

@@ -79,7 +79,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
 @click.option(
     "--complete/--stopped-early",
     default=None,
-    help="Whether runs were logged to their end; by default told from the logs.",
+    help="Whether runs were logged to their end; by default inferred from the logs.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the runs that choose.")
 @picture_option("Draw the trade-off, too: .png, .svg, .pdf, .html, ...", piped=False)

@@ -55,7 +55,7 @@ cost_option = click.option(
     metavar="PRICE/h",
     callback=_price,
     help="What an hour costs, such as 2.5/h, '$2.5/h' or '2.5 EUR/h': prices the hours used and "
-    "saved, where the logs tell their time.",
+    "saved, where the logs have their time.",
 )
 
 
@@ -78,14 +78,14 @@ def require_unit(checks: Checks, unit: str, option: str = "--unit") -> None:
     except (HistoryError, MissingMetricError) as error:
         raise click.BadParameter(str(error), param_hint=hint) from None
     if unit == EPOCH and positions.column(EPOCH) is None:
-        raise click.BadParameter("no run tells its epochs: choose 'checks'", param_hint=hint)
+        raise click.BadParameter("no run reports its epochs: choose 'checks'", param_hint=hint)
 
 
 def require_time(results: Sequence[Replay | ReplayTotals]) -> None:
-    """Raise BadParameter if no run tells its time."""
+    """Raise BadParameter if no run reports its time."""
     if results[0].summary()["hours"] is None:
         raise click.BadParameter(
-            "no run tells its time, as elapsed_seconds, _runtime, wall_time or timestamp",
+            "no run reports its time, as elapsed_seconds, _runtime, wall_time or timestamp",
             param_hint="'--cost'",
         )
 

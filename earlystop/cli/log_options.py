@@ -66,7 +66,7 @@ _OPTIONS = [
         required=True,
         type=click.Path(allow_dash=True),  # it need not exist: it may be a pattern
     ),
-    click.option("--format", metavar="NAME", help="The format of the logs, if not told by itself."),
+    click.option("--format", metavar="NAME", help="The format of the logs, if not recognised."),
     click.option(
         "--derive",
         metavar="NAME=EXPR",
@@ -93,7 +93,7 @@ _OPTIONS = [
     click.option(
         "--coordinate", metavar="NAME", help="The column that counts the rows, if unusual."
     ),
-    click.option("--separator", metavar="CHAR", help="Of the columns, if not told."),
+    click.option("--separator", metavar="CHAR", help="Of the columns, if not recognised."),
     click.option(
         "--pattern",
         metavar="REGEX",

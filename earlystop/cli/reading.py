@@ -48,7 +48,7 @@ def print_notes(history: History) -> None:
         click.echo(one_line(f"{names[0]}{more}: {note}"), err=True)
     if len(sources) > _FEW_NOTES:
         click.echo(
-            f"and {count(len(sources) - _FEW_NOTES, 'more note')}: `earlystop metrics` tells them",
+            f"and {count(len(sources) - _FEW_NOTES, 'more note')}: `earlystop metrics` lists them",
             err=True,
         )
 

@@ -64,7 +64,8 @@ def common_unit(results: Sequence[Replay]) -> str:
     units = list(dict.fromkeys(result.unit for result in results))
     if len(units) > 1:
         raise RuleError(
-            f"`plot`: the replays tell cost in several units, {', '.join(map(unit_words, units))}: "
-            f"make all of them with one, such as replay(..., unit={CHECKS!r})"
+            "`plot`: the replays measure cost in several units, "
+            f"{', '.join(map(unit_words, units))}: make all of them with one, such as "
+            f"replay(..., unit={CHECKS!r})"
         )
     return units[0]

@@ -52,8 +52,8 @@ def batches_of(runs: int, tuning: Tuning = DEFAULT) -> Iterator[slice]:
 def batches_by_length(lengths: npt.NDArray[np.int64], tuning: Tuning = DEFAULT) -> Iterator[Runs]:
     """The runs of a history in batches; runs of very unequal length are in batches of their own.
 
-    Runs of a batch are stepped together until the longest has ended. So where that would be mostly
-    waiting for the longest, a batch has only runs of similar length.
+    Runs of a batch are stepped together until the longest has ended. So where most of them would
+    wait for the longest, a batch has only runs of similar length.
 
     >>> lengths = np.array([3, 4, 2_000_000, 5, 4])
     >>> [run_numbers(runs).tolist() for runs in batches_by_length(lengths)]
@@ -108,7 +108,7 @@ def finite_runs(history: History, name: str, runs: Runs, tuning: Tuning = DEFAUL
 
 
 def split_to_fit(work: Callable[[Runs], Result], runs: Runs) -> Iterator[tuple[Runs, Result]]:
-    """Do some work on runs; where it raises TooManyLanesError, do it on each half instead.
+    """Do some work on runs; if it raises TooManyLanesError, do it on each half instead.
 
     Yields each part of the runs with the result of the work on it.
     """

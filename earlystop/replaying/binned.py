@@ -3,7 +3,7 @@
 Numbers are counted by the leading bits of their magnitude: 9 binary digits, so that those counted
 together differ by less than 0.4 %. With each count the greatest of its numbers is kept. So a
 quantile is a number that did occur, the true one or one that is greater by less than 0.4 % of its
-magnitude; whole numbers up to 512 are told apart.
+magnitude; whole numbers up to 512 are counted apart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DROPPED = 52 - 8  # bits of the 52 behind the point
 
 
 class Binned:
-    """How numbers are distributed; NaN is ignored. Those of another can be added.
+    """How numbers are distributed; NaN is ignored. Distributions can be added up.
 
     >>> binned = Binned()
     >>> binned.add(np.array([1.0, 2.0, np.nan, np.inf]))
@@ -48,7 +48,7 @@ class Binned:
             self._add(values[order], counts[order])
 
     def _add(self, values: Floats, counts: Ints) -> None:
-        """Add numbers in ascending order, each so many times."""
+        """Add numbers in ascending order, each as often as its count says."""
         if len(self._greatest):
             other = Binned()
             other._add(values, counts)
@@ -65,7 +65,7 @@ class Binned:
         return int(self._counts.sum())
 
     def at_least(self, q: float) -> float:
-        """The q-quantile, as the number at its rank, or above it between two; NaN for none.
+        """The q-quantile as one of the numbers: the higher one between two ranks; NaN for none.
 
         q: from 0 to 1.
         """
@@ -74,7 +74,7 @@ class Binned:
         return self._at(int(np.ceil(q * (self.count - 1))))
 
     def quantile(self, q: float) -> float:
-        """The q-quantile, between the numbers at two ranks by its share; NaN for none."""
+        """The q-quantile, interpolated between the numbers at two ranks; NaN for none."""
         if not self.count:
             return np.nan
         below, share = divmod(q * (self.count - 1), 1.0)

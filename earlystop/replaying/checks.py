@@ -54,7 +54,7 @@ class Checks:
 
 
 def looked_at(rules: Iterable[Rule]) -> tuple[str, ...]:
-    """The metrics that rules judge; not those that only tell where a check stands.
+    """The metrics that rules judge; not those that only say where a check stands.
 
     >>> from earlystop import MaxSteps, Patience
     >>> looked_at([Patience("val_loss", 1000, unit="step") | MaxSteps(90_000)])
@@ -98,7 +98,7 @@ def _both(one: Any, other: Any) -> Any:
 
 
 def _rows_besides(missing: Any, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The rows of all runs, one run after another, that a mask of a history leaves."""
+    """The rows outside of a mask of a history, of all runs, one run after another."""
     if isinstance(missing, Ragged):
         numbers = np.arange(len(missing.values)) - missing.starts[missing.rows_of_values()]
         rows: npt.NDArray[np.int64] = numbers[~missing.values]

@@ -24,7 +24,8 @@ _AT_ONCE = 2**24  # of the digits, so many are added as floats without rounding
 def exact_mean(values: Floats, count: int | None = None) -> float:
     """The mean of values that are not below 0, rounded once; NaN if there are none.
 
-    values: shape (n,). count: what their sum is divided by, if not their number.
+    values: shape (n,).
+    count: what their sum is divided by; by default, their number.
 
     >>> exact_mean(np.array([1e308, 1e308])), exact_mean(np.array([1.0, np.inf]))
     (1e+308, inf)

@@ -31,7 +31,7 @@ __all__ = ["ReplayTotals", "replay_dataset"]
 
 
 class _Sum:
-    """A sum of numbers; those that are not told are left out.
+    """A sum of numbers; NaN, for an unknown one, is left out.
 
     whole: whether all of them are whole numbers.
     """
@@ -64,7 +64,7 @@ class ReplayTotals:
     in memory, to the bit, whatever the parts and whoever worked on them.
 
     stop, save: the rules. runs: how many runs there are. stopped: how many of them the stop rule
-    ends. unit: in what `logged`, `used` and `share_saved` are told.
+    ends. unit: of `logged`, `used` and `share_saved`.
 
     >>> import pathlib, tempfile
     >>> from earlystop import EarlyStopping, replay, scan_history
@@ -112,7 +112,7 @@ class ReplayTotals:
         self._max_regret = max(self._max_regret, other._max_regret)
 
     def require_unit(self) -> None:
-        """Raise MissingMetricError if no run tells the unit that was asked for."""
+        """Raise MissingMetricError if no run reports the unit that was asked for."""
         if self.unit not in self._used:
             known = {CHECKS, EPOCH, *self._told, *self.reported}
             raise MissingMetricError(
@@ -121,7 +121,7 @@ class ReplayTotals:
 
     @property
     def unit(self) -> str:
-        """In what cost is told."""
+        """The unit of cost: of `used`, `logged` and `share_saved`."""
         if self._unit is not None:
             return self._unit
         return next((name for name in (STEP, EPOCH) if name in self._told), CHECKS)
@@ -143,7 +143,7 @@ class ReplayTotals:
 
     @property
     def mean_regret(self) -> float | None:
-        """The mean regret over the runs whose log has a best; None without any."""
+        """The mean regret over the runs whose log has a best; None if there are none."""
         return self._regret.value(self._runs_with_regret) if self._runs_with_regret else None
 
     def summary(self) -> dict[str, Any]:

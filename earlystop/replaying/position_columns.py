@@ -1,7 +1,7 @@
-"""The positions that logs tell: which column has them, and their values at every row.
+"""The positions in logs: which column has them, and their values at every row.
 
-A position that a row does not tell is that of the row before (of the first row that tells one,
-before that).
+A row that does not report a position has that of the row before; before the first row that reports
+one, it has that of this first row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMES = {EPOCH: EPOCHS, STEP: STEPS, ELAPSED: (ELAPSED, *RUNTIMES)}
 
 
 def position_names(history: History) -> tuple[str, ...]:
-    """Which of the reserved positions a history tells."""
+    """Which of the reserved positions a history has."""
     names = [name for name in _NAMES if told_position(history, name) is not None]
     if ELAPSED not in names and any(told_position(history, clock) is not None for clock in CLOCKS):
         names.append(ELAPSED)
@@ -36,7 +36,7 @@ def position_names(history: History) -> tuple[str, ...]:
 def row_positions(history: History, name: str) -> Floats | None:
     """A position at every row of a history, of all runs, one run after another.
 
-    As `LoggedPositions.column`, but in whatever order the rows are; None for an unknown one.
+    As `LoggedPositions.column`, but rows may be in any order. None for an unknown position.
 
     >>> from earlystop import History
     >>> log = History({"loss": [3.0, 2.0, 1.0]}, coordinates={"step": [10, 10, 20]})
@@ -49,8 +49,8 @@ def row_positions(history: History, name: str) -> Floats | None:
 def told_position(history: History, name: str) -> Floats | None:
     """The values of a metric or coordinate, of all runs, one run after another, NaN in gaps.
 
-    Tools call one position by several names, and a history may have runs of several tools: each run
-    tells it by the first of the names that it has.
+    Tools call one position by several names, and a history may have runs of several tools: for each
+    run, the first of the names that it has counts.
     """
     columns = _columns(history, name)
     values = next(columns, None)
@@ -65,7 +65,7 @@ def told_position(history: History, name: str) -> Floats | None:
 
 
 def _columns(history: History, name: str) -> Iterator[Floats]:
-    """What a history has of a position: a metric, then coordinates."""
+    """The columns of a history that hold a position: a metric, then coordinates."""
     if name in history.metrics:
         values, gaps = _values(history.values(name), history.lengths), history.gaps(name)
         yield values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
@@ -79,7 +79,7 @@ def _columns(history: History, name: str) -> Iterator[Floats]:
 
 
 def _runs_that_tell(values: Floats, lengths: Ints) -> npt.NDArray[np.bool_]:
-    """Which runs have a value; those without rows have nothing to tell."""
+    """Which runs have a value, or have no rows."""
     ends = np.cumsum(lengths)
     count = np.concatenate([[0], np.cumsum(np.isfinite(values))])
     tell: npt.NDArray[np.bool_] = (count[ends] > count[ends - lengths]) | (lengths == 0)
@@ -87,7 +87,7 @@ def _runs_that_tell(values: Floats, lengths: Ints) -> npt.NDArray[np.bool_]:
 
 
 def column_of(log: History, checks: History, name: str) -> Floats | None:
-    """A position at each check, without gaps; NaN in a run that does not tell it."""
+    """A position at each check, without gaps; NaN in a run that does not report it."""
     values = told_position(checks, name)
     if values is None and name == ELAPSED:
         values = _by_clock(log, checks)
@@ -97,7 +97,7 @@ def column_of(log: History, checks: History, name: str) -> Floats | None:
 
 
 def _carried(values: Floats, lengths: Ints) -> Floats | None:
-    """With the position of the check before where one is not told."""
+    """The values, with gaps filled by the position of the check before, or else of the next."""
     cells = np.arange(len(values))
     known = np.isfinite(values)
     if not known.any():
@@ -112,7 +112,7 @@ def _carried(values: Floats, lengths: Ints) -> Floats | None:
 
 
 def _by_clock(log: History, checks: History) -> Floats | None:
-    """Seconds since the first row of a run, by the time of day that the log tells."""
+    """Seconds since the first row of a run, by the time of day in the log."""
     clock = next((name for name in CLOCKS if told_position(log, name) is not None), "")
     logged, now = told_position(log, clock), told_position(checks, clock)
     if logged is None or now is None:
@@ -120,7 +120,7 @@ def _by_clock(log: History, checks: History) -> Floats | None:
     lengths = log.lengths
     finite = np.flatnonzero(np.isfinite(logged))
     starts = np.cumsum(lengths) - lengths
-    first = np.searchsorted(finite, starts)  # among those that are told
+    first = np.searchsorted(finite, starts)  # among those that are known
     began = np.full(len(lengths), np.nan)
     some = first < len(finite)
     cells = finite[first[some]]

@@ -1,7 +1,8 @@
 """The positions of the checks of logged runs: epochs, steps and seconds, all at once.
 
-They mean what `earlystop.engine.positions` takes from a live run. A position that a row does not
-tell is that of the row before (of the first row that tells one, before that).
+They mean what `earlystop.engine.positions` takes from a live run. A row that does not report a
+position has that of the row before; before the first row that reports one, it has that of this
+first row.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _MOST_EXACT = 2**31  # so that a sum over runs of whole positions fits into int6
 class LoggedPositions:
     """Where the checks of a history stand in their runs.
 
-    log: the whole log, whose first row tells when a run began by the clock.
+    log: the whole log, whose first row says when a run began by the clock.
     checks: the history of its checks alone.
 
     Raises HistoryError for an epoch or a step that goes back within a run, and for a step that
@@ -65,12 +66,12 @@ class LoggedPositions:
         return known
 
     def has(self, name: str) -> bool:
-        """Whether every run with a check tells this position."""
+        """Whether every run with a check reports this position."""
         values = self.column(name)
         return values is not None and not np.isnan(values[self._starts[self._lengths > 0]]).any()
 
     def at(self, name: str, checks: Ints, runs: Any = slice(None)) -> Floats:
-        """A position at one check of each run, shape (runs,); NaN where it is not told, or for -1.
+        """A position at one check of each run, shape (runs,); NaN where it is unknown, or for -1.
 
         runs: the numbers of the runs, or a slice of them; by default all.
 
@@ -87,9 +88,9 @@ class LoggedPositions:
         return found
 
     def epochs_after(self, checks: Ints, runs: Any = slice(None)) -> Any:
-        """How many epochs are done after so many checks of each run, shape (runs,).
+        """How many epochs are done after a number of checks of each run, shape (runs,).
 
-        The checks, in a run without epochs.
+        In a run without epochs, every check is one.
         """
         if self.done is None:
             return checks.astype(np.int64)
@@ -101,13 +102,13 @@ class LoggedPositions:
     def epoch_of(self, checks: Ints, runs: Any = slice(None)) -> Any:
         """The epoch of one check of each run, as the log counts it, shape (runs,); -1 for none.
 
-        The number of the check, in a run without epochs.
+        In a run without epochs, it is the number of the check.
         """
         epochs = self.at(EPOCH, checks, runs)
         return whole(np.where(np.isnan(epochs), checks, epochs))
 
     def amount(self, unit: str, checks: Ints, runs: Any = slice(None)) -> Any:
-        """How much of a unit so many checks of each run take, shape (runs,); NaN where unknown.
+        """How much of a unit a number of checks of each run takes, shape (runs,); NaN if unknown.
 
         Raises MissingMetricError for an unknown unit, HistoryError for one that falls.
         """
@@ -128,7 +129,7 @@ class LoggedPositions:
     def spacing(self, unit: str) -> tuple[int, int] | None:
         """How much of a unit is taken up to a check, by its number: first + number * distance.
 
-        Returns the first and the distance; None if a run differs, or for what is not whole.
+        Returns first and distance; None if a run differs, or if they are not whole numbers.
         """
         values = self.done if unit == EPOCH else self.column(unit)
         if values is None or not len(values):
@@ -145,9 +146,9 @@ class LoggedPositions:
         return (int(first), int(distance)) if exact else None
 
     def hours(self, checks: Ints, runs: Any = slice(None)) -> Floats:
-        """The hours that so many checks of each run take, shape (runs,).
+        """The hours that a number of checks of each run takes, shape (runs,).
 
-        NaN for a run that does not tell its time, or whose time falls.
+        NaN for a run that does not report its time, or whose time falls.
         """
         seconds = self.at(ELAPSED, checks - 1, runs)
         values = self.column(ELAPSED)
@@ -158,17 +159,17 @@ class LoggedPositions:
         return seconds / 3600
 
     def default_unit(self) -> str:
-        """The unit in which the cost of a run is told: its steps, else epochs, else checks."""
+        """The unit in which the cost of a run is measured: steps, else epochs, else checks."""
         return next((name for name in (STEP, EPOCH) if self.has(name)), CHECKS)
 
     def require_growing(self, unit: str) -> None:
-        """Raise HistoryError if a metric that is counted in falls within a run."""
+        """Raise HistoryError if the metric that is the unit falls within a run."""
         values = self.column(unit)
         if values is not None and unit not in (EPOCH, STEP):  # these have been checked
             self._check_order(unit, values, again=True)
 
     def for_rules(self, names: tuple[str, ...]) -> History:
-        """The checks with those of these names that are positions as metrics, and epochs done."""
+        """The checks, with positions of these names as further metrics, and the epochs done."""
         found = {name: self.column(name) for name in names if name not in self._checks.metrics}
         found |= dict.fromkeys(DERIVED, self.done)
         columns = {name: values for name, values in found.items() if values is not None}
@@ -185,9 +186,9 @@ class LoggedPositions:
         )
 
     def of_run(self, run: int) -> list[dict[str, float]]:
-        """The epoch and step of each check of a run, as far as it tells them.
+        """The epoch and step of each check of a run, as far as it reports them.
 
-        Nothing if it tells only epochs, and these are the numbers of the checks.
+        Nothing if it reports only epochs, and these are the numbers of the checks.
         """
         cells = slice(int(self._starts[run]), int(self._starts[run] + self._lengths[run]))
         found: dict[str, Floats] = {}
@@ -223,7 +224,7 @@ class LoggedPositions:
         return None if _equal_or_nan(done, self._numbers() + 1) else done
 
     def _of_every_run(self, values: Floats) -> Floats | None:
-        """The values of one run, if all runs have the same, as most do; else None."""
+        """The values of one run, if all runs have the same, which is usual; else None."""
         if not len(values) or (self._lengths != self._lengths[0]).any():
             return None
         rows = values.reshape(len(self._lengths), -1)
@@ -235,15 +236,15 @@ class LoggedPositions:
         return numbers
 
     def _in_order(self, name: str, values: Floats) -> Floats | None:
-        """Positions that never go back; runs of a log that was read tell none where they would.
+        """Positions that never go back: NaN in runs of a log that was read in which they would.
 
-        What a tool wrote is as it is (some write a step that is always 0), and its notes say so.
+        A tool may write anything (some write a step that is always 0); the notes of a run say so.
         Raises HistoryError for a history that was made with positions that go back.
         """
         usual = self._of_every_run(values)
         if usual is not None and (np.diff(usual) > 0).all():
             return values
-        again: Any = True  # where it may be the one before again
+        again: Any = True  # where a value may be the same as the one before
         if name == STEP:
             given = told_position(self._checks, name)
             again = np.isnan(values if given is None else given)
@@ -259,7 +260,7 @@ class LoggedPositions:
         return None if np.isnan(rest).all() else rest
 
     def _check_order(self, name: str, values: Floats, again: Any) -> None:
-        """Raise HistoryError for a value below the one before or, where not again, the same one."""
+        """Raise HistoryError for a value below the one before, or equal to it where not `again`."""
         for cell in self._out_of_order(values, again)[:1].tolist():
             run = int(self._run_of(cell))
             check = cell - int(self._starts[run])
@@ -272,7 +273,7 @@ class LoggedPositions:
             )
 
     def _out_of_order(self, values: Floats, again: Any) -> Ints:
-        """The cells with a value below the one before in their run or, if not again, the same."""
+        """The cells with a value below the one before in their run, or equal if not `again`."""
         change = np.diff(values)
         wrong = (change < 0) | ((change == 0) & ~np.broadcast_to(again, values.shape)[1:])
         wrong[(self._starts[(self._starts > 0) & (self._starts < len(values))]) - 1] = False
@@ -292,7 +293,7 @@ class LoggedPositions:
 
 
 def whole(amounts: Floats) -> Any:
-    """As whole numbers, if all of them are."""
+    """The amounts as whole numbers, if all of them are; otherwise as they are."""
     if np.isfinite(amounts).all() and (amounts % 1 == 0).all() and (abs(amounts) < 2**53).all():
         return amounts.astype(np.int64)
     return amounts

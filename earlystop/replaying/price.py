@@ -33,7 +33,7 @@ class Price(NamedTuple):
 
     @classmethod
     def from_text(cls, text: str) -> Price:
-        """The price that this text tells: an amount and "/h", with a currency before or after it.
+        """The price in a text: an amount and "/h", with a currency before or after the amount.
 
         Raises RuleError for any other text.
         """
@@ -54,11 +54,11 @@ class Price(NamedTuple):
         return self.before or self.after or None
 
     def of(self, hours: float) -> float:
-        """What so many hours cost."""
+        """What a number of hours costs."""
         return self.per_hour * hours
 
     def text(self, hours: float) -> str:
-        """What so many hours cost, with the currency."""
+        """What a number of hours costs, with the currency."""
         before = f"{self.before} " if self.before.isalpha() else self.before
         after = f" {self.after}" if self.after else ""
         return f"{before}{self.of(hours):,.2f}{after}"

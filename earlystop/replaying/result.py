@@ -73,20 +73,20 @@ class Replay:
     def epochs(self) -> Any:
         """How many epochs each run would have lasted, shape (runs,); fractions if the log has some.
 
-        The checks, for a run whose log tells no epochs.
+        For a run whose log has no epochs, every check is one.
         """
         return self._positions.epochs_after(self.checks)
 
     @functools.cached_property
     def steps(self) -> Floats:
-        """The step at which each run would have ended, shape (runs,); NaN where not told."""
+        """The step at which each run would have ended, shape (runs,); NaN where unknown."""
         return self.stopped_at(STEP)
 
     @functools.cached_property
     def saved_epoch(self) -> Any:
         """The epoch of the last save, as the log counts it, shape (runs,); -1 for none.
 
-        The number of the check, for a run whose log tells no epochs.
+        For a run whose log has no epochs, it is the number of the check.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> losses = {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [None, 5.0, None, 6.0]}
@@ -104,8 +104,10 @@ class Replay:
     def stopped_at(self, name: str) -> Floats:
         """Where each run would have ended, in a coordinate of the log, shape (runs,).
 
-        name: "epoch", "step", "elapsed_seconds", another coordinate, or a metric. NaN where a run
-        does not tell it. Raises MissingMetricError for an unknown name.
+        name: "epoch", "step", "elapsed_seconds", another coordinate, or a metric. A run that does
+            not report it has NaN.
+
+        Raises MissingMetricError for an unknown name.
         """
         return self._positions.at(name, self.checks - 1)
 
@@ -131,12 +133,12 @@ class Replay:
 
     @functools.cached_property
     def used(self) -> Any:
-        """How much of the unit each run would have taken, shape (runs,); NaN where not told."""
+        """How much of the unit each run would have taken, shape (runs,); NaN where unknown."""
         return self._positions.amount(self.unit, self.checks)
 
     @functools.cached_property
     def logged(self) -> Any:
-        """How much of the unit the checks of each log take, shape (runs,); NaN where not told."""
+        """How much of the unit the checks of each log take, shape (runs,); NaN where unknown."""
         return self._positions.amount(self.unit, self.replayed.history.lengths)
 
     @property
@@ -147,12 +149,12 @@ class Replay:
 
     @functools.cached_property
     def hours(self) -> Floats:
-        """The hours each run would have taken, shape (runs,); NaN where its log tells no time."""
+        """The hours each run would have taken, shape (runs,); NaN where its log has no time."""
         return self._positions.hours(self.checks)
 
     @functools.cached_property
     def hours_logged(self) -> Floats:
-        """The hours that the checks of each log take, shape (runs,); NaN where not told."""
+        """The hours that the checks of each log take, shape (runs,); NaN where unknown."""
         return self._positions.hours(self.replayed.history.lengths)
 
     @property
@@ -175,7 +177,7 @@ class Replay:
 
     @property
     def best(self) -> Floats:
-        """The save rule's monitored value at the last saved epoch, shape (runs,).
+        """The save rule's monitored value at the last saved check, shape (runs,).
 
         NaN where nothing was saved. Raises RuleError if the save rule has no `Best`.
         """
@@ -213,8 +215,8 @@ class Replay:
     def summary(self) -> dict[str, Any]:
         """What the rule did over all runs, as plain data; None for values that are unknown.
 
-        unit: in what `logged`, `used` and `share_saved` are told. hours, hours_logged: of the runs
-        whose logs tell their time.
+        unit: of `logged`, `used` and `share_saved`. hours, hours_logged: of the runs whose logs
+            have their time.
 
         >>> from earlystop import EarlyStopping, History, replay
         >>> history = History({"loss": [[3.0, 4.0, 1.0], [3.0, 2.0, 1.0]]})
@@ -257,7 +259,7 @@ class Replay:
         """One row per run, as columns: name, what was logged and used, stopped, saved epoch.
 
         `logged` and `used` are in `unit`. Where checks are not epochs, also the checks; where the
-        log tells steps or time, also these. With a `Best` as save rule, also the best value and the
+        log has steps or time, also these. With a `Best` as save rule, also the best value and the
         regret. To get a data frame, call `pandas.DataFrame(result.to_dict())`.
 
         >>> from earlystop import EarlyStopping, History, replay

@@ -25,7 +25,7 @@ __all__ = ["counted_ahead", "run_columns"]
 def run_columns(result: Replay, runs: Any, price: Price | None = None) -> dict[str, list[str]]:
     """What a replay did to each of some runs, by heading, in the log's own unit.
 
-    runs: their numbers, shape (runs,). price: of an hour, for logs that tell their time.
+    runs: their numbers, shape (runs,). price: of an hour, for logs that have their time.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> log = History({"val_loss": [4.0, 3.0, 3.5, 2.0]}, coordinates={"epoch": [0, 1, 2, 3]})
@@ -63,9 +63,10 @@ def run_columns(result: Replay, runs: Any, price: Price | None = None) -> dict[s
 
 
 def counted_ahead(result: Replay) -> Floats:
-    """How much more is used with a check than its number in the log, in the unit, shape (runs,).
+    """What to add to the number of a check in the log to get what is used with it, shape (runs,).
 
-    1 for epochs and checks that count from 0, as 31 epochs are used with epoch 30; otherwise 0.
+    In the unit. It is 1 for epochs and checks that count from 0 (31 epochs are used with epoch 30),
+    otherwise 0.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> for epochs in ([0, 1, 2], [1, 2, 3]):
@@ -83,7 +84,7 @@ def counted_ahead(result: Replay) -> Floats:
 
 
 def _kept(result: Replay, rows: Any) -> tuple[str, list[str]]:
-    """Where the last save of each run stands; a word that all have in common is the heading's."""
+    """A heading, with the word that all cells share, and where the last save of each run stands."""
     places = places_of(result.replayed.positions, result.saved_check[rows], rows)
     words = {place.partition(" ")[0] for place in places if place != "-"}
     if len(words) != 1 or any(", step" in place for place in places):

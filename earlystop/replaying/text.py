@@ -61,7 +61,7 @@ def used_text(summary: dict[str, Any]) -> str:
 
 
 def hours_text(result: Replay, price: Price | None = None) -> str:
-    """The hours that are used and saved, of the runs that tell their time, and what they cost.
+    """The hours that are used and saved, of the runs that report their time, and what they cost.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> from earlystop.replaying.price import Price
@@ -76,7 +76,7 @@ def hours_text(result: Replay, price: Price | None = None) -> str:
     if price is not None:
         hours, logged = float(result.hours[told].sum()), float(result.hours_logged[told].sum())
         text += f" ({price.text(logged - hours)} of {price.text(logged)})"
-    return text if told.all() else f"{text}, of the {count(int(told.sum()), 'run')} that tell it"
+    return text if told.all() else f"{text}, of the {count(int(told.sum()), 'run')} that report it"
 
 
 def hours_cells(result: Replay, price: Price | None = None) -> tuple[str, str]:
@@ -90,24 +90,24 @@ def hours_cells(result: Replay, price: Price | None = None) -> tuple[str, str]:
 
 
 def mixed_units_text(checks: Checks, unit: str) -> str | None:
-    """One sentence if some runs tell what others do not, so that not all amounts compare; or None.
+    """A sentence if only some runs report a unit, so that amounts cannot all be compared; or None.
 
-    checks: of the runs. unit: in what amounts are told.
+    checks: of the runs. unit: of the amounts.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> steps = [[500, 1000], [float("nan")] * 2]
     >>> log = History({"val_loss": [[2.0, 1.0], [2.0, 1.0]]}, coordinates={"step": steps})
     >>> result = replay(EarlyStopping("val_loss"), log)
     >>> mixed_units_text(result.replayed, result.unit)
-    '1 of 2 runs tells no steps: amounts are in checks, compare shares instead'
+    '1 of 2 runs reports no steps: amounts are in checks, compare shares instead'
     """
     positions, lengths = checks.positions, checks.history.lengths
     judged = lengths > 0
     for name in {CHECKS: (STEP, EPOCH), EPOCH: (EPOCH, STEP)}.get(unit, (unit,)):
         untold = int(np.isnan(positions.at(name, lengths - 1))[judged].sum())
         if 0 < untold < int(judged.sum()):
-            tells = "tells" if untold == 1 else "tell"
-            which = f"{untold:,} of {count(int(judged.sum()), 'run')} {tells}"
+            report = "reports" if untold == 1 else "report"
+            which = f"{untold:,} of {count(int(judged.sum()), 'run')} {report}"
             return f"{which} no {unit_words(name)}: {_consequence(name, unit)}"
     return None
 

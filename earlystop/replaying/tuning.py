@@ -20,7 +20,7 @@ class Tuning:
     runs_per_batch: runs that are stepped together.
     most_padding: cells beyond the ends of runs, as a multiple of the others; with more, runs are
         put in batches by their length.
-    padding_ignored: so many cells are never too many.
+    padding_ignored: this number of cells beyond the ends of runs is never too many.
     epochs_per_block: epochs that are transposed at a time. Both are large enough to make the cost
         of a call negligible, and small enough for the cache.
     metrics_per_block: with more metrics than this, blocks are shorter than `epochs_per_block`.
@@ -31,8 +31,9 @@ class Tuning:
     intervals: intervals of patience kept in one scan; beyond it, its batch is halved.
     references: references tracked in one scan (runs times rules).
     rises: rises of levels kept in one scan; beyond it, its batch is halved.
-    runs_apart: so many runs without NaN and infinity are scanned apart from the others, faster.
-    stops: epochs at which dials stop runs that are worked out at a time.
+    runs_apart: at least this number of runs without NaN and infinity are scanned apart from the
+        others, which is faster.
+    stops: epochs at which dials stop runs, as many as are worked out at a time.
     notes: record waits that are noted before they are converted to intervals, which are smaller.
     few_runs: with fewer runs, a replay steps run by run.
     few_steps: with fewer settings times runs, a sweep steps run by run.

@@ -148,8 +148,8 @@ def _require_same_runs(
     if len(set(units)) > 1:
         told = ", ".join(map(unit_words, dict.fromkeys(units)))
         raise RuleError(
-            f"a report tells cost in one unit, these replays and sweeps in several, {told}: make "
-            "all of them with one, such as unit='checks'"
+            f"a report measures cost in one unit, these replays and sweeps in several, {told}: "
+            "make all of them with one, such as unit='checks'"
         )
     if advice is not None and advice.runs + advice.left_out != history.runs:
         raise RuleError(

@@ -106,7 +106,7 @@ def rules_table(replays: Sequence[Replay], labels: Sequence[str], price: Price |
     )
     told = int((~np.isnan(replays[0].hours_logged)).sum())
     if 0 < told < len(replays[0]):
-        note += f" Time: of the {count(told, 'run')} that tell it."
+        note += f" Time: of the {count(told, 'run')} that report it."
     rules = [repr(result.stop) for result in replays]
     return Table(headings, rows, lesser=(1, 5, 7), least=(2, 6), note=note, details=rules)
 

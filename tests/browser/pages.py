@@ -26,7 +26,7 @@ class Made(NamedTuple):
 
 
 def runs(many: int, *, name: str = "runs/2024/{}/metrics.csv") -> es.History:
-    """Noisy runs that fall at paces of their own, and tell their time."""
+    """Noisy runs that fall at paces of their own, and report their time."""
     rng = np.random.default_rng(1)
     epochs = np.arange(80)
     losses = 0.3 + np.exp(-epochs / rng.uniform(3, 25, (many, 1)))

@@ -103,7 +103,7 @@ def test_many_runs_are_summed_up_in_their_unit(tmp_path: Path) -> None:
     assert ["steps", "used", "350", "350", "350", "350", "350"] in words(output)
 
 
-# Runs that tell different things ------------------------------------------------------------------
+# Runs that report different things ---------------------------------------------------------------
 
 
 def test_runs_that_mix_units_are_said_to_in_one_line_and_compared_by_shares(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_runs_that_mix_units_are_said_to_in_one_line_and_compared_by_shares(tmp_
     )
     log(tmp_path / "runs" / "c.csv", CURVE)
     done = run("replay", tmp_path / "runs", *PATIENCE)
-    line = "1 of 3 runs tells no steps: amounts are in checks, compare shares instead"
+    line = "1 of 3 runs reports no steps: amounts are in checks, compare shares instead"
     assert done.stderr.splitlines() == [line]
     assert ["a", "8", "7", "87.5%", "rule", "epoch", "3,", "step", "200"] in [
         row[:9] for row in words(done.stdout)
@@ -122,7 +122,7 @@ def test_runs_that_mix_units_are_said_to_in_one_line_and_compared_by_shares(tmp_
     assert done.stderr.splitlines() == [line]
     done = run("replay", tmp_path / "runs", *PATIENCE, "--unit", "step")
     (line,) = done.stderr.splitlines()
-    assert line == "1 of 3 runs tells no steps: totals and shares are of the other runs"
+    assert line == "1 of 3 runs reports no steps: totals and shares are of the other runs"
 
 
 def test_runs_of_one_kind_say_nothing_about_units(timed: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_unit_that_no_run_tells_or_that_falls_is_a_usage_error(
 def test_epochs_are_no_unit_of_a_log_without_them(tmp_path: Path) -> None:
     np.save(tmp_path / "values.npy", np.array([CURVE]))
     arguments = ("--monitor", "value", "--mode", "min", "--unit", "epoch")
-    assert "no run tells its epochs" in failed(2, "replay", tmp_path / "values.npy", *arguments)
+    assert "no run reports its epochs" in failed(2, "replay", tmp_path / "values.npy", *arguments)
 
 
 @pytest.mark.parametrize("cost", ["2", "h", "-2/h", "two/h", "$2 EUR/h", "2/day", "1e999/h", ""])
@@ -207,7 +207,7 @@ def test_a_cost_that_cannot_be_read_is_a_usage_error_before_anything_is_read(
 
 
 def test_a_cost_needs_a_log_that_tells_its_time(sparse: Path) -> None:
-    assert "no run tells its time" in failed(2, "replay", sparse, *PATIENCE, "--cost", "2/h")
+    assert "no run reports its time" in failed(2, "replay", sparse, *PATIENCE, "--cost", "2/h")
 
 
 # How often metrics are reported -------------------------------------------------------------------

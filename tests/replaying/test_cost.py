@@ -55,7 +55,7 @@ def test_a_time_that_falls_is_no_time_and_no_error() -> None:
     assert result.hours_logged[0] == 2
     assert math.isnan(result.hours_logged[1])
     assert result.summary()["hours_logged"] == 2
-    assert hours_text(result).endswith("saved, of the 1 run that tell it")
+    assert hours_text(result).endswith("saved, of the 1 run that report it")
     with pytest.raises(es.HistoryError, match="falls"):
         es.replay(es.EarlyStopping("val_loss"), history, unit="elapsed_seconds")
 

@@ -37,7 +37,7 @@ def random_positions(rng: np.random.Generator, runs: int, checks: int) -> dict[s
 
 
 def _untold(rng: np.random.Generator, shape: tuple[int, int]) -> Any:
-    """Runs that tell nothing; the first does."""
+    """A mask of the runs that report nothing; never the first."""
     mask = np.zeros(shape, dtype=bool)
     mask[rng.random(shape[0]) < rng.choice([0.0, 0.3])] = True
     mask[0] = False

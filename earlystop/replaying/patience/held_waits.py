@@ -1,17 +1,17 @@
 """Waits behind a gate: improvements that do not beat it are held.
 
 A held improvement moves the reference, but the wait goes on, and it is no check for stopping. So a
-patience that would stop there stops at the next epoch that does not improve, if the wait lasts
-until then:
+patience that would stop there stops at the next epoch without improvement, if the wait lasts until
+then:
 
     epoch        0    1    2    3    4    5         gate 0.5, mode "min"
     val_loss   0.9  0.8  0.7  0.6  0.6  0.6
     held         *    *    *    *
     wait         1    2    3    4    5    6         patience 1 to 5 stop at epoch 4, 6 at epoch 5
 
-While a track is held nothing is noted. At the first epoch without improvement, every wait that has
-been passed over stops: each is noted as one that began so many checks before this epoch. From there
-on the wait is noted like any other.
+While a track is held nothing is noted. At the first epoch without improvement, every patience that
+would have stopped meanwhile stops: each is noted as a wait that began as many checks before this
+epoch. From there on the wait is noted like any other.
 """
 
 from __future__ import annotations

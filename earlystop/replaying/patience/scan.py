@@ -150,9 +150,9 @@ class _PatiencePass:
 def split_patience(rule: Rule) -> tuple[Rule, Patience] | None:
     """Split a rule into its only `Patience` and the rest; None if it is not of that form.
 
-    The patience counts checks: that is what the intervals are about. It has no cooldown, with which
-    a wait would depend on when the rule fired before; and it does not grow behind a gate, which
-    would ask for the last improvement and the last that beat the gate. Its margin does not depend
+    A patience that is split off counts checks, as the intervals do. It has no cooldown, with which
+    a wait would depend on when the rule fired before. It does not grow behind a gate, which would
+    need both the last improvement and the last one that beat the gate. Its margin does not depend
     on what the run has gained, which is not tracked.
 
     Returns (rest, patience).
@@ -179,8 +179,8 @@ def split_scannable(
     """The runs that a scan can answer, and those to step; None for no runs.
 
     A scan counts epochs. So every epoch must be a check of all the rules: it reports their metrics,
-    and where a NaN is to be skipped, it is none. And a rule must begin at the same epoch in all
-    runs, which an epoch that is told may change.
+    and no NaN is skipped. And a rule must begin at the same epoch in all runs, which the epochs in
+    a log may change.
     """
     rules = tuple(rules)
     if any(rule.start_from_epoch > 0 and DERIVED[0] in history.metrics for rule in rules):

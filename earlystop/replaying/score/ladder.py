@@ -18,8 +18,8 @@ class Ladder:
     kind: the type of the levels, which has room for all of them.
 
     A binary search for every score would take most of the time of a scan. Positive floats are in
-    the order of their bits, so the first bits of a score say which rungs it has reached, but for
-    the few that begin with the same bits; those are compared.
+    the order of their bits, so the first bits of a score say which rungs it has reached. Only the
+    few rungs that begin with the same bits are compared with it.
 
     >>> Ladder(np.array([2.25, 4.0, 36.0])).levels(np.array([2.25, 35.0, 36.0, 1e300])).tolist()
     [1, 2, 3, 3]
@@ -35,11 +35,11 @@ class Ladder:
         self._most = int(np.bincount(cells - self._first).max())  # rungs with the same first bits
 
     def next(self, levels: Any) -> Any:
-        """What the next level takes; NaN after the last."""
+        """The score that reaches the next level; NaN after the last."""
         return self._next[levels]
 
     def levels(self, scores: Any) -> Any:
-        """How many rungs each score has reached; every score has reached the first."""
+        """How many rungs each score has reached; scores must be at least the first rung."""
         cells = np.minimum(_cells(scores), self._last + 1)
         levels = self._below.take(cells - self._first)
         for _ in range(self._most):

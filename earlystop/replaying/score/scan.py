@@ -240,7 +240,7 @@ def _spans_of(found: list[tuple[Ints, Ints, Int32s, Floats]], level: Ints) -> Sp
 
 @dataclass(frozen=True)
 class _Answering:
-    """What steps as a rule does, and answers with a number."""
+    """Something that steps as a rule does, and answers with a number."""
 
     rule: Any
     answers = "float"
@@ -271,7 +271,7 @@ class _BestValue(_Answering):
 
 
 def _program_of(rule: AdaptivePatience, best: Best, finite: bool) -> VectorProgram:
-    """Of many runs, epoch after epoch: the score of a rule, whether there is a new best, the best.
+    """A program that gives the score of a rule, whether there is a new best, and the best so far.
 
     Every epoch reports the metrics. What scores and bests have in common is computed once.
 
@@ -288,7 +288,7 @@ def _program_of(rule: AdaptivePatience, best: Best, finite: bool) -> VectorProgr
 def _by_finiteness(
     history: History, monitor: str, runs: Runs, tuning: Tuning
 ) -> Iterator[tuple[Runs, bool]]:
-    """The runs, those with a NaN or an infinity apart where the others are many.
+    """The runs; if many are finite, those with a NaN or an infinity come apart from them.
 
     Yields runs, and whether all their values are finite.
     """
