@@ -1,7 +1,7 @@
-"""`advise`: which setting to use, with a guarantee about new runs.
+"""`advise`: which setting to use, with a promise about new runs.
 
 - `advise.py` is the public function. It leads through the others.
-- `request.py` checks which guarantee is requested; `guarantee.py` has the theory.
+- `request.py` checks which promise is requested; `guarantee.py` has the theory.
 - `candidates.py` lists the rules to select from; `presmooth.py` makes sweeping some of them fast.
 - `regret_scale.py`, `truncation.py` and `exchangeability.py` examine the logs.
 - `calibration.py` measures the candidates on the logs, and `selection.py` selects one of them.

@@ -1,4 +1,4 @@
-"""`advise`: the cheapest rule that a guarantee holds for, and how it is found."""
+"""`advise`: the cheapest rule that a promise holds for, and how it is found."""
 
 from __future__ import annotations
 
@@ -209,14 +209,14 @@ def _families(
 
 
 def _longest(history: History, scale: RegretScale, truncation: Truncation | None) -> int:
-    """The patience that stops no run, or that is longer than the one that stopped the logs."""
+    """A patience that stops no run, or that is longer than the one that stopped the logs."""
     if truncation is not None:
         return truncation.rule.patience + 1
     return int(history.lengths[scale.usable].max())
 
 
 def _on_logs(families: list[Family], truncation: Truncation | None) -> list[Family]:
-    """The families; on logs that a patience stopped early, without any longer patience."""
+    """The families; for logs that a patience stopped early, without any longer patience."""
     if truncation is None:
         return families
     shortened = [family.up_to(truncation.rule.patience) for family in families]

@@ -1,12 +1,12 @@
 """`Calibration`: what the candidates did on the logged runs.
 
-Rules of one family differ only in one dial, and along it a guarantee needs no correction (see
-`guarantee.py`). Picking the best of several families is another matter. If the guarantee rested on
+Rules of one family differ only in one dial, and along it a promise needs no correction (see
+`guarantee.py`). Picking the best of several families is another matter. If the promise rested on
 the same runs, it would not hold, because luck makes the picked family seem better than it is.
 
-So, for a guarantee in expectation, the runs are split at random. A third of them selects the
+So, for a promise in expectation, the runs are split at random. A third of them selects the
 family: the one that is the cheapest there. The others have no part in that, and support the
-guarantee. A guarantee with confidence needs no split: it is tested for every family, each with its
+promise. A promise with confidence needs no split: it is tested for every family, each with its
 share of the error, and any family that passes may be taken.
 """
 
@@ -34,7 +34,7 @@ class Tally(NamedTuple):
     """Sums over some runs; arrays of shape (settings,).
 
     used: what the runs use of the unit of cost.
-    total: what the runs lose, each capped where the guarantee caps it.
+    total: what the runs lose, each run capped where the promise caps it.
     over: how many runs lose more than `max_regret`.
     """
 
@@ -49,7 +49,7 @@ class Tally(NamedTuple):
 
 
 class Tallies(NamedTuple):
-    """Tallies of the runs that select, of those that support the guarantee, and of all runs.
+    """Tallies of the runs that select, of those that support the promise, and of all runs.
 
     The losses in `all` are not capped.
     """
@@ -94,7 +94,7 @@ class Calibration:
 
     @property
     def paths(self) -> int:
-        """The number of families that share the error of a guarantee with confidence."""
+        """The number of families that share the error of a promise with confidence."""
         return max(len(self.families), 1)
 
     def selecting(self, runs: int) -> int:
@@ -135,7 +135,7 @@ class Calibration:
         return tallies
 
     def of_others(self, families: list[Family]) -> Calibration:
-        """Other families, measured on the same runs for the same guarantee."""
+        """Other families, measured on the same runs for the same promise."""
         mine = self.cost, self.save, self.scale, self.guarantee
         return Calibration(*mine, families, self._seed, self._options)
 

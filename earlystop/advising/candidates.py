@@ -88,7 +88,7 @@ class Family:
         return dataclasses.replace(self, values=values) if values else None
 
     def beside(self, rule: Rule) -> Family:
-        """The rules, each with another one that may stop the run before it."""
+        """The rules, each combined with another one that may stop the run before it."""
         return dataclasses.replace(self, rule=AnyOf(self.rule, rule), path=(0, *self.path))
 
     def swept(self, history: History, save: Best, **options: Any) -> Sweep:
@@ -163,7 +163,7 @@ def candidate_units(candidates: Any) -> tuple[str, ...]:
 def plain_family(patience: Patience, longest: int) -> Family:
     """Plain patience.
 
-    longest: the number of epochs of the longest run; a patience of as many stops nothing.
+    longest: the number of epochs of the longest run; a patience of that many stops nothing.
     """
     return Family(patience, (), tuple(patience_values(longest)))
 
@@ -245,7 +245,7 @@ def _checked_rules(candidates: Iterable[Any]) -> Iterator[Rule]:
 
 
 def _path_of(rule: Rule, kinds: tuple[type[Rule], ...] = ()) -> tuple[int, ...] | None:
-    """The path to the first dial that delays all of the rule, the larger it is; None without one.
+    """The path to the first dial that delays the whole rule, the larger it is; None without one.
 
     kinds: consider only the dials of rules of these classes.
     """

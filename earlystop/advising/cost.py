@@ -15,7 +15,7 @@ __all__ = ["Cost", "cost_of"]
 
 
 class Cost(NamedTuple):
-    """In what the cost of runs is told, and how much it is.
+    """The unit in which the cost of runs is measured, and how much they cost.
 
     checks: the checks of the logs.
     unit: "checks", "epoch", "step", "elapsed_seconds", or a metric.
@@ -30,7 +30,7 @@ class Cost(NamedTuple):
         return self.checks.history
 
     def of(self, checks: Any, runs: Any = slice(None)) -> Floats:
-        """What so many checks of some runs cost, shape (runs,)."""
+        """What a number of checks of some runs costs, shape (runs,)."""
         amounts = self.checks.positions.amount(self.unit, np.asarray(checks, np.int64), runs)
         return np.asarray(amounts, dtype=np.float64)
 
@@ -38,8 +38,8 @@ class Cost(NamedTuple):
 def cost_of(checks: Checks, unit: str | None) -> Cost:
     """The cost in a unit; by default the log's steps, else epochs, else checks.
 
-    Raises MissingMetricError for a unit that is not known, HistoryError for one that some run with
-    a check does not tell.
+    Raises MissingMetricError for an unknown unit, HistoryError for one that some run with a check
+    does not report.
     """
     cost = Cost(checks, checks.positions.default_unit() if unit is None else unit)
     untold = np.isnan(cost.of(checks.history.lengths))

@@ -1,4 +1,4 @@
-"""What the curves themselves give reason to say: where a rule that reads them goes wrong."""
+"""Warnings about the curves themselves: where a rule that reads them goes wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _LATE, _LITTLE = 0.8, 0.2  # of the run
 class CurveLook:
     """How the curves begin, and how coarse they are.
 
-    huge: how many runs have a first value far beyond the second: further from the best by `_HUGE`.
+    huge: how many runs have a first value far beyond the second: `_HUGE` times as far from the
+        best.
     tied: the share of steps from one finite value to the next that change nothing.
     """
 

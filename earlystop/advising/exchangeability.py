@@ -1,4 +1,4 @@
-"""A test of the assumption behind every guarantee: that runs are exchangeable."""
+"""A test of the assumption behind every promise: that runs are exchangeable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of an answer, below its words: `text.py` puts them into sentences."""
+"""The numbers of an answer, without its words: `text.py` puts them into sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Outcome(NamedTuple):
     """What a rule would have done on the logged runs.
 
     regret: the mean. over: the share of runs that lose more than requested.
-    used: what runs take on average, in the unit of cost. saved: the share of all that was logged.
+    used: what runs take on average, in the unit of cost.
+    saved: the share of all that was logged that would have been saved.
     """
 
     rule: Rule
@@ -83,5 +84,5 @@ class Findings:
 
     @property
     def calibrated(self) -> int:
-        """How many runs carry the promise."""
+        """How many runs support the promise."""
         return self.runs - self.chose

@@ -1,7 +1,7 @@
-"""What can be guaranteed about a new run, given what happened on logged ones.
+"""What can be promised about a new run, given what happened on logged ones.
 
 Take settings that differ only in their patience. As the patience falls, a run never loses less,
-because a run that stops earlier has seen less. On such a path two guarantees hold for any
+because a run that stops earlier has seen less. On such a path two promises hold for any
 distribution of runs.
 
 In expectation (conformal risk control; Angelopoulos, Bates, Fisch, Lei and Schuster 2022). Losses
@@ -33,11 +33,11 @@ __all__ = ["Guarantee", "most_that_reject"]
 
 @dataclass(frozen=True)
 class Guarantee:
-    """What has to hold for new runs.
+    """A promise that is requested: what has to hold for new runs.
 
     max_regret: what a run may lose.
-    bound: the most that a run can lose, for a guarantee in expectation; losses are capped there.
-    at_most: for a guarantee with confidence, the share of runs that may lose more; None for one in
+    bound: the most that a run can lose, for a promise in expectation; losses are capped there.
+    at_most: for a promise with confidence, the share of runs that may lose more; None for one in
         expectation.
     """
 
@@ -53,11 +53,11 @@ class Guarantee:
 
     @property
     def cap(self) -> float:
-        """Where losses are capped. A guarantee with confidence only counts losses over a limit."""
+        """Where losses are capped. A promise with confidence only counts losses over a limit."""
         return self.bound if self.at_most is None else 2 * self.max_regret
 
     def holds(self, runs: int, total: Any, over: Any, paths: int = 1) -> Bools:
-        """A boolean mask of the settings of a path, by rising patience, that it holds for.
+        """Whether it holds for each setting of a path, by rising patience: a boolean mask.
 
         total: for each setting, the sum of what `runs` runs lose, capped at the bound.
         over: for each setting, how many runs lose more than `max_regret`.
@@ -72,7 +72,7 @@ class Guarantee:
         return result
 
     def needed_roughly(self, paths: int = 1) -> float:
-        """The number of runs that it takes, give or take two; infinity beyond floats."""
+        """The number of runs that it takes, to within two; infinity beyond floats."""
         if self.at_most is None:
             return self.bound / self.max_regret
         return math.log((1 - self.confidence) / paths) / math.log1p(-self.at_most)
@@ -100,10 +100,10 @@ class Guarantee:
 
 
 def most_that_reject(runs: int, share: float, error: float) -> int:
-    """The most cases among `runs` runs that still show: at most this share of all runs are cases.
+    """The most cases in `runs` runs that still show that at most this share of all are cases.
 
-    If the share were larger, no more cases than this would come up with a probability of at most
-    `error`. -1: even no case at all does not show it.
+    If the share were larger, so few cases would come up with a probability of at most `error`.
+    -1: not even a sample without any case shows it.
 
     >>> [most_that_reject(runs, share=0.1, error=0.1) for runs in (21, 22, 100)]
     [-1, 0, 5]

@@ -55,7 +55,7 @@ def check_new_runs(advice: Findings, history: History, complete: bool) -> Promis
 
 
 def _so_far(advice: Findings, lost: Floats) -> tuple[float, float, float]:
-    """What was promised about, on these runs, and bounds on what it is for all such runs."""
+    """What the promise is about, observed on these runs, and bounds on it for all such runs."""
     if advice.at_most is not None:
         over = (lost > advice.max_regret).astype(np.float64)
         return (float(over.mean()), *bounds_at_any_time(over))

@@ -38,7 +38,7 @@ class Detailed(NamedTuple):
     checks: npt.NDArray[np.int64]
 
     def quantiles(self) -> dict[str, float]:
-        """What runs lose: quantiles that some run did lose."""
+        """Quantiles of what runs lose; each is what some run did lose."""
         shares = {"median": 0.5, "0.9": 0.9, "0.95": 0.95, "max": 1.0}
         return {
             name: float(np.quantile(self.lost, share, method="higher"))
@@ -51,7 +51,7 @@ def outcome_of_advice(
 ) -> Detailed:
     """What the advised rule would have done.
 
-    If no rule was selected, that is to stop as the logs were stopped, or to train to the end.
+    If no rule was selected, the advice is to stop as the logs were stopped, or to train to the end.
     """
     if selected is None and truncation is not None:
         selected = Family(truncation.rule, (), (truncation.rule.patience,))
@@ -63,7 +63,7 @@ def outcome_of_advice(
 
 
 def without_promise(calibration: Calibration) -> Outcome | None:
-    """What the cheapest rule would have done that lost no more than requested on these runs."""
+    """What the cheapest rule that lost no more than requested on these runs would have done."""
     family = select_without_guarantee(calibration)
     return None if family is None else _outcomes(calibration, family)[0].outcome
 
@@ -71,11 +71,11 @@ def without_promise(calibration: Calibration) -> Outcome | None:
 def same_promise(
     calibration: Calibration, selected: Family | None, plain: list[Family]
 ) -> Outcome | None:
-    """What the cheapest plain patience would have done that the same can be promised of.
+    """What the cheapest plain patience with the same promise would have done.
 
     selected: the advice. plain: the family of plain patience.
 
-    None where there is none, and where the advice is one.
+    None if there is none, or if the advice is a plain patience itself.
     """
     own = None if selected is None else selected.rule
     if not plain or (type(own) is Patience and own.replace(patience=0) == plain[0].rule):

@@ -1,4 +1,4 @@
-"""A shortcut for `Smoothed` rules: their smoothed values, written down as a metric.
+"""A shortcut for `Smoothed` rules: their smoothed values, kept as a metric.
 
 A sweep steps a `Smoothed` rule once for every patience, and smooths the values anew each time. The
 smoothed values do not depend on the patience. So they are computed once, and the `Patience` inside

@@ -1,4 +1,4 @@
-"""`RegretScale`: what a regret is worth, run by run, in the unit of the request."""
+"""`RegretScale`: regrets of runs, converted to the unit of the request."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class RegretScale:
     def require_numbers(self, owner: str) -> None:
         """Raise HistoryError if no run has a number.
 
-        owner: the function that asks for one.
+        owner: the function that needs one, for the error.
         """
         if not self.usable.any():
             raise HistoryError(

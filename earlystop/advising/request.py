@@ -1,4 +1,4 @@
-"""The arguments of `advise`, checked: which guarantee is requested."""
+"""The arguments of `advise`, checked: which promise is requested."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_RUNS = 1e12  # nobody has more
 def requested_guarantee(
     max_regret: Any, confidence: Any, at_most: Any, unit: Any, bound: Any
 ) -> Guarantee:
-    """The requested guarantee. Raises RuleError or RuleTypeError for impossible ones."""
+    """The requested promise. Raises RuleError or RuleTypeError for impossible ones."""
     max_regret = validated(NonNegative, max_regret, "advise(max_regret=...)")
     confidence = validated(float, confidence, "advise(confidence=...)")
     unit = validated(Unit, unit, "advise(unit=...)")
@@ -68,7 +68,7 @@ def _bound(bound: Any, unit: Unit, max_regret: float) -> float:
 
 
 def _within_reach(guarantee: Guarantee) -> Guarantee:
-    """The guarantee, refused if it takes more runs than anyone has."""
+    """The promise, refused if it takes more runs than anyone has."""
     if guarantee.needed_roughly() > _MOST_RUNS:
         name = "max_regret" if guarantee.at_most is None else "at_most"
         raise RuleError(

@@ -1,4 +1,4 @@
-"""`Advice`: which rule to use, what is guaranteed about it, and what that rests on."""
+"""`Advice`: which rule to use, what is promised about it, and what that rests on."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ class Advice(Findings):
 
         history: logs of new runs. What a run lost can be seen only if it went on after the rule
             would have stopped it: choose some runs beforehand, and let them go to their end.
-        complete: all of them went to their end. Otherwise those that end just where the rule stops,
-            before the longest, count as stopped by it.
+        complete: whether all of them went to their end. Otherwise those that end just where the
+            rule stops, before the longest, count as stopped by it.
 
         Returns a `PromiseReport`, to print or to ask: `alike`, `held`. Raises MissingMetricError
         if no run reports the metric, HistoryError if none has a number.
@@ -142,7 +142,7 @@ class Advice(Findings):
         return check_new_runs(self, history, complete)
 
     def changes_from(self, earlier: Advice) -> str:
-        """What changed since an earlier advice, in sentences: ask again as logs grow."""
+        """What has changed since an earlier advice, in sentences, for logs that grow."""
         return changes_text(self, earlier)
 
     def plot(self, *, ax: Any = None) -> Figure:

@@ -1,6 +1,6 @@
-"""Selects a rule: of those that the guarantee holds for, the one that costs the least.
+"""Selects a rule: of those that the promise holds for, the one that costs the least.
 
-`calibration.py` says why some runs select the family and others support the guarantee.
+`calibration.py` says why some runs select the family and others support the promise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_CHOICE = _Choice(None, np.inf)
 
 
 def select(calibration: Calibration) -> Family | None:
-    """The cheapest rule that the guarantee holds for, as a family of one; None if there is none."""
+    """The cheapest rule that the promise holds for, as a family of one; None if there is none."""
     if not calibration.families:
         return None
     if calibration.guarantee.at_most is None:
@@ -76,7 +76,7 @@ def _promising_family(calibration: Calibration) -> int:
 
 
 def _choice(calibration: Calibration, number: int, member: int | None) -> _Choice:
-    """This member of this family; no choice if that saves nothing."""
+    """The choice of this member of this family; of no rule if it saves nothing."""
     if member is None:
         return _NO_CHOICE
     used = float(calibration.tallies[number].all.used[member])

@@ -54,21 +54,21 @@ def _requested(advice: Findings) -> str:
 
 
 def _unit_of(advice: Findings) -> str:
-    """What a regret is a share of, or counts in."""
+    """What a regret is a share of, or its unit."""
     if advice.unit == "metric":
         return f"units of {advice.monitor}"
     return "the improvement" if advice.unit == "improvement" else f"the best {advice.monitor}"
 
 
 def promise_text(advice: Findings) -> str:
-    """What was promised of new runs, as far as they can be held against it."""
+    """The part of the promise that new runs can be checked against."""
     if advice.at_most is None:
         return f"an expected regret of at most {_requested(advice)}{_capped(advice)}"
     return f"at most {percent(advice.at_most, 12)} of runs lose more than {_requested(advice)}"
 
 
 def guarantee_text(advice: Findings) -> str:
-    """The guarantee in a few words, for a repr."""
+    """The promise in a few words, for a repr."""
     if not advice.promised:
         return "loses nothing against the logs" if advice.complete else "as the logs were stopped"
     if advice.at_most is None:
@@ -112,7 +112,7 @@ def answer_sentences(advice: Findings) -> list[str]:
 
 
 def _plain(advice: Findings) -> list[str]:
-    """Beside another rule, the plain patience of which as much can be promised."""
+    """For any other rule, the plain patience of which the same can be promised."""
     if type(advice.rule) is Patience:
         return []
     if advice.plain is None:
@@ -137,13 +137,13 @@ def _plain_promised(advice: Findings, plain: Outcome) -> str:
 
 
 def cost_words(advice: Findings) -> str:
-    """What cost is counted in, as a plural."""
+    """The unit of cost, in the plural."""
     units = {EPOCH: "epochs", STEP: "steps", ELAPSED: "hours"}
     return units.get(advice.cost_unit, advice.cost_unit)
 
 
 def _mean(advice: Findings, amount: float) -> str:
-    """A mean amount of what cost is counted in."""
+    """A mean amount in the unit of cost."""
     if advice.cost_unit == ELAPSED:
         return f"{amount / 3600:,.4g}"
     return f"{amount:,.1f}"
@@ -167,7 +167,7 @@ def _promise(advice: Findings) -> str:
 
 
 def _no_promise(advice: Findings) -> list[str]:
-    """What to do if no candidate can be promised."""
+    """What to do if nothing can be promised of any candidate."""
     requested = promise_text(advice) if advice.at_most is None else f"that {promise_text(advice)}"
     how = "train to the end" if advice.complete else "stop as these logs were"
     answer = [
@@ -206,7 +206,7 @@ def usual_rows(advice: Findings) -> list[tuple[str, ...]]:
 
 
 def usual_heading(advice: Findings) -> str:
-    """What `usual_rows` shows, and what its regret counts in."""
+    """What `usual_rows` shows, and the unit of its regret."""
     unit = _unit_of(advice) if advice.unit == "metric" else f"a share of {_unit_of(advice)}"
     return f"Beside the usual choices, on the same runs (regret: {unit})"
 

@@ -34,7 +34,7 @@ _CONSTANT_SHARE = 10  # so is one in 10 that never improved
 def warnings_of_logs(
     history: History, scale: RegretScale, truncation: Truncation | None, complete: bool | None
 ) -> Iterator[str]:
-    """What the logs themselves give reason to say."""
+    """Warnings about the logs themselves."""
     usable = scale.usable
     runs = int(np.count_nonzero(usable))
     if truncation is not None:
@@ -75,7 +75,7 @@ def warnings_of_logs(
 
 
 def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> Iterator[str]:
-    """Whether candidates were dropped, as the logs cannot tell what they would have found."""
+    """A warning if candidates were dropped, as the logs do not show what they would have found."""
     if truncation is not None and dropped:
         yield (
             f"candidates with a patience above {truncation.rule.patience} were left out: these "
@@ -86,7 +86,7 @@ def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> I
 def warnings_of_losses(
     calibration: Calibration, advised: Detailed, selected: bool
 ) -> Iterator[str]:
-    """What the losses under the advised rule mean for the guarantee."""
+    """What the losses under the advised rule mean for the promise."""
     guarantee, lost = calibration.guarantee, advised.lost
     if guarantee.at_most is None:
         yield from _spread(guarantee.max_regret, advised)
@@ -108,7 +108,7 @@ def warnings_of_losses(
 
 
 def _spread(max_regret: float, advised: Detailed) -> Iterator[str]:
-    """How unlike the mean, which is promised, single runs are."""
+    """How far single runs are from the mean, which is what is promised."""
     otherwise = f"with {argument('at_most', 0.1)} it would be about how many runs lose more"
     high = float(np.quantile(advised.lost, 0.95, method="higher"))
     if high >= _UNEVEN * max_regret:
@@ -124,7 +124,7 @@ def _spread(max_regret: float, advised: Detailed) -> Iterator[str]:
 
 
 def warnings_of_runs(calibration: Calibration) -> Iterator[str]:
-    """Whether the runs are too few for the guarantee, and what they can support."""
+    """Whether the runs are too few for the promise, and what they can support."""
     needed = calibration.needed()
     if calibration.runs >= needed:
         return

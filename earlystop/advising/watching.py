@@ -1,7 +1,7 @@
 """Whether new runs look like those that a promise rests on, and whether it has held so far.
 
 *Alike?* The rank test of Mann, Whitney and Wilcoxon, on the number of checks after which the rule
-stops a run: of the logged runs, and of the new ones. It can be seen of runs that were stopped, too.
+stops a run: of the logged runs, and of the new ones. It is known for runs that were stopped, too.
 
 *Kept?* Bounds on the mean that hold at any time, however often one looks (by betting; Waudby-Smith
 and Ramdas 2023). To refute that the mean is at most m, bet a share c of the money on it at every
@@ -33,7 +33,7 @@ _BETS = np.geomspace(0.01, 0.95, 16)
 
 
 def rank_test(one: Any, other: Any) -> float:
-    """How likely ranks so far apart are where both come from one distribution: a p-value.
+    """The p-value of how far apart the ranks are, if both come from one distribution.
 
     It is two-sided and close to normal, with a correction for ties.
 
@@ -66,7 +66,7 @@ def _p_value(distance: float, variance: float) -> float:
 
 
 def bounds_at_any_time(shares: Floats, error: float = _ERROR) -> tuple[float, float]:
-    """A lower and an upper bound on the mean of what these were drawn from, between 0 and 1.
+    """A lower and an upper bound, from 0 to 1, on the mean that these shares are drawn around.
 
     They hold with a probability of at least 1 - error, for all numbers of draws at once.
 
@@ -89,7 +89,7 @@ def bounds_at_any_time(shares: Floats, error: float = _ERROR) -> tuple[float, fl
 
 
 def _wins(factors: Any, error: float) -> bool:
-    """Does money bet in this way ever become 1 / error times what it was?"""
+    """Does money that is bet in this way ever become 1 / error times what it was?"""
     logarithms = np.cumsum(np.log(factors), axis=1)
     highest = logarithms.max(axis=0)
     with np.errstate(under="ignore"):
@@ -98,7 +98,7 @@ def _wins(factors: Any, error: float) -> bool:
 
 
 def _edge(refuted: Callable[[float], bool]) -> float:
-    """The largest number from 0 to 1 for which it holds, as it does for all that are smaller."""
+    """The largest number from 0 to 1 that is refuted; all smaller numbers are, too."""
     low, high = 0.0, 1.0
     if refuted(1.0):
         return 1.0
@@ -112,7 +112,7 @@ class PromiseReport(NamedTuple):
     """How new runs compare with those that a promise rests on. Made by `Advice.check`.
 
     runs: the new runs that report the metric; old_runs: those that the promise rests on.
-    unseen: how many of them end where the rule stops, so that what they lost cannot be seen.
+    unseen: how many of them end where the rule stops, so that what they lost is unknown.
     likeness: the p-value of a rank test of where the rule stops old and new runs.
     promise: what was promised, in words.
     level: the same as a number: the expected regret, or the share of runs that lose more.
