@@ -122,7 +122,7 @@ def _best_of_log(
 
 
 def _best_after(history: History, best: Best, runs: Any, first: Any) -> Floats:
-    """The best value of each run from epoch first[i] on, shape (runs,); NaN for none."""
+    """The best value of run i from epoch first[i] on, shape (runs,); NaN for none."""
     begin, end = int(first.min()), int(history.lengths[runs].max())
     values = history.values(best.monitor)[runs, begin:end].astype(np.float64)
     epochs = np.arange(begin, end)

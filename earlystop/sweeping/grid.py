@@ -1,4 +1,4 @@
-"""The grid of a sweep: the fields of a rule that its axes name, and the rules that it contains."""
+"""The grid of a sweep: the fields of a rule that its axes name, and the rules in it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class RuleGroup:
     """Rules that are stepped in one pass over a batch.
 
     best: decides which epoch is best.
-    metrics: the metrics that each of the rules judges, or the best.
+    metrics: the metrics that each of the rules, or the best, judges.
     rules: the rules, each with the number of its setting.
     """
 
@@ -66,7 +66,7 @@ class FamilyGroup:
     """Families that share one scan of a batch.
 
     best: decides which epoch is best.
-    metrics: the metrics that each of the rules judges, or the best.
+    metrics: the metrics that each of the rules, or the best, judges.
     rest: the rule that every family combines with its `Patience`, or `Never()`.
     families: the families.
     """
@@ -112,7 +112,7 @@ class ScoreGroup:
     """The settings of one `AdaptiveFamily`, which share a scan of a batch.
 
     best: decides which epoch is best.
-    metrics: the metrics that each of the rules judges, or the best.
+    metrics: the metrics that each of the rules, or the best, judges.
     """
 
     best: Best

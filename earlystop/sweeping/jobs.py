@@ -36,9 +36,10 @@ class SweepJob:
     repeatable: whether the work can be done again.
     lengths: the lengths of the runs, one array per history read so far.
     places: where the checks of the runs read so far stand.
-    names: the names of the runs, one tuple per history; None if it was given no names.
+    names: the names of the runs, one tuple per history; None for a history without names.
     reported: the metrics that some epoch of the histories read so far reports.
-    are_all: whether a metric that none of them reports is an error; others may report it.
+    are_all: whether these are all histories, so that a metric that none of them reports is an
+        error.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class SweepJob:
         self._are_all = are_all
 
     def names_of_runs(self) -> tuple[str, ...]:
-        """The names of all runs; one without a name is called "run" and its number."""
+        """The names of all runs; a run without a name is called "run" and its number."""
         names: list[str] = []
         for lengths, given in zip(self.lengths, self.names, strict=True):
             first = len(names)

@@ -1,4 +1,4 @@
-"""What a sweep found on some runs, in sums that are the same in whatever order they are added."""
+"""What a sweep finds on some runs, as sums that are the same in any order."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class SweepTotals:
     runs: how many runs there are.
     totals: of checks used and regret, by setting.
     reported: the metrics that some epoch reports.
-    told: the positions that every run tells. known: those that some run tells.
-    used, logged: by unit, the sums over runs by setting; of the units in which all may be told.
+    told: the positions that every run reports. known: those that some run reports.
+    used, logged: by unit, the sums over runs by setting; for the units that may be the unit of all.
     """
 
     def __init__(self, table: Sweep, job: SweepJob, unit: str | None) -> None:
@@ -67,7 +67,7 @@ class SweepTotals:
     def logged_in(self, unit: str) -> Floats:
         """How much of a unit all logs take for each setting.
 
-        Raises MissingMetricError for a unit that no run tells.
+        Raises MissingMetricError for a unit that no run reports.
         """
         if unit not in self.logged:
             raise MissingMetricError(
@@ -78,7 +78,7 @@ class SweepTotals:
 
     @property
     def default_unit(self) -> str:
-        """The unit in which cost is told: steps, where every run tells them, else epochs, ..."""
+        """The unit of cost: steps, if every run reports them, else epochs, else checks."""
         return next((name for name in (STEP, EPOCH) if name in self.told), CHECKS)
 
 
@@ -107,7 +107,7 @@ class SweepWork:
 class SettingQuantiles:
     """The distribution over runs of what settings used, in some units, and of their regret.
 
-    by_name: by the name of what is distributed, one distribution per setting.
+    by_name: lists of distributions, one per setting, by the name of what is distributed.
     """
 
     def __init__(self, by_name: Mapping[str, list[Binned]]) -> None:

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def metrics_read(work: SweepWork) -> set[str] | None:
-    """The metrics that a sweep reads; None for all, where rows without any of them count."""
+    """The metrics that a sweep reads; None for all, if rows without any of them count."""
     plan = work.plan
     if work.on_missing == "raise" or not all(group.metrics for group in plan.groups):
         return None
@@ -39,7 +39,7 @@ class DatasetSweep(Sweep):
 
     As `Sweep`. The summaries and the knee are the same numbers. Quantiles are those of `Sweep` or,
     beyond 512 different values, greater by at most 0.4 %; they take another pass over the data set.
-    Arrays of shape (settings, runs) are made where they are asked for, of all runs in memory.
+    Arrays of shape (settings, runs) are made when they are asked for, from all runs in memory.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Where the checks of a sweep stand: of each run, for each setting, which may judge other rows."""
+"""Where the checks of each run stand, for each setting: settings may judge different rows."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Places:
             self._runs = self._firsts[-1] + each.history.runs
 
     def default_unit(self) -> str:
-        """The unit in which cost is told: steps, where every run tells them, else epochs, ..."""
+        """The unit of cost: steps, if every run reports them, else epochs, else checks."""
         return next((name for name in (STEP, EPOCH) if self.tell(name)), CHECKS)
 
     def are_checks(self, unit: str) -> bool:
-        """Whether every check takes one of the unit, in every run."""
+        """Whether every check takes exactly one of the unit, in every run."""
         everywhere = [each for of_key in self._positions.values() for each in of_key]
         return unit == CHECKS or (unit == EPOCH and all(each.done is None for each in everywhere))
 
@@ -57,31 +57,31 @@ class Places:
         return any(each.column(EPOCH) is not None for each in everywhere)
 
     def amount(self, setting: int, unit: str, runs: Runs, checks: Any) -> Any:
-        """How much of a unit so many checks of some runs of one history take, shape (runs,)."""
+        """How much of a unit a number of checks takes in some runs of a history, shape (runs,)."""
         positions, own = self._of(setting, runs)
         return positions.amount(unit, np.asarray(checks, dtype=np.int64), own)
 
     def hours(self, setting: int, runs: Runs, checks: Any) -> Any:
-        """The hours that so many checks of some runs of one history take; see `Replay.hours`."""
+        """The hours that a number of checks takes in some runs of a history, shape (runs,)."""
         positions, own = self._of(setting, runs)
         return positions.hours(np.asarray(checks, dtype=np.int64), own)
 
     def epoch_of(self, setting: int, runs: Runs, checks: Any) -> Any:
-        """The epochs of one check of each of some runs of one history; see `LoggedPositions`."""
+        """The epoch of one check of each of some runs of a history; see `LoggedPositions`."""
         positions, own = self._of(setting, runs)
         return positions.epoch_of(np.asarray(checks, dtype=np.int64), own)
 
     def tells(self, unit: str) -> bool:
-        """Whether any run tells a unit."""
+        """Whether any run reports a unit."""
         everywhere = (each for of_key in self._positions.values() for each in of_key)
         return unit in (CHECKS, EPOCH) or any(each.column(unit) is not None for each in everywhere)
 
     def tell(self, name: str) -> bool:
-        """Whether every run tells a position."""
+        """Whether every run reports a position."""
         return all(each.has(name) for of_key in self._positions.values() for each in of_key)
 
     def logged(self, unit: str) -> ExactSums:
-        """How much of a unit all logs take for each setting, as far as they tell it."""
+        """How much of a unit all logs take for each setting, as far as they report it."""
         sums = ExactSums(len(self._keys))
         for key, positions in self._positions.items():
             settings = np.array([n for n, each in self._keys.items() if each == key])
@@ -97,7 +97,7 @@ class Places:
     def used(self, unit: str, checks: Ints) -> ExactSums | None:
         """How much of a unit all runs take for each setting, by their sums of checks.
 
-        None where the checks of one run stand otherwise than those of another.
+        None if the checks of one run stand elsewhere than those of another.
         """
         sums = ExactSums(len(self._keys))
         if self.are_checks(unit):

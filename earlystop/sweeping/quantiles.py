@@ -52,7 +52,7 @@ def quantiles(
     """A quantile over runs of what each setting did, shape (settings,).
 
     columns: what each of some settings did; see `Sweep.columns`. shape: (settings, runs).
-    most_bytes: of the values that are held at a time; those of one setting are.
+    most_bytes: of the values that are held at a time; those of one setting always are.
     """
     settings, runs_of_all = shape
     result = np.empty(settings)

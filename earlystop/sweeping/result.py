@@ -128,7 +128,7 @@ class Sweep:
                 yield setting, subset(runs, lanes), column
 
     def _filled(self, dtype: Any, what: Callable[[int, Runs, Column], Any]) -> Any:
-        """An array of shape (settings, runs), filled with what is made of each column."""
+        """An array of shape (settings, runs), filled with what `what` makes of each column."""
         table = np.empty((len(self.settings), self.runs), dtype=dtype)
         for setting, runs, column in self.columns(range(len(self.settings))):
             table[setting, runs] = what(setting, runs, column)
@@ -154,10 +154,10 @@ class Sweep:
         return self.amounts(EPOCH)
 
     def amounts(self, unit: str) -> Any:
-        """How much of a unit each run would have taken, shape (settings, runs); NaN where not told.
+        """How much of a unit each run would have taken, shape (settings, runs); NaN where unknown.
 
-        Whole numbers for checks, and for others if all are whole. Raises MissingMetricError for an
-        unknown unit, HistoryError for one that falls within a run.
+        Integers for checks, and for other units if all amounts are whole. Raises MissingMetricError
+        for an unknown unit, HistoryError for one that falls within a run.
         """
         if self.positions().are_checks(unit):
             return self.checks
@@ -178,7 +178,7 @@ class Sweep:
 
     @functools.cached_property
     def hours(self) -> Floats:
-        """The hours each run would have taken, shape (settings, runs); NaN where not told."""
+        """The hours each run would have taken, shape (settings, runs); NaN where unknown."""
         hours = self._places.hours
         table: Floats = self._filled(
             np.float64, lambda at, runs, each: hours(at, runs, each.checks)
@@ -197,7 +197,7 @@ class Sweep:
 
     @functools.cached_property
     def best_epoch(self) -> Any:
-        """The epoch of the best check, as the log counts it; its number where it tells none."""
+        """The epoch of the best check, as the log counts it; without epochs, its number."""
         if self.positions().are_checks(EPOCH) and not self.positions().tell_epochs():
             return self.best_check
         of = self.positions().epoch_of
@@ -237,7 +237,7 @@ class Sweep:
         return shares
 
     def _sums(self, unit: str) -> Floats:
-        """The sums over runs of what they use of a unit, as far as it is told."""
+        """The sums over runs of what they use of a unit, as far as it is known."""
         if unit not in self._summed:
             self._summed[unit] = self.exact_sums(unit).values()
         return self._summed[unit]
@@ -267,7 +267,7 @@ class Sweep:
         settings. The knee is the cheapest setting that avoids all but 1 % of that. If the cheapest
         setting has the least regret, there is no knee. Settings with infinite regret are ignored.
 
-        The knee describes these runs. What can be promised of new ones, `advise` tells.
+        The knee describes these runs. `advise` says what can be promised of new ones.
 
         >>> from earlystop import History, Patience, sweep
         >>> history = History({"loss": [[9.0, 5.0, 2.0, 2.1, 1.9, 2.0, 2.0, 2.0, 1.8, 2.0]]})
@@ -327,7 +327,7 @@ class Sweep:
     def to_dict(self) -> dict[str, list[Any]]:
         """One row per setting, as columns: the settings, mean epochs, share saved, mean regret.
 
-        Where cost is told in another unit than epochs, also the mean of that.
+        Where cost is measured in another unit than epochs, also the mean of that.
         To get a data frame, call `pandas.DataFrame(table.to_dict())`. Libraries that read Arrow
         data accept the sweep directly: `polars.DataFrame(table)`, `pyarrow.table(table)`,
         `pandas.DataFrame.from_arrow(table)` (pandas 3 or later).
