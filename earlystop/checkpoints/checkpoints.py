@@ -212,7 +212,7 @@ class Checkpoints:
         step: float | None = None,
         check: int | None = None,
     ) -> bool:
-        """Would `save` keep this check? If not, it does nothing."""
+        """Would `save`, called with these arguments, keep this check? If not, it does nothing."""
         place = checked_place(epoch, step, check, "Checkpoints.wants")
         entry = entry_of(place, "", best, as_floats(metrics or {}))
         return entry in self._retention().retained((*self.entries, entry))
@@ -271,7 +271,7 @@ class Checkpoints:
         return self.path(entry)
 
     def rewind(self, epoch: float) -> None:
-        """Delete what was saved after the epoch from which the run resumes; -1 deletes all."""
+        """Delete what was saved after this epoch, from which the run resumes; -1 deletes all."""
         self._keep_only(tuple(entry for entry in self.entries if entry.epoch <= epoch))
 
     def prune(self, keep_last: int = 0) -> None:
@@ -282,7 +282,7 @@ class Checkpoints:
         self._keep_only(self._retention(keep_last).retained(self.entries))
 
     def ranks(self, metrics: Mapping[str, SupportsFloat]) -> bool:
-        """Would an epoch with these metrics be among the `keep_best` by a monitored metric?"""
+        """Would a check with these metrics be among the `keep_best` by a monitored metric?"""
         entry = Checkpoint(_AFTER_ALL, "", False, as_floats(metrics))
         return any(entry in ranking.top((*self.entries, entry)) for ranking in self._rankings)
 

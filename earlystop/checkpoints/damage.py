@@ -1,6 +1,6 @@
-"""Tells, when a folder is opened, which of its checkpoints are gone or cannot be read.
+"""Warns, when a folder is opened, of checkpoints that are gone or cannot be read.
 
-Otherwise it would come out when they are needed: when the training is over and the best is to be
+Otherwise this would show only when they are needed: when the training is over and the best is to be
 restored.
 """
 

@@ -6,14 +6,14 @@
     {"epoch": 2, "file": "0002.ckpt", "best": true, "metrics": {"loss": 0.5}, "state": null}
     ]}
 
-An entry is of a check. Where the epoch or the step of one was told, it begins with the number of
-the check: {"check": 2, "epoch": 0.5, "step": 1500, "file": ...}; either may be null.
+An entry is of a check. If the epoch or the step of the check was given, the entry begins with the
+number of the check: {"check": 2, "epoch": 0.5, "step": 1500, "file": ...}; either may be null.
 
 "unwanted" are files that are no longer listed and may not be deleted yet. Files that a ledger
 names may be deleted, so a name that leads out of the folder is refused.
 
-"replaced" are the entries of the ledger before that this one no longer lists. If the newest file
-was lost with the power, before its save was complete, they are listed again.
+"replaced" are the entries of the previous ledger that this one no longer lists. If the newest file
+was lost in a power loss, before its save was complete, they are listed again.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _FORMAT = SavedFormat(
     migrations={1: lambda body: {**body, "replaced": []}, 2: lambda body: body},
 )
 _ENTRY = ("epoch", "file", "best", "metrics", "state")
-_TOLD = ("check", "step")  # further entries, of a check whose epoch or step was told
+_TOLD = ("check", "step")  # further entries, of a check whose epoch or step was given
 
 
 class Checkpoint(NamedTuple):
     """The entry of one check in the ledger.
 
-    epoch: the epoch of the check, as in `Decision`: where it was not told, the check's number.
+    epoch: the epoch of the check, as in `Decision`; if it was not given, the check's number.
     file: the name of its file in the folder; None if only the state was saved.
     best: whether it was the best when it was saved.
     metrics: the metrics of the check.
     state: what the run needs to resume from here, as plain JSON data.
-    place: where the check stands, if its epoch or step was told.
+    place: where the check stands, if its epoch or step was given.
     """
 
     epoch: float
@@ -71,7 +71,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def step(self) -> float | None:
-        """The step of the check; None if it was not told."""
+        """The step of the check; None if it was not given."""
         return None if self.place is None else self.place.step
 
     @property
@@ -85,7 +85,7 @@ class Ledger(NamedTuple):
 
     entries: in the order of their checks.
     unwanted: files that are no longer listed, and perhaps still there.
-    replaced: entries of the ledger before that are no longer listed.
+    replaced: entries of the previous ledger that are no longer listed.
     """
 
     entries: tuple[Checkpoint, ...] = ()
@@ -145,7 +145,8 @@ class Ledger(NamedTuple):
     def without_lost(self, is_there: Callable[[Checkpoint], bool]) -> Ledger:
         """The ledger without entries whose files are lost.
 
-        If the newest is lost, a save was not complete: the entries that it replaced are back.
+        If the newest is lost, its save was not complete: the entries that it replaced are listed
+        again.
         """
         entries = tuple(filter(is_there, self.entries))
         newest = self.entries[-1] if self.entries else None
@@ -194,7 +195,7 @@ def _has_file(entries: tuple[Checkpoint, ...], file: str) -> bool:
 
 
 def _lines(entries: tuple[Checkpoint, ...]) -> str:
-    """Entries as JSON, one a line: with an indent, Python writes JSON ten times slower."""
+    """Entries as JSON, one per line: with an indent, Python writes JSON ten times slower."""
     lines = (json.dumps(_entry_data(entry), allow_nan=False) for entry in entries)
     return "\n" + ",\n".join(lines) + "\n" if entries else ""
 

@@ -3,13 +3,13 @@
     {"epoch": 0, "loss": 0.9, "val_loss": 0.8, "elapsed_seconds": 12.5}
     {"epoch": 1, "loss": 0.5, "val_loss": "nan", "elapsed_seconds": 25.0}
 
-Its number is the epoch, unless its epoch or step was told:
+The number of a check is its epoch, unless its epoch or step was given:
 
     {"check": 2, "epoch": 1.5, "step": 600, "loss": 0.4, "elapsed_seconds": 31.0}
 
 NaN and the infinities are texts, because JSON has neither. A line is written before the checkpoint
 of its check is saved: a process that is killed between the two leaves a line too many, which a
-resumed run cuts off, and never one too few. Lines are brought to the disk every few seconds, not
+resumed run cuts off, and never one too few. Lines are synced to the disk every few seconds, not
 each at once; those that a power loss takes are written again from the ledger, as far as it has
 them.
 """
@@ -68,7 +68,7 @@ class MetricsFile:
             )
 
     def go_on_after(self, check: int, listed: Iterable[Check] = ()) -> list[Check]:
-        """The checks up to the one after which a run goes on; what follows in the file is cut.
+        """The checks up to the one after which a run resumes; what follows in the file is cut off.
 
         check: the number of the last check that was saved; -1 if none was.
         listed: checks from the ledger, in order, to write what the file lost.
@@ -83,13 +83,13 @@ class MetricsFile:
         return checks
 
     def cut_after(self, check: int) -> None:
-        """Delete the lines after a check, when the one that wrote them was undone."""
+        """Delete the lines after a check, when the check that wrote them was undone."""
         self._cut_after(check)
 
     def append(self, check: int, metrics: Mapping[str, float]) -> None:
         """Add a line. Raises CheckpointError if the disk refuses; the file is then as it was.
 
-        metrics: of the check, its epoch and its step among them, if they were told.
+        metrics: of the check, with its epoch and its step, if they were given.
         """
         line = (json.dumps(to_record(check, metrics), allow_nan=False) + "\n").encode()
         with self._explained(), open(self.path, "ab", buffering=0) as file:
@@ -107,7 +107,7 @@ class MetricsFile:
                 raise
 
     def sync(self) -> None:
-        """Bring the lines to the disk, at the end of the run."""
+        """Sync the lines to the disk, at the end of the run."""
         with self._explained(), contextlib.suppress(FileNotFoundError):
             sync_file(self.path)
 

@@ -1,4 +1,4 @@
-"""Where a check that is saved stands in its run, and what its file name may say of that."""
+"""Where a check that is saved stands in its run, and what of that its file name may say."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ __all__ = ["checked_place", "entry_of", "numbers_of", "refuse_earlier", "taken_n
 def checked_place(epoch: Any, step: Any, check: Any, owner: str) -> Place:
     """Where a check stands, by the arguments of `Checkpoints.save`.
 
-    Without its number, the epoch is the number. Raises RuleError for what is no place, naming
-    `owner`.
+    Without `check`, the epoch is the number of the check.
+
+    Raises RuleError or RuleTypeError, naming `owner`, for other values than positions.
     """
     if check is not None:
         number: int = validated(Count, check, f"{owner}(check=...)")
@@ -37,7 +38,7 @@ def checked_place(epoch: Any, step: Any, check: Any, owner: str) -> Place:
 
 
 def refuse_earlier(place: Place, check: Any, last: Checkpoint | None, folder: Path) -> None:
-    """Raise CheckpointError for a place that is not after the last that is saved in the folder.
+    """Raise CheckpointError for a place that is not after the last one saved in the folder.
 
     check: the number of the check, if it was passed.
     """

@@ -43,8 +43,8 @@ class Ranking:
     ties: which of equal values ranks first, the earlier or the later.
     admits_ties: whether a value that equals the worst of the best gets in; by default, only if the
         later ranks first.
-    drops: which of several that are equally bad goes when a better one gets in, the "oldest" or the
-        "newest"; by default, the one that `ties` ranks last.
+    drops: which of several that are equally bad is dropped when a better one gets in, the "oldest"
+        or the "newest"; by default, the one that `ties` ranks last.
     improvement: how values compare: `first="taken"`: while there is room, any value ranks, a NaN as
         the worst; `arithmetic="float32"`: in that type.
 
@@ -94,7 +94,7 @@ class Ranking:
 
     @property
     def _in_turn(self) -> bool:
-        """Does it depend on the order in which the entries came, and not only on their ranks?"""
+        """Does the order in which the entries came matter, and not only their ranks?"""
         by_rank = self.ties == "later", "oldest" if self.ties == "later" else "newest"
         return self.improvement.first == "taken" or self._ways != by_rank
 
@@ -163,7 +163,7 @@ def rankings(
 
 
 def _checked_improvement(improvement: Improvement | None) -> Improvement:
-    """The improvement, if all it says concerns a ranking."""
+    """The improvement, refused if it has settings that do not concern a ranking."""
     how: Improvement = validated(
         Improvement, improvement or Improvement(), "Checkpoints(improvement=...)"
     )
@@ -172,10 +172,10 @@ def _checked_improvement(improvement: Improvement | None) -> Improvement:
 
 
 def ranking_settings(save: Rule) -> dict[str, Any]:
-    """The arguments of `Checkpoints` to rank by what a rule saves by.
+    """The arguments of `Checkpoints` that rank by the metrics a save rule saves by.
 
-    By the metrics of the `Best` rules that it is, wraps or combines. None if there is no `Best`, or
-    if a metric is to fall by one and to rise by another.
+    These are the metrics of the `Best` rules that it is, wraps or combines. There are none if there
+    is no `Best`, or if a metric is to fall by one of them and to rise by another.
 
     >>> from earlystop import Best
     >>> ranking_settings(Best("val_loss") | Best("val_accuracy"))

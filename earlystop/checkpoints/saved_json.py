@@ -69,7 +69,7 @@ def parse_json(data: bytes, where: str) -> Any:
 def check_plain(value: Any, what: str) -> None:
     """Check that a value is JSON data that can be read back.
 
-    what: what it is given as, for errors.
+    what: what the value is, for errors, such as "the state".
 
     Raises StateError if it is not.
 
@@ -91,7 +91,7 @@ Stopper: Object of type set is not JSON serializable
 
 
 def _is_simple(value: Any) -> bool:
-    """Is a value that JSON can hold plainly one that can be read back? If in doubt, no."""
+    """Can a value that consists of plain JSON types certainly be read back? If in doubt, False."""
     level, depth = [value], 0
     while level and depth < _DEEPEST:
         depth += 1
@@ -185,7 +185,7 @@ def _depth(tree: Any) -> int:
 
 
 def _faults_in(tree: Any, place: str = "") -> Iterator[str]:
-    """What is wrong with the first faulty parts, each after its place."""
+    """What is wrong with the first faulty parts, each with its place before it."""
     if isinstance(tree, _Fault):
         where = f"{place.removeprefix('.')}: " if place else ""
         yield f"{where}{tree.problem}"

@@ -1,7 +1,7 @@
 """Templates of file names, such as "{epoch:04d}-{val_loss:.4f}.pt".
 
-What a template asks for is bounded before anything is formatted: a width or a precision of millions
-would take as many bytes of memory to find out that the name is too long.
+Widths and precisions are bounded before anything is formatted: one of millions would take as many
+bytes of memory, only to find that the name is too long.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Piece(NamedTuple):
 
 
 def format_name(template: str, values: Mapping[str, Any], missing: str | None = None) -> str:
-    """The file name that a template gives for these values, which are numbers.
+    """The file name that a template gives for these values, which must be numbers.
 
     A field is the full name of a value, such as `val/loss`; attributes and items are not looked up.
     If a float is so large that the name would be too long, such as 1e300 in {loss:.2f}, all floats
@@ -150,7 +150,7 @@ def _parsed(template: str) -> tuple[_Piece, ...]:
 
 
 def _checked_fill(spec: str, template: str) -> str:
-    """The character that a format fills a width with, if the format names one."""
+    """The character with which a format fills its width, if it names one."""
     found = _SPEC.fullmatch(spec)
     if found is None:
         raise RuleError(

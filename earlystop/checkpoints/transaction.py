@@ -79,7 +79,7 @@ class LockedFolder:
         return self._lock is not None and self._lock.held
 
     def check_usable(self) -> None:
-        """Raises CheckpointError unless this process holds the lock, and the folder is there."""
+        """Raise CheckpointError unless this process holds the lock and the folder is there."""
         lock = self._lock
         if lock is not None and lock.is_inherited:
             raise CheckpointError(
@@ -159,7 +159,7 @@ class LockedFolder:
         self._deleted &= set(self.ledger.unwanted)
 
     def holds_foreign(self, file: str) -> bool:
-        """Whether a file of this name is there that is not listed: this run has not written it."""
+        """Whether there is a file of this name that is not listed: another has written it."""
         return not self.ledger.lists(file) and os.path.lexists(self.path / file)
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ class LockedFolder:
         return entry.file is None or (self.path / entry.file).exists()
 
     def _name_listed(self, ledger: Ledger) -> None:
-        """Step 3 again, for files that still have their temporary names."""
+        """Repeat step 3 for files that still have their temporary names."""
         for entry in (*ledger.entries, *ledger.replaced):
             if entry.file is not None and not self._is_there(entry):
                 with contextlib.suppress(FileNotFoundError):

@@ -61,7 +61,7 @@ def _is_abandoned(path: Path, process: int, world: str | None) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def _world() -> str:
-    """Eight digits for the boot of the machine and the container, in which processes count."""
+    """Eight digits for the boot of the machine and the container, which number the processes."""
     known = ""
     with contextlib.suppress(OSError):  # only Linux has these
         known = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
