@@ -16,7 +16,7 @@ Ids = npt.NDArray[Any]
 
 
 class Cells(NamedTuple):
-    """Numbers, and where there is none (null): arrays of shape (rows,); None for nowhere."""
+    """Numbers, and a mask of those that are null: arrays of shape (rows,); None for no nulls."""
 
     values: npt.NDArray[Any]
     nulls: Bools | None
@@ -60,7 +60,7 @@ def joined_labels(parts: list[Labels]) -> Labels:
 
 
 def _in_order(texts: list[str], codes: npt.NDArray[Any]) -> Labels:
-    """As labels: texts that occur, once each, in ascending order."""
+    """Labels with each text that occurs once, in ascending order."""
     seen = np.zeros(len(texts), np.bool_)
     seen[codes] = True
     known = sorted({text for text, used in zip(texts, seen.tolist(), strict=True) if used})
@@ -96,7 +96,7 @@ def _flat(column: Any) -> Any:
 
 
 def numbers_of(column: Any, what: str) -> Cells:
-    """The numbers of a column; times become seconds (of a point in time, those since 1970, UTC).
+    """The numbers of a column; times become seconds (a point in time: since 1970, UTC).
 
     Raises LogError for a column of another type.
     """

@@ -23,7 +23,7 @@ __all__ = ["Dataset", "Mergeable"]
 
 
 class Mergeable(Protocol):
-    """What was found out about some runs; that of others can be added, in any order."""
+    """What was found out about some runs, to which that about others can be added, in any order."""
 
     def merge(self, other: Any) -> None:
         """Add what was found out about other runs."""
@@ -83,7 +83,7 @@ class Dataset:
     def read(self, metrics: Iterable[str] | None = None, *, workers: Workers = 1) -> History:
         """All runs as one history, in memory.
 
-        metrics: those to keep; None for all. workers: who reads the parts, see `sweep`.
+        metrics: those to keep; None for all. workers: who reads the parts; see `sweep`.
 
         Raises HistoryError if there are none.
         """
@@ -100,8 +100,8 @@ class Dataset:
     def require(self, owners: Mapping[str, str], reported: Collection[str] | None = None) -> None:
         """Raise MissingMetricError for a metric that no file has, or that no epoch reports.
 
-        owners: who asks for each metric, by its name. reported: the metrics that some epoch
-        reports; None if that is not known yet.
+        owners: for each metric, by name, the rule or function that needs it.
+        reported: the metrics that some epoch reports; None if that is not known yet.
         """
         known = {*(self.metrics or ()), *(reported or ())}
         for name, owner in owners.items():
@@ -119,9 +119,10 @@ class Dataset:
         workers: Workers = 1,
         progress: bool = False,
     ) -> Iterator[tuple[int, Result | None]]:
-        """What some work finds out about each part, with its number, as the results come.
+        """The results of some work on the parts: (number of the part, result), as they come.
 
-        work: takes the history of a part, and its number; None results for a part without runs.
+        work: takes the history of a part, and its number. For a part without runs the result is
+            None.
         metrics: those that the work reads; None for all.
         owner: the function that this is for, for errors.
 
@@ -137,7 +138,7 @@ class Dataset:
             yield from work_on(self.parts, call, workers, self.retries, bar.update)
 
     def total(self, work: Callable[[History, int], Total], owner: str, **options: Any) -> Total:
-        """What some work finds out about all runs; see `results`.
+        """The merged result of some work on all parts; see `results`.
 
         Raises HistoryError if there are no runs.
         """

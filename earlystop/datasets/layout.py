@@ -1,4 +1,4 @@
-"""`Layout`: which columns of a table say what, and what its rows become."""
+"""`Layout`: the columns of a table of runs, and what each of them says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Layout:
 
     @property
     def is_long(self) -> bool:
-        """Whether each row has the value of one metric, whose name it tells."""
+        """Whether each row has the name and the value of one metric."""
         return self.metric is not None
 
     @property
@@ -40,7 +40,7 @@ class Layout:
         return self.step if self.step is not None and is_coordinate(self.step) else "step"
 
     def wanted(self, metrics: frozenset[str] | None) -> tuple[str, ...] | None:
-        """The metrics to keep, with those wanted that no file has; None for all of a long table."""
+        """The metrics to keep, also those that no file has; None for all of a long table."""
         if metrics is None:
             return self.metrics
         known = [name for name in self.metrics or () if name in metrics | RESERVED]

@@ -56,7 +56,7 @@ class LogPart:
         return with_gaps(joined(histories), wanted)
 
     def _of(self, log: Log) -> History | None:
-        """The runs in a file or a folder, named by it; None for a file without any."""
+        """The runs in a file or a folder, named after it; None for a file without any."""
         try:
             with _source(log.path) as source:
                 history = read_history(source, **dict(self.options))
@@ -89,7 +89,7 @@ def parts_of_logs(
     rows: int,
     options: Mapping[str, Any],
 ) -> tuple[LogPart, ...]:
-    """Parts of about so many rows each: files, and folders each of which is read as a whole."""
+    """Parts of about `rows` rows each, of files and of folders that are each read as a whole."""
     logs = [log for path in paths for log in _logs_in(path)]
     root = os.path.commonpath([os.path.dirname(log.path) for log in logs]) if logs else ""
     settings = tuple(options.items())
@@ -129,7 +129,7 @@ def _logs_in(path: str) -> Iterator[Log]:
 
 
 def _name(path: str, root: str) -> str:
-    """What tells a log from the others: its path below the folder that they share."""
+    """The name of a log among others: its path below the folder that they share."""
     below = PurePath(path[len(root) :].strip("/\\"))
     while below.suffix.lower() in _ENDINGS:
         below = below.with_suffix("")

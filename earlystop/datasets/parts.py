@@ -26,7 +26,7 @@ class Part(Protocol):
     def read(self, metrics: frozenset[str] | None) -> History | None:
         """The runs, with these metrics (None: all), or None if there are none.
 
-        A metric that none of them reports is there all the same, as a gap.
+        A metric that none of them reports is a gap everywhere.
         """
         ...
 

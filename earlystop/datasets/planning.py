@@ -1,7 +1,7 @@
 """How the runs of a table are cut into parts: ranges of ids, by what is known of each piece.
 
-A piece (a row group) has rows of runs from `low` to `high`. Wherever a piece begins, the runs may
-be cut: before its lowest run. A part reads every piece that may have rows of its runs, and keeps
+A piece (a row group) has rows of runs from `low` to `high`. The runs may be cut where a piece
+begins: before its lowest run. A part reads every piece that may have rows of its runs, and keeps
 only these. So a run that straddles pieces or files comes whole, and where two neighbouring parts
 share a piece, both read it.
 """
@@ -29,7 +29,7 @@ class Cut(NamedTuple):
 class Range(NamedTuple):
     """A part: the runs between two cuts (None: from the first, to the last), and their pieces.
 
-    rows: of all pieces; so many are read at most. is_one_run: whether all of these are of one run.
+    rows: the rows of all pieces: the most that are read. is_one_run: whether all belong to one run.
     """
 
     chunks: tuple[Chunk, ...]
@@ -40,7 +40,7 @@ class Range(NamedTuple):
 
 
 def ranges_of(chunks: Sequence[Chunk], rows: int) -> list[Range]:
-    """Ranges of runs that read at most so many rows each, as far as the pieces allow.
+    """Ranges of runs that read at most `rows` rows each, as far as the pieces allow.
 
     >>> pieces = [
     ...     Chunk("a", "parquet", 0, 5, 1, 3),
@@ -57,7 +57,7 @@ def ranges_of(chunks: Sequence[Chunk], rows: int) -> list[Range]:
 
 
 def _joined(chunks: Sequence[Chunk], cuts: Sequence[Cut], rows: int) -> Iterator[Range]:
-    """Neighbouring ranges together, as long as they read no more than so many rows."""
+    """Neighbouring ranges joined, as long as they read at most `rows` rows."""
     begins = [Cut(chunk.low, False) for chunk in chunks]
     open_now: list[Chunk] = []  # those that reach beyond the cut where the part begins
     first, begin, last = 0, 0, len(cuts) - 1
@@ -88,5 +88,5 @@ def _range(chunks: list[Chunk], cuts: Sequence[Cut], begin: int, end: int, rows:
 
 
 def unordered(ranges: Sequence[Range], rows: int) -> list[Range]:
-    """The ranges that would read far more than so many rows, though they hold several runs."""
+    """The ranges that would read far more than `rows` rows, though they hold several runs."""
     return [part for part in ranges if part.rows > _MOST_READ * rows and not part.is_one_run]

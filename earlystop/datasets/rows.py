@@ -36,7 +36,7 @@ class TableRows(NamedTuple):
 
 
 def joined_rows(parts: Sequence[TableRows], where: str) -> TableRows:
-    """Rows of several pieces, in order. Raises LogError where some runs are text, some numbers."""
+    """Rows of several pieces, in order. Raises LogError if only some ids of runs are numbers."""
     if len(parts) == 1:
         return parts[0]
     ids: list[Any] = [part.runs for part in parts]
@@ -71,7 +71,7 @@ def _joined_cells(parts: Sequence[tuple[Cells | None, int]]) -> Cells:
 
 
 class _Epochs(NamedTuple):
-    """How rows become epochs: the rows in order, and the epoch of each; None for as they are.
+    """How rows become epochs: the rows in order, and the epoch of each; None: as they are.
 
     lengths: the epochs of each run.
     """
@@ -95,7 +95,7 @@ def history_of_rows(
     where: the files, for errors.
 
     The epochs of a run are its rows in the order of the step, in a long table those of one step
-    together. Of two values of a metric at one step, the later row's counts.
+    together. Of two values of a metric at one step, that of the later row counts.
     """
     if not len(rows):
         return None
@@ -138,7 +138,7 @@ def _epochs_of(rows: TableRows, layout: Layout, where: str) -> _Epochs:
 
 
 def _first_rows(runs: Any) -> Ints:
-    """The rows in which another run begins than in the row before."""
+    """The rows with which a run begins: the row before is of another one."""
     return np.concatenate([[0], np.flatnonzero(runs[1:] != runs[:-1]) + 1])
 
 
@@ -176,7 +176,7 @@ def _metric(rows: TableRows, layout: Layout, epochs: _Epochs, name: str, count: 
 
 
 def _rows_of_metric(metrics: Labels | None, name: str) -> Any:
-    """Which rows tell of a metric; None for all."""
+    """Which rows are about a metric; None for all."""
     if metrics is None or metrics.texts == [name]:
         return None
     if name not in metrics.texts:
@@ -185,7 +185,7 @@ def _rows_of_metric(metrics: Labels | None, name: str) -> Any:
 
 
 def _latest(values: Any, has: Any, epoch: Ints, count: int) -> Cells:
-    """Of the rows of each epoch that have a value, the last one's."""
+    """The value of each epoch: that of the last of its rows that have one."""
     some = np.arange(len(values)) if has is None else np.flatnonzero(has)
     last = np.full(count, -1)
     last[epoch[some]] = some
@@ -198,7 +198,7 @@ def _latest(values: Any, has: Any, epoch: Ints, count: int) -> Cells:
 def _coordinates(
     rows: TableRows, layout: Layout, epochs: _Epochs, count: int
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Where each epoch stands, NaN where it is not told."""
+    """The coordinates of each epoch, NaN where unknown."""
     found = {}
     names = {} if layout.step is None else {layout.step: layout.step_name}
     for column, name in (names | {each: each for each in layout.coordinates}).items():

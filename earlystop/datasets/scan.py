@@ -170,7 +170,7 @@ def _numeric(schemas: dict[str, Any]) -> Iterable[str]:
 
 
 def _differences(schemas: dict[str, Any], layout: Layout) -> Iterable[str]:
-    """In what the files differ, as far as it is read."""
+    """How the files differ in what is read of them."""
     for name in layout.columns(None):
         lacking = [path for path, schema in schemas.items() if name not in schema.names]
         if lacking:

@@ -46,7 +46,8 @@ def sorted_copy(paths: Sequence[str], layout: Layout, folder: Path, memory: int)
 
     memory: how many bytes the sorting may take, beyond which it goes to the disk.
 
-    Raises DatasetError, naming the command that sorts the table, if neither is installed or able.
+    Raises DatasetError, with the command that sorts the table, if neither is installed or can do
+    it.
     """
     to = str(folder / "sorted.parquet")
     if any(importlib.util.find_spec(name) for name in ("duckdb",)) and not any(

@@ -29,7 +29,7 @@ def is_address(path: str) -> bool:
 def paths_of(source: Any) -> list[str]:
     """The files and folders of a path, a glob pattern, an address, or a list of these.
 
-    Raises LogError for what is none of them, FileNotFoundError where there is no such file.
+    Raises LogError for anything else, FileNotFoundError if there is no such file.
     """
     if isinstance(source, (str, os.PathLike)):
         return _paths_of_one(os.fspath(source))
@@ -61,7 +61,7 @@ def _paths_of_one(text: Any) -> list[str]:
 
 
 def files_of(paths: Iterable[str], endings: tuple[str, ...]) -> list[str]:
-    """These files, and those in these folders whose names end so; hidden ones are left out."""
+    """These files, and those in these folders with such endings; hidden ones are left out."""
     found: list[str] = []
     for path in paths:
         inside = _inside(path)
@@ -93,7 +93,7 @@ def _inside(path: str) -> list[str] | None:
 
 
 def _hidden(path: str, root: str) -> bool:
-    """Is a file below a folder one that writers put aside, such as _SUCCESS or .crc?"""
+    """Is a file below a folder an auxiliary one of a writer, such as _SUCCESS or .crc?"""
     return any(part.startswith((".", "_")) for part in path[len(root) :].split("/") if part)
 
 

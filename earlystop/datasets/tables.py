@@ -75,7 +75,7 @@ def schema_of(path: str) -> Any:
 def chunks_of(path: str, run: str) -> list[Chunk]:
     """The pieces of a file, with the runs in them, by its statistics where it has some.
 
-    Else the column of runs is read. Raises LogError for a damaged file.
+    Without statistics the column of runs is read. Raises LogError for a damaged file.
     """
     import pyarrow
 
@@ -108,7 +108,7 @@ def _groups(path: str, file: Any, run: str) -> Iterator[Chunk]:
 
 
 def _exact(known: Any) -> bool:
-    """Are the least and the greatest value told in full? Writers may cut long texts."""
+    """Are the least and the greatest value complete? Writers may cut long texts."""
     told = (getattr(known, name, None) for name in ("is_min_value_exact", "is_max_value_exact"))
     if any(each is False for each in told):
         return False

@@ -44,10 +44,10 @@ def work_on(
 ) -> Iterator[tuple[int, Result]]:
     """The result for each part, with the number of the part, as they come.
 
-    work: can be pickled, as its results can.
+    work: like its results, can be pickled.
     retries: how often a part is tried again that failed for a reason outside of this library, such
         as a file that could not be read, or a process that was killed.
-    bar: is told how many parts are done.
+    bar: called with the number of parts that are done.
 
     Raises DatasetError, naming the part, where it still fails. If the caller stops iterating or is
     interrupted, parts that are not begun are cancelled.
@@ -93,7 +93,7 @@ def _on(
 def _in_processes(
     calls: Sequence[Callable[[], Result]], parts: Sequence[Part], processes: int, retries: int
 ) -> Iterator[tuple[int, Result]]:
-    """In processes of this machine; where one is killed, all are started anew."""
+    """The results, from processes of this machine; if one is killed, all are started anew."""
     rounds: _Rounds[Result] = _Rounds(calls, parts, retries)
     while rounds.left:
         pool = _pool(processes)
@@ -115,14 +115,14 @@ def _pool(processes: int) -> concurrent.futures.Executor:
 
 
 def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that waits for the rest."""
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that waits for these."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Rounds(Generic[Result]):
-    """Parts on executors: those that are left when one breaks are taken up by the next.
+    """Parts on executors: if one breaks, the next takes up the parts that are left.
 
     left: the numbers of the parts that are to be sent, the next one last.
     """
@@ -136,7 +136,7 @@ class _Rounds(Generic[Result]):
         self.left = list(range(len(calls)))[::-1]
 
     def of(self, executor: concurrent.futures.Executor) -> Iterator[tuple[int, Result]]:
-        """The results that this executor gives. Raises BrokenExecutor where it breaks."""
+        """The results that this executor gives. Raises BrokenExecutor if it breaks."""
         try:
             while self.left or self._sent:
                 while self.left and len(self._sent) < _MOST_SENT:
@@ -153,7 +153,7 @@ class _Rounds(Generic[Result]):
                 future.cancel()
 
     def _result(self, future: concurrent.futures.Future[Result]) -> Iterator[tuple[int, Result]]:
-        """The result of a part; none if it failed, and is tried again."""
+        """The result of a part; nothing if it failed and is to be tried again."""
         number = self._sent[future]
         try:
             result = future.result()
