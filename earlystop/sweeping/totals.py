@@ -34,7 +34,7 @@ def sums_of(
     settings: int,
     what: Callable[[int, Runs, Column], Any],
 ) -> ExactSums:
-    """For each setting, the sum over runs of what `what` makes of its column; NaN is left out."""
+    """For each setting, the sum over runs of what `what` makes of its column, where finite."""
     sums = ExactSums(settings)
     for setting, runs, column in columns(range(settings)):
         amounts = np.asarray(what(setting, runs, column), dtype=np.float64)
