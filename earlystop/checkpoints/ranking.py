@@ -107,7 +107,7 @@ class Ranking:
         return admits, by_default if self.drops is None else self.drops
 
     def _admitted(self, candidates: Iterable[Checkpoint]) -> list[Checkpoint]:
-        """The candidates that are among the best when they come and until the last has come."""
+        """The candidates that are among the best when they come, and stay so to the last."""
         kept: list[Checkpoint] = []
         admits_ties, drops = self._ways
         how = self.improvement.replace(ties=admits_ties)

@@ -32,8 +32,9 @@ class Numbers(NamedTuple):
 class ArrowCells:
     """Converts cells by pyarrow.
 
-    Importing it takes as long as many small tables, so it has to be imported already, or there has
-    to be much to read. After two texts that it cannot convert, it is not asked again.
+    Importing it takes as long as reading many small tables, so it is used only if it has been
+    imported already, or if there is much to read. After two texts that it cannot convert, it is not
+    used again.
     """
 
     _seen = 0  # characters, by all tables
@@ -42,9 +43,9 @@ class ArrowCells:
         self._refused = 0
 
     def columns(self, data: bytes, separator: str, rows: int, width: int) -> list[Numbers] | None:
-        """The columns of so many rows of plain cells, if each has `width`, all numbers or empty.
+        """The columns of `rows` rows of `width` plain cells, if all are numbers or empty.
 
-        It pays for long texts.
+        None for any other text, and for a short one, which is read faster without pyarrow.
         """
         pyarrow = None if len(data) < _LONG else self._library(len(data))
         if pyarrow is None:
@@ -106,7 +107,7 @@ def _numbers(column: Any) -> Numbers:
 
 
 def _library(size: int) -> Any:
-    """`pyarrow`, if it is worth importing for so much text; None if it is not, or not installed."""
+    """`pyarrow`, if `size` characters are worth importing it; None if not, or if not installed."""
     if "pyarrow" in sys.modules:
         return sys.modules["pyarrow"]
     if size < _WORTH_IMPORTING or importlib.util.find_spec("pyarrow") is None:

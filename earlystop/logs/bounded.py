@@ -38,7 +38,7 @@ _STEP = 2**20  # bytes that are unpacked before they are counted
 
 
 def allowed(log: Limited, packed: int) -> int:
-    """How many bytes a source may unpack to, of which so many packed bytes have been taken in."""
+    """How many bytes a source may unpack to, after `packed` packed bytes of it have been read."""
     limits = log.limits
     return min(limits.file, max(_UNBOUND, limits.packing * packed))
 
@@ -66,9 +66,9 @@ def opened(path: Path) -> int:
 
 
 def first_bytes(path: Path, size: int) -> bytes | None:
-    """The first bytes of a file, at most so many, as quickly as can be; None if it is packed.
+    """The first bytes of a file, at most `size`, read as quickly as possible.
 
-    None also for what is no regular file. Raises OSError if it cannot be read.
+    None if it is packed, or no regular file. Raises OSError if it cannot be read.
     """
     descriptor = opened(path)
     if descriptor < 0:
@@ -96,8 +96,8 @@ GZIP = b"\x1f\x8b"
 class Allowance:
     """How many more bytes a source may unpack to.
 
-    packed: how many packed bytes have been taken in so far; by default, the whole source. So a
-        source that grows beyond measure is told from its beginning.
+    packed: how many packed bytes have been read so far; by default, the whole source. So a source
+        that unpacks to too much is recognised by its beginning.
     """
 
     def __init__(self, log: Limited, packed: Callable[[], int] | None = None) -> None:
@@ -108,7 +108,7 @@ class Allowance:
         return allowed(self._log, self._packed()) - self._unpacked
 
     def take(self, size: int) -> None:
-        """Unpack so many bytes more. Raises LogError if they are too many."""
+        """Count `size` more unpacked bytes. Raises LogError if they are too many."""
         self._unpacked += size
         if self.left < 0:
             raise too_much(self._log)

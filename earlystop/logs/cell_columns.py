@@ -21,7 +21,7 @@ class CellColumn:
     """The cells of one column, collected.
 
     plain: gives the number in a cell as Python writes it, if it is written otherwise. Raises
-        ValueError for a number that is not clear.
+        ValueError for an ambiguous number.
     length: how many there are.
     odd_rows, odd_texts: the cells that are neither numbers nor empty, as read so far.
     """
@@ -66,7 +66,7 @@ class CellColumn:
         self.length = end
 
     def expect(self, cells: int) -> None:
-        """Make room for so many cells in all, when there are more: memory is taken as it fills."""
+        """Prepare for this number of cells in all; memory is taken only when more cells come."""
         self._expected = cells
 
     def _grow(self, size: int) -> None:
@@ -111,7 +111,7 @@ class CellColumn:
         return self.numbers + len(self.odd_rows)
 
     def set_odd(self, values: Sequence[float]) -> None:
-        """Take all odd cells for these numbers."""
+        """Set the numbers that the odd cells stand for."""
         rows = np.array(self.odd_rows, np.int64)
         self.values()[rows] = values
         self._keep_gaps(np.setdiff1d(self.gaps(), rows, assume_unique=True))

@@ -1,4 +1,4 @@
-"""Columns with text in them: whether they are columns of numbers, and what of them counts."""
+"""Columns with text in them: whether they are columns of numbers, and what is read of them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ENOUGH = 100  # texts without any number: the column is not one of numbers
 class CellsOfText:
     """The cells of one column that are text, as the records are read.
 
-    Numbers may be written as text, with a unit or without. What the column is can be said when all
-    of it is known: until then, the values and the texts are both kept.
+    Numbers may be written as text, with a unit or without. Whether it is a column of numbers is
+    known only when all of it has been read: until then, the values and the texts are both kept.
     """
 
     def __init__(self, name: str) -> None:
@@ -28,13 +28,13 @@ class CellsOfText:
 
     @property
     def surely_text(self) -> bool:
-        """Is it no column of numbers, whatever cells there are further on?"""
+        """Is it certainly no column of numbers, whatever cells follow?"""
         return self._other >= _ENOUGH and not (self._plain or self._units)
 
     def value(self, text: str) -> float | None:
-        """Count a stripped text, and return its number; None if there is none.
+        """Count a stripped text, and return its number; None if it means "not reported".
 
-        Raises ValueError for text that is no number, rather than one that is not reported.
+        Raises ValueError for any other text.
         """
         if self.surely_text:
             raise ValueError(text)
@@ -58,9 +58,10 @@ class CellsOfText:
         self._other += 1
 
     def are_numbers(self, values: int) -> bool | None:
-        """Is this a column of numbers, of so many in all? None if they are of several kinds.
+        """Is this a column of numbers? None if they are of several kinds.
 
-        Text that tells rows apart stays text, whatever numbers there are.
+        values: how many numbers it has in all. Text that tells rows apart stays text, whatever
+        numbers there are.
         """
         if self.surely_text or (self._other and (tells_apart(self._name) or self._other > values)):
             return False

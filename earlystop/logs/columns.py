@@ -43,7 +43,7 @@ def number(text: str) -> float | None:
 
 
 def is_float(cell: str) -> bool:
-    """Is there a number in this cell, as Python writes it?"""
+    """Is this cell a number, as Python writes it?"""
     try:
         float(cell)
     except ValueError:

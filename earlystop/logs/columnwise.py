@@ -83,7 +83,7 @@ def _run(columns: Sequence[Column], coordinates: Container[str]) -> Run:
 
 
 def run_of_points(length: int, found: Mapping[str, Points], coordinates: Container[str]) -> Run:
-    """The run of this many rows, with these values by name. coordinates: which are no metrics."""
+    """The run of `length` rows with these values, by name. coordinates: the names of no metrics."""
     run = Run(None, length, {})
     for name, points in found.items():
         (run.coordinates if name in coordinates else run.metrics)[name] = points

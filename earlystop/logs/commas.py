@@ -31,7 +31,7 @@ class Commas:
     """What commas and points mean in the numbers of a file.
 
     decimal: a number has a comma that can only begin its decimals.
-    thousands: a number has commas, or a decimal point, that leave commas to group thousands.
+    thousands: a number has commas, or a decimal point, by which commas can only group thousands.
     by_points: a number has points that may group thousands.
     unclear: a number whose comma may begin decimals or group thousands; "" if there is none.
     """
@@ -41,7 +41,7 @@ class Commas:
         self.unclear = ""
 
     def learned(self, cell: str) -> str:
-        """The cell, stripped, as it is, which is taken into account."""
+        """Take a stripped cell into account; return it unchanged."""
         if _THOUSANDS_BY_POINTS.fullmatch(cell):
             self.decimal = True
         elif _BY_POINTS.fullmatch(cell):
@@ -70,7 +70,7 @@ class Commas:
     def plain(self, cell: str) -> str:
         """The number in a cell as Python writes it; anything else as it is.
 
-        Raises ValueError for a number that may be either of two.
+        Raises ValueError for an ambiguous number.
         """
         if _BLANKS.fullmatch(cell):
             return re.sub(r"[ '\u00a0\u202f\u2019]", "", cell).replace(",", ".")

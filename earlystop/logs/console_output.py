@@ -1,4 +1,4 @@
-"""The console output of a run, which in a folder often lies beside its log: the log counts."""
+"""The console output of a run, which often lies beside its log in a folder: only the log counts."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _is_header_above(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bo
 
 
 def _best(lines: Sequence[str], separator: str | None) -> Dialect:
-    """The dialect with which the first rows have as many cells as the header, and most of them."""
+    """The dialect in which the first rows have as many cells as the header, and the most."""
     if not lines:
         return Dialect(separator or ",", 0, [], [], False)
     best: Dialect | None = None

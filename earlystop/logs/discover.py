@@ -37,7 +37,7 @@ class Discovered:
     log: the source of its bytes or values.
     read: returns the name of its format and its runs; None to recognise the format by content.
     found: whether it was found in a folder, where not all files are logs.
-    aside: whether there is nothing to read: only notes about a folder.
+    aside: whether there is nothing to read, only notes about a folder.
     notes: notes for the report.
     """
 

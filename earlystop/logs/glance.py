@@ -1,4 +1,4 @@
-"""What is no log at a glance: a folder may have a hundred thousand texts, or labels of pictures."""
+"""Files that are clearly no logs: a folder may hold a hundred thousand texts or labels."""
 
 from __future__ import annotations
 

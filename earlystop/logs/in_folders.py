@@ -93,10 +93,10 @@ def is_monitor(log: Source) -> bool:
 
 
 def _is_log_of_values(log: Source, runs: Sequence[Run]) -> bool:
-    """May these be an array, whose values have no names, that is a log?
+    """May these runs of an array, whose values have no names, be a log?
 
-    Of one row: if its file names a metric, or its values are not all whole numbers, as labels are.
-    Of several, which may be a picture: if both is so.
+    With one row, they may be if its file names a metric, or if its values are not all whole
+    numbers, as labels are. With several rows, which may be a picture, both must be true.
     """
     name = log.options.value_name
     if any(run.metrics.keys() != {name} for run in runs):

@@ -29,7 +29,7 @@ class _OddError(Exception):
 
 
 class _Piece(NamedTuple):
-    """Some of the points of a metric or coordinate. place: of the name in the records."""
+    """Some of the points of a metric or coordinate. place: the index of its name in the records."""
 
     rows: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]

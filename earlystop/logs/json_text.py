@@ -23,7 +23,7 @@ class NoDocument(NamedTuple):
 
 
 def no_document(error: json.JSONDecodeError) -> NoDocument:
-    """What the error of the parser says."""
+    """The `NoDocument` for an error of the parser."""
     return NoDocument(error.msg, f"line {error.lineno} column {error.colno}")
 
 

@@ -17,7 +17,7 @@ class LogFormat:
     """A format of logs.
 
     name: its name, as in `read_history(format=...)`.
-    recognise: whether a source has this format, judging by its content.
+    recognise: returns whether a source has this format, judging by its content.
     read: returns the runs in a source; raises LogError if it is damaged.
     general: whether other files look like it, too (any CSV), so that in a folder only files with
         an epoch or a step, or with a known metric, count as logs.

@@ -1,4 +1,4 @@
-"""Epochs and steps tell where a row stands in its run; those that go back tell nothing."""
+"""Epochs and steps say where a row stands in its run; those that go back say nothing."""
 
 from __future__ import annotations
 

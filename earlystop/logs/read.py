@@ -312,7 +312,7 @@ class _Reader:
         return found
 
     def _bounded(self, log: Source, runs: Iterable[Run]) -> Iterator[Run]:
-        """The runs, as long as the limits allow so many, and so many metrics."""
+        """The runs. Raises LogError for more runs, or metrics, than the limits allow."""
         most = log.limits.names
         for run in runs:
             log.count_run()

@@ -135,7 +135,7 @@ class _Reader:
         row.names_a_metric |= kind != _COORDINATE
 
     def _by_place(self, name: str, numbers: list[float | None]) -> list[tuple[str, float]]:
-        """The numbers of a list as metrics; one that changes its length is not one of classes."""
+        """The numbers of a list as metrics, by index; a list that changes its length is noted."""
         number = len(numbers)
         if number and self._longest.setdefault(name, number) != number:
             self._longest[name] = max(self._longest[name], number)
@@ -150,7 +150,7 @@ class _Reader:
         return [*places, *(f"{name}/{i}" for name, many in places.items() for i in many)]
 
     def _text(self, row: _Row, name: str, kind: int, text: str) -> None:
-        """Add to a row what a text says: a split, a number, or to what the row belongs."""
+        """Add to a row what a text says: a split, a number, or what the row belongs to."""
         if kind == _SPLIT and text.lower() in SPLITS:
             row.part = f"{text}/"
             self._parts[row.part] = None

@@ -41,7 +41,7 @@ def rename_metrics(runs: Sequence[Run], renames: Renames) -> None:
     """Give the metrics of the runs their new names.
 
     In a run that has several of the names for one metric, the new name itself counts first, then
-    the others in their order; the rest keep their names, which a note of the run tells.
+    the others in their order; the rest keep their names, and a note of the run says so.
 
     Raises MissingMetricError if no run has any of the names that may become a metric.
     """

@@ -200,9 +200,9 @@ _MOST_RESUMED, _MOST_DROPPED = 30, 0.3  # times, and the share of the rows
 
 
 def _goes_to_and_fro(entries: _Entries, rows: int) -> bool:
-    """Is the counter no counter: does it fall back so often that much would be dropped?
+    """Does the counter fall back so often that much would be dropped, so that it is no counter?
 
-    So do the steps of episodes of several environments, each logged when it ends.
+    The steps of episodes of several environments do, where each is logged when it ends.
     """
     return len(entries.resumed) > _MOST_RESUMED and entries.dropped > _MOST_DROPPED * rows
 

@@ -76,7 +76,7 @@ class Rows:
     ) -> None:
         """Add the next row, given its values by name. Raises LogError beyond the limits.
 
-        texts: text in the row, by name, which may tell to what its values belong.
+        texts: text in the row, by name, which may say what its values belong to.
         """
         pairs = values.items() if isinstance(values, Mapping) else values
         self._log.count(len(values) + 1)

@@ -1,4 +1,4 @@
-"""Do two logs hold the same run? By their values, under names that tools spell differently.
+"""Whether two logs hold the same run: by their values, whose names tools spell differently.
 
 The Trainer of Hugging Face reports `eval_loss` to its own state and `eval/loss` to TensorBoard, Ray
 puts `ray/tune/` before everything, and Keras writes `validation/epoch_loss` to TensorBoard for
@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 @functools.lru_cache(4096)
 def tells(name: str) -> bool:
-    """May the values of this metric tell a run from others, as those of a schedule do not?"""
+    """Can the values of this metric tell a run from others, as those of a schedule cannot?"""
     if _SCHEDULES.search(name):
         return False
     return not _AMOUNTS.search(name) or is_metric(name.rpartition("/")[2])
@@ -79,7 +79,7 @@ def _common(one: Names, other: Names, run: Run, twin: Run) -> Iterator[tuple[str
 
 
 def are_one(one: Names, other: Names, run: Run, twin: Run) -> bool:
-    """Have both the same values of the metrics that both have?
+    """Do both have the same values of the metrics that both have?
 
     Ultralytics reports the metrics of its best epoch at the last step once more: of several
     metrics, the last value of some may differ.
@@ -99,7 +99,7 @@ def are_one(one: Names, other: Names, run: Run, twin: Run) -> bool:
 
 
 def _same(values: Floats, others: Floats) -> npt.NDArray[np.bool_]:
-    """Which values are the same in float32, or rounded if those of one of the logs all are."""
+    """Which values are the same in float32, or after rounding if one of the logs is rounded."""
     same = np.isclose(values, others, rtol=_FLOAT32, atol=0.0, equal_nan=True)
     if same.all() or len(np.unique(values)) < _MANY or len(np.unique(others)) < _MANY:
         return same
@@ -113,14 +113,14 @@ def _same(values: Floats, others: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _is_rounded(values: Floats, digits: int) -> bool:
-    """Have all of these values so many significant digits at most?"""
+    """Do all of these values have at most `digits` significant digits?"""
     finite = values[np.isfinite(values)]
     scale = _scale(np.abs(finite), digits)
     return bool(np.isclose(np.round(finite * scale) / scale, finite, rtol=1e-12, atol=0.0).all())
 
 
 def _scale(sizes: Floats, digits: int) -> Floats:
-    """What brings these sizes to so many digits before the point."""
+    """The factors that bring these sizes to `digits` digits before the point."""
     usual = np.where((sizes > 1e-290) & (sizes < 1e290), sizes, 1.0)
     return np.asarray(10.0 ** (digits - 1 - np.floor(np.log10(usual))))
 

@@ -76,18 +76,18 @@ class Source:
         self.damage = error
 
     def cut_off(self, line: str, number: int) -> bool:
-        """Is this line, a record that cannot be read, the beginning of one? Then that is noted."""
+        """Is this line, which cannot be read, the beginning of a record? If so, note it."""
         if number == 1 or line.endswith("\n") or not line.lstrip().startswith("{"):
             return False
         self.left_out(number)
         return True
 
     def left_out(self, number: int) -> None:
-        """Note that the last line is the beginning of one: the run goes on, or was killed."""
+        """Note that the last line is incomplete: the run goes on, or was killed."""
         self.notes.append(f"line {number:,}, the last, is cut off: left out")
 
     def cut_off_record(self, offset: int) -> None:
-        """Note that the last record is the beginning of one: the run goes on, or was killed."""
+        """Note that the last record is incomplete: the run goes on, or was killed."""
         note = f"byte {offset:,}: the last record is cut off: left out"
         if note not in self.notes:  # of a file that is read again
             self.notes.append(note)

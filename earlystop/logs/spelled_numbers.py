@@ -18,7 +18,7 @@ _LONGEST = 60
 
 
 class Spelled(NamedTuple):
-    """A number, and the unit that is written behind it; for `3/10`, that is `/10`."""
+    """A number, and the unit that is written after it; for `3/10`, that is `/10`."""
 
     value: float
     unit: str

@@ -114,8 +114,8 @@ class _Together:
     def add(self, columns: list[Column]) -> bool:
         """Add a table, if it goes on; False if it does not.
 
-        It does if both count their rows by the same column, under one header, or further and
-        further.
+        It goes on if both count their rows by the same column, and either their headers are equal
+        or its count rises from one to the other.
         """
         lower = {column.name: column for column in columns}
         counter = next((name for name in self._header if name in lower and self._counts(name)), "")

@@ -63,7 +63,7 @@ class Table:
         self._lines.append(lines)
 
     def expect(self, rows: int) -> None:
-        """Make room for so many rows in all."""
+        """Prepare for this number of rows in all."""
         for column in self.columns:
             column.expect(rows)
 
@@ -339,10 +339,10 @@ class _Reader:
 def read_tables(
     log: Source, plain: Callable[[str], str] | None = None
 ) -> tuple[list[Table], tuple[str, int] | None, int]:
-    """The tables in a text, one below the other; what is wrong with it, if anything, and where;
-    and the number of the line that has no end, 0 if all have one.
+    """The tables in a text, one below the other, and what is wrong with the text.
 
-    plain: see `CellColumn`.
+    plain: see `CellColumn`. Returns the tables; (what is wrong, number of the line) or None; and
+    the number of the line that has no end, 0 if all have one.
     """
     reader = _Reader(log, log.dialect, plain)
     reader.read()

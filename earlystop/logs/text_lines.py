@@ -37,7 +37,7 @@ class Block:
         self.first, self.plain, self.count, self._text = first, plain, count, text
 
     def after(self, begin: int, lines: int) -> Block:
-        """What follows the first so many lines, which end before this character."""
+        """What follows the first `lines` lines, which end before the character at `begin`."""
         if self.plain is None:
             return Block(self.first + lines, self.text[begin:])
         return Block(self.first + lines, plain=self.plain[begin:], count=self.count - lines)

@@ -128,7 +128,7 @@ def _is_first_of_list(match: re.Match[str], line: str) -> bool:
 
 
 def _is_of_a_metric(name: str) -> bool:
-    """Is this a metric, or one that names what it is of: Loss Discriminator?"""
+    """Is this the name of a metric, also with what it is of, as Loss Discriminator?"""
     return is_metric(name) or any(map(is_metric, re.split(r"[\s_]+", name)))
 
 

@@ -121,7 +121,7 @@ def _names_of_one_run(first: _Twin, twin: _Twin) -> tuple[Names, Names] | None:
 
 
 def _name(one: _Twin, beside: _Twin) -> str:
-    """How a file is called for who reads about another."""
+    """The name of a file in a note about the other one."""
     if one.folder == beside.folder:
         return os.path.basename(one.read.source)
     return os.path.relpath(one.read.source, os.path.commonpath([one.folder, beside.folder]))

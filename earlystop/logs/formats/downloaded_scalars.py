@@ -1,7 +1,7 @@
 """Curves downloaded from TensorBoard's page, as CSV (`Wall time,Step,Value`) or as JSON.
 
 The name of a file is `run-<run>-tag-<tag>.csv`. The files of a folder that have the same run are
-one run, a metric each; runs named `train` and `validation` are parts of one, too.
+one run, with a metric from each file; runs named `train` and `validation` are parts of one, too.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def _read(log: Source) -> Iterator[Run]:
 
 
 def _number_of(record: Mapping[str, Any]) -> str | None:
-    """The entry with the number of a check whose epoch or step was told: no metric."""
+    """The entry with the number of a check whose epoch or step was given; it is no metric."""
     first = next(iter(record), None)
     return first if first == CHECK else None
 

@@ -35,7 +35,7 @@ def _is_frame(document: Any) -> bool:
 
 
 def is_evals_result(document: Any) -> bool:
-    """Has a document lists of numbers in objects alone, or only columns of a data frame?"""
+    """Does a document consist of lists of numbers in objects, or of columns of a data frame?"""
     if not isinstance(document, dict) or not document:
         return False
     return all(map(_is_set, document.values())) or _is_frame(document)

@@ -33,7 +33,7 @@ def is_series(value: Any) -> bool:
 
 
 def _number(item: Any) -> float | None:
-    """A number, or the number that a text is; whole numbers in text may stand for anything."""
+    """A number, also one in text with a point: a whole number in text may stand for anything."""
     if isinstance(item, str) and "." in item:
         try:
             return number(item)
@@ -43,7 +43,7 @@ def _number(item: Any) -> float | None:
 
 
 def _unit(series: Any) -> str:
-    """The unit of a list of numbers with a unit, such as "93.1%"; "" for what is none."""
+    """The unit of a list of numbers with a unit, such as "93.1%"; "" for any other list."""
     if not isinstance(series, list):
         return ""
     told = [item for item in series if item is not None]

@@ -60,8 +60,8 @@ def _header(log: Source, data: bytes) -> tuple[tuple[int, ...], Any, bool, int]:
     """The shape, type and order of the values, and the offset at which they begin.
 
     The header is a dictionary as a Python literal, preceded by its length; nothing in it is
-    executed. See the specification in numpy.lib.format. NumPy makes something of many headers that
-    it never writes, so types and lengths are compared with what it writes.
+    executed. See the specification in numpy.lib.format. NumPy accepts many headers that it never
+    writes, so types and lengths are compared with those that it writes.
     """
     width = 2 if data[6:7] == b"\x01" else 4
     begin = 8 + width

@@ -1,8 +1,8 @@
 """Archives of NumPy arrays, such as the `evaluations.npz` of Stable-Baselines3.
 
-Arrays of one length are the columns of a run; one with several values an epoch has a metric for
-each place, but of the results of several episodes the mean is taken. Arrays of shape (runs, epochs)
-alone have a run a row.
+Arrays of one length are the columns of a run. An array with several values per epoch gives a metric
+for each of them; for the results of several episodes, the mean is taken. If there are only arrays
+of shape (runs, epochs), each row is a run.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _read(log: Source) -> Iterator[Run]:
 
 
 def _run(log: Source, arrays: Mapping[str, Any]) -> Run:
-    """The run of arrays with a row an epoch; those with several values a row have one per place."""
+    """The run of arrays with one row per epoch; several values per row are several metrics."""
     counters = [name for name in arrays if is_coordinate(name) or name in _COUNTERS]
     flat = [name for name in arrays if arrays[name].ndim == 1]
     length = len(arrays[[*counters, *flat][0]])
@@ -78,7 +78,7 @@ def _run(log: Source, arrays: Mapping[str, Any]) -> Run:
 
 
 def _runs(log: Source, arrays: Mapping[str, Any]) -> Iterator[Run]:
-    """A run a row, of arrays of shape (runs, epochs); results of episodes are those of one run."""
+    """A run per row of arrays of shape (runs, epochs); results of episodes are of one run."""
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1:
         found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
@@ -122,7 +122,7 @@ def _arrays(log: Source) -> dict[str, Any]:
 
 
 def _array(log: Source, name: str, data: bytes) -> Any:
-    """The array; None if it is no column and none was to be expected."""
+    """The array; None if it is no column of numbers, for a name that need not have one."""
     try:
         array = array_of(log, data, name)
     except LogError:

@@ -72,7 +72,7 @@ class _Epochs:
         self._may_begin = True
 
     def begin(self) -> None:
-        """A run may begin here: it does if its counters fall back to the start."""
+        """Note that a run may begin here: it does if its counters fall back to the start."""
         self.end()
         self._counters, self._may_begin = {}, True
 

@@ -46,7 +46,7 @@ class _CommaError(Exception):
 
 
 class _OddError(ValueError):
-    """What is odd about a number, in words."""
+    """A number that cannot be read; says what is odd about it."""
 
 
 class _Numbers:

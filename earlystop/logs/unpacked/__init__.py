@@ -1,1 +1,1 @@
-"""How many bytes the parts of a packed file have unpacked, told before any is unpacked."""
+"""The unpacked sizes of the parts of a packed file, found before any of them is unpacked."""

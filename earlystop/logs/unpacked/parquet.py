@@ -1,7 +1,7 @@
 """Parquet: the sizes in the headers of the pages, which readers trust when they unpack.
 
 A header is a struct of Thrift's compact protocol, and so is the footer, which says where the pages
-are. What it says of sizes is not asked: a crafted file may say little there. The fields are those
+are. The sizes in it are not used: a crafted file may understate them. The fields are those
 of parquet.thrift.
 """
 
