@@ -1,4 +1,4 @@
-"""Axes in the log's own unit: where rows stand, and how much of it they take."""
+"""Axes in the log's own unit: where rows stand along it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ __all__ = ["RunAxis", "common_unit", "run_axis", "whole_ticks"]
 class RunAxis(NamedTuple):
     """Where the rows of one run stand along an axis.
 
-    at: of each row, shape (rows,). name: of the axis. unit: what it counts, None for rows.
+    at: the position of each row, shape (rows,). name: of the axis. unit: what it counts, None for
+        rows.
     """
 
     at: Any

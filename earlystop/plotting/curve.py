@@ -41,7 +41,7 @@ __all__ = ["draw_curve"]
 def draw_curve(
     ax: Axes, results: Sequence[Replay], names: list[str], row: int, metrics: Sequence[str]
 ) -> None:
-    """One run: what it logged, its best, and where each rule stops and what it keeps."""
+    """Draw one run: what it logged, its best, and where each rule stops and what it keeps."""
     history = results[0].history
     every_row = all(result.replayed.rows is None for result in results)
     axis = run_axis(history, row, common_unit(results), every_row)
@@ -72,7 +72,7 @@ def draw_curve(
 
 
 def _scale_run(ax: Axes, axis: RunAxis) -> None:
-    """The axis of one run, with a margin of half a step between rows at least."""
+    """Scale the axis of one run, with a margin of at least half the distance between rows."""
     whole_ticks(ax, axis.at)
     low, high = (float(axis.at.min()), float(axis.at.max())) if len(axis.at) else (0.0, 0.0)
     margin = max(0.5 * (high - low) / max(len(axis.at) - 1, 1), 0.02 * (high - low)) or 0.5
@@ -99,7 +99,7 @@ def _logged(history: History, name: str, row: int) -> tuple[Any, Any]:
 
 
 def _best_of_log(ax: Axes, results: Sequence[Replay], row: int, axis: RunAxis) -> None:
-    """A star for the best value of the log, once for each metric that is watched."""
+    """Mark the best value of the log with a star, once for each metric that is watched."""
     seen = set()
     for result in results:
         if result.best_rule is None or result.best_rule.monitor in seen:
@@ -124,7 +124,7 @@ def _draw_rule(
     level: int,
     index: int,
 ) -> None:
-    """Where a rule stops and what it keeps, with one line in the legend."""
+    """Draw where a rule stops and what it keeps, with one line in the legend."""
     kept = int(result.saved_index[row])
     value = float(result.best[row]) if result.best_rule is not None else math.nan
     label = f"{name}: {_rule_text(result, row)}"
@@ -162,5 +162,5 @@ def _rule_text(result: Replay, row: int) -> str:
 
 
 def _place(result: Replay, checks: Any, row: int) -> str:
-    """Where one check of a run stands; checks: one of each run."""
+    """Where one check of a run stands; `checks` has one of each run."""
     return places_of(result.replayed.positions, checks[[row]], [row])[0]

@@ -28,7 +28,7 @@ __all__ = ["draw_distribution"]
 
 
 def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[str]) -> None:
-    """Many runs: the share of its log that each rule uses, and its regret, as shares of runs."""
+    """Draw many runs: what share of its log each rule uses, and its regret, as shares of runs."""
     from matplotlib.ticker import PercentFormatter
 
     history = results[0].history
@@ -61,7 +61,7 @@ def draw_distribution(axes: list[Axes], results: Sequence[Replay], names: list[s
 
 
 def _cumulative(ax: Axes, values: Any, style: LineStyle, label: str) -> None:
-    """The share of values that are at most x, with markers at the tenths."""
+    """Draw the share of values that are at most x, with markers at the tenths."""
     values = np.sort(np.clip(values, 0, None))
     finite = values[np.isfinite(values)]
     shares = np.arange(1, len(finite) + 1) / len(values)

@@ -1,4 +1,4 @@
-"""What pictures show, in a sentence: their titles."""
+"""The titles of pictures: what they show, in a sentence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAME = 40  # characters of a run
 
 
 def run_finding(results: Sequence[Replay], names: Sequence[str], run: int, logged: str) -> str:
-    """Of one run: how much of it each rule uses, and what that gives up.
+    """The title for one run: how much of it each rule uses, and what that gives up.
 
     names: of the rules. logged: how much the run logged.
 
@@ -54,7 +54,7 @@ def run_finding(results: Sequence[Replay], names: Sequence[str], run: int, logge
 
 
 def used_finding(results: Sequence[Replay], names: Sequence[str]) -> str:
-    """Of many runs: how much of them the rules use.
+    """The title for many runs: how much of them the rules use.
 
     >>> from earlystop import EarlyStopping, History, replay
     >>> result = replay(EarlyStopping("loss", patience=1), History({"loss": [[3.0, 4.0, 5.0]]}))
@@ -69,7 +69,7 @@ def used_finding(results: Sequence[Replay], names: Sequence[str]) -> str:
 
 
 def regret_finding(results: Sequence[Replay]) -> str:
-    """Of many runs: what the rules give up on average."""
+    """The title for many runs: what the rules give up on average."""
     means = [exact_mean(each.known_regret) for each in results if len(each.known_regret)]
     if not means:
         return "What is given up"
@@ -77,7 +77,7 @@ def regret_finding(results: Sequence[Replay]) -> str:
 
 
 def sweep_finding(table: Sweep) -> str:
-    """Of a sweep: what the setting at the knee saves and gives up."""
+    """The title for a sweep: what the setting at the knee saves and gives up."""
     fields = [name.rpartition(".")[2] for name in table.settings[0]]
     words, unit = rule_words(table.rule, fields), unit_words(table.unit)
     if table.knee is None:
@@ -89,7 +89,7 @@ def sweep_finding(table: Sweep) -> str:
 
 
 def advice_finding(advice: Advice) -> str:
-    """Of an advice: what its rule saves, and what is promised."""
+    """The title for an advice: what its rule saves, and what is promised."""
     if not advice.promised:
         return f"No rule that stops earlier can be promised from {count(advice.runs, 'run')}"
     saved = percent_of(advice.saved)
@@ -107,7 +107,7 @@ def _lost(regret: float) -> str:
 
 
 def _span(values: Sequence[float], words: Callable[[float], str]) -> str:
-    """The least and the most, or the one that all are."""
+    """The least and the greatest value, or the one value if all are equal."""
     known = [value for value in values if not np.isnan(value)] or [math.nan]
     least, most = words(min(known)), words(max(known))
     return least if least == most else f"{least} to {most}"

@@ -1,4 +1,4 @@
-"""The kinds of files that pictures and reports are written as, told by the ending of the name."""
+"""The kinds of files that pictures and reports are written as, by the ending of the name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPORT_KINDS = (*PAGE_KINDS, "pdf")
 def kind_of(path: str | os.PathLike[str], kinds: Collection[str]) -> str:
     """The kind of a file that is to be written, by the ending of its name, in lower case.
 
-    kinds: those there are.
+    kinds: the kinds to choose from.
 
     Raises RuleError, which lists the kinds, for any other ending and for none.
 

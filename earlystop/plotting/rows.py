@@ -32,7 +32,7 @@ _MOST = 60  # rows of a picture
 
 
 def chosen_rows(results: Sequence[Replay]) -> Any:
-    """The numbers of the runs that have a row: all, or of many those that give up the most."""
+    """The numbers of the runs that have a row: all, or, of many, those that give up the most."""
     history = results[0].history
     lost = [result.regret for result in results if result.best_rule is not None]
     if history.runs <= _MOST or not lost:
@@ -42,7 +42,7 @@ def chosen_rows(results: Sequence[Replay]) -> Any:
 
 
 def draw_rows(axes: list[Axes], results: Sequence[Replay], names: list[str], chosen: Any) -> None:
-    """A row for each run: how long it was, where each rule stops, what is kept and given up.
+    """Draw a row for each run: how long it was, where each rule stops, what is kept and given up.
 
     axes: one for what runs use, and maybe one for regrets. chosen: the numbers of the runs.
     """
@@ -86,7 +86,7 @@ def _draw_rule(
     divisor: float,
     chosen: Any,
 ) -> None:
-    """Where a rule stops each run, what it keeps, and what that gives up."""
+    """Draw where a rule stops each run, what it keeps, and what that gives up."""
     stopped, saved = result.stopped[chosen], result.saved_check[chosen] >= 0
     end = np.asarray(result.used / divisor)[chosen]
     kept = result.replayed.positions.amount(result.unit, result.saved_check + 1)[chosen] / divisor
@@ -123,7 +123,7 @@ def _draw_rule(
 
 
 def _use_axis(ax: Axes, logged: Any, words: str) -> None:
-    """The first run on top; logarithmic if the longest run would hide the others."""
+    """Put the first run on top; a logarithmic axis if the longest run would hide the others."""
     ax.set_ylim(len(logged) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(words)

@@ -120,7 +120,7 @@ def styled() -> Iterator[Any]:
 
 
 def picture(figure: Figure, form: str = "png") -> bytes:
-    """The figure as a file of one of `PICTURE_KINDS`: "png" (150 dots an inch), "svg", "pdf", ...
+    """The figure as a file of one of `PICTURE_KINDS`: "png" (150 dots per inch), "svg", "pdf", ...
 
     Raises RuleError for any other kind.
 
@@ -165,7 +165,7 @@ def title(ax: Axes, finding: str, about: str = "", pad: float = 8) -> None:
 
 
 def legend_below(ax: Axes) -> None:
-    """Put the legend below the axes, or below the whole figure if it is ours: it covers nothing."""
+    """Put the legend below the axes, or the whole figure if it is ours, where it covers nothing."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.transforms import ScaledTranslation
 

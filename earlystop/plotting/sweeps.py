@@ -114,7 +114,7 @@ def _front(used: Any, regret: Any) -> list[int]:
 
 
 def _line(ax: Axes, table: Sweep, indices: list[int], style: LineStyle, name: str) -> None:
-    """One line of settings."""
+    """Draw one line of settings."""
     ax.plot(
         _used(table)[0][indices],
         np.clip(table.mean_regret[indices], 0, LARGEST),
@@ -136,7 +136,7 @@ def _band(
     edges: Any,
     alone: bool,
 ) -> None:
-    """Quantiles of the regret over runs: a shaded band, or only the upper one if lines are many."""
+    """Draw quantiles of the regret over runs: a band, or only the upper one if lines are many."""
     order = np.asarray(indices, dtype=int)[np.argsort(table.mean_used[indices], kind="stable")]
     low, high = (np.clip(edge[order], 0, LARGEST) for edge in edges)
     used = _used(table)[0][order]
@@ -148,7 +148,7 @@ def _band(
 
 
 def _scale_regret(ax: Axes, regret: Any) -> None:
-    """Linear, so that a knee is visible; logarithmic if a few settings would hide the others."""
+    """Make the axis linear, to show a knee; logarithmic if a few settings would hide the others."""
     positive = regret[regret > 0]
     if len(positive):
         near = float(np.quantile(positive, 0.5))
@@ -200,7 +200,7 @@ def _annotate(ax: Axes, table: Sweep, along: str, line: list[int]) -> None:
 
 
 def _share_axis(ax: Axes, table: Sweep) -> None:
-    """Along the top: the use as a share of what was logged."""
+    """Add an axis along the top: what is used, as a share of what was logged."""
     from matplotlib.ticker import PercentFormatter
 
     divisor, _ = axis_of(table.unit, float(table.mean_used.max(initial=0.0)))

@@ -1,4 +1,4 @@
-"""The advice, for a report: what to use, what is promised about it, and what that rests on."""
+"""The advice in a report: what to use, what is promised about it, and what that rests on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ __all__ = ["AdviceSection", "advice_section"]
 class AdviceSection:
     """The advice in parts.
 
-    answer, basis, warnings: sentences. code: what to write in a training loop; "" for nothing.
+    answer, basis, warnings: sentences.
+    code: what to write in a training loop; "" for nothing.
     table: the advice beside the usual choices.
     """
 

@@ -24,9 +24,10 @@ _FAR = 20  # times the usual magnitude: what lies above is cut off
 def curve_data(result: Replay, metric: str, runs: int) -> list[dict[str, Any]]:
     """The curve of a metric over what is used, for each of the first `runs` runs.
 
-    x: packed, how much of the unit is used after each point. y: the values, None where there is
-    none. log: whether the axis is logarithmic. low, high: the ends of the axis, in the metric's
-    unit.
+    x: how much of the unit is used after each point, packed.
+    y: the values, None where there is none.
+    log: whether the axis is logarithmic.
+    low, high: the ends of the axis, in the metric's unit.
     """
     checks = result.replayed.history
     best = result.best_rule

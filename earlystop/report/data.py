@@ -35,7 +35,8 @@ def page_data(
 ) -> dict[str, Any]:
     """All that the script of the page looks up.
 
-    advised: what the advised rule did. shown: the replay that the table of runs starts with.
+    advised: what the advised rule did.
+    shown: the replay that the table of runs starts with.
     runs: how many are listed, the first ones; totals are of all.
     """
     metric = _metric(replays)
@@ -78,7 +79,7 @@ def _start(
     shown: Replay,
     replays: Sequence[Replay],
 ) -> int:
-    """The scenario that the page starts with: a sweep that has the rule that is shown, or it."""
+    """The scenario that the page starts with: a sweep with the rule that is shown, or that rule."""
     label = next(each.label for each in marked if each.rule == shown.stop)
     for number, scenario in enumerate(scenarios):
         at = [mark["at"] for mark in scenario["marks"] if mark["label"] == label]
@@ -121,6 +122,6 @@ def _best(replays: Sequence[Replay], metric: str | None) -> Any:
 
 
 def _hours(result: Replay) -> float | None:
-    """The hours that all logs take together; None if none tells its time."""
+    """The hours that all logs take together; None if none reports its time."""
     told = result.hours_logged[~np.isnan(result.hours_logged)]
     return float(f"{told.sum():.6g}") if len(told) else None

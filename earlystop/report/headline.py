@@ -64,7 +64,7 @@ def _least(shown: list[tuple[Replay, str]]) -> tuple[Replay, str]:
 
 
 def _saved(result: Replay, price: Price | None) -> str:
-    """How much a rule saves: a share, and the hours if they are told."""
+    """How much a rule saves: a share, and the hours if they are known."""
     text = f"{percent(result.share_saved, 2)} of the {unit_words(result.unit)}"
     told = ~np.isnan(result.hours_logged)
     hours = float((result.hours_logged - result.hours)[told].sum())
@@ -89,7 +89,7 @@ def _would_have(result: Replay, label: str, price: Price | None) -> str:
 
 
 def _in_short(result: Replay, label: str) -> str:
-    """The same of one more rule."""
+    """What one more rule would have saved and given up, in short."""
     if not result.stopped.any():
         return f"{label}, nothing"
     mean = result.summary()["mean_regret"]

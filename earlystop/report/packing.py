@@ -53,7 +53,7 @@ def packed(values: Any, digits: int = _DIGITS) -> list[Any]:
 
 
 def _even_steps(row: npt.NDArray[np.float64]) -> tuple[Any, Any]:
-    """The step after each number, NaN if there is none; and the last that equals it, in a row."""
+    """The step after each number, or NaN; and the number of the last equal step in a row."""
     finite = np.isfinite(row)
     kind = np.where(finite, 0.0, np.where(np.isnan(row), 1.0, 2 * np.sign(row)))
     known = np.where(finite, row, 0.0)
@@ -67,7 +67,7 @@ def _even_steps(row: npt.NDArray[np.float64]) -> tuple[Any, Any]:
 
 
 def _rounded(values: npt.NDArray[np.float64], digits: int) -> npt.NDArray[np.float64]:
-    """The values with so many significant digits; whole numbers stay as they are."""
+    """The values with `digits` significant digits; whole numbers stay as they are."""
     flat = values.ravel()
     with np.errstate(invalid="ignore"):
         partial = np.isfinite(flat) & ((flat % 1 != 0) | (np.abs(flat) >= 2**53))

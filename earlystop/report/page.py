@@ -1,7 +1,7 @@
 """Pages: a filled template with its style, script and data in it, as one file.
 
 A policy in the head of a page forbids the browser to fetch anything, and to run any script but the
-one whose hash it names. What logs say goes in as text, which the template engine (jinja2, with
+one whose hash it names. Text from logs goes in as text, which the template engine (jinja2, with
 autoescape) escapes, or as JSON without a character that HTML would act on.
 """
 
@@ -26,7 +26,7 @@ _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def render(data: Any = None, **values: Any) -> str:
-    """The page as HTML; data: for the script. Raises ImportError without jinja2."""
+    """The page as HTML. data: what the script reads. Raises ImportError without jinja2."""
     from .. import __version__
 
     script = "" if data is None else _script()

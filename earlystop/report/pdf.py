@@ -20,7 +20,7 @@ _SECONDS = 120
 
 
 def find_browser() -> str:
-    """The browser that prints. Raises RuleError, which says what else to do, without one."""
+    """The browser that prints. Raises RuleError, with what else to do, if there is none."""
     for name in _BROWSERS:
         found = shutil.which(name)
         if found is not None:

@@ -56,8 +56,8 @@ def write_report(
         over the settings, which shows what each does to every run.
     advice: about the same runs. Its rule is listed, too.
     rows: the most runs, and the most files, that are listed.
-    cost: what an hour costs, such as "$2.5/h", which prices the hours of logs that tell their time.
-    command: how the report was made, which it says.
+    cost: what an hour costs, such as "$2.5/h", which prices the hours of logs that have their time.
+    command: the command that made the report, to show in it.
 
     The file is written whole or not at all. It has its style and its script in it, and refers to
     nothing outside.
@@ -136,7 +136,7 @@ def report_page(
 def _require_same_runs(
     replays: Sequence[Replay], sweeps: Sequence[Sweep], advice: Advice | None
 ) -> None:
-    """Raise RuleError for what is about other runs, or told in another unit."""
+    """Raise RuleError for what is about other runs, or in another unit."""
     history = replays[0].history
     units = [*(each.unit for each in replays), *(each.unit for each in sweeps)]
     for each in sweeps:
@@ -159,7 +159,7 @@ def _require_same_runs(
 
 
 def _advised(advice: Advice, replays: Sequence[Replay]) -> Replay:
-    """What the advised rule would have done: one of the replays, if it is theirs."""
+    """What the advised rule would have done: one of the replays, if it is of that rule."""
     for result in replays:
         if result.stop == advice.rule:
             return result
@@ -183,7 +183,7 @@ def _facts(result: Replay) -> Iterator[str]:
 
 
 def _logged_text(result: Replay) -> str:
-    """How much of the unit the runs logged, in all and from the least to the most."""
+    """How much of the unit the runs logged: in all, and the least and the most of a run."""
     runs, logged = count(len(result), "run"), result.logged[~np.isnan(result.logged)]
     if not len(logged):
         return runs

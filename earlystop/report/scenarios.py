@@ -1,4 +1,4 @@
-"""What a reader of the page can look at: a rule, or a rule with a dial to slide over.
+"""Scenarios, which a reader of the page chooses from: a rule, or a rule with a slider.
 
 A scenario has one setting, or the settings of a sweep. What each of them does to each run, and to
 all of them, comes from the replay or the sweep; the page only looks it up and adds it up.
@@ -39,7 +39,7 @@ class Marked:
 
 
 def of_replay(result: Replay, label: str, runs: int, metric: str | None) -> dict[str, Any]:
-    """One rule as a scenario; runs: how many are listed, metric: whose curves are drawn."""
+    """One rule as a scenario. runs: how many are listed. metric: whose curves are drawn."""
     row = result.summary()
     known = result.best_rule is not None
     kept = np.asarray(result.replayed.positions.amount(result.unit, result.saved_check + 1))
@@ -113,7 +113,7 @@ def of_sweep(
 
 
 def _per_run(used: Any, kept: Any, stopped: Any, regret: Any, hours: Any, runs: int) -> Any:
-    """Arrays of shape (settings, runs), packed run by run; hours only where some are told."""
+    """Arrays of shape (settings, runs), packed run by run; hours only if some are known."""
     seconds = 3600 * np.asarray(hours, dtype=np.float64)
     columns = {"used": used, "kept": kept, "stopped": stopped, "regret": regret, "seconds": seconds}
     if np.isnan(seconds).all():
@@ -134,7 +134,7 @@ def _or_nan(value: float | None) -> float:
 def _axes(table: Sweep) -> tuple[list[tuple[str, list[str]]], tuple[int, ...]]:
     """The names and values of the axes of the grid, and how many values each has.
 
-    One axis of all settings where values come twice, so that the axes cannot be told.
+    One axis of all settings if values come twice, so that they do not identify a setting.
     """
     axes = [
         (name, list(dict.fromkeys(_text(setting[name]) for setting in table.settings)))

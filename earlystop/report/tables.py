@@ -38,9 +38,11 @@ def short_number(value: float | None) -> str:
 class Table:
     """Headings and rows of text; the first cell of a row names it.
 
-    text: the columns that hold text, not numbers. lesser: those that a narrow screen leaves out.
-    least: those that a middling one leaves out, too. marked: the row to highlight. keys: what the
-    page calls the columns, if it fills them in.
+    text: the columns that hold text, not numbers.
+    lesser: those that a narrow screen leaves out.
+    least: those that a screen of middle width leaves out, too.
+    marked: the row to highlight.
+    keys: what the page calls the columns, if it fills them in.
     details: a second line for the first cell of each row.
     """
 

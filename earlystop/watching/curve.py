@@ -18,8 +18,8 @@ def text_curve(
 ) -> list[str]:
     """The lines of a curve, from the first value to the last, beside its highest and its lowest.
 
-    width, height: of the curve, in characters; more values than fit are averaged. unicode: whether
-    there are blocks to draw with; otherwise it is one line of plain characters.
+    width, height: of the curve, in characters; more values than fit are averaged.
+    unicode: whether to draw with blocks; otherwise the curve is one line of plain characters.
 
     >>> for line in text_curve([4.0, 3.0, 2.0, 1.0], height=2):
     ...     print(line)
@@ -46,7 +46,7 @@ def text_curve(
 
 
 def _averaged(values: Sequence[float], width: int) -> list[float]:
-    """At most so many values: the means of neighbours."""
+    """At most `width` values: the means of neighbours."""
     if len(values) <= width:
         return list(values)
     ends = [round((place + 1) * len(values) / width) for place in range(width)]

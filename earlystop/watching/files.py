@@ -1,7 +1,7 @@
-"""The log that is watched: has it changed since it was last read, and is it complete?
+"""The log that is watched: whether it has changed since it was last read, and is complete.
 
-Changes are polled. Notifications of the file system are none on network disks, and come many at a
-time on others.
+Changes are polled. File systems on network disks give no notifications, and others give many at a
+time.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LogFiles:
         self.name = path
 
     def state(self) -> object:
-        """The size and the time of the last change of each file, and which file it is."""
+        """The size, the time of the last change and the identity of each file."""
         return tuple(sorted(_states(self.name)))
 
     def source(self) -> str:
@@ -126,7 +126,7 @@ class LogStream:
         return self.size, self.complete
 
     def wait(self, seconds: float) -> None:
-        """Wait until it is complete, at most so long."""
+        """Wait until it is complete, for at most `seconds`."""
         self._reader.join(seconds)
 
     def source(self) -> io.BytesIO:
@@ -136,9 +136,9 @@ class LogStream:
 
 
 def _reader(file: Any) -> Callable[[int], Any]:
-    """Reads what is there, at least something, and waits only while nothing is.
+    """A function that reads what is there, at least something, and waits only while nothing is.
 
-    By the descriptor, if there is one: a buffer would be locked when the program ends.
+    It reads by the descriptor, if there is one: a buffer would be locked when the program ends.
     """
     try:
         descriptor = file.fileno()

@@ -19,7 +19,7 @@ _TIMES = {ELAPSED}
 def checks_left(stopper: Stopper, steps: list[LoggedStep], seconds: float | None) -> int | None:
     """After how many more checks the rule stops, if each were like the last; None for too many.
 
-    steps: the last two, which tell how far apart checks are. seconds: between two checks, if known.
+    steps: the last two, which show how far apart checks are. seconds: between two checks, if known.
 
     >>> from earlystop import EarlyStopping
     >>> stopper = EarlyStopping("val_loss", patience=5)

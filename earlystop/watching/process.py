@@ -1,7 +1,7 @@
-"""The process that trains: has it ended, and how it is told to.
+"""The process that trains: whether it has ended, and the signals that end it.
 
-A process is held by its pidfd where the system has such (Linux): so a number that has been given to
-another process is never mistaken for it, and its end is seen, whoever started it.
+A process is held by its pidfd where the system has one (Linux): so another process that has been
+given its number is never mistaken for it, and its end is seen, whoever started it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Process:
         return False
 
     def ignores(self, number: int) -> bool:
-        """Whether it ignores a signal, as far as the system tells (Linux)."""
+        """Whether it ignores a signal, as far as the system says (Linux)."""
         try:
             lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii", errors="replace")
         except OSError:
@@ -76,7 +76,7 @@ class Process:
         return True
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it ends, at most so long; return whether it has."""
+        """Wait until it ends, for at most `seconds`; return whether it has."""
         until = time.monotonic() + seconds
         while not self.ended:
             if time.monotonic() >= until:
@@ -85,7 +85,7 @@ class Process:
         return True
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the handle of the process."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -101,7 +101,7 @@ def _pidfd(pid: int) -> int | None:
 
 
 def signal_named(name: str) -> signal.Signals:
-    """The signal of this name or number. Raises RuleError for another.
+    """The signal of this name or number. Raises RuleError for any other text.
 
     >>> signal_named("term"), signal_named("SIGUSR1").name, signal_named("2").name
     (<Signals.SIGTERM: 15>, 'SIGUSR1', 'SIGINT')

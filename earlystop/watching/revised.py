@@ -14,10 +14,10 @@ class Revision(NamedTuple):
     """How the checks of a log have changed.
 
     again: whether to decide on all of them anew.
-    shorter: whether some are missing and none are other: the log is being rewritten, or begun anew
-        with the same values; nothing can be said until it says something else.
+    shorter: whether some are missing and none has changed: the log is being rewritten, or begun
+        anew with the same values; nothing can be said until it changes again.
     first: the first check whose decision is new.
-    note: what to tell; "" for nothing.
+    note: what to say about it; "" for nothing.
     """
 
     again: bool = False
@@ -50,7 +50,7 @@ def revision_of(before: Sequence[LoggedStep], now: Sequence[LoggedStep]) -> Revi
 
 
 def _other(one: LoggedStep, other: LoggedStep) -> bool:
-    """Do they report something else? A NaN is itself here."""
+    """Do they report different things? A NaN equals a NaN here."""
     if one.metrics == other.metrics:
         return False
     if one.metrics.keys() != other.metrics.keys():

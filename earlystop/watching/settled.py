@@ -1,4 +1,4 @@
-"""Which rows of a log that is being written are settled: nothing that is to come changes them.
+"""The rows of a log in progress that are settled: nothing that is still to come changes them.
 
 An epoch may be logged in parts, which are one row of the history: the last row is open until the
 next begins. Metrics may go to files of their own (TensorBoard, MLflow), which are written at
@@ -43,9 +43,9 @@ def settled_rows(history: History, metrics: Iterable[str], *, last_counts: bool)
 
 
 def _may_be_one(history: History) -> bool:
-    """May all rows turn out to be one, when what counts them takes its second value?
+    """May all rows turn out to be one, when the counter of rows takes its second value?
 
-    As long as an epoch or a step has one value alone it is not known to count rows. In some logs it
+    As long as an epoch or a step has only one value, it is not known to count rows. In some logs it
     never does.
     """
     counters = [name for name in history.coordinates if plain_name(name) in _COUNTERS]

@@ -69,7 +69,7 @@ def watch(
     interval: seconds between looks at the log; more if reading it takes longer than a twentieth.
     settle: seconds for which the last check must not have changed, to be decided on. Where the next
         check has begun, it is decided on at once.
-    timeout: give up when the log has not changed for so many seconds. By default, never.
+    timeout: give up when the log has not changed for this many seconds. By default, never.
     how: arguments of `read_history`, such as `format`, `pattern` or `rename`.
 
     Raises what `replay` raises for invalid rules and `read_history` for invalid arguments, at once;
@@ -190,10 +190,10 @@ class Watch:
         return list(self.look())
 
     def look(self) -> Iterator[Decision]:
-        """As `poll`, one decision after another.
+        """As `poll`, but yields one decision after another.
 
-        At each, the stopper and `explain` tell where the run stood at that check. What is not asked
-        for is decided on at the next look.
+        At each, the stopper and `explain` say where the run stood at that check. Checks that are
+        not consumed are decided on at the next look.
         """
         if self.ended:
             return
@@ -258,7 +258,7 @@ class Watch:
         return list(steps_of(self.stopper, checks, 0))
 
     def _take(self, steps: list[LoggedStep]) -> Iterator[Decision]:
-        """Decide on the steps that are new, or other than they were."""
+        """Decide on the steps that are new or have changed."""
         known = len(self.steps)
         revision: Revision = revision_of(self.steps, steps)
         if revision.note and revision.note not in self.notes:
@@ -291,17 +291,17 @@ class Watch:
 
     @property
     def values(self) -> list[float]:
-        """The values of the monitor at the checks that were decided on, as far as reported."""
+        """The values of the monitor at the checks that were decided on and report it."""
         found = (step.metrics.get(self.monitor or "") for step in self.steps)
         return [value for value in found if value is not None]
 
     def values_at(self, check: int) -> float | None:
-        """The value of the monitor at a check; None if that did not report it."""
+        """The value of the monitor at a check; None if the check did not report it."""
         return self.steps[check].metrics.get(self.monitor or "")
 
     @property
     def title(self) -> str:
-        """What is watched: the metric, the log, and the run in it."""
+        """What is watched, as a title: the metric, the log, and the run in it."""
         name, run = self._log.name, self.run
         which = "" if run in ("", "run 0", name) or run in name else f", {run}"
         return f"{self.monitor or 'checks'} in {name}{which}"
@@ -323,7 +323,7 @@ class Watch:
         return outlook(left, seconds if self._arrivals else None, since)
 
     def _seconds_a_check(self) -> float | None:
-        """How long a check takes, by the time in the log, else by when checks came."""
+        """How long a check takes in seconds, by the time in the log, else by when checks came."""
         for times in (self._logged_seconds, self._arrivals[-_RECENT - 1 :]):
             gaps = [after - before for before, after in itertools.pairwise(times)]
             if gaps and all(gap > 0 for gap in gaps):
