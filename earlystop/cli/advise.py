@@ -52,8 +52,8 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
     "--at-most",
     type=Share(),
     metavar="SHARE",
-    help="Promise that, with --confidence, at most so many runs lose more; without it, that the "
-    "expected regret is at most --max-regret.",
+    help="Promise that, with --confidence, at most this share of runs loses more; without it, "
+    "that the expected regret is at most --max-regret.",
 )
 @click.option(
     "--confidence", type=Share(), default=0.9, show_default=True, help="Of --at-most.", metavar="P"

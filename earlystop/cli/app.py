@@ -1,4 +1,4 @@
-"""The group of commands, and how a command ends: exit codes, one line for every known error."""
+"""The group of commands, and how a command ends: exit codes, and a line for every known error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--as NAME`: rules as a framework's own early stopping has them."""
+"""`--as NAME`: the rules of a framework's own early stopping."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def stoppers_as(
 ) -> dict[tuple[Any, ...], Stopper]:
     """The framework's stoppers, by the values of the fields, in their order.
 
-    fields: values by name. written: whether rules are given in text, too.
+    fields: values by name. written: whether rules are written out, too.
 
-    Raises UsageError for what does not go with it.
+    Raises UsageError for options that do not go together.
     """
     from ..peers.asked import stopper_as
 
@@ -63,7 +63,7 @@ def own_values(
 ) -> dict[str, list[Any]]:
     """The values of the fields as those of the one `Patience` of the framework's rule.
 
-    Raises UsageError where that is not all in which the rules differ.
+    Raises UsageError if the rules differ in anything else.
     """
     from ..sweeping.grid import apply_settings, axes_of
 
@@ -88,7 +88,7 @@ def own_values(
 
 
 def _patience(stopper: Stopper) -> Any:
-    """The one `Patience` in what stops."""
+    """The one `Patience` in the stop rule."""
     from ..rules import Patience
     from ..sweeping.grid import walk
 

@@ -111,13 +111,13 @@ def _print(comparison: Comparison) -> None:
 
 
 def _labelled(comparison: Comparison) -> list[tuple[str, str]]:
-    """The first of each group, and the names of all in it."""
+    """The first name of each group, and the names of all in it."""
     groups = comparison.groups()
     return [(group[0], ", ".join(map(comparison.short_name, group))) for group in groups]
 
 
 def _of_one(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Where each ends the one run, and what it keeps."""
+    """Headings and rows for one run: where each framework ends it, and what it keeps."""
     from ..language.units import amount_cell, unit_words
     from ..replaying.text import places_of
 
@@ -143,7 +143,7 @@ def _values(comparison: Comparison, name: str) -> list[str]:
 
 
 def _of_several(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """What each uses and gives up over all runs."""
+    """Headings and rows for several runs: what each framework uses and gives up."""
     from ..language.units import amount_cell, unit_words
 
     found = {row["name"]: row for row in comparison.rows()}

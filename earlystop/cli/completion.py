@@ -1,4 +1,4 @@
-"""`earlystop completion`: what makes a shell complete commands, options and file names."""
+"""`earlystop completion`: scripts by which a shell completes commands, options and file names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say in what cost is told, and what an hour costs."""
+"""The options for the unit of cost, and for the price of an hour."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def unit_option(name: str = "--unit") -> Callable[[Command], Command]:
-    """Add the option that says in what cost is told."""
+    """Add the option for the unit of cost."""
     return click.option(
         name,
         metavar="UNIT",
@@ -67,7 +67,7 @@ def judged_checks(history: History, rules: Sequence[Rule], on_missing: Any) -> C
 
 
 def require_unit(checks: Checks, unit: str, option: str = "--unit") -> None:
-    """Raise BadParameter for a unit that no run tells, or that falls within a run."""
+    """Raise BadParameter for a unit that no run reports, or that falls within a run."""
     from ..errors import HistoryError, MissingMetricError
     from ..language.positions import EPOCH
 
@@ -91,7 +91,7 @@ def require_time(results: Sequence[Replay | ReplayTotals]) -> None:
 
 
 def note_mixed_units(checks: Checks, unit: str) -> None:
-    """Say on the error output that runs do not tell the same units, if so."""
+    """Say on the error output if runs do not report the same units."""
     from ..replaying.text import mixed_units_text
 
     text = mixed_units_text(checks, unit)

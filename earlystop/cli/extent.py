@@ -16,7 +16,7 @@ class LoggedExtent:
     """What the rows of the runs of a history span.
 
     rows: of each run, shape (runs,).
-    epochs, steps, seconds: of each run; NaN for one that does not tell it, None if no run does.
+    epochs, steps, seconds: of each run; NaN for one that does not report it, None if no run does.
     """
 
     def __init__(self, history: History) -> None:
@@ -47,7 +47,7 @@ class LoggedExtent:
         return slice(int(self._ends[run] - self.rows[run]), int(self._ends[run]))
 
     def of_run(self, run: int) -> dict[str, Any]:
-        """What one run spans, None for what it does not tell."""
+        """What one run spans, None for what it does not report."""
         amounts = {"epochs": self.epochs, "steps": self.steps, "elapsed_seconds": self.seconds}
         told = {
             name: None if each is None or each[run] != each[run] else _whole(float(each[run]))
@@ -56,7 +56,7 @@ class LoggedExtent:
         return {**told, "rows": int(self.rows[run])}
 
     def totals(self) -> dict[str, Any]:
-        """The sums over runs, None for what no run tells."""
+        """The sums over runs, None for what no run reports."""
         runs = [self.of_run(run) for run in range(len(self.rows))]
         sums: dict[str, Any] = {}
         for name in ("epochs", "steps", "elapsed_seconds", "rows"):
@@ -65,7 +65,7 @@ class LoggedExtent:
         return sums
 
     def columns(self) -> dict[str, list[str]]:
-        """What each run spans, in words, by heading: what no run tells has none."""
+        """What each run spans, in words, by heading; no heading for what no run reports."""
         from ..language.positions import number_text
 
         told = {
@@ -77,14 +77,14 @@ class LoggedExtent:
         return told
 
     def _counts(self) -> dict[str, Any]:
-        """The numbers that runs tell, by name; rows only if they are not the epochs."""
+        """The numbers that runs report, by name; rows only if they are not the epochs."""
         amounts = {"epochs": self.epochs, "steps": self.steps, "rows": self.rows}
         if self.epochs is not None and (self.epochs == self.rows).all():
             del amounts["rows"]
         return {name: each for name, each in amounts.items() if each is not None}
 
     def ranges(self) -> list[str]:
-        """What runs span, from the least to the most, as far as it is told."""
+        """What runs span, from the least to the most, as far as it is known."""
         import numpy as np
 
         found = []
@@ -97,7 +97,7 @@ class LoggedExtent:
         return found
 
     def place(self, run: int, row: int) -> dict[str, Any]:
-        """Where the best of a run stands: its epoch and step, None for what is not told."""
+        """Where the best of a run stands: its epoch and step, None for what is unknown."""
         cell = self._cells(run).start + row
         told = {"best_epoch": self._epochs, "best_step": self._steps}
         return {
@@ -161,14 +161,14 @@ def _whole(value: float) -> float:
 
 
 def _time_taken(seconds: Any) -> float:
-    """NaN for a time that falls."""
+    """The time that a run takes; NaN if it falls."""
     import numpy as np
 
     return float("nan") if (np.diff(seconds) < 0).any() else float(seconds[-1])
 
 
 def _epochs_done(numbers: Any) -> float:
-    """How many epochs are done at the end, by all numbers of epochs in a run."""
+    """How many epochs are done at the end, by the numbers of all epochs in a run."""
     import numpy as np
 
     from ..engine.positions import counts_from_zero, epochs_by
@@ -182,7 +182,7 @@ def _epochs_done(numbers: Any) -> float:
 
 
 def _regular(places: Any, unit: str) -> str | None:
-    """The interval between these places, if it is one; the first and the last may be shorter."""
+    """The interval between these places, if all are equal; the first and last may be shorter."""
     between = places[1:] - places[:-1]
     every = float(between[len(between) // 2])
     middle = between[1:-1] if len(between) > 3 else between
@@ -193,7 +193,7 @@ def _regular(places: Any, unit: str) -> str | None:
 
 
 def _times_an_epoch(epochs: Any) -> str | None:
-    """How many times an epoch, if all epochs but the last have as many."""
+    """How many times per epoch, if all epochs but the last have equally many."""
     import numpy as np
 
     if (epochs % 1 != 0).any():

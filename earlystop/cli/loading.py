@@ -33,10 +33,10 @@ def load(
     """The history, and the options with the direction that the logs state, if they need one.
 
     Rules are checked before anything is read if possible. Some logs state the direction of a
-    metric, as CatBoost's do; then the options get it. Only the metrics that the rules use, and
-    `also`, are read, and where checks stand, such as the time. A unit that no run tells is refused.
-    Runs that do not report the metric that says which check is best are left out, with a note on
-    the error output, as what reading left out is.
+    metric, as CatBoost's do; then the options get it. Only the metrics that the rules use and those
+    in `also` are read, and the positions of checks, such as the time. A unit that no run reports is
+    refused. Runs that do not report the metric that says which check is best are left out; a note
+    on the error output says so, and what else was left out.
     """
     history = None
     try:

@@ -24,7 +24,7 @@ __all__ = ["LogOptions", "log_options"]
 class LogOptions:
     """The logs to read, and how to read them.
 
-    stdin: the standard input, or what stands in for it; None for the former.
+    stdin: what is read in place of the standard input; None for the standard input itself.
     """
 
     sources: tuple[str, ...]

@@ -157,7 +157,7 @@ class _Metric:
 
 
 def _usual(texts: list[str]) -> str | None:
-    """What all say, or else what most say, and how many."""
+    """What all texts say, or else what most of them say, and how many do."""
     if not texts:
         return None
     (text, times), *others = collections.Counter(texts).most_common()

@@ -1,4 +1,4 @@
-"""The options of a command, as messages of the library name its arguments."""
+"""The options of a command, by which messages of the library name its arguments."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ workers_option = click.option(
 
 
 class Output(NamedTuple):
-    """A file to write: "-" for the standard output; and its kind, such as "svg"."""
+    """A file to write ("-" for the standard output) and its kind, such as "svg"."""
 
     name: str
     kind: str
@@ -64,7 +64,7 @@ def out_option(
 ) -> Callable[[Command], Command]:
     """Add -o: the file to write, in an existing folder; the command is called with an `Output`.
 
-    kinds: gives the kinds of files there are, told by their endings.
+    kinds: returns the kinds of files to choose from, which are their endings.
     piped: the kind that "-" writes to the standard output; None if it may not.
     """
 

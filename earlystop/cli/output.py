@@ -1,4 +1,4 @@
-"""What commands print for machines, JSON and CSV, and lines for people; tables: `tables.py`."""
+"""What commands print: JSON and CSV for machines, lines for people. Tables are in `tables.py`."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def report_of(history: History) -> dict[str, Any]:
 
 
 def print_notes(history: History) -> None:
-    """Tell on the error output what reading left out, merged or reordered, each note once."""
+    """Say on the error output what reading left out, merged or reordered, each note once."""
     sources: dict[str, list[str]] = {}
     for file in files_of(history):
         for note in file.notes:

@@ -109,7 +109,7 @@ def replayed(
 ) -> list[Replay]:
     """What the rules would have done.
 
-    also: further metrics to read. unit: in what cost is told.
+    also: further metrics to read. unit: of cost.
     """
     import earlystop as es
 

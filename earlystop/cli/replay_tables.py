@@ -18,7 +18,7 @@ __all__ = ["print_rules", "print_runs", "print_summary", "print_time"]
 
 
 def print_rules(results: Sequence[Replay | ReplayTotals], price: Price | None) -> None:
-    """One row per rule."""
+    """Print one row per rule."""
     from ..language.units import amount_cell, unit_words
 
     unit = results[0].unit
@@ -46,7 +46,7 @@ def print_rules(results: Sequence[Replay | ReplayTotals], price: Price | None) -
 
 
 def print_time(result: Replay, price: Price | None) -> None:
-    """One line about the time that is used and saved, where logs tell it."""
+    """Print one line about the time that is used and saved, if logs report it."""
     from ..replaying.text import hours_text
 
     summary = result.summary()
@@ -57,7 +57,7 @@ def print_time(result: Replay, price: Price | None) -> None:
 def print_runs(
     result: Replay, runs: Sequence[int], title: str, reasons: bool, price: Price | None
 ) -> None:
-    """One row for each of these runs, and why they stop."""
+    """Print one row for each of these runs, and why it stops."""
     from ..replaying.run_columns import run_columns
 
     names = result.history.names
@@ -83,7 +83,7 @@ def _stop_text(result: Replay, run: int) -> str:
 
 
 def print_summary(result: Replay, reasons: bool, price: Price | None, worst_runs: int) -> None:
-    """Many runs in a few lines, and those with the largest regret."""
+    """Print many runs in a few lines, and those with the largest regret."""
     import numpy as np
 
     from ..language.units import unit_words

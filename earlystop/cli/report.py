@@ -113,7 +113,7 @@ def report(
 
 
 def _command(context: click.Context) -> str:
-    """The command line, as one types it."""
+    """The command line, as it is typed."""
     arguments = context.find_root().meta.get("earlystop.arguments", ())
     return shlex.join(["earlystop", *arguments])
 

@@ -39,7 +39,7 @@ class RuleOptions:
     texts: the values of --rule; without any, the rule is `Patience(monitor, mode=mode)`.
     monitor, mode: also say which check is best.
     fields: values for fields of the rules, by name.
-    framework: whose early stopping is meant, by its full name; None for rules of one's own.
+    framework: the framework whose early stopping is meant, by its full name; None for other rules.
     """
 
     texts: tuple[str, ...]
@@ -51,7 +51,7 @@ class RuleOptions:
     framework: str | None = None
 
     def or_usual_patiences(self) -> RuleOptions:
-        """These, or those that people mostly try, where none is asked about."""
+        """These options, or, without any rule or patience, those that people mostly try."""
         from ..advising.outcomes import USUAL_PATIENCES
 
         if self.texts or self.fields or self.framework is not None:
@@ -144,7 +144,7 @@ class RuleOptions:
         return math.prod(len(values) for values in self.fields.values())
 
     def axis_rules(self) -> list[Rule]:
-        """Rules with each value of a setting by itself, to find the metrics that they use."""
+        """The rules with each value of a setting by itself, to find the metrics that they use."""
         from ..sweeping.grid import apply_settings, axes_of
 
         rules = []
@@ -194,7 +194,7 @@ class RuleOptions:
 
 
 def _written_out(text: str) -> Rule:
-    """The rule that this text writes, in which arguments have the names of Python."""
+    """The rule in this text, in which arguments have their names in Python."""
     import earlystop as es
 
     with as_in_python():

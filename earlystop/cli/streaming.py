@@ -1,6 +1,6 @@
-"""The standard input of `earlystop replay` while it comes: a stop is told at once.
+"""The standard input of `earlystop replay` while it comes: a stop is printed at once.
 
-The answer as a whole needs the whole log: regret is told against its best.
+The answer as a whole needs the whole log: regret is measured against its best.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def streamed(logs: LogOptions, options: RuleOptions) -> LogOptions:
 
 
 class _Streamed:
-    """An open file that tells, while it is read, when the rule stops the run in it."""
+    """An open file that prints, while it is read, when the rule stops the run in it."""
 
     def __init__(self, logs: LogOptions, rule: Any, save: Any, on_missing: Any) -> None:
         self._logs, self._rules = logs, (rule, save, on_missing)
         self.name = "<stdin>"
 
     def read(self, most: int) -> bytes:
-        """All that comes, or so many bytes of it if there are more."""
+        """All that comes, or at most `most` bytes of it."""
         import earlystop as es
 
         from ..watching import Watch
@@ -66,7 +66,7 @@ class _Streamed:
 
 
 def _look(watch: Watch, stream: LogStream) -> None:
-    """Tell a stop while the stream goes on."""
+    """Print a stop while the stream goes on."""
     if stream.complete:
         return
     for decision in watch.poll():

@@ -1,7 +1,7 @@
 """What to write instead of an option that a command does not have.
 
-Other tools have other names for the same thing. A name that is known for one is answered with the
-option of that meaning; only any other name with the option that is spelt most alike.
+Other tools have other names for the same thing. For a known name of another tool, the option of
+that meaning is suggested; for any other name, the option that is spelt most alike.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _of_meaning(asked: str, there: list[str]) -> str | None:
 
 
 def _alike(asked: str, there: list[str]) -> str | None:
-    """The option that is spelt most alike, or that the name begins."""
+    """The option that is spelt most alike, or that begins with this name."""
     by_plain = {_plain(name): name for name in there}
     begun = [name for plain, name in by_plain.items() if len(asked) > 1 and plain.startswith(asked)]
     if len(begun) == 1:

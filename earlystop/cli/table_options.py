@@ -38,7 +38,7 @@ class TableOptions:
     dask: str | None
 
     def scan(self, logs: LogOptions, options: RuleOptions) -> Dataset:
-        """The data set, after the rules were checked; what is to be known of it is printed."""
+        """The data set, after the rules have been checked; prints its notes."""
         from ..datasets import scan_history
 
         options.check()

@@ -63,7 +63,7 @@ def print_table(
 
 
 def _total(widths: Sequence[int], gap: int) -> int:
-    """How wide columns are beside each other."""
+    """How wide the columns are beside each other."""
     return sum(widths) + gap * (len(widths) - 1)
 
 

@@ -16,7 +16,7 @@ _RANGE = re.compile(r"(-?\d+):(-?\d+)(?::(-?\d+))?")
 
 
 def values_of(text: str, option: str) -> list[Any]:
-    """The values that an option gives a field.
+    """The values that an option gives for a field.
 
     Numbers, text, true, false, none, rules; several with commas; ranges of whole numbers as in
     Python. Raises BadParameter for anything else.

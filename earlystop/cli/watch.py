@@ -107,7 +107,7 @@ def _stopper(options: RuleOptions, rule: Any) -> Any:
 
 
 def follow(watched: Watch, view: Any) -> None:
-    """Look at the log again and again until it ends, and show what is seen."""
+    """Look at the log again and again until it ends, and show each look."""
     with view:
         while not watched.ended:
             view.show(watched.look())

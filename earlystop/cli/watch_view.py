@@ -38,7 +38,7 @@ class Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left to be done."""
+        """Do nothing: nothing is left open."""
 
     def show(self, decisions: Iterator[Decision]) -> None:
         """Show what comes of one look at the log, as it comes: lines tell where the run stands."""
@@ -49,7 +49,7 @@ class Lines:
         self._tell_end()
 
     def _begun(self, decisions: Iterator[Decision]) -> list[Decision]:
-        """The last of those that were there before the watch began; tells how many were."""
+        """The last of the decisions on checks from before the watch; prints how many there were."""
         found = list(decisions)
         self._first = not found
         if len(found) > 1:
@@ -115,7 +115,7 @@ class Json(Lines):
         click.echo(json.dumps(row, allow_nan=False))
 
     def _tell_end(self) -> None:
-        """The exit code says it."""
+        """Print nothing: the exit code says it."""
 
 
 class Redrawn(Lines):
