@@ -13,8 +13,8 @@ replayed.
 
 Keyword-only are `monitor` and `mode` where the class takes none, `dtype` where the framework
 compares in the type of a tensor or a backend, and `version` where releases differ. A learning-rate
-scheduler "stops" at each cut; what only saves never stops. Each docstring says which release and
-which file the decisions are those of, and what differs.
+scheduler "stops" at each cut; what only saves never stops. Each docstring names the release and the
+file that the decisions are from, and says what differs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FRAMEWORKS = (
 
 
 def names() -> list[str]:
-    """The names of all, as `keras.early_stopping`.
+    """The names of all peers, such as `keras.early_stopping`.
 
     >>> [name for name in names() if name.startswith("keras.")]
     ['keras.early_stopping', 'keras.model_checkpoint', 'keras.reduce_lr_on_plateau']

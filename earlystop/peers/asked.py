@@ -1,7 +1,7 @@
 """A framework's decisions by its name: `stopper_as("lightning", "val_loss", patience=5)`.
 
-Frameworks call the same settings by different names. Those that all have are said here in this
-library's words, and passed on in theirs.
+Frameworks call the same settings by different names. Those that most have are taken here under this
+library's names, and passed on under theirs.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def stopper_as(
 
 
 def askable(mode: Direction, *, patience: bool) -> list[str]:
-    """Those of `waiting()` that know this direction, and have what they need.
+    """The names in `waiting()` of peers that know this direction and need no other settings.
 
-    patience: whether it is passed; else those without a default for it are left out.
+    patience: whether a patience is passed; otherwise peers without a default for it are left out.
 
     >>> [name for name in waiting() if name not in askable("min", patience=True)]
     ['ultralytics.early_stopping']
@@ -102,7 +102,7 @@ def askable(mode: Direction, *, patience: bool) -> list[str]:
 
 @functools.cache
 def waiting() -> tuple[str, ...]:
-    """The names of those that end a run after some checks without improvement.
+    """The names of the peers that end a run after some checks without improvement.
 
     >>> "keras.early_stopping" in waiting(), "keras.reduce_lr_on_plateau" in waiting()
     (True, False)

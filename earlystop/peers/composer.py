@@ -25,10 +25,10 @@ def early_stopper(
 ) -> Stopper:
     """`composer.callbacks.EarlyStopper` of Composer 0.33.0 (`early_stopper.py`).
 
-    It stops when more than `patience` epochs have passed since the best, so on the epoch after.
+    It stops when more than `patience` epochs have passed since the best: one epoch later.
 
     dataloader_label: changes no decision.
-    comp: not looked at; `mode` says the direction.
+    comp: ignored; `mode` says the direction.
     patience: in epochs, one for each check.
     dtype: the type of the metric's tensor.
 
@@ -57,7 +57,7 @@ def threshold_stopper(
     It stops beyond the threshold, not at it, and saves nothing.
 
     dataloader_label, stop_on_batch: change no decision.
-    comp: not looked at; `mode` says the direction.
+    comp: ignored; `mode` says the direction.
     dtype: the type of the metric's tensor.
 
     >>> stopper = threshold_stopper("loss", threshold=0.5)

@@ -25,9 +25,9 @@ def early_stopping_callback(
 
     It saves where `SaveModelCallback` does, with the same arguments.
 
-    comp: not looked at; `mode` says the direction.
+    comp: ignored; `mode` says the direction.
     reset_on_fit: changes no decision within a fit.
-    mode: by default as fastai reads the name: to fall if it holds "loss" or "error".
+    mode: by default as fastai reads the name: "min" if it contains "loss" or "error", else "max".
 
     >>> stopper = early_stopping_callback(patience=2)
     >>> [stopper.step({"valid_loss": value}).stop for value in [0.5, 0.4, 0.5, 0.6]]

@@ -40,9 +40,9 @@ def checkpoint(
     mode: "min" for a score function that gives the metric with its sign changed.
     to_save, save_handler, score_function and the others: change no decision.
 
-    What differs: ignite ends to save where a NaN has come to be the worst it keeps, here that is
+    What differs: ignite saves no more once a NaN is the worst that it keeps; here the NaN is
     replaced, unless `n_saved` is 1. Without a `global_step_transform` ignite names a file by its
-    score to 4 decimals, and of scores with the same name keeps one.
+    score to 4 decimals, and keeps only one of several scores with the same name.
 
     >>> stopper = checkpoint(n_saved=2, greater_or_equal=True, monitor="accuracy")
     >>> [stopper.step({"accuracy": value}).save for value in [0.5, 0.6, 0.5, 0.4]]

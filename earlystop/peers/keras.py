@@ -86,7 +86,7 @@ def model_checkpoint(
     version: before "3.15" values are compared in float64, and the first must beat the worst.
 
     What differs: an epoch that lacks the metric is not saved, where Keras warns and saves it, over
-    the best. `save_freq` in batches is not taken: a rule sees checks.
+    the best. `save_freq` in batches is not accepted: a rule sees checks.
 
     >>> stopper = model_checkpoint(save_best_only=True)
     >>> [stopper.step({"val_loss": value}).save for value in [0.5, 0.4, 0.4]]

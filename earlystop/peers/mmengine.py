@@ -69,7 +69,7 @@ def checkpoint_hook(save_best: str, rule: Comparison | None = None) -> Stopper:
 
 
 def _mode(monitor: str, rule: Comparison | None, owner: str) -> Direction:
-    """The direction that mmengine reads in a name: of the whole, then of a part of it."""
+    """The direction that mmengine reads in a name: in the whole name, else in a part of it."""
     if rule is not None:
         either(owner, "rule", rule, ("greater", "less"))
         return "max" if rule == "greater" else "min"

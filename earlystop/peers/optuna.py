@@ -55,7 +55,7 @@ def threshold_pruner(
     It prunes below `lower`, above `upper`, and on a NaN.
 
     n_warmup_steps: how many checks to pass over.
-    interval_steps: look at the first check of each so many.
+    interval_steps: how many checks form an interval, of which only the first is looked at.
 
     >>> stopper = threshold_pruner(upper=1.0)
     >>> [stopper.step({"objective": value}).stop for value in [0.5, 1.0, 1.5]]

@@ -12,9 +12,9 @@ __all__ = ["checkpoint_manager"]
 def checkpoint_manager(save_interval_steps: int = 1) -> Stopper:
     """`orbax.checkpoint.CheckpointManager` of orbax-checkpoint 0.12.8: what it saves.
 
-    (`checkpoint_manager.py`.) Every so many checks, from the first; the metric decides only what is
-    kept. `Checkpoints(keep_best=n, ties="later", keep_last=0)` keeps what `max_to_keep=n` does with
-    a `best_fn`. It never stops.
+    (`checkpoint_manager.py`.) It saves every `save_interval_steps` checks, from the first on; the
+    metric decides only what is kept. `Checkpoints(keep_best=n, ties="later", keep_last=0)` keeps
+    what `max_to_keep=n` does with a `best_fn`. It never stops.
 
     >>> stopper = checkpoint_manager(save_interval_steps=2)
     >>> [stopper.step({"loss": value}).save for value in [0.5, 0.6, 0.4, 0.3]]
