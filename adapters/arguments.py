@@ -24,10 +24,11 @@ _SAME: tuple[frozenset[str], ...] = (  # what frameworks call the same
 
 
 def known_arguments(function: Function) -> Function:
-    """Decorate a function or an `__init__`: its error for an argument that it does not take helps.
+    """Decorate a function or an `__init__`: errors for unknown arguments say what to write instead.
 
-    The error says what the adapter calls that argument of another framework, if it has it, and
-    which it takes. It is a RuleTypeError, which is a TypeError, as Python would raise.
+    The error gives the adapter's name for the argument of another framework, if it has one, and
+    lists the arguments there are. It is a RuleTypeError, which is a TypeError, as Python would
+    raise.
 
     >>> @known_arguments
     ... def early_stopping(stopping_rounds=5, *, stop=None):

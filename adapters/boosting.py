@@ -43,8 +43,8 @@ def reported_metrics(
     pairs: the data set and the metric of each value.
     folds: whether the values are those over the folds of a cross-validation.
 
-    Raises MissingMetricError for a needed metric that is not there, RuleError for a name that may
-    be either of two.
+    Raises MissingMetricError for a needed metric that is not reported, RuleError for a name that
+    may mean either of two.
 
     >>> reported_metrics("early_stopping", ["valid's auc"], [("train", "auc"), ("valid", "auc")])
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -85,7 +85,7 @@ class Rounds:
         anew, unless another of them has decided on this round.
     training: what all callbacks of one training have in common, and of no other.
     first: the number of the first round, from 0.
-    number: that of the round which this begins with, if it is another one.
+    number: the number of the round that this begins with; by default, the first.
     options: those of `Session`.
 
     begins: whether no other callback has decided on the first round, so that a state may be loaded.
@@ -116,7 +116,7 @@ class Rounds:
         self._is_plain = not (shared or first > 0 or set(_GIVEN) & set(needed))
 
     def decide(self, values: dict[str, float], number: int) -> Decision:
-        """The decision on the values of a round, which has this number."""
+        """The decision on the values of the round with this number."""
         if self._is_plain:  # the numbers of checks are those of rounds
             return self.session.step(values)
         if self._is_timed:
@@ -126,5 +126,5 @@ class Rounds:
         return self.session.step(values, epoch=number, step=step, at=at)
 
     def pass_over(self) -> None:
-        """Let a round without metrics pass: from now on checks have other numbers than rounds."""
+        """Skip a round without metrics: from now on checks have other numbers than rounds."""
         self._is_plain = False

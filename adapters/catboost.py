@@ -36,7 +36,7 @@ _Log = Mapping[str, Mapping[str, list[float]]]
 
 
 class _Own(NamedTuple):
-    """The arguments that rules take the place of."""
+    """The arguments of CatBoost's detector, which rules replace."""
 
     monitor: str | None = None
     od_wait: int | None = None
@@ -64,9 +64,9 @@ class EarlyStopping:
         several callbacks may share.
     save: with a `stop` rule, the rule that decides which iteration is the best.
 
-    CatBoost gives a callback all metrics from the first iteration on, in a training that goes on
-    from its snapshot (`save_snapshot=True`), too. So that goes on as if never interrupted, without
-    a state of the callback; only the time of the parts before is not known.
+    CatBoost gives a callback all metrics from the first iteration on, also in a training that
+    resumes from its snapshot (`save_snapshot=True`). So such a training resumes as if never
+    interrupted, without a state of the callback; only the time of its earlier parts is unknown.
 
     `use_best_model`, which CatBoost sets if there is an `eval_set`, keeps the best by
     `eval_metric`, on the last data set. For another idea of the best, pass `use_best_model=False`
@@ -76,13 +76,13 @@ class EarlyStopping:
     With CatBoost's arguments, decisions are those of its detector on the monitored metric.
     Deliberate differences:
 
-    - With `metric_period`, iterations without the metric do not count. (The detector lets CatBoost
-      calculate it in each; it does not so for callbacks.)
+    - With `metric_period`, iterations without the metric do not count. (For its detector, CatBoost
+      computes it in every iteration; for callbacks it does not.)
     - Callbacks do not run on GPUs, and not in `catboost.cv`: CatBoost has none there.
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type. In the first iteration, MissingMetricError for a metric that is not
-    there, RuleError for a metric whose direction is unknown; CatBoost turns them into a
+    reported, RuleError for a metric whose direction is unknown; CatBoost turns them into a
     CatBoostError with their text.
 
     >>> import catboost, numpy
@@ -201,7 +201,7 @@ class EarlyStopping:
         )
 
     def _decide_on_earlier(self, rounds: Rounds, info: Any) -> None:
-        """Decide on the iterations before a snapshot that this training goes on from."""
+        """Decide on the iterations before the snapshot from which this training resumes."""
         earlier = info.iteration - 1
         columns = {name: info.metrics[at.data][at.metric] for name, at in self._found.items()}
         if any(len(column) != info.iteration for column in columns.values()):
@@ -236,7 +236,7 @@ class EarlyStopping:
         return "" if self._rounds is None else self._rounds.session.stopper.reason
 
     def keep_best(self, model: Any) -> Any:
-        """Cut the trees after the best iteration off the model that was trained, and return it.
+        """Remove the trees after the best iteration from the trained model, and return it.
 
         Raises RuleError if there is no best, and for a model that CatBoost has cut.
         """

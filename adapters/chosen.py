@@ -63,9 +63,9 @@ def chosen_stopper(
 
 
 def check_saves(save: Rule, what: str, example: str = "val_loss") -> None:
-    """Refuse a save rule that never fires, where the best is saved or brought back.
+    """Refuse a save rule that never fires, for a caller that saves or restores the best.
 
-    what: what does that, for the message.
+    what: what saves or restores it, for the message.
     example: a metric of the framework.
 
     Raises RuleError.
@@ -78,7 +78,7 @@ def check_saves(save: Rule, what: str, example: str = "val_loss") -> None:
 
 
 def check_names_best(save: Rule, what: str, example: str = "val_loss") -> None:
-    """Refuse a save rule that does not say which check is the best, where that is brought back.
+    """Refuse a save rule that does not say which check is best, for a caller that restores it.
 
     what, example: as in `check_saves`.
 
@@ -91,7 +91,7 @@ def check_names_best(save: Rule, what: str, example: str = "val_loss") -> None:
 def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:
     """The metrics that the rules look at, and whatever else is a number.
 
-    A framework reports more than numbers, such as a tuple or an object: nobody asked for those.
+    A framework may report other things than numbers, such as a tuple: those are left out.
 
     >>> watched({"loss": 0.5, "f1": "0.25", "confusion": [[1, 0]]}, ["f1"])
     {'loss': 0.5, 'f1': '0.25'}
@@ -119,7 +119,7 @@ def wait_of(stopper: Stopper) -> int:
 
 
 def set_wait(stopper: Stopper, checks: int) -> None:
-    """Set what `wait_of` tells; of a stopper without a rule that waits, nothing.
+    """Set what `wait_of` returns; does nothing for a stopper without a rule that waits.
 
     Raises StateError for what is no number of checks.
     """

@@ -50,7 +50,7 @@ class EarlyStopping(Serializable):
         which several handlers may share. Rules look at the metrics of the engine that the handler
         is attached to, `evaluator.state.metrics`, and besides these at those of the trainer.
     save: with a `stop` rule, the rule that decides which evaluation is the best.
-    changed_rules: go on from a state of rules of the same kinds with other numbers; it is refused
+    changed_rules: resume from a state of rules of the same kinds with other numbers; it is refused
         otherwise.
 
     Attach it to the evaluator, `evaluator.add_event_handler(Events.COMPLETED, handler)`, and give
@@ -153,7 +153,7 @@ class EarlyStopping(Serializable):
     # Ignite's events --------------------------------------------------------------------------
 
     def __call__(self, engine: Engine) -> None:
-        """Decide on one evaluation, and end the trainer's run if it is time."""
+        """Decide on one evaluation, and end the trainer's run if the decision is to stop."""
         session, iteration = self._session, self.trainer.state.iteration
         decision = session.decision_at(iteration)  # of another handler with the same stopper
         if decision is None:
@@ -212,7 +212,7 @@ class EarlyStopping(Serializable):
         reset_engine: Engine | None = None,
         reset_event: Any = Events.STARTED,
     ) -> None:
-        """Decide at this event of an engine; `reset` at the other one, by default as it starts."""
+        """Decide at `event` of an engine, and `reset` at `reset_event`, by default as it starts."""
         engine.add_event_handler(event, self)
         (reset_engine or engine).add_event_handler(reset_event, self.reset)
 
@@ -249,11 +249,11 @@ class EarlyStopping(Serializable):
         self._last = None
 
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # theirs is ordered
-        """The state needed to go on as if never interrupted, as plain JSON data."""
+        """The state needed to resume as if never interrupted, as plain JSON data."""
         return self._session.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from `state_dict()`.
+        """Resume from `state_dict()`.
 
         Raises StateError for a state that is damaged or of other rules.
         """

@@ -72,7 +72,7 @@ class EpochLoop:
     on_interrupt: what Ctrl-C does after the best is restored. "raise": it is raised as usual.
         "stop": it ends the `with` block like a stop (and requires that block).
     changed_rules: let `load_state_dict` take the state of a stopper with other numbers.
-    preemption: leaves the run in time when its process is about to be killed, to go on later.
+    preemption: leaves the run in time when its process is about to be killed, to resume it later.
     clock: returns seconds; the time since the loop began is reported as "elapsed_seconds".
 
     Iterate over it inside `with`: then the best is restored at a defined moment, and an error in

@@ -1,4 +1,4 @@
-"""Leave a run before its process is killed, and go on with it when the program is run again.
+"""Leave a run before its process is killed, and resume it when the program is run again.
 
 with (
     Preemption(grace=60) as preemption,
@@ -45,7 +45,7 @@ _log = logging.getLogger("earlystop")
 
 
 class Preempted(SystemExit):
-    """The run was left, to go on when the program is run again: it ends with an exit code.
+    """The run was left, to be resumed when the program is run again; it ends with an exit code.
 
     It is a SystemExit, so that it passes `except Exception`.
 
@@ -60,7 +60,7 @@ class Preemption:
     Use it in `with`, and pass it to `EpochLoop(..., preemption=...)` or `Training(...,
     preemption=...)`. After a signal they end the epoch and save as ever; then, rather than begin
     another, they leave: `save` is called, and Preempted ends the program with `exit_code`. The
-    stopper has not stopped, the best is not restored. Run again, the program goes on as if it had
+    stopper has not stopped, the best is not restored. Run again, the program resumes as if it had
     never been left; and a run that ends in that epoch ends as usual.
 
     signals: those that ask to leave, as `signal.SIGTERM`, numbers or names.
@@ -71,8 +71,8 @@ class Preemption:
         unless `leave` is checked within epochs. "slurm": the end of the SLURM job
         (SLURM_JOB_END_TIME), if this is one; None: no end.
     exit_code: what the program ends with. 75 stands for "try again later" in `sysexits.h`.
-    save: `save()` is called between two epochs, before the run is left: it writes what the next
-        run goes on from. A Training with a folder has that there already.
+    save: `save()` is called between two epochs, before the run is left: it writes what the next run
+        resumes from. A Training with a folder has that there already.
     clock: returns the seconds since 1970.
 
     An earlier handler of a signal, other than the default, is called as well. What it raises is

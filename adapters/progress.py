@@ -50,7 +50,7 @@ class Progress:
         self._bar.update(math.floor(self._done()) - self._bar.n)
 
     def close(self) -> None:
-        """Leave the bar as it is, from now on."""
+        """Close the bar and leave it on the screen."""
         if self._bar is not None:
             self._bar.close()
         self._bar = None

@@ -54,15 +54,16 @@ class RuleStopper(tune.Stopper, tune.Callback):
         the time is that of the trial, `time_total_s`.
     save: with a `stop` rule, when a trial is to be checkpointed: it sets `should_checkpoint` in the
         result, which Ray heeds for class trainables.
-    changed_rules: let an experiment that was saved under rules with other numbers go on.
+    changed_rules: resume an experiment that was saved under rules with other numbers.
 
     Pass it as `stop=` and among the `callbacks=` of the RunConfig. As a callback, its state is part
-    of the experiment's: `Tuner.restore` then goes on as if never interrupted. As `stop=` alone, the
+    of the experiment's: `Tuner.restore` then resumes as if never interrupted. As `stop=` alone, the
     rules begin anew in a restored experiment. A trial that goes back to a checkpoint, after a
     failure, is judged from there on.
 
-    Why a trial was stopped stands in its last result as "stopped_reason", and in `stopped_reasons`
-    by the id of the trial. A rule sees one trial alone: to compare trials, use a scheduler of Ray.
+    The last result of a trial says why it was stopped, as "stopped_reason"; so does
+    `stopped_reasons`, by the id of the trial. A rule sees one trial alone: to compare trials, use a
+    scheduler of Ray.
 
     With Ray's arguments, decisions are those of Ray 2.60. Deliberate differences: a result without
     the metric is an error that names the metrics there are (Ray's stopper never stops a trial while
@@ -133,7 +134,7 @@ class RuleStopper(tune.Stopper, tune.Callback):
         return False
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """Forget what a trial has reported that has ended, for Ray."""
+        """Forget what a trial that has ended has reported, for Ray."""
         self._trials.pop(trial.trial_id, None)
 
     def get_state(self) -> dict[str, Any]:
@@ -146,7 +147,7 @@ class RuleStopper(tune.Stopper, tune.Callback):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from `get_state()`.
+        """Resume from `get_state()`.
 
         Raises StateError, and changes nothing, for a state that is damaged or of other rules.
         """
@@ -174,7 +175,7 @@ class RuleStopper(tune.Stopper, tune.Callback):
 class _Trial:
     """A trial: its session, and what the rules have seen of it, to go back within it.
 
-    rows: what they have seen before.
+    rows: what the rules saw before, if the trial is resumed.
     """
 
     def __init__(self, stopper: Stopper, rows: list[_Row]) -> None:
@@ -223,7 +224,7 @@ class _Trial:
 
 
 def _refusal(stopper: Stopper) -> Any:
-    """What a session does about a missing metric: it knows more names than the stopper."""
+    """How a session treats a missing metric: it raises the error, as it knows more names."""
     return "raise" if stopper.on_missing == "raise" else None
 
 
@@ -241,7 +242,7 @@ def _rows_from_json(data: Any) -> list[_Row]:
 
 
 def _metrics(result: Mapping[str, Any], needed: tuple[str, ...]) -> dict[str, Any]:
-    """Of a result what the rules look at; where it lacks some of it, all its numbers."""
+    """The metrics of a result that the rules look at; if it lacks some of them, all its numbers."""
     found: dict[str, Any] = {ELAPSED: result.get("time_total_s", 0.0)}
     found |= {name: result[name] for name in needed if result.get(name) is not None}
     if found.keys() >= set(needed) - {EPOCH}:

@@ -48,7 +48,7 @@ class SignalHandlers:
         self._process: int | None = None
 
     def install(self) -> None:
-        """Take the place of the handlers there are. Only the main thread may."""
+        """Take the place of the present handlers. Only the main thread may."""
         self._process = os.getpid()
         try:
             for number in self.numbers:
@@ -59,7 +59,7 @@ class SignalHandlers:
             raise
 
     def put_back(self) -> None:
-        """Put the earlier handlers back, but where another one now stands before ours."""
+        """Put the earlier handlers back, except where another one has replaced ours."""
         for number, earlier in self._earlier.items():
             # None is a handler that was not installed from Python, which cannot be put back.
             if signal.getsignal(number) == self._handle and earlier is not None:
@@ -97,7 +97,7 @@ def signal_numbers(signals: Iterable[str | int], where: str) -> tuple[int, ...]:
 
     where: where they were given, for errors, such as "Preemption(signals=...)".
 
-    Raises RuleError for one that there is not on this system, or that no program can handle.
+    Raises RuleError for one that this system does not have, or that no program can handle.
 
     >>> signal_numbers(["SIGTERM", signal.SIGTERM], "Preemption(signals=...)")
     (15,)

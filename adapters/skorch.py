@@ -43,8 +43,8 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
 
     The state is the net's history: wherever that comes from (`net.partial_fit`, a pickle of the
     net, a `Checkpoint` with `LoadInitState`), the next epoch is decided on as if the training had
-    never been interrupted. With `load_best`, the best weights are in a pickle, too; where they are
-    not there in the end, `sink` is told so.
+    never been interrupted. With `load_best`, the best weights are in a pickle, too; if they are
+    missing in the end, `sink` gets a message.
 
     After training there are `stopped_reason_`, `best_epoch_`, `is_best_` (whether the last epoch
     was the best, which `Checkpoint(monitor=...)` may ask), `misses_` and `stopper_`. Epochs count
@@ -57,7 +57,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
     - `load_best` and `sink` know of the best of all of it, and `best_epoch_` is None before the
       first. (In skorch: of the last `partial_fit`, and 0.)
     - A patience below 0 is refused. (Skorch's never stops.)
-    - The reason that `sink` is told names the best and where it was.
+    - The reason that `sink` gets names the best and where it was.
 
     Raises RuleError, when the training begins, for arguments that do not fit together or are out of
     range; after an epoch, what `Session.collect` and `Session.step` raise.

@@ -63,7 +63,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
     save: with a `stop` rule, the rule that decides which evaluation is the best. Each new best is
         saved (`control.should_save`), with any `save_strategy`, and is the best that
         `load_best_model_at_end` loads and `save_total_limit` keeps.
-    changed_rules: go on from a checkpoint of rules of the same kinds with other numbers, such as
+    changed_rules: resume from a checkpoint of rules of the same kinds with other numbers, such as
         more patience; it is refused otherwise.
 
     `stopped_reason` says why the training was stopped; `stopper` decides. The state is in the
@@ -77,7 +77,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
     - The wait goes on when training is resumed. (Theirs begins anew, unless
       `restore_callback_states_from_checkpoint` is set.)
     - Each `train()` begins anew. (Theirs keeps the wait of the one before.)
-    - An evaluation before training (`eval_on_start`) or after it is none. (Theirs counts it.)
+    - An evaluation before training (`eval_on_start`) or after it is no check. (Theirs counts it.)
     - A missing metric is an error. (Theirs warns, and never stops.)
     - A checkpoint of other rules is refused. (Theirs takes over its patience.)
 
@@ -239,11 +239,11 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     @property
     def _saves(self) -> bool:
-        """Whether rules say what is the best; else the Trainer's own idea is the same."""
+        """Whether rules say what is the best; otherwise the Trainer's own best is the same."""
         return not self._is_own and not isinstance(self.stopper.save, Never)
 
     def _share_best(self, args: Any, state: Any, metrics: Mapping[str, Any]) -> None:
-        """Let the Trainer, which compares the metric next, find the best where it is for the rules.
+        """Set the best with which the Trainer compares the metric next to that of the rules.
 
         It takes the step for the best if the metric is better than `state.best_metric`.
         """
@@ -297,7 +297,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         }
 
     def _resume(self, states: Any) -> None:
-        """Go on from what a checkpoint has of callbacks of this name; the last is the newest."""
+        """Resume from what a checkpoint has of callbacks of this name; the last is the newest."""
         every = states if isinstance(states, list) else [states]
         saved = [one["attributes"].get("saved") for one in every if isinstance(one, Mapping)]
         bodies = [_SAVED.unwrap(one) for one in saved if _SAVED.matches(one)]
@@ -312,7 +312,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         self._last = body["step"], False
 
     def _has_rules(self, body: Mapping[str, Any]) -> bool:
-        """Whether a state is of the rules of this callback, which another may stand beside."""
+        """Whether a state is of the rules of this callback: there may be others beside it."""
         stopper, rules = body.get("stopper"), self.stopper
         known = stopper if isinstance(stopper, Mapping) else {}
         return (known.get("stop"), known.get("save")) == (

@@ -45,17 +45,18 @@ def early_stopping(
     stop: a rule in place of it, or a Stopper. It looks at "fitness" and the columns of results.csv,
         such as "val/box_loss" and "metrics/mAP50-95(B)". Epochs count from 1, as there.
     save: with a `stop` rule, which epoch becomes best.pt, in place of the best fitness.
-    changed_rules: go on with a checkpoint that was saved under rules with other numbers.
+    changed_rules: resume from a checkpoint that was saved under rules with other numbers.
 
-    The state is part of last.pt, and a resumed training (`resume=True`, with the same call before)
-    goes on as if never interrupted. In a training on several devices, rank 0 decides for all; pass
-    the trainer inside of each process, as Ultralytics starts new ones without a model's callbacks.
+    The state is part of last.pt, and a training that is resumed (`resume=True`, with the same call
+    before) ends as if never interrupted. In a training on several devices, rank 0 decides for all;
+    pass the trainer inside of each process, as Ultralytics starts new ones without a model's
+    callbacks.
 
     With `patience`, decisions are those of Ultralytics 8.4, also that best.pt is written again on a
     tie. Deliberate differences: a patience that is negative or no whole number is refused.
 
     Raises RuleTypeError for what is neither trainer nor model, RuleError for arguments that do not
-    fit together. In the training, MissingMetricError for a metric that there is not; StateError for
+    fit together. In the training, MissingMetricError for an unknown metric; StateError for
     a checkpoint of other rules.
 
     >>> import earlystop as es
@@ -184,7 +185,7 @@ class TrainerStopper:
 
 
 def _forget_state(trainer: Any) -> None:
-    """The state has been saved, or is not going to be: it is no metric."""
+    """Remove the state, which is saved by now if ever, from the metrics: it is none."""
     trainer.metrics.pop(_KEY, None)
 
 

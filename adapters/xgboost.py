@@ -53,11 +53,11 @@ class EarlyStopping(TrainingCallback):
         set `validation_0` "validation_0-logloss", as XGBoost prints it, or as other logs do; in
         `xgboost.cv` that is the mean over the folds, "test-logloss-std" the deviation.
     save: with a `stop` rule, the rule that decides which round is the best.
-    resume: go on from the state in the model that training begins with, `xgb_model`.
+    resume: resume from the state in the model that training begins with, `xgb_model`.
     state_interval: write the state into the model on the way, too, as often as
         `TrainingCheckPoint(interval=...)` saves it; list that one after this callback. Otherwise
         it is written at the end of the training.
-    changed_rules: go on from a state of rules of the same kinds with other numbers; it is refused
+    changed_rules: resume from a state of rules of the same kinds with other numbers; it is refused
         otherwise.
 
     The best round is in the model, as `best_iteration` and `best_score`; all trees are kept unless
@@ -76,7 +76,7 @@ class EarlyStopping(TrainingCallback):
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type; in the first round, RuleError for a data set or a metric that is not
-    there, MissingMetricError for one of a rule, StateError for a state of other rules.
+    there, MissingMetricError for a metric of a rule, StateError for a state of other rules.
 
     >>> import numpy, xgboost
     >>> import earlystop as es
@@ -209,7 +209,7 @@ class EarlyStopping(TrainingCallback):
         return rounds
 
     def _goes_on(self, session: Session) -> bool:
-        """Whether the model has a state to go on from; it is loaded then."""
+        """Whether the model has a state to resume from; if so, it is loaded."""
         state = None if self._state is None or not self._resume else self._state.of_model
         if state is None or state["rounds"] != self.starting_round:
             return False  # or it is of other rounds of the model

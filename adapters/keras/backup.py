@@ -124,7 +124,7 @@ class Backup:
     # A fit begins ----------------------------------------------------------------------------
 
     def was_stopped(self, epoch: int) -> bool:
-        """Had the run been stopped that a fit resumes at this epoch?"""
+        """Had the run that a fit resumes at this epoch been stopped?"""
         last = self.checkpoints.last
         if last is None or last.epoch != epoch - 1:
             return False

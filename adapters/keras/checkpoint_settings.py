@@ -48,7 +48,7 @@ def check_numbers(save_freq: Any, threshold: Any) -> Any:
 
 
 def check_mode(monitor: str, mode: str) -> None:
-    """Raise RuleError for a mode that there is not."""
+    """Raise RuleError for an unknown mode."""
     if mode not in ("auto", "min", "max"):
         direction(monitor, mode, "ModelCheckpoint")  # says what is wrong
 

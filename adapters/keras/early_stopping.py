@@ -47,7 +47,7 @@ class EarlyStopping(MonitorCallback):
         during `fit`. A fit that BackupAndRestore resumes then continues its wait, and knows its
         best epoch. List this callback before BackupAndRestore. After the fit, the backup is deleted
         with the callback, or when the process ends.
-    changed_rules: go on with a backup of rules of the same kinds with other numbers, such as more
+    changed_rules: resume from a backup of rules of the same kinds with other numbers, such as more
         patience; it is refused otherwise.
 
     It has the attributes of Keras's callback, `best`, `best_epoch`, `wait`, `stopped_epoch` and
@@ -133,7 +133,10 @@ class EarlyStopping(MonitorCallback):
         return self._stopper_as_keras(self._direction(), self._offset)
 
     def _stopper_as_keras(self, mode: Any, offset: int) -> Stopper:
-        """mode: None if the comparison is a subclass's own. offset: the first epoch of the run."""
+        """A stopper that decides as Keras does.
+
+        mode: None if the comparison is a subclass's own. offset: the first epoch of the run.
+        """
         self._made_of = self._numbers
         start = validated(Count, self.start_from_epoch, "EarlyStopping(start_from_epoch=...)")
         start = start if start > offset else 0

@@ -49,7 +49,7 @@ class ModelCheckpoint(SavingCallback):
     `_should_save_model` and `_save_model`, with Keras's arguments. With `save_top_k` the names are
     always those of `filepath`.
 
-    A file is written under a temporary name and flushed to the disk before it replaces the previous
+    A file is written under a temporary name and synced to the disk before it replaces the previous
     one. Fields in the names of folders are formatted, too, but cannot point outside the folders
     given literally.
 
@@ -192,7 +192,7 @@ class ModelCheckpoint(SavingCallback):
         return session
 
     def _begin_anew(self) -> None:
-        """Forget the model of the fit before, whose best says nothing about this one."""
+        """Forget the model of the previous fit, whose best says nothing about this one."""
         if self._given is not None and self._given.checks:
             self._given.reset()
         self._stopper, self.best, self._knew_best = None, self._threshold, False

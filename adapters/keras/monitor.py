@@ -107,7 +107,7 @@ class MonitorCallback(RuleCallback):
 
     @property
     def _counts(self) -> tuple[str, str, str]:
-        """Names for the rules: the improvements on the baseline, too; all of them; the value."""
+        """Names for the rules: of improvements that beat the baseline, of all, and of the value."""
         return self.monitor, f"{self.monitor} improvements", f"{self.monitor} value"
 
     def _with_monitored(self, logs: Mapping[str, Any] | None) -> dict[str, Any]:

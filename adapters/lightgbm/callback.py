@@ -62,17 +62,17 @@ def early_stopping(
     model, as LightGBM's `best_iteration` (counted from 1) and `best_score`, whether the training is
     stopped or not; a rule without `save` leaves all rounds. `stopped_reason` of the callback says
     why the training was stopped; rounds count from 0 there, those of `init_model` included. With
-    `verbose`, both are told by LightGBM's logger.
+    `verbose`, LightGBM's logger prints both.
 
     With LightGBM's arguments, decisions are LightGBM's: each metric of each data set but the
-    training data has its own wait, and the first that has waited long enough ends the training; no
-    decisions in dart mode, or without validation data. Deliberate differences:
+    training data has its own wait, and the first that has waited long enough ends the training;
+    there are no decisions in dart mode, or without validation data. Deliberate differences:
 
     - `min_delta` as a list may be a tuple, too, and is checked at once, not in the first round.
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type; in the first round, RuleError if nothing is evaluated,
-    MissingMetricError for a metric of a rule that is not there.
+    MissingMetricError for a metric of a rule that is not reported.
 
     >>> import lightgbm, numpy
     >>> import earlystop as es
@@ -230,16 +230,17 @@ class EarlyStoppingCallback:
     # State -----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The state after the last round, as plain JSON data, to go on with `load_state_dict`.
+        """The state after the last round, as plain JSON data, for `load_state_dict`.
 
         Save it together with the model, whose number of rounds it is for: LightGBM's model has no
         place for it. At its end `lightgbm.train` cuts the model after the best round, so save both
-        on the way, in a callback with a higher `order`, or pass keep_training_booster=True.
+        during the training, in a callback with a higher `order`, or pass
+        keep_training_booster=True.
         """
         return _SAVED.wrap({"waits": [wait.state_dict() for wait in self._waits]})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict()` in the next training, which is given the model by `init_model`.
+        """Resume from `state_dict()` in the next training, which gets the model by `init_model`.
 
         A training that had been stopped ends after one round, with the best that it had.
 

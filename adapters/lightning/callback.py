@@ -61,7 +61,7 @@ class Checks:
     def _prepare(self, stopper: Stopper, arguments: Mapping[str, Any]) -> None:
         """Take the stopper of the first run.
 
-        arguments: tell this callback from others in a checkpoint.
+        arguments: what distinguishes this callback from others in a checkpoint.
         """
         self._rules = dict(arguments)
         self._in_fit = True  # not in `validate` or `test`, which load checkpoints, too
@@ -222,13 +222,13 @@ class Checks:
     # State -----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The state needed to go on as if never interrupted, as plain JSON data."""
+        """The state needed to resume as if never interrupted, as plain JSON data."""
         entries = {name: getattr(self, attribute) for name, (attribute, _) in _ENTRIES.items()}
         values = metrics_to_json(self._values)
         return _SAVED.wrap({**entries, "values": values, "session": self._session.state_dict()})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from `state_dict()`; the Trainer calls it with what is in its checkpoint.
+        """Resume from `state_dict()`; the Trainer calls it with what is in its checkpoint.
 
         In `validate` and `test` it does nothing: they load weights.
 
@@ -251,7 +251,7 @@ class Checks:
             self.stopped_epoch, self._kind, self.stopped_reason = 0, "NOT_STOPPED", ""
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Take the state of a callback with other rules, whose key is another; or refuse it."""
+        """Take the state of a callback with other rules, whose key differs; or refuse it."""
         states = checkpoint.get("callbacks", {})
         known = {callback.state_key for callback in trainer.callbacks}
         others = [s for key, s in states.items() if key not in known and _SAVED.matches(s)]
@@ -266,7 +266,7 @@ class Checks:
 
 
 def _is_in_fit(trainer: Any) -> bool:
-    """Whether what is validated is part of a fit, and no trial of it."""
+    """Whether a validation is part of a fit, and not of a sanity check or a fast_dev_run."""
     return trainer.state.fn == "fit" and not trainer.sanity_checking and not trainer.fast_dev_run
 
 

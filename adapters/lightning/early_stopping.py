@@ -38,16 +38,16 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         whose two rules are used. Rules look at `trainer.callback_metrics`.
     save: with a `stop` rule, the rule that decides which check is the best.
     best_path: where to save the best, by `trainer.save_checkpoint`: a path, or an address that
-        Lightning writes to. A `ModelCheckpoint` may stand beside it, or do it.
-    changed_rules: go on with a checkpoint of rules of the same kinds with other numbers, such as
+        Lightning writes to. A `ModelCheckpoint` may be used beside it, or instead of it.
+    changed_rules: resume from a checkpoint of rules of the same kinds with other numbers, such as
         more patience; it is refused otherwise.
 
     `strict=True` says that a check without a metric of the rules is an error; a `Stopper` has its
-    own `on_missing`. A check without any of their metrics is none.
+    own `on_missing`. A validation without any of their metrics is no check.
 
     It has the attributes of Lightning's callback, `best_score`, `wait_count`, `stopped_epoch`,
     `stopping_reason` and `stopping_reason_message`, and also `stopper` and `stopped_reason`. Its
-    state is in the Trainer's checkpoints; a fit that goes on from one neither loses nor repeats a
+    state is in the Trainer's checkpoints; a fit that resumes from one neither loses nor repeats a
     check. With Lightning's arguments, decisions are Lightning's, in the type of the logged tensor.
     They differ deliberately in these cases:
 

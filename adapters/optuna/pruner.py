@@ -49,8 +49,8 @@ class RulePruner(BasePruner):
     and decides on the last. Patience counts reports; Optuna ignores those of a step that was
     reported before. A rule sees one trial alone: to compare trials, wrap a pruner that does.
 
-    Why a trial was pruned is its user attribute "stopped_reason". There is no state to save: a
-    pruner, in whichever process, knows what the storage has of a trial.
+    The user attribute "stopped_reason" of a trial says why it was pruned. There is no state to
+    save: a pruner, in whichever process, reads the trial from the storage.
 
     With Optuna's arguments, decisions are those of Optuna 5.0; with both its pruners' arguments, a
     trial is pruned if either would. Deliberate differences: a patience and steps that are no whole

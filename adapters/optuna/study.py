@@ -33,11 +33,11 @@ def stop_study(stop: Rule | Stopper) -> StudyStop:
         those of `study.metric_names`, else at "values_0" and so on. The time is that from the
         first trial's beginning to the end of this one.
 
-    What the study has of earlier runs counts, so that one that goes on ends as if it had never been
-    interrupted. Why it was stopped is the study's user attribute "stopped_reason".
+    Trials of earlier runs of the study count, so that a study that is resumed ends as if never
+    interrupted. The user attribute "stopped_reason" of the study says why it was stopped.
 
     Raises RuleTypeError if `stop` is neither; at the end of a trial, RuleError for a rule that
-    looks at several metrics, MissingMetricError for one that there is not.
+    looks at several metrics, MissingMetricError for an unknown one.
 
     >>> import optuna
     >>> import earlystop as es
@@ -57,7 +57,7 @@ def stop_study(stop: Rule | Stopper) -> StudyStop:
 
 
 class StudyStop:
-    """What `stop_study` makes: a callback of `study.optimize`.
+    """What `stop_study` returns: a callback for `study.optimize`.
 
     stopper: decides.
 

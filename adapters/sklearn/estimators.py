@@ -33,7 +33,7 @@ _DEFAULTS = {"n_iter_no_change": 10, "tol": 1e-4}
 
 
 def _has(method: str) -> Callable[[Callable[..., Any]], Any]:
-    """Whether the estimator inside has a method: then the one around it does, too."""
+    """Decorate a method that is available only if the estimator inside has this method."""
 
     def check(self: Any) -> bool:
         getattr(getattr(self, "best_estimator_", self.estimator), method)  # or AttributeError
@@ -44,7 +44,7 @@ def _has(method: str) -> Callable[[Callable[..., Any]], Any]:
 
 
 class _EarlyStopping:
-    """What both have in common; described at `EarlyStoppingClassifier`."""
+    """What both estimators have in common; see `EarlyStoppingClassifier`."""
 
     # Not in the signature of `fit`: who finds it there expects that a sample of weight 2 is the
     # same as two samples, which no split into training and validation can promise.
@@ -201,11 +201,11 @@ class EarlyStoppingClassifier(
     MetaEstimatorMixin,  # type: ignore[misc]  # nor this
     BaseEstimator,  # type: ignore[misc]  # nor this
 ):
-    """Trains a classifier step by step, stops it early, and keeps the best of the way.
+    """Trains a classifier step by step, stops early, and keeps the best estimator on the way.
 
     estimator: the classifier. It has `partial_fit` (each iteration is then a pass over the training
         data), or `warm_start` with `n_estimators` or `max_iter`. It is cloned.
-    n_iter_no_change, tol: stop when `valid_score` has not improved by at least `tol` for so many
+    n_iter_no_change, tol: stop when `valid_score` has not improved by at least `tol` for this many
         checks in a row, as `SGDClassifier(early_stopping=True)` does; around an `MLPClassifier`, or
         `MLPRegressor`, as that does, which waits for one more. A `tol` of None never stops.
     validation_fraction: the share of the samples to validate on, drawn alike from each class if
@@ -269,7 +269,7 @@ class EarlyStoppingRegressor(
     MetaEstimatorMixin,  # type: ignore[misc]  # nor this
     BaseEstimator,  # type: ignore[misc]  # nor this
 ):
-    """Trains a regressor step by step, stops it early, and keeps the best of the way.
+    """Trains a regressor step by step, stops early, and keeps the best estimator on the way.
 
     Parameters, attributes, errors and differences are those of `EarlyStoppingClassifier`.
 

@@ -1,4 +1,4 @@
-"""An estimator that is trained a little further at a time, and copies of it on the way."""
+"""An estimator that is trained step by step, and copies of it on the way."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Growing:
     `warm_start` gets one more of its `n_estimators`, or of the iterations that its `max_iter`
     counts.
 
-    estimator: is cloned.
+    estimator: the estimator, which is cloned.
     rng: where seeds come from for an estimator that has none.
     y: all targets, for the classes there are.
 

@@ -1,4 +1,4 @@
-"""The metrics of an estimator on the way."""
+"""The metrics of an estimator during its training."""
 
 from __future__ import annotations
 

@@ -57,10 +57,10 @@ class _Task:
 class Background:
     """Runs one action at a time; all ranks make the same calls.
 
-    An end of the process waits for it.
+    The end of the process waits for it.
 
-    ranks: all ranks, in a process group of their own: what the threads tell each other does not mix
-        with what the training does.
+    ranks: all ranks, in a process group of their own, so that messages of the threads do not mix
+        with those of the training.
     """
 
     def __init__(self) -> None:

@@ -53,7 +53,8 @@ class Contents:
     model: the model itself, without wrappers; a dict of them if there are several.
     parts: the other objects, by name.
     rng: whether the random states are saved and loaded, too.
-    changed_rules: take files of other numbers in the rules, as `Stopper.load_state_dict` does.
+    changed_rules: take files that were saved under rules with other numbers, as
+        `Stopper.load_state_dict` does.
     changed_parts: take files of other parts, and load those that the file and this have in common.
     averaged: an average of the model's weights, kept in place of them; the weights in training are
         then a part, "averaged". Of several models, a dict of averages.
@@ -116,12 +117,12 @@ class Contents:
         *,
         of_copy: bool = False,
     ) -> Writer:
-        """What writes a file, or the folder of a sharded model. All ranks ask for it.
+        """The functions that write a file, or the folder of a sharded model. All ranks call this.
 
         state: the session's state; None for a file in the folder, whose ledger holds it.
         best: returns the weights of the best epoch, where the file is to hold them.
-        of_copy: write what there is now, whatever has become of it when it is written: a copy, in
-            the memory of the one before. `will_copy` must have been called.
+        of_copy: write a copy of what there is now, whatever becomes of it before it is written; the
+            copy takes the memory of the previous one. `will_copy` must have been called.
 
         Raises LoopError for a sharded model that is to be written to a file of its own.
         """
@@ -166,7 +167,7 @@ class Contents:
         return saved, shards
 
     def _copied_body(self) -> Body:
-        """The same on the CPU; of what is not sharded, only on rank 0, which writes it."""
+        """The same, copied to the CPU; what is not sharded only on rank 0, which writes it."""
         first = self._session.ranks.rank == 0
         saved, shards = self._body() if first or self.sharded else ({}, {})
         if first:
@@ -268,7 +269,7 @@ def _all_or_nothing(
     """Load on all ranks, or, if it fails on one of them, take it back on all.
 
     load: is given a stack, to which it adds what takes each of its changes back; returns what to do
-        when all has gone well.
+        once all ranks have succeeded.
     """
     with ExitStack() as undo:
         failed: StateError | None = None

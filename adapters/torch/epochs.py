@@ -59,7 +59,7 @@ class Epochs:
         return max(math.floor(stopper.epoch), ended if checks <= stopper.checks else 0)
 
     def forget(self) -> None:
-        """Go by the stopper alone, whose state was loaded."""
+        """Go by the stopper alone, after its state was loaded."""
         self._ended = (0, 0)
 
     def loop(self, max_epochs: int) -> Iterator[int]:
@@ -96,7 +96,7 @@ class Epochs:
         self._bar.show(values, self._session.needed)
 
     def told(self, metrics: object, epoch: Any, step: Any) -> dict[str, Any]:
-        """The epoch and the step of a check, as far as arguments tell them.
+        """The epoch and the step of a check, as far as they are given.
 
         In the loop, a check with a step has an epoch, too.
 
@@ -112,7 +112,7 @@ class Epochs:
         return told
 
     def begin_check(self, epoch: float | None) -> None:
-        """Take the epoch of the next check, as it is told.
+        """Take the epoch of the next check, as it was given.
 
         Raises MetricError for one that is not in the current epoch of the loop.
         """

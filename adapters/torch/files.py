@@ -92,7 +92,7 @@ def read(path: Path, entries: Collection[str]) -> dict[str, Any]:
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """The entries of a file with a whole run, as `Training.save` writes it. Raises as `read`."""
+    """The entries of a file that `Training.save` has written. Raises what `read` raises."""
     saved = read(path, tuple(_KINDS))
     if saved["state"] is None:
         raise StateError(f"{str(path)!r} was not written by `Training.save`")

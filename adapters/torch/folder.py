@@ -36,7 +36,7 @@ class RunFolder:
 
     contents: what is written and read.
     asynchronous: write in the background. Then `save` returns before all is written, and the other
-        methods wait until it is; `wait` and those that say so raise the error of it.
+        methods wait until it is; `wait`, and the methods that say so, raise the error of writing.
     checks: the checks of the run that goes on in the folder.
     """
 
@@ -88,7 +88,8 @@ class RunFolder:
     def save(self, decision: Decision, metrics: dict[str, float], state: Mapping[str, Any]) -> None:
         """See `Checkpoints.save`; the metrics of every check are written, saved or not.
 
-        In the background, call `wait` before; a run that stops is waited for.
+        When writing in the background, call `wait` before; a check that stops the run is waited
+        for.
         """
         write = functools.partial(self._write, decision, metrics, state)
         background = self._background
@@ -237,7 +238,7 @@ class RunFolder:
         return weights
 
     def close(self) -> None:
-        """Bring the metrics to the disk, and release the lock on the folder. Raises as `wait`."""
+        """Sync the metrics to the disk, and release the lock. Raises what `wait` raises."""
         self._settle()  # nothing may be written without the lock, even after an interrupt of this
         background, self._background = self._background, None
         try:
@@ -273,7 +274,7 @@ def _checks_before(
 
 
 def _told(decision: Decision) -> dict[str, Any]:
-    """What `Checkpoints` is told of where a check stands."""
+    """The arguments of `Checkpoints` that say where a check stands."""
     return {"epoch": decision.check} if decision.place is None else decision.place._asdict()
 
 
@@ -284,7 +285,7 @@ def _where(decision: Decision) -> str:
 def ranking(
     stopper: Stopper, monitor: Monitors | None, mode: Modes, keep_best: KeepBest
 ) -> dict[str, Any]:
-    """What `Checkpoints` ranks and names by: as asked for, or by the metrics of the save rule."""
+    """The arguments for what `Checkpoints` ranks by: as given, or the metrics of the save rule."""
     missing = {"missing": "none"} if stopper.on_missing == "skip" else {}
     if monitor is not None or isinstance(keep_best, Mapping):
         return {"monitor": monitor, "mode": mode, **missing}

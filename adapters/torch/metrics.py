@@ -62,7 +62,7 @@ def _floats(values: dict[str, Any]) -> dict[str, float]:
 
 
 def _problem(value: Any) -> str:
-    """Why a tensor has no value to take; "" for any other value.
+    """Why a tensor has no value to take; "" for anything else.
 
     A tensor on a real device may fail for another reason, such as a kernel that failed before.
     """

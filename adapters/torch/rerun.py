@@ -26,7 +26,7 @@ class Open(Protocol, Hashable):
         """Whether it still does."""
 
     def close(self) -> None:
-        """Let go of it, once all is written."""
+        """Release it, once all is written."""
 
 
 class OpenFolders:

@@ -68,7 +68,7 @@ def split(tree: Any, name: str, shards: dict[str, torch.Tensor]) -> Any:
 
 
 def stager() -> Any:
-    """What copies shards to the CPU by `stage(shards)`, each time into the same memory.
+    """An object whose `stage(shards)` copies shards to the CPU, each time into the same memory.
 
     Raises RuleError for a version of PyTorch that has none.
     """

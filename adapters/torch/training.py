@@ -81,7 +81,7 @@ class Training:
         the memory of the CPU, unless it stops the run. The next `step`, `restore_best` or `close`
         waits until it is on the disk, and raises CheckpointError, which names the epoch, if it
         could not be written: that epoch is then not in the folder, and the run can go on.
-    preemption: leaves the run in time when its process is about to be killed, to go on later.
+    preemption: leaves the run in time when its process is about to be killed, to resume it later.
     progress: show a progress bar of `epochs`, on rank 0 (needs tqdm).
     clock: returns seconds; the time since the run began is added as "elapsed_seconds".
     parts: other objects to save, by name: optimizer=..., scheduler=..., anything with `state_dict`
@@ -192,7 +192,7 @@ class Training:
     def history(self) -> dict[str, list[float | None]]:
         """What was reported at every check of the run, by metric; None where a check lacked one.
 
-        It includes "elapsed_seconds", "epoch" and "step" where they were told, and what was
+        It includes "elapsed_seconds", "epoch" and "step" where they were given, and what was
         reported before the run was resumed. The folder has it, too (`metrics.jsonl`), for
         `earlystop.read_history(folder)`; to replay this, `History.from_runs([training.history])`.
         """
@@ -201,7 +201,7 @@ class Training:
     def epochs(self, max_epochs: int) -> Iterator[int]:
         """The epochs left to train, until the stopper stops or `max_epochs` have been trained.
 
-        Raises LoopError for an epoch without exactly one `step`, unless each `step` is told its
+        Raises LoopError for an epoch without exactly one `step`, unless each `step` is given its
         epoch or its step: then an epoch may have several, or none.
         """
         return self._epochs.loop(max_epochs)
@@ -268,7 +268,7 @@ class Training:
             names. With "averaged", the model gets its weights in training, not their average.
 
         Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for
-        parts that there are not, StateError if one does not fit; then everything is unchanged.
+        unknown parts, StateError if one does not fit; then everything is unchanged.
         """
         chosen = named_parts(self._contents.parts, parts, "restore_best")
         best = self._session.best_place

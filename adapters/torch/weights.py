@@ -70,8 +70,8 @@ def own_name(name: str) -> str:
 def load_weights(models: Sequence[ModelWeights], undo: ExitStack) -> Callable[[], None]:
     """Check weights from `weights_of`, and load those into models whose loading may fail half-way.
 
-    Returns what loads the others, which load as PyTorch's own modules do: that cannot fail, so no
-    copy of what they have is needed.
+    Returns a function that loads the others, which load as PyTorch's own modules do: that cannot
+    fail, so no copy of their weights is needed.
 
     undo: is given what takes back the models that were loaded.
 
