@@ -41,7 +41,7 @@ class Lines:
         """Do nothing: nothing is left open."""
 
     def show(self, decisions: Iterator[Decision]) -> None:
-        """Show what comes of one look at the log, as it comes: lines tell where the run stands."""
+        """Show the decisions of one look at the log as they come, with where the run stands."""
         for decision in self._begun(decisions) if self._first else decisions:
             self._tell_notes()
             self._tell(decision)
