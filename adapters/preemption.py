@@ -213,7 +213,7 @@ class Preemption:
         return f"another epoch of {self._longest:.3g} seconds would not end in time"
 
     def _agree(self, wish: str) -> None:
-        """All ranks take over the wish of one of them; rank 0 says after how many checks again."""
+        """Agree on all ranks to leave if any wishes to; rank 0 sets when they agree next."""
         now, calls = self._clock(), self._calls
         aim = calls * _BETWEEN / max(now - self._agreed_at, 1e-6)
         every = max(1, min(int(aim), 2 * calls, _MOST_CHECKS))

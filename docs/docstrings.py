@@ -79,7 +79,7 @@ def _read(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[
 def _signature(
     app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, str] | None:
-    """A class's signature as Python tells it, without types: the docstring tells them in words."""
+    """A class's signature as Python has it, without types: the docstring gives them in words."""
     if what != "class" or issubclass(thing, tuple):
         return None
     parameters = [_plain(one) for one in inspect.signature(thing).parameters.values()]
@@ -87,7 +87,7 @@ def _signature(
 
 
 def _plain(parameter: inspect.Parameter) -> inspect.Parameter:
-    """Without its type; a default that is not written as it is shown is left open."""
+    """The parameter without its type; a default whose repr is no Python is left open."""
     if repr(parameter.default).startswith("<") and parameter.default is not inspect.Parameter.empty:
         parameter = parameter.replace(default=...)
     return parameter.replace(annotation=inspect.Parameter.empty)

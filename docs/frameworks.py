@@ -61,7 +61,7 @@ def cell(curve: Curve, name: str) -> str:
 
 
 def table() -> str:
-    """The table, frameworks that do the same in one row."""
+    """The table; frameworks that do the same share a row."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for name in waiting():
         rows.setdefault(tuple(cell(curve, name) for curve in CURVES), []).append(name)

@@ -1,4 +1,4 @@
-"""Real learning curves, one run a line, in groups of one task and one metric.
+"""Real learning curves, one run per line, in groups of one task and one metric.
 
 A line of a `*.jsonl.gz` file is `{"task": ..., "metrics": {name: {"mode": "min", "y": [...]}}}`: a
 number, null for a check that did not compute the metric, or "nan", "inf", "-inf".
@@ -49,7 +49,7 @@ class Measured(NamedTuple):
 
 
 def groups_of(folder: Path) -> list[Group]:
-    """The groups of at least 60 runs: metrics of the validation, or the only metrics there are."""
+    """The groups of at least 60 runs, by validation metrics, or by any if there are none."""
     curves: dict[tuple[str, str, Any], list[list[float]]] = defaultdict(list)
     for path in sorted(folder.glob("*.jsonl.gz")):
         source = path.name.partition(".")[0]

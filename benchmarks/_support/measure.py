@@ -42,7 +42,7 @@ KINDS = {
 
 
 def fill(curves: Curves, kind: str, seed: int) -> None:
-    """Write curves, one a row."""
+    """Write curves, one per row."""
     rng = np.random.default_rng(seed)
     epochs = np.arange(1.0, curves.shape[1] + 1)
     for first in range(0, len(curves), 1000):
@@ -59,7 +59,7 @@ def fill(curves: Curves, kind: str, seed: int) -> None:
 
 @contextlib.contextmanager
 def curves_of(size: int, kind: str, seed: int) -> Iterator[Curves]:
-    """So many run-epochs; 10^8 of them in a file, memory-mapped."""
+    """Curves of `size` run-epochs in all; 10^8 of them in a file, memory-mapped."""
     shape = SHAPES[size]
     if size < 10**8:
         made = np.empty(shape)
@@ -89,7 +89,7 @@ def fastest(run: Callable[[], Any], at_most: float = 3.0, repeats: int = 25) -> 
 
 
 def peak(run: Callable[[], Any]) -> float:
-    """The memory that is taken above what there was, in MB, the result included."""
+    """The memory that a call takes beyond what was taken before, in MB, with its result."""
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

@@ -27,7 +27,7 @@ SHARE = 0.1
 
 
 def few(runs: int, number: int, splits: int, seed: int) -> Any:
-    """Masks of so many runs, drawn at random: shape (splits, runs)."""
+    """Masks of `number` runs out of `runs`, drawn at random: shape (splits, runs)."""
     order = np.argsort(np.random.default_rng(seed).random((splits, runs)), axis=1)
     return np.argsort(order, axis=1) < number
 

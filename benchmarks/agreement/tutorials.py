@@ -7,8 +7,8 @@
 2.  Red wine from white: a checkpoint of each new best, named by epoch and loss; patience 100; both.
 
 From the same seed, both kinds of callbacks must end after the same epochs, with the same weights
-and the same files. Without arguments, on the data sets that scikit-learn brings along, which are
-smaller and easier: its digits, and its wines (the first sort against the rest).
+and the same files. Without arguments, the data sets of scikit-learn are used, which are smaller and
+easier: its digits, and its wines (the first sort against the rest).
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def attempts(seed: int, first: int, end: int, tell: Callable[[str], object]) -> 
 
 
 def campaign(count: int, seed: int, first: int) -> tuple[collections.Counter[str], list[str]]:
-    """What came of so many attempts, and everything that was not documented."""
+    """What came of `count` attempts, and everything that was not documented."""
     counts: collections.Counter[str] = collections.Counter()
     faults: list[str] = []
     number, end = first - 1, first + count

@@ -39,7 +39,7 @@ def rules() -> es.Stopper:
 
 @functools.cache
 def positions() -> list[Any]:
-    """The state of the stopper after so many epochs, the last of which stops."""
+    """The states of the stopper after 0, 1, 2, ... checks, up to the one that stops."""
     stopper = rules()
     states = [stopper.state_dict()]
     while not stopper.stopped:

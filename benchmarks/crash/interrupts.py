@@ -175,7 +175,7 @@ def trial(kind: Any, seed: int, interrupts: Interrupts, ignored: list[object]) -
 
 
 def campaign(kind: Any, count: int, seed: int) -> int:
-    """So many interrupts; prints where they struck, and returns how many left something wrong."""
+    """Interrupt `count` times; print where, and return how many left something wrong."""
     faulthandler.enable()  # says where a process hangs
     interrupts = Interrupts()
     where: collections.Counter[str] = collections.Counter()

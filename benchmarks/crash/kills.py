@@ -73,7 +73,7 @@ def left_over(folder: Path) -> str:
 
 
 def campaign(kind: Any, kills: int, seed: int) -> collections.Counter[str]:
-    """So many kills; AssertionError where anything was lost."""
+    """Kill a training `kills` times. Raises AssertionError if anything was lost."""
     generator = random.Random(seed)
     counts: collections.Counter[str] = collections.Counter()
     run = seed

@@ -99,7 +99,7 @@ class Snapshots:
 
 
 def campaign(name: str, top: Path) -> collections.Counter[str]:
-    """Every state of one file system; AssertionError where something was lost."""
+    """Try every state of one file system. Raises AssertionError if something was lost."""
     size, make, options = FILE_SYSTEMS[name]
     image = top / "disk"
     with open(image, "wb") as file:

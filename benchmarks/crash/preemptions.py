@@ -9,7 +9,7 @@ same epoch; the last program that is started must end with 0, and what came of t
 weights, decisions) must be what comes of one that nobody disturbs, to the bit. A signal may also
 come when nothing is left to do but to end; that is told apart. Exits with 1 if anything was wrong.
 
---folder: where the runs are kept; on a disk, most of the time goes into bringing files to it.
+--folder: where the runs are kept; on a disk, most of the time goes into syncing files.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def results(programs: list[Program]) -> list[Any]:
 
 
 class Campaign:
-    """Signals to one kind of run, until so many have ended a program."""
+    """Signals to one kind of run, until enough of them have ended a program."""
 
     def __init__(self, kind: str, folder: Path, seed: int) -> None:
         self.kind, self.folder, self.draws = kind, folder, random.Random(seed)
@@ -110,7 +110,7 @@ class Campaign:
         return path
 
     def signal(self, programs: list[Program]) -> float | None:
-        """Send each program, or only one of them, a signal; when the first was sent."""
+        """Send one program, or each, a signal; return when the first was sent, or None."""
         to = [self.draws.choice(programs)] if self.draws.random() < 0.5 else programs
         at = sorted((self.draws.uniform(0, self.seconds), program.process) for program in to)
         began, first = time.monotonic(), None
@@ -124,7 +124,7 @@ class Campaign:
         return first
 
     def run(self, count: int) -> None:
-        """One run, in which at most so many signals end a program; it is run until it ends."""
+        """Make one run, in which at most `count` signals end a program; it is run until it ends."""
         folder = self._fresh(f"run {self.runs}")
         left = 0
         while True:

@@ -3,7 +3,7 @@
     python -m benchmarks.speed.advise --runs 10000 --epochs 300
 
 Curves are learning curves with noise (`measure.py`). "reading" is `read_history` on CSV files, one
-a run: some of them, once, and the time multiplied (marked ~). The others are the fastest of some
+per run: some of them, once, and the time multiplied (marked ~). The others are the fastest of some
 repeats on one core: "first look" is what advice finds out before it sweeps (first and best value of
 each run, whether logs were stopped early); "sweeping" a sweep of the same settings alone; "advise"
 the whole call.

@@ -3,8 +3,8 @@
     python -m benchmarks.speed.reading --folder DISK
 
 Everything is measured in one run: a warm-up, then the fastest of some repeats. Ours ends with a
-`History`; pandas and polars with a frame; the csv module with a list of floats a column;
-`json.loads` with a dict a line, which is dropped at once; tensorboard's EventAccumulator with all
+`History`; pandas and polars with a frame; the csv module with a list of floats per column;
+`json.loads` with a dict per line, which is dropped at once; tensorboard's EventAccumulator with all
 of its scalars. Peaks are what the operating system says of a process that does nothing else, above
 one that has imported the same. polars and tensorboard are left out where they are not installed.
 """

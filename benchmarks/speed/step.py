@@ -44,7 +44,7 @@ Epochs = list[dict[str, float]]
 
 
 def epochs_of(count: int, seed: int) -> Epochs:
-    """Four metrics an epoch; the loss falls with noise, so it improves now and then."""
+    """Four metrics per epoch; the loss falls with noise, so it improves now and then."""
     chance = random.Random(seed)
     return [
         {

@@ -1,4 +1,4 @@
-"""Do stepping, replaying, sweeping and resuming agree? Random rules over random histories.
+"""Whether stepping, replaying, sweeping and resuming agree: random rules on random histories.
 
 Blocks, batches and numbers of threads are drawn at random, too, so that work crosses the borders of
 its blocks, which are larger than these histories.
@@ -52,7 +52,7 @@ def random_tuning(chance: random.Random) -> Tuning:
 
 
 def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list[str]:
-    """Every disagreement found over so many single histories, with what shows it again."""
+    """Every disagreement found over `histories` single histories, with how to reproduce it."""
     rng, chance = np.random.default_rng(seed), random.Random(seed)
     found: list[str] = []
     done = 0
@@ -78,7 +78,7 @@ def disagreements(histories: int, seed: int, rules_per_history: int = 1) -> list
 
 
 def sweep_disagreements(pairs: int, seed: int) -> list[str]:
-    """Every disagreement found over so many settings on single runs, with what shows it again."""
+    """Every disagreement found over `pairs` settings on single runs, with how to reproduce it."""
     rng, chance = np.random.default_rng(seed), random.Random(seed)
     found: list[str] = []
     done = 0

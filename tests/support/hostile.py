@@ -1,4 +1,4 @@
-"""Reads of damaged logs, ledgers, states and rules: each ends well, or with a documented error."""
+"""Reads damaged logs, ledgers, states and rules: each ends well, or with a documented error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live run is watched and ended, and what was decided is compared with a replay of its log."""
+"""Watches and ends a live run, and compares what was decided with a replay of its log."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def rules_in_units() -> st.SearchStrategy[tuple[es.Rule, es.Rule]]:
 
 
 def stepped_at(stopper: es.Stopper, checks: list[dict[str, Any]]) -> list[es.Decision]:
-    """The decisions of a stopper that is told where its checks stand, up to its stop."""
+    """The decisions of a stopper that is given the positions of its checks, up to its stop."""
     decisions = []
     for check in checks:
         places = {name: check[name] for name in ("epoch", "step") if name in check}

@@ -22,7 +22,7 @@ def random_unit(chance: random.Random) -> str:
 
 
 def random_positions(rng: np.random.Generator, runs: int, checks: int) -> dict[str, Any]:
-    """Epochs, steps and tokens as metrics, of shape (runs, checks); some runs tell some of them."""
+    """Epochs, steps and tokens as metrics, shape (runs, checks); some runs lack some of them."""
     shape = (runs, checks)
     tokens = rng.integers(0, 3, size=shape).cumsum(axis=1).astype(float)
     gaps = rng.random(shape) < rng.choice([0.0, 0.2])

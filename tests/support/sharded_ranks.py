@@ -122,7 +122,7 @@ def errors() -> Any:
 
 
 def in_place_of_writing(write_data: Callable[..., Any]) -> Callable[[], None]:
-    """Have something else called with what writes the shards; returns what ends this."""
+    """Call something else with the function that writes the shards; returns what ends this."""
     import torch.distributed.checkpoint.filesystem as filesystem
 
     writer, original = filesystem.FileSystemWriter, filesystem.FileSystemWriter.write_data

@@ -18,7 +18,7 @@ _SEEDS = st.integers(0, 2**32 - 1)
 
 
 def values() -> st.SearchStrategy[float]:
-    """Metric values, most of them such as bring out differences."""
+    """Metric values, most of them chosen to bring out differences."""
     return st.one_of(st.sampled_from(TELLING), st.floats(width=64), st.integers(0, 4).map(float))
 
 

@@ -1,8 +1,8 @@
 """What our callbacks for Keras take at the end of an epoch, beside Keras's.
 
 Each callback runs in real `fit` calls, alone; what is measured is the time in its `on_epoch_end`.
-In the rows that say so it is the whole epoch. Our files are brought to the disk before they take
-the place of the ones before; Keras's are not: there are rows for Keras's with an `os.fsync` a file.
+In the rows that say so it is the whole epoch. Our files are synced to the disk before they replace
+the previous ones; Keras's are not: there are rows for Keras's with an `os.fsync` per file.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def keras_cases(folder: Path) -> dict[str, tuple[Callable[[], Any], ...]]:
 
 
 class Syncing(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]  # Keras has no types
-    """Keras's, which brings each file to the disk."""
+    """Keras's, which syncs each file to the disk."""
 
     def _save_model(self, epoch: int, batch: Any, logs: Any) -> None:
         before = self.best

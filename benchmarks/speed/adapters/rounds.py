@@ -1,7 +1,7 @@
 """What the adapters of boosting libraries cost in a round, beside the library's own callback.
 
 The callbacks are called as the library calls them, with its own objects, on a curve whose values
-improve in every other round; so what is measured is the callback alone. All of them take turns,
+improve in every other round; so only the callback is measured. All of them take turns,
 forwards and backwards, and of each the fastest run counts.
 """
 

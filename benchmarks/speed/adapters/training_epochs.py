@@ -8,8 +8,8 @@ without a new best costs.
 A naive loop reads the loss, compares it, and copies or writes the model. A loop that does the same
 job also keeps what the best epoch was and its metrics, the time, and a copy on the CPU; on the
 disk, it writes the state of its decisions, too, and what it writes survives a loss of power: each
-file is brought to the disk, takes the place of the one before, and then the folder is brought to
-the disk. (What it does not do: keep the files and that state in step.)
+file is synced to the disk, replaces the previous one, and then the folder is synced. (What it does
+not do: keep the files and that state in step.)
 """
 
 from __future__ import annotations

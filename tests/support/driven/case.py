@@ -23,7 +23,7 @@ class Case(NamedTuple):
 
     settings: of both, for messages.
     stops: the checks after which it stopped: one or none, or each cut of a learning rate.
-    saves: the checks at which its best changed, or at which it saved; None if it does not tell.
+    saves: the checks at which its best changed, or at which it saved; None if that is unknown.
     differs: which of the differences that the docstring names may show on this curve; "" for none.
     """
 
@@ -39,7 +39,7 @@ Drive = Callable[[random.Random, Curve], Case]
 
 
 def difference(case: Case, curve: Curve, *, goes_on: bool) -> str:
-    """What our stopper does otherwise; "" if nothing.
+    """What our stopper does differently; "" if nothing.
 
     goes_on: whether the run goes on after a stop, as one whose learning rate is cut.
     """
