@@ -31,7 +31,7 @@ resumed_after_stop: set[int] = set()
 class RuleCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Steps a stopper once per epoch, and keeps its state in `backup_dir`.
 
-    The stopper is told Keras's epoch, counted from 0, and the step if its rules ask for it. What
+    The stopper gets Keras's epoch, counted from 0, and the step if its rules need it. What
     is logged under these names is not a position: callbacks may log anything.
 
     The first epoch of a fit that BackupAndRestore resumes is known only when that epoch begins. So

@@ -28,7 +28,7 @@ def fit_history(
         counted from 1.
 
     Returns a list per metric, of one value per epoch; None at an epoch that was not validated. What
-    is not a number is left out. "epoch" tells the epochs as Keras counts them, from 0.
+    is not a number is left out. "epoch" has the epochs as Keras counts them, from 0.
 
     Raises HistoryError for a metric that has another number of values than there are epochs, or
     validated epochs.

@@ -96,7 +96,7 @@ def advise(
     complete: were the runs logged to their end? None: find out. Logs that were stopped early cannot
         tell what a longer patience would have found: regret then counts from the best that was
         found by then, and no longer patience is considered.
-    cost_unit: in what the cost of runs is told, as `unit` of `replay`.
+    cost_unit: the unit of the cost of runs, as `unit` of `replay`.
     on_missing, workers, progress: see `sweep`.
 
     Runs that never improve on their first value lose nothing. A run that is stopped before it has

@@ -45,7 +45,7 @@ class Advice(Findings):
     left_out: how many runs never reported a number.
     needed: how many runs such a promise takes at all.
     families: how many kinds of rules were considered.
-    cost_unit: in what cost is told: "step", "epoch", "checks", "elapsed_seconds" or a metric.
+    cost_unit: the unit of cost: "step", "epoch", "checks", "elapsed_seconds" or a metric.
     logged: how much of that the logged runs take on average.
     stopped_by: the rule that seems to have stopped the logs themselves early.
     complete: False if the logs were stopped early; regret then counts from the best found by then.

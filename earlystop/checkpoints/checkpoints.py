@@ -50,7 +50,7 @@ class Checkpoints:
     monitor: the metric that ranks checkpoints, for `keep_best` above 1; an epoch that lacks it, or
         for which it is NaN, is not among the best. Or several metrics, each of which ranks.
     mode: "min" (lower is better), "max", or "auto": by the name of the metric. For several metrics,
-        also a mapping of those whose name does not tell, such as {"gap": "min"}.
+        also a mapping for those whose name does not say, such as {"gap": "min"}.
     keep_best: how many of the best to keep, by each metric; or, by metric, how many, such as
         {"val_loss": 2, "val_accuracy": 1}, which says `monitor`, too. The newest that was saved as
         the best is always kept.

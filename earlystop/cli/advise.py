@@ -102,7 +102,7 @@ def advise(
     workers: int,
     machine: str | None,
 ) -> None:
-    """Tell which patience to use, with a promise about new runs.
+    """Say which patience to use, with a promise about new runs.
 
     LOGS are files, folders, glob patterns, or - for the standard input: complete runs of the kind
     that is to be stopped early. The advice is what uses the least among what is promised

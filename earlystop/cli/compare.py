@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-@click.command(short_help="Tell what each framework would have done.")
+@click.command(short_help="Show what each framework would have done.")
 @log_options
 @click.option("--monitor", metavar="METRIC", required=True, help="The metric to watch.")
 @click.option(
@@ -64,7 +64,7 @@ def compare(
     out: Output | None,
     machine: Machine,
 ) -> None:
-    """Tell what the early stopping of each framework would have done on the same logs.
+    """Show what the early stopping of each framework would have done on the same logs.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Frameworks that do the
     same on all of these runs share a row. "regret" is how much worse what is kept is than the best

@@ -24,7 +24,7 @@ __all__ = ["metrics"]
 _FEW = 20  # runs, or files, that are listed without --all
 
 
-@click.command(short_help="Tell what is in logs.")
+@click.command(short_help="Show what is in logs.")
 @log_options
 @click.option("--all", "every", is_flag=True, help="List every run and file, however many.")
 @click.option(
@@ -34,10 +34,10 @@ _FEW = 20  # runs, or files, that are listed without --all
 )
 @machine_options
 def metrics(logs: LogOptions, every: bool, propose: bool, machine: Machine) -> None:
-    """Tell what is in logs: files and formats, runs, metrics, and what is not there.
+    """Show what is in logs: files and formats, runs, metrics, and what is not there.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Of each metric: whether
-    lower or higher is better (? where the name does not tell), in how many runs it is, how many
+    lower or higher is better (? where the name does not say), in how many runs it is, how many
     values, gaps (rows of the log that do not report it), NaN and infinities there are, the first,
     the last and the best value (of several runs, the median of these), and how often it is
     reported. --json and --csv have one entry for every metric of every run.

@@ -31,7 +31,7 @@ _FEW_RUNS = 40  # more are summarised
 _WORST = 5  # of many runs, those with the largest regret that are listed
 
 
-@click.command(short_help="Tell what a rule would have done.")
+@click.command(short_help="Show what a rule would have done.")
 @log_options
 @rule_options
 @table_options
@@ -58,11 +58,11 @@ def replay(
     workers: int,
     machine: Machine,
 ) -> None:
-    """Tell what a rule would have done to runs that are over.
+    """Show what a rule would have done to runs that are over.
 
     LOGS are files, folders, glob patterns, or - for the standard input: while that goes on, a stop
-    is told as soon as the rule decides on it ('earlystop watch' ends the run). Several values or
-    rules are compared. What is used and saved is told in the unit of the logs: steps, else epochs,
+    is printed as soon as the rule decides on it ('earlystop watch' ends the run). Several values or
+    rules are compared. What is used and saved is in the unit of the logs: steps, else epochs,
     else checks; "regret" is how much worse the best value up to the stop is than the best of the
     whole log.
 

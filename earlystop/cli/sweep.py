@@ -27,7 +27,7 @@ _FEW_SETTINGS = 25  # the most that are listed without --all
 _SHARES = (0.5, 0.9)
 
 
-@click.command(short_help="Tell what every setting of a rule would cost.")
+@click.command(short_help="Show what every setting of a rule would cost.")
 @log_options
 @rule_options
 @table_options
@@ -44,12 +44,12 @@ def sweep(
     workers: int,
     machine: Machine,
 ) -> None:
-    """Tell what every setting of a rule would have cost and saved.
+    """Show what every setting of a rule would have cost and saved.
 
     LOGS are files, folders, glob patterns, or - for the standard input. Every combination of
     values is a setting. "Regret" is how much worse the best value up to the stop is than the best
     of the whole log; the knee, marked with *, is the cheapest setting that avoids all but 1 % of
-    what the cheapest of all loses. What can be promised of new runs, `earlystop advise` tells.
+    what the cheapest of all loses. `earlystop advise` says what can be promised of new runs.
 
     \b
     earlystop sweep runs/ --monitor val_loss --patience 1:201

@@ -49,9 +49,9 @@ def scan_history(
         s3://bucket/runs/*.parquet), or a list of these.
     run: the column with the id of the run, whole numbers or text, in tables (Parquet, Arrow, CSV).
         None: every file has runs of its own, and is read by `read_history`, which takes `options`.
-    step: the column by which the rows of a run are in order; None for the order of the table. It
-        is also told as where they stand: under its own name, if that is one of a step, an epoch or
-        a time, else as "step". Of rows at one step, the later value of a metric counts.
+    step: the column by which the rows of a run are in order; None for the order of the table. It is
+        also their coordinate: under its own name, if that is one of a step, an epoch or a time,
+        else as "step". Of rows at one step, the later value of a metric counts.
     metric, value: in tables with one row for each run, step and metric: the columns of the name of
         the metric and of its value.
     metrics: the columns of metrics, or the names in the column `metric`, to keep; by default all.

@@ -40,7 +40,7 @@ class Positions(NamedTuple):
 
     epoch, step: of the last check; None where not given.
     from_zero: whether a whole epoch e means that e + 1 epochs are done.
-    first: the epoch of the first check, until the next tells how many epochs lie between checks.
+    first: the epoch of the first check, until the next shows how many epochs lie between checks.
     best_epoch, best_step: of the last check that was saved.
     units: the last value of each metric in which the rules count.
     """

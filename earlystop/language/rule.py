@@ -91,7 +91,7 @@ class Rule(Config, abstract=True):
         """Take one check; return the next state and whether the rule fires.
 
         `metrics[name]` is a number, or an array with one item per run; `epoch` is the number of the
-        check, from 0 (`earlystop.ops.epochs_done` tells how many epochs are done).
+        check, from 0 (`earlystop.ops.epochs_done` says how many epochs are done).
         """
         raise NotImplementedError(f"{type(self).__name__} has no `step`")
 

@@ -88,8 +88,8 @@ def find_format(name: str) -> LogFormat:
 def recognised_format(log: Source, *, among_others: bool = False) -> LogFormat:
     """The format of a log, recognised by its content. Raises LogError for an unknown format.
 
-    among_others: whether it was found in a folder, where most texts are none and are told by a
-        glance.
+    among_others: whether it was found in a folder, where most texts are no logs, which a glance
+        shows.
     """
     if among_others and not _own and log.options.pattern is None:
         if is_prose(log):

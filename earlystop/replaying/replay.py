@@ -74,8 +74,8 @@ def replay(
         Stopper, which has its own.
     on_missing: "skip": at a check without its metric a rule keeps its state and does not fire.
         "raise": a row without a metric is an error, as a `step` with it would be in a live run.
-    unit: in what the cost of runs is told (see `Replay.used`): "checks", "epoch", "step",
-        "elapsed_seconds", or a metric that never falls. By default the step, where every run tells
+    unit: the unit of the cost of runs (see `Replay.used`): "checks", "epoch", "step",
+        "elapsed_seconds", or a metric that never falls. By default the step, if every run reports
         it, else the epoch, else checks.
     write: for a data set, a new folder for Parquet files with the columns of `Replay.to_dict`, one
         file for each part, written by the workers as parts are done.

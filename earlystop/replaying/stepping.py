@@ -21,7 +21,7 @@ class LoggedStep(NamedTuple):
     """One check of a logged run: `stopper.step(metrics, **place)` decides on it.
 
     metrics: what was reported, by name.
-    place: its epoch and step, as far as the log tells them.
+    place: its epoch and step, as far as the log has them.
     """
 
     metrics: dict[str, float]

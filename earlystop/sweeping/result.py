@@ -42,7 +42,7 @@ class Sweep:
 
     settings: a list of dicts, the product of the grid in its order.
     monitors: the metrics by which the best check is found; usually one.
-    unit: in what cost is told: `mean_used`, `logged`, `share_saved`.
+    unit: the unit of cost: of `mean_used`, `logged` and `share_saved`.
     checks, epochs, stopped, best_check, best_epoch, best, regret: arrays of shape (settings, runs),
         computed on first use. The summaries (`mean_epochs`, ...) do not need them.
 

@@ -55,7 +55,7 @@ def sweep(
     save: decides which epoch is best; by default, a plain `Best` of the first metric that the rule
         monitors with a `mode`.
     on_missing: see `replay`. "raise" is checked for every setting.
-    unit: in what cost is told; see `replay`. (Several units are values of the rule's field `unit`.)
+    unit: the unit of cost; see `replay`. (Several units are values of the rule's field `unit`.)
     workers: how many threads work on batches of up to about 16,000 runs; for a data set, how many
         processes work on its parts, or any `concurrent.futures.Executor` that does. The numbers do
         not depend on it. Whether more threads are faster depends on the machine and the rule;

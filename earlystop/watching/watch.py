@@ -110,7 +110,7 @@ class Watch:
     ended: "" while it goes on; "stopped" by a rule; "complete": the process has ended or the
         stream was closed; "quiet": timed out.
     trouble: why the log cannot be read, or decided on, at the moment; None if it can.
-    notes: what happened to the log: begun anew, resumed. Whoever tells them takes them out.
+    notes: what happened to the log: begun anew, resumed. Whoever shows them takes them out.
     steps: the metrics and the place of every check that was decided on.
 
     >>> import earlystop as es, pathlib, tempfile
