@@ -264,7 +264,7 @@ class Training:
     def restore_best(self, parts: WhichParts = False) -> float | None:
         """Load the weights of the best epoch into the model; return that epoch, or None if none.
 
-        parts: other parts to bring back to that epoch, too, from a folder: True for all, or their
+        parts: other parts to restore to that epoch, too, from a folder: True for all, or their
             names. With "averaged", the model gets its weights in training, not their average.
 
         Raises CheckpointError if the best epoch is missing from the folder or memory, RuleError for

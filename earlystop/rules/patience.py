@@ -72,7 +72,7 @@ class Patience(Rule):
         measured from the first check that counts.
     gate: a value that an improvement must beat, too, by `min_delta`, to end the wait. One that does
         not sets the reference, and the wait goes on, but the rule does not fire at it.
-    cooldown: after it has fired, the rule begins a new wait, and the first so many checks do not
+    cooldown: after it has fired, the rule begins a new wait, and its first `cooldown` checks do not
         count for it. None: it keeps firing. Needs `unit="checks"`. Runs are replayed check by check
         with it, which takes longer in a sweep over many values of patience.
     improvement: what counts as an improvement, and what becomes the reference; see `Improvement`.
