@@ -34,6 +34,7 @@ __all__ = ["Backup", "SavedRun"]
 
 _THIS_PROCESS = uuid.uuid4().hex
 _NOTE = "ended.json"
+_OF_KERAS = "training_metadata.json"  # where BackupAndRestore notes how many epochs are done
 _RENAMED = {"KerasPatience": "Patience", "KerasBest": "Best"}
 
 
@@ -117,7 +118,11 @@ class Backup:
         metrics: Mapping[str, float] | None = None,
         best: bool = False,
     ) -> Path | None:
-        """See `Checkpoints.save`; `state` has the entries of a `SavedRun`."""
+        """See `Checkpoints.save`; `state` has the entries of a `SavedRun`.
+
+        Raises CheckpointError, too, where BackupAndRestore would delete what is saved.
+        """
+        _refuse_to_be_deleted(self.checkpoints.folder, epoch)
         state = _SAVED_STATE.wrap(state)
         return self.checkpoints.save(write, epoch=epoch, metrics=metrics, best=best, state=state)
 
@@ -178,6 +183,25 @@ class Backup:
     def close(self) -> None:
         """Release the lock on the folder."""
         self.checkpoints.close()
+
+
+def _refuse_to_be_deleted(folder: Path, epoch: int) -> None:
+    """Raise if BackupAndRestore, whose folder this is in, has its turn before this callback.
+
+    It deletes its folder at the end of the fit: before the best weights are read from there. It has
+    its turn first if it has saved the epoch that is just being saved here.
+    """
+    path = folder.parent / _OF_KERAS
+    try:
+        saved = read_json_file(path, f"the file {str(path)!r}")
+    except (FileNotFoundError, NotADirectoryError, StateError):
+        return
+    if isinstance(saved, Mapping) and saved.get("epoch") == epoch + 1:
+        raise CheckpointError(
+            f"BackupAndRestore, which is listed before this callback, deletes its folder "
+            f"{str(folder.parent)!r} at the end of the fit, and what this callback saves there: "
+            "list this callback before BackupAndRestore, and choose another folder"
+        )
 
 
 def _process() -> str:

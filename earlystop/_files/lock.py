@@ -142,7 +142,9 @@ class Lock:
                 self._kind.release(self._handle.number)
             self._handle.close()
 
-    __del__ = release
+    def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_ending():  # then modules may be gone, and the system releases it
+            self.release()
 
     def note(self, notes: Mapping[str, Any]) -> None:
         """Replace the notes by these and the process and host of the holder."""

@@ -220,6 +220,19 @@ def test_a_command_that_a_run_starts_does_not_keep_its_lock(tmp_path: Path) -> N
             started.kill()
 
 
+def test_a_lock_that_outlives_the_modules_at_the_end_of_a_process_ends_quietly(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "import json, sys; from pathlib import Path; from earlystop._files import lock; "
+        "json.kept = [lock.Lock(Path(sys.argv[1])), lock, json]"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "lock")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    assert another_process(tmp_path / "lock") == "granted"
+
+
 # Interrupts ---------------------------------------------------------------------------------------
 
 

@@ -154,6 +154,23 @@ def test_a_resumed_fit_that_does_not_know_the_best_warns_before_overwriting_it(
         assert saved(2) == [2, 3]
 
 
+@pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint])
+def test_a_folder_that_keras_deletes_before_it_is_read_is_refused_at_the_first_epoch(
+    kind: Any, tmp_path: Path
+) -> None:
+    """BackupAndRestore deletes its folder at the end: what comes after it would find nothing."""
+    settings: Any = {"restore_best_weights": True}
+    if kind is ModelCheckpoint:
+        settings = {"filepath": tmp_path / "best.keras", "save_best_only": True}
+    ours = kind(**settings, backup_dir=tmp_path / "backup")
+    keras_backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
+    with pytest.raises(es.CheckpointError, match="list this callback before BackupAndRestore"):
+        fit(network(), keras_backup, ours, epochs=2)
+    ours.close()
+    ours = kind(**settings, backup_dir=tmp_path / "own")
+    fit(network(), ours, keras.callbacks.BackupAndRestore(str(tmp_path / "other")), epochs=3)
+
+
 def test_a_fit_after_a_finished_one_starts_fresh(tmp_path: Path) -> None:
     for first in (0, 3, 0):  # after three epochs, from the first again, and with others
         callback = EarlyStopping("m", patience=2, mode="min", backup_dir=tmp_path)
