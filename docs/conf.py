@@ -17,7 +17,8 @@ author = "the earlystop contributors"
 copyright = f"2026, {author}"  # Sphinx's name for it
 version = release = earlystop.__version__
 
-extensions = ["sphinx.ext.autodoc", "myst_parser", "docstrings", "pictures", "repository"]
+extensions = ["sphinx.ext.autodoc", "myst_parser", "docstrings", "pictures"]
+extensions += ["repository", "screens"]
 exclude_patterns = ["_build", "_pictures"]
 nitpicky = False  # names in docstrings that have no page of their own are code, not links
 

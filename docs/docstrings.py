@@ -86,15 +86,40 @@ def _signature(
     return str(inspect.Signature(parameters)), ""
 
 
+class _Name:
+    """A default that a signature tells by its name, as in `clock=time.monotonic`."""
+
+    def __init__(self, thing: Any) -> None:
+        name = getattr(thing, "__qualname__", "...")
+        module = getattr(thing, "__module__", "builtins")
+        self._name = name if module == "builtins" or name == "..." else f"{module}.{name}"
+
+    def __repr__(self) -> str:
+        return self._name
+
+
 def _plain(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter without its type; a default whose repr is no Python is left open."""
-    if repr(parameter.default).startswith("<") and parameter.default is not inspect.Parameter.empty:
-        parameter = parameter.replace(default=...)
+    """The parameter without its type; a default whose repr is no Python is named, or left open.
+
+    >>> print(inspect.Signature([_plain(inspect.Parameter("sink", 3, default=print))]))
+    (*, sink=print)
+    """
+    default = parameter.default
+    if default is not inspect.Parameter.empty and repr(default).startswith("<"):
+        parameter = parameter.replace(default=_Name(default))
     return parameter.replace(annotation=inspect.Parameter.empty)
+
+
+def _is_left_out(
+    app: Any, what: str, name: str, thing: Any, skip: bool, options: Any
+) -> bool | None:
+    """The fields of a named tuple, which its docstring tells better than "Alias for field 0"."""
+    return True if str(inspect.getdoc(thing)).startswith("Alias for field number") else None
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _read)
     app.connect("autodoc-process-signature", _signature)
+    app.connect("autodoc-skip-member", _is_left_out)
     return {"parallel_read_safe": True}

@@ -4,3 +4,5 @@
 tables, and `data.py` (with `scenarios.py`, `curves.py` and `packing.py`) what the script of the
 page looks up. `page.py` fills the template, `report.html.jinja`, and puts style and script into it.
 """
+
+from .report import write_report as write_report

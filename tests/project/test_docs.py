@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import doctest
 import importlib
@@ -50,7 +51,7 @@ def test_examples_in_docstrings_run_as_printed(name: str) -> None:
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("name", ["docstrings", "pictures", "repository"])
+@pytest.mark.parametrize("name", ["docstrings", "pictures", "repository", "screens"])
 def test_examples_in_what_makes_the_site_run_as_printed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +172,34 @@ def test_every_public_name_has_a_place_in_the_reference() -> None:
     pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.rst"))
     named = re.findall(r"^\.\. auto(?:class|function|exception):: (\w+)$", pages, re.M)
     assert set(es.__all__) <= set(named)
+
+
+def test_what_the_pages_import_by_name_has_a_place_in_the_reference() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.rst"))
+    placed = set(re.findall(r"^\.\. auto(?:class|function|exception):: ([\w.]+)$", pages, re.M))
+    imported = {
+        f"{module}.{name}"
+        for text in PAGES.values()
+        for module, names in re.findall(r"^from (earlystop[\w.]*) import (.+)$", text, re.M)
+        for name in names.split(", ")
+    }
+    assert len(imported) > 20
+    assert imported <= placed, imported - placed
+
+
+def test_rules_and_stoppers_within_the_text_of_the_pages_can_be_written_so() -> None:
+    """Those that are written in full, such as `es.MaxEpochs(100) | es.NonFinite("loss")`."""
+    tried = 0
+    for page, text in PAGES.items():
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.M)
+        prose = prose.replace("\\|", "|")  # as in tables
+        for code in re.findall(r"`(es\.[A-Z][^`]*\))`", prose):
+            names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+            if names == {"es"} and "..." not in code:
+                made = eval(code, {"es": es})  # noqa: S307  # our own
+                assert isinstance(made, es.Rule | es.Stopper | es.Improvement), f"{page}: {code}"
+                tried += 1
+    assert tried > 10
 
 
 def test_the_table_of_rules_names_every_setting() -> None:
