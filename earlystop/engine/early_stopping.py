@@ -11,6 +11,22 @@ from .stopper import Stopper
 
 __all__ = ["EarlyStopping"]
 
+_PATIENCE = ("unit", "relative", "growth", "gate", "cooldown", "improvement", "dtype")
+_RESTORING = (
+    "a stopper decides, and you copy the model where `decision.save` is true; "
+    "`EpochLoop(restore=...)`, `Training.restore_best()` and the adapters bring the best back"
+)
+_ELSEWHERE = {
+    name: f"pass Patience(..., {name}=...) to `Stopper`, with save=Best(...)" for name in _PATIENCE
+} | {
+    "restore_best_weights": _RESTORING,
+    "restore_best": _RESTORING,
+    "delta": "write min_delta",
+    "verbose": "print the decisions, or `explain()`",
+    "stop": "rules are for `Stopper(stop, save=...)`",
+    "save": "rules are for `Stopper(stop, save=...)`",
+}
+
 
 class EarlyStopping(Stopper):
     """Stops when a metric has not improved for `patience` epochs, and saves every new best.
@@ -43,7 +59,7 @@ class EarlyStopping(Stopper):
 
     __slots__ = ()
 
-    @by_keyword("patience")
+    @by_keyword("patience", _ELSEWHERE)
     def __init__(
         self,
         monitor: str = "val_loss",

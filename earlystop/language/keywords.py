@@ -1,4 +1,4 @@
-"""Arguments that have to be named: what to write, for whoever passes them by position."""
+"""Arguments that have to be named, or are elsewhere: what to write instead."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ _LONGEST = 60  # characters of a value
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def by_keyword(meant: str) -> Callable[[Function], Function]:
+def by_keyword(
+    meant: str, elsewhere: Mapping[str, str] | None = None
+) -> Callable[[Function], Function]:
     """Decorate a function with keyword-only arguments: an error that says how to write them.
 
     meant: the argument that a single surplus value most likely is. Several are taken for the
         keyword arguments of the signature, in its order.
+    elsewhere: arguments that the function does not have, and what to do instead.
 
     The decorated function raises RuleTypeError, which is a TypeError, as Python would.
 
@@ -37,19 +40,26 @@ def by_keyword(meant: str) -> Callable[[Function], Function]:
         ...
     earlystop.errors.RuleTypeError: `stop(...)` takes only monitor by position: write \
 min_delta=0.1, patience=5, if that is what they are
+    >>> by_keyword("patience", {"delta": "write min_delta"})(lambda loss: loss)(delta=1)
+    Traceback (most recent call last):
+        ...
+    earlystop.errors.RuleTypeError: `<lambda>(...)` has no `delta`: write min_delta
     """
 
     def decorated(function: Function) -> Function:
-        code = function.__code__
+        code, others = function.__code__, elsewhere or {}
         positional = code.co_varnames[: code.co_argcount]
         named = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
 
         @functools.wraps(function)
         def call(*args: Any, **options: Any) -> Any:
             extra = args[len(positional) :]
-            if not extra:
+            unknown = next((name for name in options if name in others), None)
+            if not extra and unknown is None:
                 return function(*args, **options)
             owner = function.__qualname__.removesuffix(".__init__")
+            if unknown is not None:
+                raise RuleTypeError(f"`{owner}(...)` has no `{unknown}`: {others[unknown]}")
             taken = ", ".join(name for name in positional if name not in ("self", "cls"))
             names = [meant] if len(extra) == 1 else [each for each in named if each not in options]
             raise RuleTypeError(

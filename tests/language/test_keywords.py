@@ -38,6 +38,33 @@ def test_the_error_says_what_to_write(call: Callable[[], object], write: str) ->
     assert isinstance(raised.value, TypeError)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [
+        ({"unit": "epoch"}, "pass Patience(..., unit=...) to `Stopper`, with save=Best(...)"),
+        ({"relative": True}, "pass Patience(..., relative=...) to `Stopper`"),
+        ({"restore_best_weights": True}, "a stopper decides, and you copy the model"),
+        ({"delta": 0.1}, "write min_delta"),
+        ({"save": es.Best("val_loss")}, "rules are for `Stopper(stop, save=...)`"),
+    ],
+)
+def test_an_argument_of_another_class_is_answered_with_where_it_belongs(
+    arguments: dict[str, Any], instead: str
+) -> None:
+    (name,) = arguments
+    says = re.escape(f"`EarlyStopping(...)` has no `{name}`: {instead}")
+    with pytest.raises(es.RuleTypeError, match=says):
+        es.EarlyStopping("val_loss", patience=2, **arguments)
+
+
+def test_all_that_patience_takes_and_early_stopping_does_not_is_answered() -> None:
+    taken = inspect.signature(es.EarlyStopping).parameters
+    for name in inspect.signature(es.Patience).parameters.keys() - taken:
+        arguments: dict[str, Any] = {name: None}
+        with pytest.raises(es.RuleTypeError, match=rf"pass Patience\(\.\.\., {name}="):
+            es.EarlyStopping("val_loss", **arguments)
+
+
 def test_methods_say_it_too_and_nothing_is_written(tmp_path: Path) -> None:
     with es.Checkpoints(tmp_path) as checkpoints:
         with pytest.raises(es.RuleTypeError, match=r"`Checkpoints\.save\(.*write epoch=5$"):
