@@ -20,6 +20,7 @@ from earlystop.language.settings import Count, validated
 from earlystop.peers.ultralytics import early_stopping as own_early_stopping
 from earlystop.rules import Never
 
+from .arguments import known_arguments
 from .chosen import chosen_stopper, wait_of, watched
 
 __all__ = ["TrainerStopper", "early_stopping"]
@@ -29,6 +30,7 @@ _KEY = "earlystop"  # in the `train_metrics` of a checkpoint
 _log = logging.getLogger("ultralytics")  # Ultralytics's own
 
 
+@known_arguments
 def early_stopping(
     trainer: Any,
     patience: int | None = 50,
