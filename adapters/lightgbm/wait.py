@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,6 +46,7 @@ class Wait:
         )
         self.best: BestRound = (None, [])
         needed, folds = self.rounds.session.needed, isinstance(env.model, CVBooster)
+        self._needed = frozenset(needed)
         found = reported_metrics("early_stopping", needed, pairs, folds=folds)
         self.metric = found[needed[0]].metric if own else ""
         indices = {pair: i for i, pair in enumerate(pairs)}
@@ -58,7 +60,9 @@ class Wait:
         results: Any = env.evaluation_result_list
         values = {}
         for name, i, field in self._fields:
-            values[name] = results[i][field]
+            value = results[i][field]
+            if type(value) is float or name in self._needed or isinstance(value, numbers.Real):
+                values[name] = value  # whatever else it is, nobody has asked for it
         decision = self.rounds.decide(values, env.iteration)
         if decision.save:
             self.best = env.iteration, results
