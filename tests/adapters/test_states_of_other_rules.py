@@ -1,7 +1,6 @@
 """The state of other rules is refused by every adapter that loads one, and nothing of it is taken.
 
-Each has saved its state with one pair of rules, loads it with another, which is refused, and then
-with the first.
+Each saves with one pair of rules, loads with another, which is refused, then with the first.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ OTHERS: dict[str, Callable[[str], Rules]] = {
 class Adapter:
     """Trains for two checks; then goes on, until it is stopped."""
 
-    name = "loss"
+    name = "loss"  # of the metric
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -83,18 +82,14 @@ class Direct(Adapter):
 
     def go_on(self, rules: Rules) -> int:
         one = self.make(rules)
-        before = self.kept(one)
+        before = one.stopper.state_dict()
         try:
             one.load_state_dict(self.state)
         except es.StateError:
-            assert self.kept(one) == before
+            assert one.stopper.state_dict() == before
             raise
         stops = [one.stopper.step({"loss": loss}).stop for loss in LOSSES[2:]]
         return 2 + len(stops) if stops == [False, True] else 0
-
-    def kept(self, one: Any) -> Any:
-        state = one.state_dict()
-        return json.dumps({**state, **dict.fromkeys({"session", "elapsed_seconds"} & {*state})})
 
 
 class Lightning(Direct):
@@ -294,8 +289,6 @@ class Interrupt(keras.callbacks.Callback):
 
 
 class Keras(Adapter):
-    """Both callbacks: the one with the stop rule, and the one with the save rule."""
-
     def fit(self, rules: Rules, begin: int, *more: Any) -> Any:
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
