@@ -18,17 +18,22 @@ _SAME: tuple[frozenset[str], ...] = (  # what frameworks call the same
     frozenset((*_WAITS.split(), "n_iter_no_change")),
     frozenset(("min_delta", "threshold", "early_stopping_threshold", "tol")),
     frozenset(("monitor", "metric", "metric_name")),
-    frozenset(("restore_best_weights", "load_best", "save_best", "best_path")),
     frozenset(("mode", "maximize", "lower_is_better", "greater_is_better")),
+    frozenset(("restore_best_weights", "load_best", "save_best", "best_path")),
+    frozenset(("save_best", "save_best_only")),
+    frozenset(("save_top_k", "save_total_limit", "n_saved")),
+    frozenset(("filepath", "best_path", "dirpath", "dirname", "filename")),
+    frozenset(("stop", "rule", "stopper")),
 )
+_OF_A_RULE = frozenset().union(*_SAME[:4])  # what a rule says, where an adapter takes one
 
 
 def known_arguments(function: Function) -> Function:
-    """Decorate a function or an `__init__`: errors for unknown arguments say what to write instead.
+    """Decorate a function or an `__init__`: its errors for arguments that do not fit help.
 
     The error gives the adapter's name for the argument of another framework, if it has one, and
-    lists the arguments there are. It is a RuleTypeError, which is a TypeError, as Python would
-    raise.
+    lists the arguments there are; the latter also for one that is missing, or given by position
+    and by name. It is a RuleTypeError, which is a TypeError, as Python would raise.
 
     >>> @known_arguments
     ... def early_stopping(stopping_rounds=5, *, stop=None):
@@ -39,25 +44,33 @@ def known_arguments(function: Function) -> Function:
     earlystop.errors.RuleTypeError: `early_stopping(patience=...)`: there is no such argument: \
 write stopping_rounds=...; available arguments: stop, stopping_rounds
     """
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
+    signature = inspect.signature(function)
+    known = [name for name in signature.parameters if name != "self"]
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        for name in options:
-            if name not in known:
-                owner = function.__qualname__
-                if owner.endswith(".__init__"):
-                    owner = type(args[0]).__name__
-                raise RuleTypeError(
-                    f"`{owner}({name}=...)`: there is no such argument: {_instead(name, known)}"
-                )
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:
+            owner = function.__qualname__
+            if owner.endswith(".__init__"):
+                owner = type(args[0]).__name__
+            unknown = next((name for name in options if name not in known), None)
+            raise RuleTypeError(
+                f"`{owner}(...)`: {error}; {name_advice('', known, 'arguments')}"
+                if unknown is None
+                else f"`{owner}({unknown}=...)`: there is no such argument: "
+                f"{_instead(unknown, known)}"
+            ) from None
         return function(*args, **options)
 
     return cast("Function", call)
 
 
 def _instead(name: str, known: Collection[str]) -> str:
-    same = next((names for names in _SAME if name in names), frozenset())
+    same = frozenset().union(*(names for names in _SAME if name in names))
     meant = " or ".join(f"{other}=..." for other in known if other in same)
+    if not meant and name in _OF_A_RULE and "stop" in known:
+        meant = "a rule that has it, such as stop=Patience(...)"
     advice = name_advice(name, known, "arguments")
     return f"write {meant}; {advice.partition('; did')[0]}" if meant else advice

@@ -7,12 +7,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError
+from earlystop.errors import RuleError, StateError, shortened
 from earlystop.language.rule import Rule
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
-__all__ = ["check_names_best", "check_saves", "chosen_stopper", "set_wait", "wait_of", "watched"]
+__all__ = [
+    "check_names_best",
+    "check_saves",
+    "chosen_stopper",
+    "of_these_rules",
+    "set_wait",
+    "wait_of",
+    "watched",
+]
 
 _PLAIN = (float, int)
 
@@ -86,6 +94,34 @@ def check_names_best(save: Rule, what: str, example: str = "val_loss") -> None:
     """
     check_saves(save, what, example)
     check_last_is_best(save, what)
+
+
+def of_these_rules(
+    stopper: Stopper, states: Sequence[Mapping[str, Any]], owner: str
+) -> Mapping[str, Any]:
+    """The state that the rules of a stopper have saved, among those of several callbacks.
+
+    If none is of these rules but all are of the same, the last: whether it may be gone on from is
+    for `load_state_dict` to say.
+
+    states: those of sessions, the newest last; at least one.
+    owner: the name of the callbacks, for messages.
+
+    Raises StateError where there are several rules, and none is these.
+    """
+    these = stopper.stop.to_dict(), stopper.save.to_dict()
+    told = [state.get("stopper") for state in states]
+    rules = [(one.get("stop"), one.get("save")) if isinstance(one, Mapping) else () for one in told]
+    if these in rules:
+        return states[len(rules) - 1 - rules[::-1].index(these)]
+    if any(other != rules[-1] for other in rules):
+        others = [each for i, each in enumerate(rules) if each not in rules[:i]]
+        raise StateError(
+            f"{owner}: the checkpoint was saved by other rules, those of {len(others)} callbacks: "
+            f"{shortened(others, 2000)}; which of them goes on is not clear: make the callbacks "
+            "with the rules they were saved with"
+        )
+    return states[-1]
 
 
 def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:

@@ -12,7 +12,14 @@ from typing import Annotated, Any
 
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError, RuleTypeError, StateError, shortened
+from earlystop.errors import (
+    MetricError,
+    MissingMetricError,
+    RuleError,
+    RuleTypeError,
+    StateError,
+    shortened,
+)
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
 from earlystop.language.settings import AtLeast, Count, validated
@@ -151,7 +158,7 @@ class RuleStopper(tune.Stopper, tune.Callback):
 
         Raises StateError, and changes nothing, for a state that is damaged or of other rules.
         """
-        if not isinstance(state, Mapping) or state.keys() < {"version", "rules", "trials"}:
+        if not isinstance(state, Mapping) or not state.keys() >= {"version", "rules", "trials"}:
             raise StateError(f"this is no state of a RuleStopper: {shortened(state)}")
         if state["version"] != _VERSION:
             raise StateError(
@@ -159,11 +166,17 @@ class RuleStopper(tune.Stopper, tune.Callback):
                 f"release reads {_VERSION}: use the one that wrote it, or a newer one"
             )
         self._new_stopper().load_state_dict(state["rules"], changed_rules=self._changed_rules)
-        trials = {
-            str(name): _Trial(self._new_stopper(), _rows_from_json(rows))
-            for name, rows in state["trials"].items()
-        }
-        self._trials, self.stopped_reasons = trials, dict(state.get("stopped_reasons", {}))
+        told, reasons = state["trials"], state.get("stopped_reasons", {})
+        if not isinstance(told, Mapping) or not isinstance(reasons, Mapping):
+            raise StateError("the state of a RuleStopper is damaged: it should have trials by name")
+        try:
+            trials = {
+                str(name): _Trial(self._new_stopper(), _rows_from_json(rows))
+                for name, rows in told.items()
+            }
+        except (MetricError, MissingMetricError) as error:  # such as positions that go back
+            raise StateError(f"the state of a RuleStopper is damaged: {error}") from error
+        self._trials, self.stopped_reasons = trials, dict(reasons)
 
     def _new_stopper(self) -> Stopper:
         return Stopper(self.stop, self.save, on_missing=self._on_missing)

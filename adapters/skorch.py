@@ -177,6 +177,11 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
             raise KeyboardInterrupt
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        if len(net.history) > self.taken_ and self._was_check(net.history[-1]):
+            # A callback before this one has ended the training, and this epoch with it.
+            if self.session_ is not None and not self.session_.stopper.stopped:
+                self._step(net.history[-1])
+            self.taken_ = len(net.history)
         best = self.best_epoch_
         if not self.load_best or best is None or best == net.history[-1, "epoch"]:
             return

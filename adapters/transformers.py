@@ -20,11 +20,12 @@ from earlystop.language.direction import Direction
 from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
+from earlystop.language.state import decode_state
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
 from .arguments import known_arguments
-from .chosen import chosen_stopper, set_wait, wait_of, watched
+from .chosen import chosen_stopper, of_these_rules, set_wait, wait_of, watched
 
 try:
     from transformers.trainer_callback import ExportableState, TrainerCallback
@@ -299,26 +300,18 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
     def _resume(self, states: Any) -> None:
         """Resume from what a checkpoint has of callbacks of this name; the last is the newest."""
         every = states if isinstance(states, list) else [states]
-        saved = [one["attributes"].get("saved") for one in every if isinstance(one, Mapping)]
+        kept = [one.get("attributes") for one in every if isinstance(one, Mapping)]
+        saved = [one.get("saved") for one in kept if isinstance(one, Mapping)]
         bodies = [_SAVED.unwrap(one) for one in saved if _SAVED.matches(one)]
-        own = [body for body in bodies if self._has_rules(body)]
         if not bodies:
             _logger.warning(
                 "EarlyStoppingCallback: the checkpoint has no state of it, so its wait begins anew"
             )
             return
-        body = (own or bodies)[-1]
+        body = of_these_rules(self.stopper, bodies, type(self).__name__)
+        step: int = decode_state(body.get("step"), 0, "step")
         self._session.load_state_dict(body, changed_rules=self._changed_rules)
-        self._last = body["step"], False
-
-    def _has_rules(self, body: Mapping[str, Any]) -> bool:
-        """Whether a state is of the rules of this callback: there may be others beside it."""
-        stopper, rules = body.get("stopper"), self.stopper
-        known = stopper if isinstance(stopper, Mapping) else {}
-        return (known.get("stop"), known.get("save")) == (
-            rules.stop.to_dict(),
-            rules.save.to_dict(),
-        )
+        self._last = step, False
 
 
 def _monitored(args: Any) -> tuple[str, Direction]:

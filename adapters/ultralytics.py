@@ -14,12 +14,13 @@ from typing import Any
 
 from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleTypeError, StateError, shortened, warn_caller
+from earlystop.errors import RuleError, RuleTypeError, StateError, shortened, warn_caller
 from earlystop.language.rule import Rule
 from earlystop.language.settings import Count, validated
 from earlystop.peers.ultralytics import early_stopping as own_early_stopping
 from earlystop.rules import Never
 
+from .arguments import known_arguments
 from .chosen import chosen_stopper, wait_of, watched
 
 __all__ = ["TrainerStopper", "early_stopping"]
@@ -29,6 +30,7 @@ _KEY = "earlystop"  # in the `train_metrics` of a checkpoint
 _log = logging.getLogger("ultralytics")  # Ultralytics's own
 
 
+@known_arguments
 def early_stopping(
     trainer: Any,
     patience: int | None = 50,
@@ -56,8 +58,8 @@ def early_stopping(
     tie. Deliberate differences: a patience that is negative or no whole number is refused.
 
     Raises RuleTypeError for what is neither trainer nor model, RuleError for arguments that do not
-    fit together. In the training, MissingMetricError for an unknown metric; StateError for
-    a checkpoint of other rules.
+    fit together, and for a trainer or model that has been given one before. In the training,
+    MissingMetricError for an unknown metric; StateError for a checkpoint of other rules.
 
     >>> import earlystop as es
     >>> class Trainer:  # what the adapter asks of one
@@ -79,6 +81,13 @@ def early_stopping(
         raise RuleTypeError(
             "`early_stopping(trainer)` must be a trainer of Ultralytics, or a model such as "
             f"YOLO('yolo11n.pt'), got {shortened(trainer)}"
+        )
+    begun = getattr(trainer, "callbacks", {}).get("on_pretrain_routine_end", ())
+    if any(isinstance(getattr(one, "__self__", None), TrainerStopper) for one in begun):
+        raise RuleError(
+            "`early_stopping(trainer)`: this one has been given one before, which begins anew with "
+            "each training, and Ultralytics asks no second: join the rules by | or &, or make "
+            "another trainer or model"
         )
     own = functools.partial(_own_stopper, patience)
     chosen = chosen_stopper(

@@ -171,7 +171,9 @@ class EarlyStopping(TrainingCallback):
 
     def before_training(self, model: Any) -> Any:
         self.starting_round, self.stopped_reason = model.num_boosted_rounds(), ""
-        self._rounds, self._stopwatch = None, Stopwatch()
+        self._rounds, self._decided = None, -1
+        self._columns: list[tuple[str, Any, int | None]] = []
+        self._stopwatch = Stopwatch()
         self._stopwatch.start()
         self._state = _StateInModel(model) if isinstance(model, Booster) else None
         if self.save_best and self._state is None:
@@ -203,7 +205,9 @@ class EarlyStopping(TrainingCallback):
         self.stopping_history = {}
         for at in found.values():
             self.stopping_history.setdefault(at.data, {})[at.metric] = evals_log[at.data][at.metric]
-        if rounds.begins and not self._goes_on(rounds.session):
+        if rounds.begins and self._goes_on(rounds.session):
+            self._tell_best(model, rounds.session)
+        elif rounds.begins and (self._state is None or self._state.is_first):
             model.set_attr(**dict.fromkeys(_TOLD))  # they are of an earlier training
         self._rounds = rounds
         return rounds
@@ -230,15 +234,17 @@ class EarlyStopping(TrainingCallback):
         rounds = self._rounds
         if rounds is None:
             rounds = self._begin(model, evals_log)
+        return self._decide(rounds, model, epoch)
+
+    def _decide(self, rounds: Rounds, model: Any, epoch: int) -> bool:
+        """Decide on the last values; whether to stop."""
         values = {}
         for name, column, part in self._columns:
             values[name] = column[-1] if part is None else column[-1][part]
-        number = self.starting_round + epoch
+        number, self._decided = self.starting_round + epoch, epoch
         decision = rounds.decide(values, number)
         if decision.save:
-            best = rounds.session.stopper.best
-            score = None if best is None else str(best)
-            model.set_attr(best_iteration=str(number), best_score=score)
+            self._tell_best(model, rounds.session)
         if decision.stop:
             self.stopped_reason = decision.reason
             model.set_attr(stopped_reason=decision.reason)
@@ -248,10 +254,21 @@ class EarlyStopping(TrainingCallback):
             self._write_state(rounds.session)
         return decision.stop
 
+    def _tell_best(self, model: Any, session: Session) -> None:
+        place, score = session.best_place, session.stopper.best
+        if place is not None:
+            number = place.check if place.epoch is None else int(place.epoch)
+            told = None if score is None else str(score)
+            model.set_attr(best_iteration=str(number), best_score=told)
+
     def after_training(self, model: Any) -> Any:
-        rounds, self._columns = self._rounds, []
+        rounds = self._rounds
         if rounds is None:  # no round
             return model
+        last = max((len(column) for _, column, _ in self._columns), default=0) - 1
+        if last > self._decided:  # a callback before this one stopped, and XGBoost asked no others
+            self._decide(rounds, model, last)
+        self._columns = []
         rounds.session.finish()
         self._write_state(rounds.session)
         self._state = None  # let go of the model
@@ -287,6 +304,7 @@ class _StateInModel:
         number = self._begun.get(model, 0)
         self._begun[model] = number + 1
         self._model, self._attribute = model, f"earlystop_{number}"
+        self.is_first = number == 0  # of the callbacks of this training
         text = model.attr(self._attribute)
         model.set_attr(**{self._attribute: None})  # it is not of the rounds to come
         self.of_model = None if text is None else self._read(text)

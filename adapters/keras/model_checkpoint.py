@@ -19,6 +19,7 @@ from earlystop.language.rule import Rule
 from earlystop.language.settings import Positive, validated
 from earlystop.rules import Always, Best, Never
 
+from ..arguments import known_arguments
 from .backup import Backup
 from .checkpoint_settings import check_mode, check_numbers, check_path, check_rules
 from .files import path_fields
@@ -82,6 +83,7 @@ class ModelCheckpoint(SavingCallback):
     >>> folder.cleanup()
     """
 
+    @known_arguments
     def __init__(
         self,
         filepath: str | os.PathLike[str],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +11,8 @@ from lightgbm import CVBooster
 from lightgbm.basic import _log_info, _log_warning
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
-from earlystop.engine.decision import Decision
 from earlystop.engine.saved_state import SavedFormat
+from earlystop.engine.session import Session
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, RuleTypeError, StateError, shortened
 from earlystop.language.direction import Direction
@@ -21,9 +21,9 @@ from earlystop.language.settings import NonNegative, validated
 from earlystop.peers.lightgbm import early_stopping as own_early_stopping
 
 from ..arguments import known_arguments
-from ..boosting import Rounds, reported_metrics
 from ..chosen import chosen_stopper
-from .results import DEVIATION, VALUE, BestRound, Results, best_from_json, best_to_json, read, text
+from .results import Results, read, text
+from .wait import Wait
 
 __all__ = ["EarlyStoppingCallback", "early_stopping"]
 
@@ -125,7 +125,7 @@ class EarlyStoppingCallback:
         self._deltas = _checked_deltas(min_delta)
         self._stopper("loss", "min", 0.0)  # refuses arguments now, not in the first round
         self.stopped_reason = ""
-        self._waits: list[_Wait] = []
+        self._waits: list[Wait] = []
         self._state: dict[str, Any] | None = None
 
     def _stopper(self, monitor: str, mode: Direction, min_delta: float) -> Stopper:
@@ -155,7 +155,7 @@ class EarlyStoppingCallback:
         else:
             stopper = self._stopper("loss", "min", 0.0)
             shared = stopper is self._given[0]
-            self._waits = [_Wait(stopper, env, pairs, own=False, shared=shared)]
+            self._waits = [Wait(stopper, env, pairs, own=False, shared=shared)]
         if self._state is not None:
             self._go_on(env, self._state)
 
@@ -164,7 +164,7 @@ class EarlyStoppingCallback:
         """Whether it may stop a training; False for `stopping_rounds` of at most 0."""
         return self._given[0] is not None or (self.stopping_rounds or 0) > 0
 
-    def _own_waits(self, env: CallbackEnv, results: list[tuple[str, str, bool]]) -> list[_Wait]:
+    def _own_waits(self, env: CallbackEnv, results: list[tuple[str, str, bool]]) -> list[Wait]:
         """A wait for each result that LightGBM's arguments watch, in their order."""
         if not self.enabled:
             return []
@@ -192,7 +192,7 @@ class EarlyStoppingCallback:
                 continue
             name, delta = f"{data}-{metric}", deltas[i % len(deltas)]
             stopper = self._stopper(name, "max" if rises else "min", delta)
-            waits.append(_Wait(stopper, env, [one[:2] for one in results], own=True))
+            waits.append(Wait(stopper, env, [one[:2] for one in results], own=True))
         return waits
 
     def _deltas_of(self, metrics: int) -> tuple[float, ...]:
@@ -203,7 +203,7 @@ class EarlyStoppingCallback:
             )
         return self._deltas
 
-    def _end(self, wait: _Wait, env: CallbackEnv, reason: str) -> None:
+    def _end(self, wait: Wait, env: CallbackEnv, reason: str) -> None:
         """End the training: stopped for a reason, or in its last round."""
         self.stopped_reason = reason
         number, results = wait.best
@@ -216,7 +216,7 @@ class EarlyStoppingCallback:
         wait.rounds.session.finish()
         raise EarlyStopException(number, results)
 
-    def _tell(self, wait: _Wait, number: int, results: Results) -> None:
+    def _tell(self, wait: Wait, number: int, results: Results) -> None:
         what = (
             "Early stopping, best" if self.stopped_reason else "Did not meet early stopping. Best"
         )
@@ -244,16 +244,30 @@ class EarlyStoppingCallback:
 
         A training that had been stopped ends after one round, with the best that it had.
 
-        Raises StateError for data that is not such a state; in the first round of the training, for
-        a state of other rules, of other metrics, or of a model with another number of rounds.
+        Raises StateError for data that is not such a state, or is one of other rules; in the first
+        round of the training, for one of other metrics, or of a model with another number of
+        rounds. The callback is then as it was before.
         """
         body = _SAVED.unwrap(state)
         if not isinstance(body.get("waits"), list):
             raise StateError(f"waits should be a list of states, got {shortened(body)}")
+        for saved in body["waits"] if self.enabled else ():
+            self._check_rules(saved)
         self._state = body
 
+    def _check_rules(self, saved: Any) -> None:
+        """Refuse a state of other rules; of which metrics they are, only a training shows."""
+        monitor, mode = _watched_by(saved)
+        for delta in self._deltas[:-1]:
+            with contextlib.suppress(StateError):  # it may be one of the others'
+                return self._try(saved, self._stopper(monitor, mode, delta))
+        self._try(saved, self._stopper(monitor, mode, self._deltas[-1]))
+
+    def _try(self, saved: Any, stopper: Stopper) -> None:
+        twin = Stopper(stopper.stop, stopper.save)  # the user's own may be in use
+        Session(twin, "early_stopping").load_state_dict(saved, changed_rules=self._changed_rules)
+
     def _go_on(self, env: CallbackEnv, state: dict[str, Any]) -> None:
-        self._state = None
         saved = state["waits"]
         if len(saved) != len(self._waits):
             raise StateError(
@@ -262,67 +276,10 @@ class EarlyStoppingCallback:
             )
         for wait, one in zip(self._waits, saved, strict=True):
             wait.load_state_dict(one, env.begin_iteration, changed_rules=self._changed_rules)
+        self._state = None
         for wait in self._waits:
             if wait.rounds.session.stopper.stopped:
                 self._end(wait, env, wait.rounds.session.stopper.reason)
-
-
-class _Wait:
-    """A stopper in a training, with the best results: of rules, or of one metric of a data set."""
-
-    def __init__(
-        self,
-        stopper: Stopper,
-        env: CallbackEnv,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        own: bool,
-        shared: bool = False,
-    ) -> None:
-        self.rounds = Rounds(
-            stopper,
-            "early_stopping",
-            shared=shared,
-            training=weakref.ref(env.model),
-            first=env.begin_iteration,
-        )
-        self.best: BestRound = (None, [])
-        needed, folds = self.rounds.session.needed, isinstance(env.model, CVBooster)
-        found = reported_metrics("early_stopping", needed, pairs, folds=folds)
-        self.metric = found[needed[0]].metric if own else ""
-        indices = {pair: i for i, pair in enumerate(pairs)}
-        self._fields = [
-            (name, indices[at.data, at.metric], DEVIATION if at.part == 1 else VALUE)
-            for name, at in found.items()
-            if name in needed or not own
-        ]
-
-    def decide(self, env: CallbackEnv) -> Decision:
-        results: Any = env.evaluation_result_list
-        values = {}
-        for name, i, field in self._fields:
-            values[name] = results[i][field]
-        decision = self.rounds.decide(values, env.iteration)
-        if decision.save:
-            self.best = env.iteration, results
-        return decision
-
-    def state_dict(self) -> dict[str, Any]:
-        return {**self.rounds.session.state_dict(), "best": best_to_json(self.best)}
-
-    def load_state_dict(self, state: Any, begin: int, *, changed_rules: bool) -> None:
-        if not self.rounds.begins:  # another callback has loaded it
-            return
-        self.rounds.session.load_state_dict(state, changed_rules=changed_rules)
-        stopper = self.rounds.session.stopper
-        if stopper.epoch != begin and not stopper.stopped:
-            raise StateError(
-                f"early_stopping: the state is of a model with {stopper.epoch:.0f} rounds, this "
-                f"training goes on after {begin}: pass the model that was saved with it as "
-                "init_model (the one that `train` returns is cut after its best round, unless "
-                "keep_training_booster=True)"
-            )
-        self.best = best_from_json(state.get("best"))
 
 
 def _own_stopper(
@@ -335,6 +292,16 @@ def _own_stopper(
         )
     rounds: int = validated(int, stopping_rounds, "early_stopping(stopping_rounds=...)")
     return own_early_stopping(rounds, min_delta=min_delta, monitor=monitor, mode=mode)
+
+
+def _watched_by(saved: Any) -> tuple[str, Direction]:
+    """The metric of a saved state, and its direction, if that can be read."""
+    stopper = saved.get("stopper") if isinstance(saved, Mapping) else None
+    try:
+        rule = Rule.from_dict(stopper.get("stop") if isinstance(stopper, Mapping) else None)
+    except RuleError:  # loading it says what is wrong
+        return "loss", "min"
+    return getattr(rule, "monitor", "loss"), "max" if getattr(rule, "mode", "") == "max" else "min"
 
 
 def _checked_deltas(min_delta: Any) -> tuple[float, ...]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from earlystop.errors import StateError, shortened
+from earlystop.engine.metrics import as_floats
+from earlystop.errors import MetricError, StateError, shortened
 from earlystop.language.settings import Count, validated
 from earlystop.language.state import number_from_json, number_to_json
 
@@ -49,17 +50,37 @@ def text(result: Any) -> str:
     "valid's auc: 0.75 + 0.125"
     """
     data, metric, _ = read(result)
-    deviation = f" + {result[DEVIATION]:g}" if len(result) > DEVIATION else ""
-    return f"{data}'s {metric}: {result[VALUE]:g}{deviation}"
+    shown = (_text(value) for value in (result[VALUE], *list(result)[DEVIATION:]))
+    return f"{data}'s {metric}: {' + '.join(shown)}"
+
+
+def _text(value: Any) -> str:
+    number = _number(value)
+    return shortened(value) if number is None else f"{number:g}"
+
+
+def _number(value: Any) -> float | None:
+    """What a metric of the user's own returned, such as a tensor; None for what is no number."""
+    if type(value) is float:
+        return value
+    try:
+        return as_floats({"": value})[""]
+    except MetricError:
+        return None
 
 
 def best_to_json(best: BestRound) -> list[Any] | None:
     number, results = best
-    return None if number is None else [number, [_to_json(*result) for result in results]]
+    if number is None:
+        return None
+    as_json = (_to_json(*result) for result in results)
+    return [number, [result for result in as_json if None not in result]]
 
 
-def _to_json(data: str, metric: str, value: float, rises: bool, *deviation: float) -> list[Any]:
-    return [data, metric, number_to_json(value), bool(rises), *map(number_to_json, deviation)]
+def _to_json(data: str, metric: str, value: Any, rises: bool, *deviation: Any) -> list[Any]:
+    numbers = [_number(one) for one in (value, *deviation)]
+    told = [None if number is None else number_to_json(number) for number in numbers]
+    return [data, metric, told[0], bool(rises), *told[1:]]
 
 
 def best_from_json(data: Any) -> BestRound:

@@ -17,6 +17,7 @@ from earlystop.history import History
 from earlystop.language.positions import ELAPSED, STEP
 from earlystop.language.rule import Rule
 
+from ..arguments import known_arguments
 from .values import VALUE, value_name
 
 __all__ = ["StudyStop", "stop_study", "study_history"]
@@ -24,6 +25,7 @@ __all__ = ["StudyStop", "stop_study", "study_history"]
 _logger = optuna.logging.get_logger("optuna.earlystop")
 
 
+@known_arguments
 def stop_study(stop: Rule | Stopper) -> StudyStop:
     """A callback of `study.optimize` that stops the study by a rule over the values of its trials.
 

@@ -50,7 +50,8 @@ def verify(path: Path) -> None:
     """
     try:
         with _first_cause():
-            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            # As text, which PyTorch before 2.4 asks for where it maps a file.
+            torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
     except (OSError, MemoryError):
         raise
     except Exception as error:

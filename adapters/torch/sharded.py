@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from earlystop.errors import CheckpointError, RuleError, StateError
 
@@ -115,12 +114,11 @@ def filled(tree: Any, like: Any, folder: Path) -> Any:
     shards: dict[str, torch.Tensor] = {}
     result = _filled(tree, like, shards)
     if shards:
-        alone = not (dist.is_available() and dist.is_initialized())
 
         def read() -> None:
             with warnings.catch_warnings():  # that a process alone reads them is meant
                 warnings.filterwarnings("ignore", "torch.distributed is disabled")
-                load(shards, storage_reader=ShardReader(folder), no_dist=alone)
+                load(shards, storage_reader=ShardReader(folder))  # finds out whether it is alone
 
         _together(read, f"the shards in {str(folder)!r} cannot be read")
     return result

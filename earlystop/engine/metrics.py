@@ -11,6 +11,8 @@ from ..errors import MetricError, shortened
 
 __all__ = ["MissingAsNaN", "as_floats", "with_string_names"]
 
+_BOXED = frozenset("OSUT")  # kinds of NumPy's arrays that may hold text, which `float()` would read
+
 
 def as_floats(metrics: Any) -> dict[str, float]:
     """The metrics of a check as a new dict of plain floats.
@@ -66,7 +68,10 @@ def _as_float(name: str, value: Any) -> float:
     problem = _problem(value)
     if not problem:
         try:
-            return float(_element(value))
+            element = _element(value)
+            problem = "" if element is value else _problem(element)
+            if not problem:
+                return float(element)
         except OverflowError:
             problem = f"a {type(value).__name__} too large for a float"
         except (TypeError, ValueError, LookupError, RuntimeError) as error:
@@ -81,6 +86,8 @@ def _problem(value: Any) -> str:
         return "None: leave a metric out at an epoch that does not report it"
     if isinstance(value, (str, bytes, bytearray)):
         return f"the text {shortened(value)}"
+    if isinstance(value, (tuple, list, Mapping)):
+        return f"{shortened(value)}: report one number of it, or each under a name of its own"
     if any(size != 1 for size in shape):
         return f"an array of shape {tuple(shape)}: reduce it to one number first"
     if _is_complex(value):
@@ -92,7 +99,10 @@ def _element(value: Any) -> Any:
     """The element of an array of any shape that has only one; any other value as it is."""
     shape = getattr(value, "shape", ())
     # Not `item()`, which drops the mask of a masked array, and not all libraries have.
-    return getattr(value, "iloc", value)[(0,) * len(shape)] if len(shape) else value
+    if len(shape):
+        return getattr(value, "iloc", value)[(0,) * len(shape)]
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return value.item() if kind in _BOXED else value
 
 
 def _is_complex(value: Any) -> bool:

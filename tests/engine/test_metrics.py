@@ -87,10 +87,31 @@ BAD_METRICS: dict[str, tuple[Any, str]] = {
     ),
     "text in an array": (
         {"loss": np.array(["best"])},
-        "the metric 'loss' must be one real number, got array(['best'], dtype='<U4') (could not",
+        "the metric 'loss' must be one real number, got the text ",
+    ),
+    "a number's text in an array": (
+        {"loss": np.array(["0.5"])},
+        "the metric 'loss' must be one real number, got the text '0.5'",
+    ),
+    "a number's text in an array without a dimension": (
+        {"loss": np.array("0.5")},
+        "the metric 'loss' must be one real number, got the text '0.5'",
+    ),
+    "text in a box": (
+        {"loss": np.array("0.5", dtype=object)},
+        "the metric 'loss' must be one real number, got the text '0.5'",
+    ),
+    "tuple": (
+        {"loss": (0.5, 0.1)},
+        "the metric 'loss' must be one real number, got (0.5, 0.1): report one number of it, or "
+        "each under a name of its own",
+    ),
+    "mapping": (
+        {"loss": {"mean": 0.5}},
+        "the metric 'loss' must be one real number, got {'mean': ",
     ),
     "tensor": ({"loss": torch.ones(2, 2)}, "the metric 'loss' must be one real number, got an arr"),
-    "list": ({"loss": [0.5]}, "the metric 'loss' must be one real number, got [0.5] ("),
+    "list": ({"loss": [0.5]}, "the metric 'loss' must be one real number, got [0.5]: report one"),
     "complex": (
         {"loss": 1j},
         "the metric 'loss' must be one real number, got the complex number 1j: report its "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightgbm
@@ -47,6 +48,7 @@ def scripted(
     with_training: bool = False,
     sets: int = 1,
     model: Any = None,
+    names: Sequence[str] = ("a", "b"),
 ) -> lightgbm.Booster:
     """Train while the metrics of each data set in turn take these values, for each round."""
     calls = iter([one for one in curves for _ in range(sets + with_training)])
@@ -56,7 +58,7 @@ def scripted(
         train_set,
         len(curves),
         valid_sets=valid[:sets] + [train_set] * with_training,
-        valid_names=["a", "b"][:sets] + ["seen"] * with_training,
+        valid_names=[*names[:sets]] + ["seen"] * with_training,
         feval=lambda *_: next(calls),
         callbacks=list(callbacks),
         init_model=model,

@@ -56,13 +56,17 @@ def test_a_state_needs_its_rules_its_metrics_and_its_model() -> None:
         other.load_state_dict(state)
         return scripted(values, other, **how)
 
-    for other, how, told in (
-        (early_stopping(4, verbose=False), {"model": model}, "changed_rules=True"),
-        (early_stopping(3, verbose=False), {}, "2 rounds.*after 0"),
-        (early_stopping(3, verbose=False), {"model": model, "sets": 2}, "1 metrics.*watches 2"),
+    for other in (early_stopping(4, verbose=False), early_stopping(stop=es.MaxEpochs(3))):
+        with pytest.raises(es.StateError, match=r"its stop rule is .* this stopper's is"):
+            other.load_state_dict(state)
+    several = early_stopping(3, min_delta=[0.5, 0.0], verbose=False)
+    several.load_state_dict(state)  # it may be of the second metric
+    for how, told in (
+        ({}, "2 rounds.*after 0"),
+        ({"model": model, "sets": 2}, "1 metrics.*watches 2"),
     ):
         with pytest.raises(es.StateError, match=told):
-            going_on(other, rising([1.0]), **how)
+            going_on(early_stopping(3, verbose=False), rising([1.0]), **how)
     changed = early_stopping(4, verbose=False, changed_rules=True)
     assert going_on(changed, rising([1.0] * 9), model=model).best_iteration == 2
     for damaged in ({}, {**state, "waits": 3}, {**state, "version": 7}):
@@ -71,6 +75,22 @@ def test_a_state_needs_its_rules_its_metrics_and_its_model() -> None:
     state["waits"][0]["best"] = [1, [["a"]]]
     with pytest.raises(es.StateError, match="best should be"):
         going_on(early_stopping(3, verbose=False), rising([1.0]), model=model)
+
+
+def test_a_state_that_does_not_fit_a_training_is_kept_for_the_next() -> None:
+    stopper = es.EarlyStopping("valid-m", patience=3, mode="max")
+    first = early_stopping(stop=stopper, verbose=False)
+    model = scripted(rising([1.0, 2.0]), first, names=["valid"])
+    state = json.loads(json.dumps(first.state_dict()))
+    other = es.EarlyStopping("valid-m", patience=3, mode="max")
+    second = early_stopping(stop=other, verbose=False)
+    second.load_state_dict(state)
+    assert other.checks == 0
+    with pytest.raises(es.StateError, match=r"2 rounds.*after 0"):
+        scripted(rising([1.0]), second, names=["valid"])
+    assert other.checks == 0  # nothing of it is taken
+    booster = scripted(rising([1.0, 1.0, 1.0, 1.0]), second, model=model, names=["valid"])
+    assert (booster.best_iteration, other.checks) == (2, 5)
 
 
 def test_a_training_that_had_been_stopped_ends_after_one_round_with_its_best() -> None:

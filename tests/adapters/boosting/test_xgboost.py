@@ -272,6 +272,22 @@ def test_two_callbacks_on_one_metric_have_a_state_each() -> None:
     assert outcome(scripted(values[4:], *callbacks(), model=first)) == outcome(whole)
 
 
+def test_a_callback_that_is_not_asked_in_the_last_round_has_it_in_its_state() -> None:
+    """XGBoost asks no callback behind one that stops."""
+    values = [5.0, 4.0, 4.5, 3.0, 3.5, 3.5, 3.5, 3.5]
+
+    def later() -> EarlyStopping:
+        return EarlyStopping(
+            stop=es.Patience("valid-m", 4, mode="min"), save=es.Best("valid-m", "min")
+        )
+
+    whole = scripted(values, later())
+    first = scripted(values, EarlyStopping(stop=es.MaxEpochs(4)), later())
+    assert outcome(first) == (4, "3", "3.0")
+    beside = EarlyStopping(stop=es.Never(), resume=False)
+    assert outcome(scripted(values[4:], beside, later(), model=first)) == outcome(whole)
+
+
 def test_other_numbers_go_on_only_if_that_is_said() -> None:
     first = scripted([5.0, 4.0, 4.5], EarlyStopping(rounds=2, min_delta=0.25))
     with pytest.raises(es.StateError, match=r"changed_rules=True.*resume=False"):

@@ -212,3 +212,17 @@ def test_a_metric_that_no_rule_looks_at_may_be_anything() -> None:
 
 def test_the_weights_of_the_best_epoch_are_there_in_the_end() -> None:
     assert weight(net(CURVE, by_rule(load_best=True)).fit(X, X)) == 4.0
+
+
+def test_the_epoch_in_which_another_callback_ends_the_training_counts() -> None:
+    """skorch calls no callback behind one that ends it."""
+
+    class Ends(Callback):
+        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    callback = by_rule(load_best=True, sink=lambda text: None)
+    trained = net(CURVE, Ends(), callback).fit(X, X)
+    assert callback.best_epoch_ == 2
+    assert weight(trained) == 2.0  # the best is there, nothing is brought back

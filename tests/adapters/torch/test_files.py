@@ -113,3 +113,20 @@ def test_a_file_saved_before_the_first_best_holds_no_best(tmp_path: Path) -> Non
     other.load(tmp_path / "state.pt")
     assert other.epoch == 1
     assert other.restore_best() is None
+
+
+def test_a_file_is_verified_with_a_pytorch_that_maps_files_by_their_names_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the ones before 2.4 do."""
+    load = torch.load
+
+    def older(file: Any, *args: Any, mmap: bool = False, **options: Any) -> Any:
+        if mmap and not isinstance(file, str):
+            raise ValueError("f must be a string filename")
+        return load(file, *args, mmap=mmap, **options)
+
+    monkeypatch.setattr(torch, "load", older)
+    with Training(stopper(), linear(), folder=tmp_path) as training:
+        training.step(loss=1.0)
+    assert (tmp_path / "0000.pt").exists()

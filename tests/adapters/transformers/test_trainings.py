@@ -76,6 +76,45 @@ def test_a_state_of_other_rules_is_refused_unless_only_numbers_changed_and_that_
     assert trainer.state.global_step == 40
 
 
+def test_of_two_callbacks_each_goes_on_with_its_own_state_or_is_refused(tmp_path: Path) -> None:
+    def callbacks(*patiences: int, **how: Any) -> list[Any]:
+        return [EarlyStoppingCallback(patience, **how) for patience in patiences]
+
+    whole = callbacks(3, 9)
+    ends = trainer_for(tmp_path / "whole", CURVE, *whole)
+    ends.train()
+    first = trainer_for(tmp_path / "parts", CURVE, *callbacks(3, 9), num_train_epochs=3)
+    first.train()
+    last = str(tmp_path / "parts" / "checkpoint-12")
+    for order in ((3, 9), (9, 3)):
+        again = callbacks(*order)
+        trainer = trainer_for(tmp_path / "parts", CURVE, *again)
+        trainer.train(resume_from_checkpoint=last)
+        assert trainer.state.global_step == ends.state.global_step
+        reasons = {one.early_stopping_patience: one.stopped_reason for one in again}
+        assert reasons == {one.early_stopping_patience: one.stopped_reason for one in whole}
+        assert {one.stopper.checks for one in again} == {whole[0].stopper.checks}
+    changed = callbacks(4, 9, changed_rules=True)
+    with pytest.raises(es.StateError, match=r"those of 2 callbacks.*which of them goes on is not"):
+        trainer_for(tmp_path / "parts", CURVE, *changed).train(resume_from_checkpoint=last)
+    assert changed[0].stopper.checks == 0
+
+
+def test_a_damaged_state_is_refused_as_a_whole(tmp_path: Path) -> None:
+    trainer_for(tmp_path, CURVE, EarlyStoppingCallback(3), num_train_epochs=2).train()
+    path = tmp_path / "checkpoint-8" / "trainer_state.json"
+    text = path.read_text()
+    for entry, value, told in (("step", None, "step should be"), ("stopper", 3, "expected")):
+        saved = json.loads(text)
+        state = saved["stateful_callbacks"]["EarlyStoppingCallback"]["attributes"]["saved"]
+        state[entry] = value
+        path.write_text(json.dumps(saved))
+        callback = EarlyStoppingCallback(3)
+        with pytest.raises(es.StateError, match=told):
+            trainer_for(tmp_path, CURVE, callback).train(resume_from_checkpoint=str(path.parent))
+        assert callback.stopper.checks == 0
+
+
 def test_a_training_that_had_stopped_ends_after_a_step_and_decides_nothing(tmp_path: Path) -> None:
     callback = EarlyStoppingCallback(3)
     trainer = trainer_for(tmp_path, CURVE, callback)

@@ -48,7 +48,7 @@ class CurveTrainer(Trainer):
 
 
 def trainer_for(folder: Path, curve: Any, *callbacks: Any, **settings: Any) -> CurveTrainer:
-    evaluated = settings.pop("eval_dataset", Data(2))
+    evaluated, made = settings.pop("eval_dataset", Data(2)), settings.pop("made", CurveTrainer)
     settings = {
         **{"per_device_train_batch_size": 2, "num_train_epochs": 20, "report_to": "none"},
         **{"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True},
@@ -56,7 +56,7 @@ def trainer_for(folder: Path, curve: Any, *callbacks: Any, **settings: Any) -> C
         **{"logging_strategy": "no", "save_only_model": False},
         **settings,
     }
-    trainer = CurveTrainer(
+    trainer: CurveTrainer = made(
         Net(),
         TrainingArguments(str(folder), **settings),
         train_dataset=Data(2 * STEPS),
