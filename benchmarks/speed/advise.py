@@ -22,7 +22,9 @@ import numpy as np
 
 import earlystop as es
 from benchmarks._support.measure import fastest, fill, machine, show
-from earlystop.advising.regret_scale import RegretScale
+from earlystop.advising.logged_runs import logged_runs
+from earlystop.advising.look import look_at
+from earlystop.advising.measured import Question
 from earlystop.advising.truncation import detect_truncation
 
 MONITOR = "val_loss"
@@ -58,7 +60,9 @@ def main() -> None:
     share = read.runs / arguments.runs
 
     def look() -> None:
-        detect_truncation(history, JUDGE, RegretScale(history, JUDGE, "improvement"))
+        question = Question(JUDGE, "improvement", (MONITOR,), "skip")
+        runs = logged_runs(history, question, (), 1, progress=False)
+        detect_truncation(runs, look_at(runs, None), JUDGE)
 
     rows = [["reading", f"~{reading / share:.0f}", ""]]
     rows.append(["first look", f"{fastest(look):.2f}", ""])

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .._arguments import argument
 from ..datasets import Dataset
-from ..datasets.working import Workers, check_workers
+from ..datasets.working import Workers
 from ..errors import RuleError, RuleTypeError
 from ..history.history import History
 from ..language.direction import Mode, direction
 from ..language.keywords import by_keyword
-from ..language.positions import CHECKS, EPOCH, RESERVED
 from ..language.rule import OnMissing, Rule
 from ..language.settings import Count, validated
-from ..replaying.checks import checks_of
 from ..rules import AdaptivePatience, Best, Patience
-from .calibration import Calibration
+from .calibration import calibrated
 from .candidates import (
     Family,
     FamilyName,
@@ -27,10 +25,12 @@ from .candidates import (
     families_of,
     plain_family,
 )
-from .cost import cost_of
-from .curves import warnings_of_curves
-from .outcomes import outcome_of_advice, same_promise, usual_outcomes, without_promise
-from .regret_scale import RegretScale, Unit
+from .curve_warnings import warnings_of_curves
+from .logged_runs import logged_runs
+from .look import look_at
+from .measured import Question
+from .outcomes import outcomes_of
+from .regret_scale import Unit
 from .request import requested_guarantee
 from .result import Advice
 from .selection import select
@@ -99,6 +99,9 @@ def advise(
     cost_unit: the unit of the cost of runs, as `unit` of `replay`.
     on_missing, workers, progress: see `sweep`.
 
+    What runs lose is summed up exactly. Quantiles of it are those of some run, and exact or, beyond
+    512 different losses, greater by at most 0.4 %.
+
     Runs that never improve on their first value lose nothing. A run that is stopped before it has
     any value loses everything. Runs that never report a number are left out.
 
@@ -141,58 +144,80 @@ def advise(
     seed = validated(Count, seed, "advise(seed=...)")
     complete = validated(bool | None, complete, "advise(complete=...)")
     cost_unit = validated(str | None, cost_unit, _COST_UNIT)
+    on_missing = validated(OnMissing, on_missing, "advise(on_missing=...)")
+    progress = validated(bool, progress, "advise(progress=...)")
     if isinstance(candidates, Iterator):
         candidates = list(candidates)  # they are looked at twice
-    judged = [monitor, *candidate_metrics(candidates)]
+    judged = (monitor, *candidate_metrics(candidates))
+    units = [unit for unit in (cost_unit, *candidate_units(candidates)) if unit is not None]
+    question = Question(save, unit, judged, on_missing)
+    runs = logged_runs(history, question, units, workers, progress)
+    look = look_at(runs, cost_unit)
     if isinstance(history, Dataset):
-        anywhere, workers = check_workers(workers, "advise"), 1
-        units = [str(cost_unit), *candidate_units(candidates)]
-        history = _in_memory(history, judged, units, on_missing, anywhere)
-    history.require([monitor], "`advise`")
-    cost = cost_of(checks_of(history, judged if on_missing == "skip" else []), cost_unit)
-    history = cost.history
-    scale = RegretScale(history, save, unit)
-    scale.require_numbers("advise")
-    truncation = None if complete else detect_truncation(history, save, scale)
-    families = _families(candidates, family, history, save, scale, truncation)
+        history.require(dict.fromkeys(judged, "`advise`"), look.reported)
+    look.require_numbers("advise", monitor)
+    truncation = None if complete else detect_truncation(runs, look, save)
+    longest = look.longest if truncation is None else truncation.rule.patience + 1
+    patience = Patience(monitor, mode=save.mode)
+    families = _families(candidates, family, patience, longest, look.epochs, truncation)
     considered = _on_logs(families, truncation)
-    options = {"on_missing": on_missing, "workers": workers, "progress": progress}
-    calibration = Calibration(cost, save, scale, guarantee, considered, seed, options)
+    plain = _on_logs([plain_family(patience, longest)], truncation)
+    found = calibrated(runs, look, guarantee, considered, plain, patience, seed)
+    selected = select(found.candidates)
+    outcomes = outcomes_of(runs, look, found, selected, truncation)
     warnings = [
-        *warnings_of_runs(calibration),
-        *warnings_of_logs(history, scale, truncation, complete),
+        *warnings_of_runs(found.candidates, unit),
+        *warnings_of_logs(look, truncation, complete),
         *warnings_of_candidates(truncation, dropped=considered != families),
+        *warnings_of_losses(found, outcomes, unit, selected is not None),
+        *warnings_of_curves(found.candidates, look, outcomes.advised.saved),
     ]
-    return _advice(calibration, truncation, complete, on_missing, warnings)
-
-
-def _in_memory(
-    dataset: Dataset,
-    judged: Sequence[str],
-    units: Sequence[str],
-    on_missing: OnMissing,
-    workers: Workers,
-) -> History:
-    """The runs of a data set, with the metrics that are judged or counted in."""
-    dataset.require(dict.fromkeys(judged, "`advise`"))
-    if on_missing == "raise":  # every row is a check
-        return dataset.read(workers=workers)
-    counted = {*units} - {str(None), CHECKS, EPOCH}
-    return dataset.read({*judged, *counted} - RESERVED, workers=workers)
+    return Advice(
+        rule=outcomes.advised.rule,
+        monitor=monitor,
+        mode=save.mode,
+        max_regret=guarantee.max_regret,
+        unit=unit,
+        bound=guarantee.bound if guarantee.at_most is None else None,
+        at_most=guarantee.at_most,
+        confidence=guarantee.confidence,
+        promised=0.0 if selected is None else guarantee.level,
+        outcome=outcomes.advised,
+        plain=outcomes.plain,
+        defaults=outcomes.usual,
+        unpromised=outcomes.unpromised,
+        runs=look.usable,
+        chose=found.candidates.chose,
+        left_out=look.runs - look.usable,
+        needed=found.candidates.needed(),
+        families=len(found.candidates.families),
+        cost_unit=look.unit,
+        logged=look.logged / look.usable,
+        stopped_by=None if truncation is None else truncation.rule,
+        complete=truncation is None and complete is not False,
+        quantiles=outcomes.quantiles,
+        best_at=look.best_at,
+        warnings=tuple(warnings),
+        stops=outcomes.checks,
+        on_missing=on_missing,
+        lines=tuple(found.candidates.lines()),
+    )
 
 
 def _families(
     candidates: Any,
     name: FamilyName,
-    history: History,
-    save: Best,
-    scale: RegretScale,
+    patience: Patience,
+    longest: int,
+    epochs: int,
     truncation: Truncation | None,
 ) -> list[Family]:
-    """The families of the candidates, or those of this name."""
+    """The families of the candidates, or those of this name.
+
+    longest: the patience that stops no run, or that is longer than the one that stopped the logs.
+    epochs: the number of epochs of the longest run.
+    """
     name = validated(FamilyName, name, "advise(family=...)")
-    longest = _longest(history, scale, truncation)
-    patience = Patience(save.monitor, mode=save.mode)
     if candidates is None:
         families = default_families(patience, longest, name)
         if truncation is None:
@@ -205,14 +230,7 @@ def _families(
             f"{argument('family', name, 'advise')} and {argument('candidates')} both say what to "
             "select from: give one of them"
         )
-    return families_of(candidates, patience, longest, history.epochs)
-
-
-def _longest(history: History, scale: RegretScale, truncation: Truncation | None) -> int:
-    """A patience that stops no run, or that is longer than the one that stopped the logs."""
-    if truncation is not None:
-        return truncation.rule.patience + 1
-    return int(history.lengths[scale.usable].max())
+    return families_of(candidates, patience, longest, epochs)
 
 
 def _on_logs(families: list[Family], truncation: Truncation | None) -> list[Family]:
@@ -221,51 +239,3 @@ def _on_logs(families: list[Family], truncation: Truncation | None) -> list[Fami
         return families
     shortened = [family.up_to(truncation.rule.patience) for family in families]
     return [family for family in shortened if family is not None]
-
-
-def _advice(
-    calibration: Calibration,
-    truncation: Truncation | None,
-    complete: bool | None,
-    on_missing: OnMissing,
-    warnings: list[str],
-) -> Advice:
-    """Select a rule and put the answer together."""
-    save, scale, guarantee = calibration.save, calibration.scale, calibration.guarantee
-    selected = select(calibration)
-    advised = outcome_of_advice(calibration, selected, truncation)
-    unpromised = None if selected is not None else without_promise(calibration)
-    patience = Patience(save.monitor, mode=save.mode)
-    plain = [plain_family(patience, _longest(calibration.history, scale, truncation))]
-    warnings += warnings_of_losses(calibration, advised, selected is not None)
-    warnings += warnings_of_curves(calibration, advised.outcome.saved)
-    return Advice(
-        rule=advised.outcome.rule,
-        monitor=save.monitor,
-        mode=save.mode,
-        max_regret=guarantee.max_regret,
-        unit=scale.unit,
-        bound=guarantee.bound if guarantee.at_most is None else None,
-        at_most=guarantee.at_most,
-        confidence=guarantee.confidence,
-        promised=0.0 if selected is None else guarantee.level,
-        outcome=advised.outcome,
-        plain=same_promise(calibration, selected, _on_logs(plain, truncation)),
-        defaults=usual_outcomes(calibration, truncation),
-        unpromised=unpromised,
-        runs=calibration.runs,
-        chose=calibration.chose,
-        left_out=len(scale.best) - calibration.runs,
-        needed=calibration.needed(),
-        families=len(calibration.families),
-        cost_unit=calibration.cost.unit,
-        logged=calibration.logged / calibration.runs,
-        stopped_by=None if truncation is None else truncation.rule,
-        complete=truncation is None and complete is not False,
-        quantiles=advised.quantiles(),
-        best_at=scale.best_at,
-        warnings=tuple(warnings),
-        stops=advised.checks,
-        on_missing=on_missing,
-        lines=tuple(calibration.lines()),
-    )

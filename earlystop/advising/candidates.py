@@ -14,7 +14,7 @@ from ..language.rule import AllOf, AnyOf, Rule
 from ..replaying.checks import looked_at
 from ..rules import AdaptivePatience, Best, Patience, Smoothed, Warmup
 from ..sweeping.grid import Axis, apply_settings, axes_of, child_at
-from ..sweeping.sweep import Sweep, sweep
+from ..sweeping.sweep import Sweep, run_sweep
 from .presmooth import PresmoothedHistory
 
 __all__ = [
@@ -95,10 +95,10 @@ class Family:
         """What all rules of the family would have done."""
         presmoothed = PresmoothedHistory.of(self.rule, history, save)
         if presmoothed is not None:
-            return sweep(presmoothed.rule, presmoothed, save=save, **options, patience=self.values)
+            grid: dict[str, Any] = {"patience": self.values}
+            return run_sweep(presmoothed.rule, presmoothed, grid, save=save, **options)
         name = ".".join([*map(str, self.path), self.dial])
-        grid: dict[str, Any] = {name: self.values}
-        return sweep(self.rule, history, save=save, **options, **grid)
+        return run_sweep(self.rule, history, {name: self.values}, save=save, **options)
 
     def __str__(self) -> str:
         if self.alone is not None:

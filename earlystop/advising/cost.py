@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import HistoryError
 from ..history.history import History
 from ..replaying.checks import Checks
 from .regret_scale import Floats
 
-__all__ = ["Cost", "cost_of"]
+__all__ = ["Cost"]
 
 
 class Cost(NamedTuple):
@@ -33,20 +32,3 @@ class Cost(NamedTuple):
         """What a number of checks of some runs costs, shape (runs,)."""
         amounts = self.checks.positions.amount(self.unit, np.asarray(checks, np.int64), runs)
         return np.asarray(amounts, dtype=np.float64)
-
-
-def cost_of(checks: Checks, unit: str | None) -> Cost:
-    """The cost in a unit; by default the log's steps, else epochs, else checks.
-
-    Raises MissingMetricError for an unknown unit, HistoryError for one that some run with a check
-    does not report.
-    """
-    cost = Cost(checks, checks.positions.default_unit() if unit is None else unit)
-    untold = np.isnan(cost.of(checks.history.lengths))
-    if untold.any():
-        run = checks.history.names[int(untold.argmax())]
-        raise HistoryError(
-            f"`advise(cost_unit={unit!r})`: {run!r} does not report it: choose a unit that all "
-            "runs report, such as 'checks'"
-        )
-    return cost

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ranks_of", "serial_dependence"]
+__all__ = ["Codes", "codes_of", "ranks_of", "serial_dependence"]
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.uint16]
 
 
-def serial_dependence(scores: Floats) -> float:
+def serial_dependence(scores: Floats | Codes) -> float:
     """How much more alike neighbouring runs are than by chance, in standard deviations.
 
     scores: one per run, in the order of the history.
@@ -33,7 +34,14 @@ def serial_dependence(scores: Floats) -> float:
     return float(((ranks * np.roll(ranks, 1)).sum() - mean) / np.sqrt(variance))
 
 
-def ranks_of(scores: Floats) -> Floats:
+def codes_of(scores: Floats) -> Codes:
+    """Scores of at least 0, by their leading 16 bits: as large as they were, within 0.8 %."""
+    with np.errstate(over="ignore"):
+        bits = np.asarray(scores, np.float32).view(np.uint32)
+    return np.asarray(bits >> 16, np.uint16)
+
+
+def ranks_of(scores: Floats | Codes) -> Floats:
     """The ranks of the scores; equal scores share their mean rank."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)

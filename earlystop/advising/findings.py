@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from ..language.rule import OnMissing, Rule
+from .counts import Counts
 from .regret_scale import Floats, Unit
 
 __all__ = ["Findings", "Line", "Outcome"]
@@ -69,7 +69,7 @@ class Findings:
     best_at: float
     warnings: tuple[str, ...]
     lines: tuple[Line, ...] = field(compare=False)
-    stops: npt.NDArray[np.int64] = field(compare=False)
+    stops: Counts = field(compare=False)
     on_missing: OnMissing = field(compare=False)
 
     @property

@@ -36,8 +36,9 @@ class Guarantee:
     """A promise that is requested: what has to hold for new runs.
 
     max_regret: what a run may lose.
-    bound: the most that a run can lose, for a promise in expectation; losses are capped there.
-    at_most: for a promise with confidence, the share of runs that may lose more; None for one in
+    bound: the most that a run can lose, for a guarantee in expectation; losses are capped there.
+    is_natural: whether no run can lose more than the bound anyway.
+    at_most: for a guarantee with confidence, the share of runs that may lose more; None for one in
         expectation.
     """
 
@@ -45,6 +46,7 @@ class Guarantee:
     bound: float
     at_most: float | None
     confidence: float
+    is_natural: bool = False
 
     @property
     def level(self) -> float:
@@ -53,8 +55,12 @@ class Guarantee:
 
     @property
     def cap(self) -> float:
-        """Where losses are capped. A promise with confidence only counts losses over a limit."""
-        return self.bound if self.at_most is None else 2 * self.max_regret
+        """Where losses are capped; infinity if none is.
+
+        A guarantee with confidence only counts losses over a limit, and no run can lose more than
+        all of its improvement.
+        """
+        return np.inf if self.at_most is not None or self.is_natural else self.bound
 
     def holds(self, runs: int, total: Any, over: Any, paths: int = 1) -> Bools:
         """Whether it holds for each setting of a path, by rising patience: a boolean mask.

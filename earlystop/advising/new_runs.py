@@ -10,6 +10,7 @@ from ..errors import RuleTypeError
 from ..history.history import History
 from ..replaying.replay import replay
 from ..rules import Best, Never
+from .counts import Counts
 from .findings import Findings
 from .regret_scale import Floats, RegretScale
 from .text import amount_text, percent, promise_text
@@ -31,10 +32,10 @@ def check_new_runs(advice: Findings, history: History, complete: bool) -> Promis
     scale.require_numbers("check")
     usable = scale.usable
     lost = scale.lost(done.regret, slice(0, seen.runs))[usable]
-    whole = max(int(seen.lengths.max()), int(advice.stops.max()))  # as long as runs go
+    whole = max(int(seen.lengths.max()), advice.stops.greatest)  # as long as runs go
     cut = done.stopped & (done.checks >= seen.lengths) & (seen.lengths < whole)
     unseen = 0 if complete else int(np.count_nonzero(cut[usable]))
-    likeness = rank_test(advice.stops, done.checks[usable])
+    likeness = rank_test(advice.stops, Counts.of(done.checks[usable]))
     numbers = (np.nan,) * 3
     if not unseen and len(lost) and advice.rule != Never():
         numbers = _so_far(advice, lost)
@@ -42,7 +43,7 @@ def check_new_runs(advice: Findings, history: History, complete: bool) -> Promis
     observed, low, high = numbers
     return PromiseReport(
         runs=len(lost),
-        old_runs=len(advice.stops),
+        old_runs=advice.stops.total,
         unseen=unseen,
         likeness=likeness,
         promise=promise_text(advice),

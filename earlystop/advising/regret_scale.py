@@ -13,7 +13,7 @@ from ..history.arrays import Bools
 from ..history.history import History
 from ..rules import Best
 
-__all__ = ["Floats", "RegretScale", "Unit"]
+__all__ = ["Floats", "RegretScale", "Unit", "nothing_to_go_by"]
 
 Floats = npt.NDArray[np.float64]
 Unit = Literal["improvement", "metric", "best"]
@@ -67,10 +67,7 @@ class RegretScale:
         owner: the function that needs one, for the error.
         """
         if not self.usable.any():
-            raise HistoryError(
-                f"`{owner}`: of {count(len(self.best), 'run')}, none ever reports a number for "
-                f"{self._monitor!r}: there is nothing to go by"
-            )
+            raise nothing_to_go_by(owner, len(self.best), self._monitor)
 
     @property
     def usable(self) -> Bools:
@@ -84,11 +81,6 @@ class RegretScale:
         constant: Bools = self.usable & (self.best == self.first)
         return constant
 
-    @property
-    def best_at(self) -> float:
-        """How far into a run its best value stands, on average; 1 is its end."""
-        return float((self.found[self.usable] / self.end[self.usable]).mean())
-
     def lost(self, regret: Floats, runs: Any) -> Floats:
         """The regret of these runs, in the unit; 0 for runs that are not usable."""
         if self.unit == "metric":
@@ -101,3 +93,11 @@ class RegretScale:
             np.minimum(lost, 1.0, out=lost)
         lost[~(regret > 0)] = 0.0
         return lost
+
+
+def nothing_to_go_by(owner: str, runs: int, monitor: str) -> HistoryError:
+    """The error of a function that needs a number of some run, where there is none."""
+    return HistoryError(
+        f"`{owner}`: of {count(runs, 'run')}, none ever reports a number for {monitor!r}: there is "
+        "nothing to go by"
+    )

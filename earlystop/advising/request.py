@@ -41,7 +41,8 @@ def requested_guarantee(
             f"regret of 0: ask for more than 0, or, with {argument('at_most', 0.1)}, that at most "
             "10 % of runs lose anything"
         )
-    return _within_reach(Guarantee(max_regret, _bound(bound, unit, max_regret), None, confidence))
+    most = _bound(bound, unit, max_regret)
+    return _within_reach(Guarantee(max_regret, most, None, confidence, unit == "improvement"))
 
 
 def _bound(bound: Any, unit: Unit, max_regret: float) -> float:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from .._arguments import argument
 from .._text import count
-from ..history.history import History
-from .calibration import Calibration
-from .exchangeability import serial_dependence
-from .outcomes import Detailed
-from .regret_scale import RegretScale
+from .calibration import Calibrated, Calibration
+from .look import Look
+from .outcomes import Outcomes
+from .regret_scale import Unit
 from .text import percent
 from .truncation import Truncation
 
@@ -32,11 +29,10 @@ _CONSTANT_SHARE = 10  # so is one in 10 that never improved
 
 
 def warnings_of_logs(
-    history: History, scale: RegretScale, truncation: Truncation | None, complete: bool | None
+    look: Look, truncation: Truncation | None, complete: bool | None
 ) -> Iterator[str]:
-    """Warnings about the logs themselves."""
-    usable = scale.usable
-    runs = int(np.count_nonzero(usable))
+    """What the logs themselves give reason to say."""
+    runs = look.usable
     if truncation is not None:
         yield (
             f"these logs were stopped early themselves, as it seems: {truncation.runs} of "
@@ -54,23 +50,23 @@ def warnings_of_logs(
             "log at most"
         )
     elif complete is None:
-        short = int(np.count_nonzero(2 * scale.end[usable] < np.median(scale.end[usable])))
+        ends = look.ends
+        short = int(ends.times[2 * ends.numbers < ends.median].sum())
         if short * _SHORT_SHARE >= runs:
             yield (
                 f"{count(short, 'run')} of {runs:,} have less than half the checks that are usual "
                 "here, and count as complete; leave out what crashed, and pass "
                 f"{argument('complete', False)} if they were stopped early"
             )
-    if runs < history.runs:
+    if runs < look.runs:
         yield (
-            f"{count(history.runs - runs, 'run')} never reported a number and were left out: the "
+            f"{count(look.runs - runs, 'run')} never reported a number and were left out: the "
             "promise is about runs that do"
         )
-    constant = int(np.count_nonzero(scale.constant))
-    if constant * _CONSTANT_SHARE >= runs:
+    if look.constant * _CONSTANT_SHARE >= runs:
         yield (
-            f"{count(constant, 'run')} of {runs:,} never improved on the first value: nothing can "
-            "be lost there, whatever the rule"
+            f"{count(look.constant, 'run')} of {runs:,} never improved on the first value: nothing "
+            "can be lost there, whatever the rule"
         )
 
 
@@ -84,22 +80,22 @@ def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> I
 
 
 def warnings_of_losses(
-    calibration: Calibration, advised: Detailed, selected: bool
+    calibrated: Calibrated, outcomes: Outcomes, unit: Unit, selected: bool
 ) -> Iterator[str]:
-    """What the losses under the advised rule mean for the promise."""
-    guarantee, lost = calibration.guarantee, advised.lost
+    """What the losses under the advised rule mean for the guarantee. unit: of regret."""
+    calibration = calibrated.candidates
+    guarantee = calibration.guarantee
     if guarantee.at_most is None:
-        yield from _spread(guarantee.max_regret, advised)
-    capped = lost > guarantee.bound
-    if selected and guarantee.at_most is None and capped.any():
-        mean = float(np.minimum(lost, guarantee.bound).mean())
-        mean_text = f"{mean:.4g}" if calibration.scale.unit == "metric" else percent(mean)
+        yield from _spread(guarantee.max_regret, outcomes)
+    if selected and guarantee.at_most is None and outcomes.beyond:
+        mean = outcomes.capped
+        mean_text = f"{mean:.4g}" if unit == "metric" else percent(mean)
         yield (
-            f"{count(int(capped.sum()), 'run')} of {calibration.runs:,} would lose more than the "
+            f"{count(outcomes.beyond, 'run')} of {calibration.runs:,} would lose more than the "
             "bound, and count as losing just that: the promise is about losses so counted, of "
             f"which the mean is {mean_text} on these runs"
         )
-    if serial_dependence(calibration.scores[calibration.usable]) > _DEPENDENT:
+    if calibrated.dependence > _DEPENDENT:
         yield (
             "runs that stand next to each other are more alike than chance has it: they seem to "
             "come in groups (tasks, settings) or to change over time. The promise is about a run "
@@ -107,24 +103,26 @@ def warnings_of_losses(
         )
 
 
-def _spread(max_regret: float, advised: Detailed) -> Iterator[str]:
-    """How far single runs are from the mean, which is what is promised."""
+def _spread(max_regret: float, outcomes: Outcomes) -> Iterator[str]:
+    """How unlike the mean, which is promised, single runs are."""
     otherwise = f"with {argument('at_most', 0.1)} it would be about how many runs lose more"
-    high = float(np.quantile(advised.lost, 0.95, method="higher"))
-    if high >= _UNEVEN * max_regret:
+    if outcomes.quantiles["0.95"] >= _UNEVEN * max_regret:
         yield (
             "the runs are very different: one in twenty loses at least "
             f"{_UNEVEN} times what was asked for, and the promise is about the mean: {otherwise}"
         )
-    elif advised.outcome.over > _MANY_OVER:
+    elif outcomes.advised.over > _MANY_OVER:
         yield (
-            f"{percent(advised.outcome.over)} of these runs lose more than what was asked for: the "
-            f"promise is about the mean, {otherwise}"
+            f"{percent(outcomes.advised.over)} of these runs lose more than what was asked for: "
+            f"the promise is about the mean, {otherwise}"
         )
 
 
-def warnings_of_runs(calibration: Calibration) -> Iterator[str]:
-    """Whether the runs are too few for the promise, and what they can support."""
+def warnings_of_runs(calibration: Calibration, unit: Unit) -> Iterator[str]:
+    """Whether the runs are too few for the guarantee, and what they can support.
+
+    unit: of regret.
+    """
     needed = calibration.needed()
     if calibration.runs >= needed:
         return
@@ -133,7 +131,7 @@ def warnings_of_runs(calibration: Calibration) -> Iterator[str]:
     least = guarantee.least(calibration.runs - calibration.chose, calibration.paths)
     digit = 10.0 ** (math.floor(math.log10(least)) - 2)
     least = math.ceil(least / digit) * digit  # rounded up: a smaller level would not hold
-    in_metric = in_expectation and calibration.scale.unit == "metric"
+    in_metric = in_expectation and unit == "metric"
     as_text = "{:.4g}".format if in_metric else percent
     what = "an expected regret" if in_expectation else "a share of runs"
     yield (

@@ -21,7 +21,7 @@ import numpy as np
 
 from .._text import count, number
 from ..language.state import number_to_json
-from .exchangeability import ranks_of
+from .counts import Counts
 from .regret_scale import Floats
 from .text import percent
 
@@ -32,24 +32,26 @@ _UNLIKE = 0.01  # the p-value below which runs count as unlike
 _BETS = np.geomspace(0.01, 0.95, 16)
 
 
-def rank_test(one: Any, other: Any) -> float:
-    """The p-value of how far apart the ranks are, if both come from one distribution.
+def rank_test(one: Counts, other: Counts) -> float:
+    """How likely ranks so far apart are where both come from one distribution: a p-value.
 
     It is two-sided and close to normal, with a correction for ties.
 
-    >>> round(rank_test([1, 2, 3, 4, 5, 6], [3, 4, 5, 6, 7, 8]), 2)
+    >>> round(rank_test(Counts.of([1, 2, 3, 4, 5, 6]), Counts.of([3, 4, 5, 6, 7, 8])), 2)
     0.13
     """
-    both = np.concatenate([np.asarray(one, np.float64), np.asarray(other, np.float64)])
-    n, m, total = len(one), len(other), len(both)
+    n, m = one.total, other.total
     if not n or not m:
         return 1.0
-    _, ties = np.unique(both, return_counts=True)
-    spread = float((ties.astype(np.float64) ** 3 - ties).sum()) / (total * max(total - 1, 1))
+    both, total = one.plus(other), n + m
+    ties = both.times.astype(np.float64)
+    spread = float((ties**3 - ties).sum()) / (total * max(total - 1, 1))
     variance = n * m / 12 * (total + 1 - spread)
     if not variance > 0:
         return 1.0
-    return _p_value(abs(float(ranks_of(both)[:n].sum()) - n * (total + 1) / 2), variance)
+    ranks = np.cumsum(both.times) - (both.times - 1) / 2  # equal numbers share their mean rank
+    ranks_of_one = ranks[np.searchsorted(both.numbers, one.numbers)]
+    return _p_value(abs(float((ranks_of_one * one.times).sum()) - n * (total + 1) / 2), variance)
 
 
 def least_p_value(n: int, m: int) -> float:

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -93,6 +93,11 @@ class Dataset:
             raise HistoryError("there is no run in this data set")
         return joined(histories)
 
+    @property
+    def rows(self) -> int:
+        """How many rows are read at most, roughly: of tables as counted, of logs by their size."""
+        return sum(part.rows for part in self.parts)
+
     def only(self, parts: Iterable[int]) -> Dataset:
         """The data set of some of the parts, given by number."""
         return dataclasses.replace(self, parts=tuple(self.parts[number] for number in parts))
@@ -112,17 +117,18 @@ class Dataset:
 
     def results(
         self,
-        work: Callable[[History, int], Result],
+        work: Callable[..., Result],
         owner: str,
         *,
+        told: Sequence[Any] | None = None,
         metrics: Iterable[str] | None = None,
         workers: Workers = 1,
         progress: bool = False,
     ) -> Iterator[tuple[int, Result | None]]:
         """The results of some work on the parts: (number of the part, result), as they come.
 
-        work: takes the history of a part, and its number. For a part without runs the result is
-            None.
+        work: takes the history of a part, and its number; None results for a part without runs.
+        told: what it takes besides, for each part; None for nothing.
         metrics: those that the work reads; None for all.
         owner: the function that this is for, for errors.
 
@@ -130,15 +136,19 @@ class Dataset:
         """
         workers = check_workers(workers, owner)
         wanted = None if metrics is None else frozenset(metrics)
-        call = functools.partial(_work_on_part, work, wanted)
+        more = [()] * len(self) if told is None else [(each,) for each in told]
+        calls = [
+            functools.partial(_work_on_part, work, wanted, part, number, *each)
+            for number, (part, each) in enumerate(zip(self.parts, more, strict=True))
+        ]
         if not progress:
-            yield from work_on(self.parts, call, workers, self.retries, lambda done: None)
+            yield from work_on(self.parts, calls, workers, self.retries, lambda done: None)
             return
         with progress_bar(owner, desc=owner, total=len(self), unit="part") as bar:
-            yield from work_on(self.parts, call, workers, self.retries, bar.update)
+            yield from work_on(self.parts, calls, workers, self.retries, bar.update)
 
-    def total(self, work: Callable[[History, int], Total], owner: str, **options: Any) -> Total:
-        """The merged result of some work on all parts; see `results`.
+    def total(self, work: Callable[..., Total], owner: str, **options: Any) -> Total:
+        """What some work finds out about all runs; see `results`.
 
         Raises HistoryError if there are no runs.
         """
@@ -160,13 +170,14 @@ def _kept(history: History, number: int) -> History:
 
 
 def _work_on_part(
-    work: Callable[[History, int], Result],
+    work: Callable[..., Result],
     metrics: frozenset[str] | None,
     part: Part,
     number: int,
+    *told: Any,
 ) -> Result | None:
     history = part.read(metrics)
-    return None if history is None else work(history, number)
+    return None if history is None else work(history, number, *told)
 
 
 class Copy:

@@ -40,12 +40,14 @@ class Log(NamedTuple):
 class LogPart:
     """Some files and folders of logs.
 
-    metrics: those to keep; None for all. options: of `read_history`.
+    metrics: those to keep; None for all. options: of `read_history`. rows: how many there are,
+        roughly.
     """
 
     logs: tuple[Log, ...]
     metrics: tuple[str, ...] | None
     options: tuple[tuple[str, Any], ...]
+    rows: int
 
     def read(self, metrics: frozenset[str] | None) -> History | None:
         """See `Part`. Raises what `read_history` raises."""
@@ -99,12 +101,12 @@ def parts_of_logs(
     for log in logs:
         bytes_of_log = size_of(log.path)
         if taken and size + bytes_of_log > rows * _BYTES_PER_ROW:
-            parts.append(LogPart(tuple(taken), metrics, settings))
+            parts.append(LogPart(tuple(taken), metrics, settings, size // _BYTES_PER_ROW))
             taken, size = [], 0
         taken.append(log._replace(name=_name(log.path, root)))
         size += bytes_of_log
     if taken:
-        parts.append(LogPart(tuple(taken), metrics, settings))
+        parts.append(LogPart(tuple(taken), metrics, settings, size // _BYTES_PER_ROW))
     return tuple(parts)
 
 

@@ -30,6 +30,11 @@ class Part(Protocol):
         """
         ...
 
+    @property
+    def rows(self) -> int:
+        """How many rows are read at most, roughly."""
+        ...
+
 
 def with_gaps(history: History, metrics: tuple[str, ...] | None) -> History:
     """The history with just these metrics; one that it lacks is a gap everywhere. None: as it is.
@@ -69,6 +74,11 @@ class TablePart:
         rows = joined_rows(pieces, str(self))
         pieces.clear()
         return history_of_rows(rows, self.layout, self.layout.wanted(metrics), str(self))
+
+    @property
+    def rows(self) -> int:
+        """See `Part`."""
+        return self.range.rows
 
     def _rows_of(self, chunk: Chunk, metrics: frozenset[str] | None) -> Iterator[TableRows]:
         """The rows of a piece that belong to runs of this part."""

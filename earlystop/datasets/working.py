@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -37,14 +36,14 @@ def check_workers(workers: Any, owner: str) -> Workers:
 
 def work_on(
     parts: Sequence[Part],
-    work: Callable[[Part, int], Result],
+    calls: Sequence[Callable[[], Result]],
     workers: Workers,
     retries: int,
     bar: Callable[[int], Any],
 ) -> Iterator[tuple[int, Result]]:
     """The result for each part, with the number of the part, as they come.
 
-    work: like its results, can be pickled.
+    calls: the work on each part; they can be pickled, as their results can.
     retries: how often a part is tried again that failed for a reason outside of this library, such
         as a file that could not be read, or a process that was killed.
     bar: called with the number of parts that are done.
@@ -52,7 +51,6 @@ def work_on(
     Raises DatasetError, naming the part, where it still fails. If the caller stops iterating or is
     interrupted, parts that are not begun are cancelled.
     """
-    calls = [functools.partial(work, part, number) for number, part in enumerate(parts)]
     if workers == 1 or not calls:
         results = _here(calls, parts, retries)
     elif isinstance(workers, int):

@@ -15,7 +15,7 @@ from .._files.paths import local_path
 from ..datasets import Dataset
 from ..datasets.working import Workers
 from ..engine.stopper import Stopper
-from ..errors import MissingMetricError, RuleError, name_advice
+from ..errors import RuleError
 from ..history import History
 from ..language.positions import CHECKS, EPOCH, RESERVED, STEP, number_text
 from ..language.rule import OnMissing, Rule
@@ -23,6 +23,7 @@ from ..language.units import amount_in_words
 from .checks import looked_at
 from .exact_sum import ExactSums
 from .position_columns import position_names
+from .positions import unknown_unit
 from .replayed import replayed
 from .result import Replay
 from .stepping import checks_for
@@ -114,10 +115,7 @@ class ReplayTotals:
     def require_unit(self) -> None:
         """Raise MissingMetricError if no run reports the unit that was asked for."""
         if self.unit not in self._used:
-            known = {CHECKS, EPOCH, *self._told, *self.reported}
-            raise MissingMetricError(
-                f"no epoch reports the unit {self.unit!r}: {name_advice(self.unit, known, 'units')}"
-            )
+            raise unknown_unit(self.unit, self._told | self.reported)
 
     @property
     def unit(self) -> str:

@@ -7,6 +7,7 @@ first row.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..history.ragged import Ragged
 from ..language.positions import CHECKS, DERIVED, ELAPSED, EPOCH, STEP, number_text
 from .position_columns import column_of, told_position
 
-__all__ = ["LoggedPositions", "whole"]
+__all__ = ["LoggedPositions", "unknown_unit", "whole"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -117,10 +118,7 @@ class LoggedPositions:
         if unit == EPOCH:
             return self.epochs_after(checks, runs)
         if self.column(unit) is None:
-            known = {CHECKS, EPOCH, *self._checks.coordinates, *self._checks.metrics}
-            raise MissingMetricError(
-                f"no epoch reports the unit {unit!r}: {name_advice(unit, known, 'units')}"
-            )
+            raise unknown_unit(unit, {*self._checks.coordinates, *self._checks.metrics})
         self.require_growing(unit)
         amounts = self.at(unit, checks - 1, runs)
         amounts[checks == 0] = 0.0
@@ -290,6 +288,14 @@ class LoggedPositions:
         column = np.zeros(like.shape, dtype=values.dtype)
         column[np.arange(like.shape[1]) < self._lengths[:, None]] = values
         return column
+
+
+def unknown_unit(unit: str, known: Collection[str]) -> MissingMetricError:
+    """The error for a unit that no epoch reports. known: the positions and metrics that are."""
+    units = {CHECKS, EPOCH, *known}
+    return MissingMetricError(
+        f"no epoch reports the unit {unit!r}: {name_advice(unit, units, 'units')}"
+    )
 
 
 def whole(amounts: Floats) -> Any:

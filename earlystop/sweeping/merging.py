@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import MissingMetricError, name_advice
 from ..history import History
 from ..language.positions import CHECKS, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
 from ..replaying.binned import Binned
+from ..replaying.positions import unknown_unit
 from ..replaying.tuning import Tuning
 from .jobs import SweepJob
 from .plan import Plan
@@ -70,10 +70,7 @@ class SweepTotals:
         Raises MissingMetricError for a unit that no run reports.
         """
         if unit not in self.logged:
-            raise MissingMetricError(
-                f"no epoch reports the unit {unit!r}: "
-                f"{name_advice(unit, {CHECKS, EPOCH, *self.told, *self.reported}, 'units')}"
-            )
+            raise unknown_unit(unit, self.told | self.reported)
         return self.logged[unit].values()
 
     @property

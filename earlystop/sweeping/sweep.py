@@ -104,8 +104,12 @@ def run_sweep(
     workers: Workers = 1,
     progress: bool = False,
     tuning: Tuning = DEFAULT,
+    are_all: bool = True,
 ) -> Sweep:
-    """`sweep` with the grid as one mapping, and with tuning constants."""
+    """`sweep` with the grid as one mapping, and with tuning constants.
+
+    are_all: whether a metric that none of the histories reports is an error; others may report it.
+    """
     if not isinstance(rule, Rule):
         raise RuleTypeError(
             f"`sweep(rule)` must be a rule, such as Patience('val_loss'), got {rule!r}"
@@ -128,5 +132,5 @@ def run_sweep(
         work = SweepWork(rule, settings, plan, on_missing, unit, tuning)
         return DatasetSweep(work, history, check_workers(workers, "sweep"), progress)
     threads = validated(Positive, workers, "sweep(workers=...)")
-    job = SweepJob(histories, plan, on_missing, threads, progress, tuning)
+    job = SweepJob(histories, plan, on_missing, threads, progress, tuning, are_all=are_all)
     return Sweep(rule, settings, job, unit)

@@ -7,6 +7,9 @@ import math
 import numpy as np
 
 import earlystop as es
+from earlystop.advising.logged_runs import LoggedRuns, logged_runs
+from earlystop.advising.look import Look, look_at
+from earlystop.advising.measured import Question
 
 nan, inf = math.nan, math.inf
 LOSS = es.Best("loss")
@@ -28,3 +31,10 @@ def stopped(rule: es.Rule, runs: int = 60, epochs: int = 120, seed: int = 1) -> 
     """Logs of runs that a rule ended."""
     whole = noisy(runs, epochs, seed)
     return es.History(whole.metrics, lengths=es.replay(rule, whole).epochs)
+
+
+def looked_at(history: es.History) -> tuple[LoggedRuns, Look]:
+    """The runs as advice takes them, and what they are like."""
+    question = Question(LOSS, "improvement", (LOSS.monitor,), "skip")
+    runs = logged_runs(history, question, (), 1, progress=False)
+    return runs, look_at(runs, None)

@@ -13,14 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.advising.calibration import Calibration
-from earlystop.advising.cost import cost_of
+from earlystop.advising.calibration import calibrated
 from earlystop.advising.guarantee import Guarantee, most_that_reject
-from earlystop.advising.regret_scale import RegretScale
 from earlystop.advising.selection import select
-from earlystop.replaying.checks import checks_of
 from earlystop.sweeping.columns import Column
-from tests.advising.runs import LOSS, inf, late, noisy
+from tests.advising.runs import LOSS, inf, late, looked_at, noisy
 
 # Guarantees ---------------------------------------------------------------------------------
 
@@ -123,7 +120,7 @@ class Known(NamedTuple):
     def values(self) -> range:
         return range(len(self.epochs))
 
-    def swept(self, *_: Any) -> Known:
+    def swept(self, *_: Any, **options: Any) -> Known:
         return self
 
     def columns(self, wanted: range) -> Iterator[tuple[int, slice, Any]]:
@@ -142,15 +139,15 @@ def test_selecting_among_families_does_not_break_the_guarantee_in_expectation() 
     rng, alpha, runs, families, repeats = np.random.default_rng(2), 0.3, 24, 20, 200
     truth = np.linspace(0.6, 0.0, 25)
     history = es.History({"loss": np.tile(np.linspace(1.0, 0.0, 30), (runs, 1))})
-    cost = cost_of(checks_of(history, ["loss"]), "checks")
-    scale = RegretScale(history, LOSS, "improvement")
+    runs_of_it, look = looked_at(history)
     guarantee = Guarantee(alpha, 1.0, None, 0.9)
     epochs = np.tile(np.arange(2, 27)[:, None], runs)
     risks, naive = [], []
     for seed in range(repeats):
         lost = (rng.random((families, 1, runs)) < truth[:, None]).astype(float)
         candidates: Any = [Known(number, epochs, lost[number]) for number in range(families)]
-        calibration = Calibration(cost, LOSS, scale, guarantee, candidates, seed, {})
+        found = calibrated(runs_of_it, look, guarantee, candidates, [], es.Patience("loss"), seed)
+        calibration = found.candidates
         assert calibration.chose == 8
         selected: Any = select(calibration)
         risks.append(truth[selected.member])

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import earlystop as es
-from earlystop.advising.regret_scale import RegretScale
 from earlystop.advising.truncation import detect_truncation
-from tests.advising.runs import LOSS, noisy, stopped
+from tests.advising.runs import LOSS, looked_at, noisy, stopped
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_a_patience_that_many_runs_outlived_did_not_stop_them() -> None:
 
     def found(runs: list[list[float]]) -> Any:
         history = es.History.from_runs([{"loss": run} for run in [*runs, longest]])
-        return detect_truncation(history, LOSS, RegretScale(history, LOSS, "improvement"))
+        return detect_truncation(*looked_at(history), LOSS)
 
     assert found(ends).rule == es.Patience("loss", 2)
     assert found(ends + goes_on) is None
@@ -126,7 +125,5 @@ def test_complete_logs_of_unequal_length_are_hardly_ever_taken_for_stopped(runs:
     for seed in range(40):
         history = noisy(runs, 40, seed)
         history = es.History(history.metrics, lengths=rng.integers(8, 41, size=runs))
-        found += (
-            detect_truncation(history, LOSS, RegretScale(history, LOSS, "improvement")) is not None
-        )
+        found += detect_truncation(*looked_at(history), LOSS) is not None
     assert found <= 1

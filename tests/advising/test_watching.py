@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 import earlystop as es
+from earlystop.advising.counts import Counts
 from earlystop.advising.watching import bounds_at_any_time, rank_test
 from tests.advising.runs import LOSS, noisy, stopped
 
@@ -37,12 +39,16 @@ def test_bounds_close_in_on_the_mean() -> None:
 
 def test_the_rank_test_raises_few_false_alarms_and_sees_a_shift() -> None:
     rng = np.random.default_rng(2)
+
+    def test_of(one: Any, other: Any) -> float:
+        return rank_test(Counts.of(one), Counts.of(other))
+
     alarms = sum(
-        rank_test(rng.integers(0, 20, 40), rng.integers(0, 20, 15)) < 0.05 for _ in range(1000)
+        test_of(rng.integers(0, 20, 40), rng.integers(0, 20, 15)) < 0.05 for _ in range(1000)
     )
     assert 20 <= alarms <= 75
-    assert rank_test(np.arange(40), np.arange(40) + 25) < 1e-4
-    assert rank_test([3, 3, 3], [3, 3]) == 1.0
+    assert test_of(np.arange(40), np.arange(40) + 25) < 1e-4
+    assert test_of([3, 3, 3], [3, 3]) == 1.0
 
 
 def test_new_runs_of_the_same_kind_look_alike_and_keep_the_promise() -> None:
