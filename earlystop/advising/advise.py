@@ -99,8 +99,8 @@ def advise(
     cost_unit: the unit of the cost of runs, as `unit` of `replay`.
     on_missing, workers, progress: see `sweep`.
 
-    What runs lose is summed up exactly. Quantiles of it are those of some run, and exact or, beyond
-    512 different losses, greater by at most 0.4 %.
+    What runs lose is summed up exactly. Quantiles of it are exact or, beyond 65,536 different
+    losses, greater by at most 0.4 %.
 
     Runs that never improve on their first value lose nothing. A run that is stopped before it has
     any value loses everything. Runs that never report a number are left out.

@@ -26,6 +26,7 @@ from .truncation import Truncation
 __all__ = ["USUAL_PATIENCES", "Outcomes", "outcomes_of"]
 
 USUAL_PATIENCES = (5, 10, 20)
+_APART = 2**16  # different losses that are told apart exactly
 
 
 class _Amounts:
@@ -58,7 +59,7 @@ class _Found:
         self.capped = _Amounts(np.minimum(lost, guarantee.bound))
         self.over = int(np.count_nonzero(lost > guarantee.max_regret))
         self.beyond = int(np.count_nonzero(lost > guarantee.bound))
-        self.distribution, self.checks = Binned(), checks
+        self.distribution, self.checks = Binned(_APART), checks
         self.distribution.add(lost)
 
     def merge(self, other: _Found) -> None:

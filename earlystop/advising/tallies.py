@@ -20,7 +20,7 @@ from .regret_scale import Floats
 
 __all__ = ["Measurements", "Measuring", "OfFamily", "Split", "Tallies", "Tally"]
 
-_MOST_SCORES = 2**25  # runs whose scores are kept, of two bytes each
+_MOST_SCORES = 2**25  # of so many runs at most: two bytes each
 
 
 class Tally(NamedTuple):
@@ -87,7 +87,7 @@ class Measurements:
     """What families did on some runs; what they did on others can be added.
 
     scores: by part, what each usable run loses, summed over the first family: how hard it is to
-        stop that run in time. Of the first parts, as far as they are kept.
+        stop that run in time. Of the first runs, as many as are kept.
     """
 
     def __init__(self, families: list[OfFamily], scores: dict[int, Codes]) -> None:
@@ -152,8 +152,8 @@ class Measuring:
                     scores[runs] += lost
                 self._add(found, setting, lost, used, usable[runs], selecting[runs])
             families.append(found)
-        kept = first + np.count_nonzero(usable) <= _MOST_SCORES
-        return Measurements(families, {measured.part: codes_of(scores[usable])} if kept else {})
+        kept = scores[usable][: max(_MOST_SCORES - first, 0)]
+        return Measurements(families, {measured.part: codes_of(kept)})
 
     def _each(self, family: Family, measured: Measured) -> Any:
         scale, cost = measured.scale, measured.cost(self.unit)

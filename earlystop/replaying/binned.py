@@ -22,42 +22,42 @@ _DROPPED = 52 - 8  # bits of the 52 behind the point
 class Binned:
     """How numbers are distributed; NaN is ignored. Distributions can be added up.
 
+    apart: up to so many different numbers, each is counted by itself.
+
     >>> binned = Binned()
     >>> binned.add(np.array([1.0, 2.0, np.nan, np.inf]))
     >>> binned.count, binned.quantile(0.5), binned.at_least(0.9)
     (3, 2.0, inf)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, apart: int = 0) -> None:
+        self._apart, self._is_exact = apart, apart > 0
         self._counts: Ints = np.empty(0, np.int64)
         self._greatest: Floats = np.empty(0)
 
     def add(self, values: Floats) -> None:
         """Add numbers, shape (n,)."""
-        known = np.sort(values[~np.isnan(values)])
-        if len(known):
-            self._add(known, np.ones(len(known), np.int64))
+        known = values[~np.isnan(values)]
+        self._add(known, np.ones(len(known), np.int64))
 
     def merge(self, other: Binned) -> None:
-        """Add the numbers of another distribution."""
-        values = np.concatenate([self._greatest, other._greatest])
-        counts = np.concatenate([self._counts, other._counts])
-        order = np.argsort(values, kind="stable")
-        self._counts, self._greatest = np.empty(0, np.int64), np.empty(0)
-        if len(order):
-            self._add(values[order], counts[order])
+        """Add the numbers of another distribution, which tells as many apart."""
+        self._is_exact &= other._is_exact
+        self._add(other._greatest, other._counts)
 
     def _add(self, values: Floats, counts: Ints) -> None:
-        """Add numbers in ascending order, each as often as its count says."""
-        if len(self._greatest):
-            other = Binned()
-            other._add(values, counts)
-            self.merge(other)
+        """Add numbers, each so many times."""
+        values = np.concatenate([self._greatest, values])
+        if not len(values):
             return
-        bins = (values + 0.0).view(np.int64) >> _DROPPED  # + 0.0: there is only one zero
-        last = np.append(np.flatnonzero(np.diff(bins)), len(bins) - 1)
-        ends = np.cumsum(counts)[last]
-        self._counts, self._greatest = np.diff(ends, prepend=0), values[last] + 0.0
+        order = np.argsort(values, kind="stable")
+        values, counts = values[order] + 0.0, np.concatenate([self._counts, counts])[order]
+        bits = values.view(np.int64)  # + 0.0: there is only one zero
+        last = _ends(bits)
+        if not self._is_exact or len(last) > self._apart:
+            self._is_exact, last = False, _ends(bits >> _DROPPED)
+        self._counts = np.diff(np.cumsum(counts)[last], prepend=0)
+        self._greatest = values[last]
 
     @property
     def count(self) -> int:
@@ -84,3 +84,8 @@ class Binned:
     def _at(self, rank: int) -> float:
         """The number at a rank, counted from 0."""
         return float(self._greatest[np.searchsorted(np.cumsum(self._counts), rank, side="right")])
+
+
+def _ends(bins: Ints) -> Ints:
+    """Where each run of equal numbers ends."""
+    return np.append(np.flatnonzero(np.diff(bins)), len(bins) - 1)
