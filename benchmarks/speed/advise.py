@@ -61,8 +61,8 @@ def main() -> None:
 
     def look() -> None:
         question = Question(JUDGE, "improvement", (MONITOR,), "skip")
-        runs = logged_runs(history, question, (), 1, progress=False)
-        detect_truncation(runs, look_at(runs, None), JUDGE)
+        with logged_runs(history, question, (), 1, progress=False) as runs:
+            detect_truncation(runs, look_at(runs, MONITOR, None), JUDGE)
 
     rows = [["reading", f"~{reading / share:.0f}", ""]]
     rows.append(["first look", f"{fastest(look):.2f}", ""])

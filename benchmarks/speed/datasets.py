@@ -2,12 +2,16 @@
 
     python -m benchmarks.speed.datasets --runs 1260000 --folder /tmp/table
     python -m benchmarks.speed.datasets --folder /tmp/table --dask
+    python -m benchmarks.speed.datasets --folder /tmp/table --advise
 
 The table has one row for each run and step (run_id, step, val_loss), in Parquet, with runs that
 straddle files and row groups. Every way is a process of its own, and so is its memory: the floor
 reads the columns with pyarrow and sweeps arrays in memory, a file at a time; then one process, two
 processes, and Dask's executor on a local cluster of two. The digest is that of all means. CPU time
 is that of the process and of its children; on a shared machine it says more than seconds.
+
+With --advise it is advice: on all runs in memory, by one process, and by two; the digest is that of
+the whole answer.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ EPOCHS = 80
 ROWS_PER_FILE, ROWS_PER_GROUP = 1_600_100, 500_000
 PATIENCE = range(1, 151)
 WAYS = ("floor", "1", "2")
+ADVICE = ("all in memory", "advice by 1", "advice by 2")
 
 
 def tables(runs: int) -> Iterator[Any]:
@@ -103,6 +108,16 @@ def swept(folder: Path, workers: Any) -> str:
     return digest(es.sweep(es.Patience("val_loss"), data, patience=PATIENCE, workers=workers))
 
 
+def advised(folder: Path, way: str) -> str:
+    """The digest of advice, read part by part, or on all runs in memory."""
+    data: Any = es.scan_history(folder, run="run_id", step="step")
+    in_memory = way == ADVICE[0]
+    workers = 1 if in_memory else int(way.rsplit(maxsplit=1)[-1])
+    runs = data.read() if in_memory else data
+    advice = es.advise(runs, "val_loss", max_regret=0.02, workers=workers)
+    return hashlib.sha256(repr(sorted(advice.to_dict().items())).encode()).hexdigest()[:16]
+
+
 def on_dask(folder: Path) -> str:
     """On two workers of a local cluster."""
     from distributed import Client, LocalCluster
@@ -121,6 +136,8 @@ def one_way(way: str, folder: Path) -> None:
     begin = time.perf_counter()
     if way == "floor":
         found = floor(folder)
+    elif way in ADVICE:
+        found = advised(folder, way)
     else:
         found = on_dask(folder) if way == "dask" else swept(folder, int(way))
     seconds = time.perf_counter() - begin
@@ -128,7 +145,7 @@ def one_way(way: str, folder: Path) -> None:
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     driver = _megabytes(resource.RUSAGE_SELF) - base
     worker = _megabytes(resource.RUSAGE_CHILDREN)
-    print(f"{way:>6} {seconds:9.1f} {cpu:9.1f} {driver:11,} {worker:11,}  {found}")
+    print(f"{way:>13} {seconds:9.1f} {cpu:9.1f} {driver:11,} {worker:11,}  {found}")
 
 
 def _megabytes(who: int) -> int:
@@ -141,6 +158,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--dask", action="store_true")
+    parser.add_argument("--advise", action="store_true")
     parser.add_argument("--way")
     asked = parser.parse_args()
     if asked.way:
@@ -148,8 +166,8 @@ def main() -> None:
         return
     if not asked.folder.exists():
         make(asked.folder, asked.runs)
-    print(f"{'way':>6} {'seconds':>9} {'CPU':>9} {'driver, MB':>11} {'worker, MB':>11}  digest")
-    for way in (*WAYS, *(["dask"] if asked.dask else [])):
+    print(f"{'way':>13} {'seconds':>9} {'CPU':>9} {'driver, MB':>11} {'worker, MB':>11}  digest")
+    for way in ADVICE if asked.advise else (*WAYS, *(["dask"] if asked.dask else [])):
         module = [sys.executable, "-m", "benchmarks.speed.datasets"]
         subprocess.run([*module, "--folder", str(asked.folder), "--way", way], check=True)
 

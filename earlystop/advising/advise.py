@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._arguments import argument
 from ..datasets import Dataset
@@ -26,7 +26,8 @@ from .candidates import (
     plain_family,
 )
 from .curve_warnings import warnings_of_curves
-from .logged_runs import logged_runs
+from .guarantee import Guarantee
+from .logged_runs import LoggedRuns, logged_runs
 from .look import look_at
 from .measured import Question
 from .outcomes import outcomes_of
@@ -145,24 +146,43 @@ def advise(
     complete = validated(bool | None, complete, "advise(complete=...)")
     cost_unit = validated(str | None, cost_unit, _COST_UNIT)
     on_missing = validated(OnMissing, on_missing, "advise(on_missing=...)")
+    family = validated(FamilyName, family, "advise(family=...)")
     progress = validated(bool, progress, "advise(progress=...)")
     if isinstance(candidates, Iterator):
         candidates = list(candidates)  # they are looked at twice
     judged = (monitor, *candidate_metrics(candidates))
     units = [unit for unit in (cost_unit, *candidate_units(candidates)) if unit is not None]
     question = Question(save, unit, judged, on_missing)
-    runs = logged_runs(history, question, units, workers, progress)
-    look = look_at(runs, cost_unit)
-    if isinstance(history, Dataset):
-        history.require(dict.fromkeys(judged, "`advise`"), look.reported)
-    look.require_numbers("advise", monitor)
+    asked = _Asked(save, guarantee, unit, family, candidates, complete, seed, cost_unit, on_missing)
+    with logged_runs(history, question, units, workers, progress) as runs:
+        return _advice(runs, asked)
+
+
+class _Asked(NamedTuple):
+    """The arguments of `advise`, checked."""
+
+    save: Best
+    guarantee: Guarantee
+    unit: Unit
+    family: FamilyName
+    candidates: Any
+    complete: bool | None
+    seed: int
+    cost_unit: str | None
+    on_missing: OnMissing
+
+
+def _advice(runs: LoggedRuns, asked: _Asked) -> Advice:
+    """Look at the runs, select a rule, and put the answer together."""
+    save, unit, guarantee, complete = asked.save, asked.unit, asked.guarantee, asked.complete
+    look = look_at(runs, save.monitor, asked.cost_unit)
     truncation = None if complete else detect_truncation(runs, look, save)
     longest = look.longest if truncation is None else truncation.rule.patience + 1
-    patience = Patience(monitor, mode=save.mode)
-    families = _families(candidates, family, patience, longest, look.epochs, truncation)
+    patience = Patience(save.monitor, mode=save.mode)
+    families = _families(asked, patience, longest, look.epochs, truncation)
     considered = _on_logs(families, truncation)
     plain = _on_logs([plain_family(patience, longest)], truncation)
-    found = calibrated(runs, look, guarantee, considered, plain, patience, seed)
+    found = calibrated(runs, look, guarantee, considered, plain, patience, asked.seed)
     selected = select(found.candidates)
     outcomes = outcomes_of(runs, look, found, selected, truncation)
     warnings = [
@@ -174,7 +194,7 @@ def advise(
     ]
     return Advice(
         rule=outcomes.advised.rule,
-        monitor=monitor,
+        monitor=save.monitor,
         mode=save.mode,
         max_regret=guarantee.max_regret,
         unit=unit,
@@ -199,14 +219,13 @@ def advise(
         best_at=look.best_at,
         warnings=tuple(warnings),
         stops=outcomes.checks,
-        on_missing=on_missing,
+        on_missing=asked.on_missing,
         lines=tuple(found.candidates.lines()),
     )
 
 
 def _families(
-    candidates: Any,
-    name: FamilyName,
+    asked: _Asked,
     patience: Patience,
     longest: int,
     epochs: int,
@@ -217,20 +236,19 @@ def _families(
     longest: the patience that stops no run, or that is longer than the one that stopped the logs.
     epochs: the number of epochs of the longest run.
     """
-    name = validated(FamilyName, name, "advise(family=...)")
-    if candidates is None:
-        families = default_families(patience, longest, name)
+    if asked.candidates is None:
+        families = default_families(patience, longest, asked.family)
         if truncation is None:
             return families
         # Nothing may go on beyond where the logs end.
         rules = ((family, type(family.turned) is AdaptivePatience) for family in families)
         return [family.beside(truncation.rule) if goes else family for family, goes in rules]
-    if name != "adaptive":
+    if asked.family != "adaptive":
         raise RuleError(
-            f"{argument('family', name, 'advise')} and {argument('candidates')} both say what to "
-            "select from: give one of them"
+            f"{argument('family', asked.family, 'advise')} and {argument('candidates')} both say "
+            "what to select from: give one of them"
         )
-    return families_of(candidates, patience, longest, epochs)
+    return families_of(asked.candidates, patience, longest, epochs)
 
 
 def _on_logs(families: list[Family], truncation: Truncation | None) -> list[Family]:

@@ -32,7 +32,7 @@ _SELECTING_SHARE = 1 / 3
 
 
 class _Tallied(NamedTuple):
-    """Tallies of the runs that select, of those that support the guarantee, and of all runs.
+    """Tallies of the runs that select, of those that support the promise, and of all runs.
 
     The losses in `all` are not capped.
     """
@@ -98,7 +98,7 @@ def selecting(runs: int, guarantee: Guarantee, families: int) -> int:
 
 
 class Calibrated(NamedTuple):
-    """The candidates, and plain patience on the same runs for the same guarantee.
+    """The candidates, and plain patience on the same runs for the same promise.
 
     patience: a plain patience on the metric.
     dependence: how much more alike neighbouring runs are than by chance; see `serial_dependence`.

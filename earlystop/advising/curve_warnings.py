@@ -1,4 +1,4 @@
-"""What the curves themselves give reason to say: where a rule that reads them goes wrong."""
+"""Warnings about the curves themselves: where a rule that reads them goes wrong."""
 
 from __future__ import annotations
 

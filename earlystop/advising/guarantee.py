@@ -36,9 +36,9 @@ class Guarantee:
     """A promise that is requested: what has to hold for new runs.
 
     max_regret: what a run may lose.
-    bound: the most that a run can lose, for a guarantee in expectation; losses are capped there.
+    bound: the most that a run can lose, for a promise in expectation; losses are capped there.
     is_natural: whether no run can lose more than the bound anyway.
-    at_most: for a guarantee with confidence, the share of runs that may lose more; None for one in
+    at_most: for a promise with confidence, the share of runs that may lose more; None for one in
         expectation.
     """
 
@@ -57,7 +57,7 @@ class Guarantee:
     def cap(self) -> float:
         """Where losses are capped; infinity if none is.
 
-        A guarantee with confidence only counts losses over a limit, and no run can lose more than
+        A promise with confidence only counts losses over a limit, and no run can lose more than
         all of its improvement.
         """
         return np.inf if self.at_most is not None or self.is_natural else self.bound

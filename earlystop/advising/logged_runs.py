@@ -5,13 +5,14 @@ All that is found out about runs can be added up in any order, so it is the same
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from ..datasets import Dataset
 from ..datasets.dataset import Mergeable
-from ..datasets.working import Workers, check_workers
+from ..datasets.working import Processes, Workers, check_workers
 from ..history.history import History
 from ..language.positions import CHECKS, EPOCH, RESERVED
 from .measured import Measured, Question
@@ -42,15 +43,20 @@ class LoggedRuns(Protocol):
         """
         ...
 
+    def require(self, reported: Collection[str]) -> None:
+        """Raise MissingMetricError for a judged metric that is not among those reported."""
+        ...
 
+
+@contextlib.contextmanager
 def logged_runs(
     history: History | Dataset,
     question: Question,
     units: Collection[str],
     workers: Workers,
     progress: bool,
-) -> LoggedRuns:
-    """The runs of a history, or of a data set.
+) -> Iterator[LoggedRuns]:
+    """The runs of a history, or of a data set; processes that work on it end with the context.
 
     units: the metrics that costs or rules count in. workers, progress: see `sweep`.
 
@@ -63,10 +69,20 @@ def logged_runs(
             wanted = {*question.judged, *units} - {CHECKS, EPOCH} - RESERVED
         workers = check_workers(workers, "advise")
         if history.rows > _ROWS_IN_MEMORY:
-            return _InParts(question, history, metrics=wanted, workers=workers, progress=progress)
+            with _started(workers, len(history)) as executor:
+                options = {"metrics": wanted, "workers": executor, "progress": progress}
+                yield _InParts(question, history, **options)
+            return
         history, workers = history.read(wanted, workers=workers), 1
     history.require([question.save.monitor], "`advise`")
-    return _InMemory(question, history, workers=workers, progress=progress)
+    yield _InMemory(question, history, workers=workers, progress=progress)
+
+
+def _started(workers: Workers, parts: int) -> Any:
+    """A context with workers for several questions, so that processes need not start for each."""
+    if isinstance(workers, int) and min(workers, parts) > 1:
+        return Processes(min(workers, parts))
+    return contextlib.nullcontext(workers)
 
 
 class _InMemory:
@@ -78,6 +94,9 @@ class _InMemory:
     def total(self, work: Work[Found], told: Sequence[Any] | None = None) -> Found:
         """See `LoggedRuns`."""
         return work(self._measured, None if told is None else told[0])
+
+    def require(self, reported: Collection[str]) -> None:
+        """See `LoggedRuns`. The sweeps of a whole history check it by themselves."""
 
 
 class _InParts:
@@ -94,6 +113,10 @@ class _InParts:
         on_part = _OnPart(self._question, work)
         found: Found = self._dataset.only(some).total(on_part, "advise", told=each, **self._options)
         return found
+
+    def require(self, reported: Collection[str]) -> None:
+        """See `LoggedRuns`."""
+        self._dataset.require(dict.fromkeys(self._question.judged, "`advise`"), reported)
 
 
 @dataclass(frozen=True)

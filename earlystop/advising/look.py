@@ -32,29 +32,29 @@ class _Ends(NamedTuple):
 class _Logged:
     """How much of a unit the usable runs have.
 
-    known: whether any run tells the unit. untold: a run that does not, by its part and its name.
+    known: whether any run reports the unit. without: a run that does not: its part, and its name.
     """
 
     def __init__(self, measured: Measured, unit: str) -> None:
         positions, lengths = measured.checks.positions, measured.history.lengths
         self.known = unit in (CHECKS, EPOCH) or positions.column(unit) is not None
-        self.untold: tuple[int, str] | None = None
+        self.without: tuple[int, str] | None = None
         self.sum = ExactSums(1)
         if self.known:
             amounts = measured.cost(unit).of(lengths)
         else:
             amounts = np.where(lengths > 0, np.nan, 0.0)
-        untold = np.isnan(amounts)
-        if untold.any():
-            self.untold = measured.part, measured.history.names[int(untold.argmax())]
+        unknown = np.isnan(amounts)
+        if unknown.any():
+            self.without = measured.part, measured.history.names[int(unknown.argmax())]
         else:
             self.sum.add(0, amounts[measured.scale.usable])
 
     def merge(self, other: _Logged) -> None:
         """Add other runs."""
         self.known |= other.known
-        untold = [each for each in (self.untold, other.untold) if each is not None]
-        self.untold = min(untold, default=None)
+        without = [each for each in (self.without, other.without) if each is not None]
+        self.without = min(without, default=None)
         self.sum.merge(other.sum, np.array([0]))
 
 
@@ -66,12 +66,12 @@ class Look:
     epochs: the length of the longest run in checks. longest: that of the longest usable one.
     lengths, ends: of the usable runs: how many checks they have, and at which the last value comes.
     curves: how their curves begin, and how coarse they are.
-    told: the positions that every run tells. reported: the metrics that some check reports.
+    positions: those that every run reports. reported: the metrics that some check reports.
     """
 
     def __init__(self, measured: Measured, told: None, cost_unit: str | None) -> None:
         history, scale = measured.history, measured.scale
-        usable, positions = scale.usable, measured.checks.positions
+        usable, places = scale.usable, measured.checks.positions
         self.runs, self.usable = history.runs, int(np.count_nonzero(usable))
         self.constant = int(np.count_nonzero(scale.constant))
         self.epochs = int(history.lengths.max(initial=0))
@@ -79,9 +79,9 @@ class Look:
         self.lengths, self.ends = Counts.of(history.lengths[usable]), Counts.of(scale.end[usable])
         self.curves = CurveLook(history, measured.question.save, scale)
         self.reported = {name for name in history.metrics if history.reports(name)}
-        self.told = {name for name in (STEP, EPOCH) if positions.has(name)}
+        self.positions = {name for name in (STEP, EPOCH) if places.has(name)}
         self._unit = cost_unit
-        units = {CHECKS, *self.told} if cost_unit is None else {cost_unit}
+        units = {CHECKS, *self.positions} if cost_unit is None else {cost_unit}
         self._logged = {unit: _Logged(measured, unit) for unit in sorted(units)}
         self._known = {*history.coordinates, *history.metrics}
         self._best_at = ExactSums(1)
@@ -99,7 +99,7 @@ class Look:
         self.lengths, self.ends = self.lengths.plus(other.lengths), self.ends.plus(other.ends)
         self.curves.merge(other.curves)
         self.reported |= other.reported
-        self.told &= other.told
+        self.positions &= other.positions
         for unit in {*self._logged} & {*other._logged}:
             self._logged[unit].merge(other._logged[unit])
         self._logged = {u: each for u, each in self._logged.items() if u in other._logged}
@@ -107,35 +107,27 @@ class Look:
         self._best_at.merge(other._best_at, np.array([0]))
         self._parts |= other._parts
 
-    def require_numbers(self, owner: str, monitor: str) -> None:
-        """Raise HistoryError if no run has a number.
-
-        owner: the function that asks for one.
-        """
-        if not self.usable:
-            raise nothing_to_go_by(owner, self.runs, monitor)
-
     @property
     def unit(self) -> str:
-        """The unit in which cost is told: the one asked for, else steps, epochs, or checks."""
+        """The unit of cost: the one asked for, else steps, epochs, or checks."""
         if self._unit is not None:
             return self._unit
-        return next((name for name in (STEP, EPOCH) if name in self.told), CHECKS)
+        return next((name for name in (STEP, EPOCH) if name in self.positions), CHECKS)
 
     @property
     def logged(self) -> float:
         """How much of the unit the usable runs have.
 
-        Raises MissingMetricError for a unit that no run tells, HistoryError for one that some run
-        with a check does not tell.
+        Raises MissingMetricError for a unit that no run reports, HistoryError for one that some run
+        with a check does not report.
         """
         logged = self._logged[self.unit]
         if not logged.known:
             raise unknown_unit(self.unit, self._known)
-        if logged.untold is not None:
+        if logged.without is not None:
             raise HistoryError(
-                f"`advise(cost_unit={self.unit!r})`: {logged.untold[1]!r} does not tell it: choose "
-                "a unit that all runs tell, such as 'checks'"
+                f"`advise(cost_unit={self.unit!r})`: {logged.without[1]!r} does not report it: "
+                "choose a unit that all runs report, such as 'checks'"
             )
         return float(logged.sum.values()[0])
 
@@ -158,9 +150,17 @@ class Look:
         return [self._parts.get(part, _Ends(0, 0, 0)) for part in range(max(self._parts) + 1)]
 
 
-def look_at(runs: LoggedRuns, cost_unit: str | None) -> Look:
-    """What runs are like. cost_unit: in what their cost is asked for; None for the usual unit."""
-    return runs.total(functools.partial(Look, cost_unit=cost_unit))
+def look_at(runs: LoggedRuns, monitor: str, cost_unit: str | None) -> Look:
+    """What runs are like. cost_unit: the unit of cost that is asked for; None for the usual one.
+
+    Raises MissingMetricError for a judged metric that no run reports, HistoryError for runs without
+    any number.
+    """
+    look = runs.total(functools.partial(Look, cost_unit=cost_unit))
+    runs.require(look.reported)
+    if not look.usable:
+        raise nothing_to_go_by("advise", look.runs, monitor)
+    return look
 
 
 def evenly(counts: Sequence[int], most: int) -> list[Any]:

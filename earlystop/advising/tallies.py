@@ -27,7 +27,7 @@ class Tally(NamedTuple):
     """Sums over some runs; arrays of shape (settings,).
 
     used: what the runs use of the unit of cost.
-    total: what the runs lose, each capped where the guarantee caps it.
+    total: what the runs lose, each capped where the promise caps it.
     over: how many runs lose more than `max_regret`.
     """
 
@@ -73,7 +73,7 @@ class Tallies:
 
 
 class OfFamily(NamedTuple):
-    """What a family did on the runs that select, and on those that support the guarantee.
+    """What a family did on the runs that select, and on those that support the promise.
 
     uncapped: the same on all of them, with losses that are not capped; nothing if none ever is.
     """

@@ -31,7 +31,7 @@ _CONSTANT_SHARE = 10  # so is one in 10 that never improved
 def warnings_of_logs(
     look: Look, truncation: Truncation | None, complete: bool | None
 ) -> Iterator[str]:
-    """What the logs themselves give reason to say."""
+    """Warnings about the logs themselves."""
     runs = look.usable
     if truncation is not None:
         yield (
@@ -82,7 +82,7 @@ def warnings_of_candidates(truncation: Truncation | None, *, dropped: bool) -> I
 def warnings_of_losses(
     calibrated: Calibrated, outcomes: Outcomes, unit: Unit, selected: bool
 ) -> Iterator[str]:
-    """What the losses under the advised rule mean for the guarantee. unit: of regret."""
+    """What the losses under the advised rule mean for the promise. unit: of regret."""
     calibration = calibrated.candidates
     guarantee = calibration.guarantee
     if guarantee.at_most is None:
@@ -104,7 +104,7 @@ def warnings_of_losses(
 
 
 def _spread(max_regret: float, outcomes: Outcomes) -> Iterator[str]:
-    """How unlike the mean, which is promised, single runs are."""
+    """How far single runs are from the mean, which is what is promised."""
     otherwise = f"with {argument('at_most', 0.1)} it would be about how many runs lose more"
     if outcomes.quantiles["0.95"] >= _UNEVEN * max_regret:
         yield (
@@ -119,7 +119,7 @@ def _spread(max_regret: float, outcomes: Outcomes) -> Iterator[str]:
 
 
 def warnings_of_runs(calibration: Calibration, unit: Unit) -> Iterator[str]:
-    """Whether the runs are too few for the guarantee, and what they can support.
+    """Whether the runs are too few for the promise, and what they can support.
 
     unit: of regret.
     """

@@ -33,7 +33,7 @@ _BETS = np.geomspace(0.01, 0.95, 16)
 
 
 def rank_test(one: Counts, other: Counts) -> float:
-    """How likely ranks so far apart are where both come from one distribution: a p-value.
+    """The p-value of how far apart the ranks are, if both come from one distribution.
 
     It is two-sided and close to normal, with a correction for ties.
 

@@ -127,8 +127,9 @@ class Dataset:
     ) -> Iterator[tuple[int, Result | None]]:
         """The results of some work on the parts: (number of the part, result), as they come.
 
-        work: takes the history of a part, and its number; None results for a part without runs.
-        told: what it takes besides, for each part; None for nothing.
+        work: takes the history of a part, and its number. For a part without runs the result is
+            None.
+        told: one more argument of the work, for each part; None for none.
         metrics: those that the work reads; None for all.
         owner: the function that this is for, for errors.
 
@@ -148,7 +149,7 @@ class Dataset:
             yield from work_on(self.parts, calls, workers, self.retries, bar.update)
 
     def total(self, work: Callable[..., Total], owner: str, **options: Any) -> Total:
-        """What some work finds out about all runs; see `results`.
+        """The merged result of some work on all parts; see `results`.
 
         Raises HistoryError if there are no runs.
         """

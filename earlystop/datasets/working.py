@@ -10,12 +10,35 @@ from ..errors import DatasetError, EarlystopError, RuleTypeError
 from ..language.settings import Positive, validated
 from .parts import Part
 
-__all__ = ["Workers", "check_workers", "work_on"]
+__all__ = ["Processes", "Workers", "check_workers", "work_on"]
 
 Result = TypeVar("Result")
 Workers = int | concurrent.futures.Executor
 
 _MOST_SENT = 256  # parts that wait on an executor: what a part says is small, and so are results
+
+
+class Processes(concurrent.futures.Executor):
+    """Processes of this machine, for several pieces of work: started when they are first needed.
+
+    After a shutdown, others are started where they are needed.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._pool: concurrent.futures.Executor | None = None
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """See `concurrent.futures.Executor`."""
+        if self._pool is None:
+            self._pool = _pool(self._number)
+        return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """See `concurrent.futures.Executor`."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait, cancel_futures=cancel_futures)
 
 
 def check_workers(workers: Any, owner: str) -> Workers:
@@ -54,7 +77,9 @@ def work_on(
     if workers == 1 or not calls:
         results = _here(calls, parts, retries)
     elif isinstance(workers, int):
-        results = _in_processes(calls, parts, min(workers, len(calls)), retries)
+        results = _in_own_processes(calls, parts, min(workers, len(calls)), retries)
+    elif isinstance(workers, Processes):
+        results = _in_processes(calls, parts, workers, retries)
     else:
         results = _on(workers, calls, parts, retries)
     for number, result in results:
@@ -88,19 +113,27 @@ def _on(
         raise DatasetError(f"the executor broke: {error}") from error
 
 
-def _in_processes(
-    calls: Sequence[Callable[[], Result]], parts: Sequence[Part], processes: int, retries: int
+def _in_own_processes(
+    calls: Sequence[Callable[[], Result]], parts: Sequence[Part], number: int, retries: int
 ) -> Iterator[tuple[int, Result]]:
-    """The results, from processes of this machine; if one is killed, all are started anew."""
+    with Processes(number) as processes:
+        yield from _in_processes(calls, parts, processes, retries)
+
+
+def _in_processes(
+    calls: Sequence[Callable[[], Result]],
+    parts: Sequence[Part],
+    processes: Processes,
+    retries: int,
+) -> Iterator[tuple[int, Result]]:
+    """In processes of this machine; where one is killed, all are started anew."""
     rounds: _Rounds[Result] = _Rounds(calls, parts, retries)
     while rounds.left:
-        pool = _pool(processes)
         try:
-            yield from rounds.of(pool)
+            yield from rounds.of(processes)
         except concurrent.futures.BrokenExecutor as error:
+            processes.shutdown(cancel_futures=True)
             rounds.begin_again(error)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _pool(processes: int) -> concurrent.futures.Executor:

@@ -36,5 +36,5 @@ def stopped(rule: es.Rule, runs: int = 60, epochs: int = 120, seed: int = 1) -> 
 def looked_at(history: es.History) -> tuple[LoggedRuns, Look]:
     """The runs as advice takes them, and what they are like."""
     question = Question(LOSS, "improvement", (LOSS.monitor,), "skip")
-    runs = logged_runs(history, question, (), 1, progress=False)
-    return runs, look_at(runs, None)
+    with logged_runs(history, question, (), 1, progress=False) as runs:
+        return runs, look_at(runs, LOSS.monitor, None)
