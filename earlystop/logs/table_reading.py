@@ -318,9 +318,10 @@ class _Reader:
 
     def _begin(self, row: list[str], line: int) -> None:
         self._flush()
+        again = bool(self.tables) and row == self._written
         if self.tables:
             self._log.count_run()
-        names = self._names if row == self._written else names_in_header(self._log, row, line)
+        names = self._names if again else names_in_header(self._log, row, line)
         self._written, self._names, self._filled = row, names, 0
         self.tables.append(Table(names, self._plain))
 

@@ -234,3 +234,12 @@ def test_an_archive_of_arrays_that_is_damaged_or_grows_is_refused() -> None:
     packed = io.BytesIO()
     np.savez_compressed(packed, loss=np.zeros(4_000_000))
     assert "unpacked" in error(packed.getvalue())
+
+
+@pytest.mark.parametrize("format", ["table", "downloaded_scalars"])
+@pytest.mark.parametrize("line", ["\r\x08", "\r", ",", '"a\rb'])
+def test_a_first_line_that_has_no_cells_is_no_header(line: str, format: str) -> None:
+    with pytest.raises(es.LogError):
+        es.read_history(io.StringIO(f"{line}\n1\n2\n"), format=format)
+    with pytest.raises(es.LogError):
+        es.read_history(io.StringIO(f"{line}\n"), format=format)
