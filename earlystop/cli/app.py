@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -126,7 +127,9 @@ def _usage(error: click.UsageError) -> str:
 @contextlib.contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
     def show(message: Any, *_: Any, **__: Any) -> None:
-        click.echo(f"Warning: {one_line(str(message))}", err=True)
+        first, *listed = re.split(r"\s*\n\s*", str(message))
+        text = f"{first} {'; '.join(listed)}" if listed else first
+        click.echo(f"Warning: {one_line(text)}", err=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -20,7 +20,9 @@ from .known_names import (
     are_predictions,
     counts_for_certain,
     counts_rows,
+    is_hyperparameter,
     is_metric,
+    is_settings,
     prints_a_loss,
 )
 from .log_format import LogFormat
@@ -67,24 +69,43 @@ def counted_or_known(log: Source, runs: Iterable[Run], *, by_header: bool) -> It
     known = any(map(is_metric, names)) or _is_log_of_values(log, all_runs)
     single = all(run.length < 2 for run in all_runs)
     counters = [name for run in all_runs for name in run.coordinates if counts_rows(name)]
-    settings = single and not _is_text(log)
+    settings = single and (not _is_text(log) or _is_named_settings(log))
     if not known and not wanted:  # `epochs` is an amount of settings, `round` a part of a season
         counters = [
             name
             for name in counters
             if counts_for_certain(name) and not (settings and name.lower().endswith("s"))
         ]
+    if counters and not wanted and _are_trials(all_runs, counters):
+        raise _no_log(log, "a row for each choice of settings: results of trials")
     if counters and (wanted or any(map(counts_for_certain, counters)) or not _has_words(log)):
         yield from all_runs
         return
     if names == {log.options.value_name} and not known:
         raise _no_log(log, "numbers whose file names no metric (labels, indices, a picture?)")
     if not is_monitor(log) and (not known or single or _has_words(log)):
-        raise _no_log(log)
+        raise _no_log(log, _why(known, single))
     if are_predictions(names):
         raise _no_log(log, "predictions beside what is true, one row per sample")
     log.notes.append("no column is known to count its rows: read in their order")
     yield from all_runs
+
+
+def _is_named_settings(log: Source) -> bool:
+    return log.path is not None and is_settings(log.path.stem)
+
+
+def _are_trials(runs: Sequence[Run], counters: Sequence[str]) -> bool:
+    """Are these the results of several trainings, a row each, with their settings?
+
+    The epochs of each are an amount then, which does not rise from row to row.
+    """
+    if not all(name.lower().endswith("s") for name in counters):
+        return False
+    names = {name for run in runs for name in (*run.metrics, *run.labels, *run.left_out)}
+    columns = [run.coordinates[n] for run in runs for n in counters if n in run.coordinates]
+    rises = all((np.diff(points.values) > 0).all() for points in columns)
+    return not rises and any(map(is_hyperparameter, names))
 
 
 def is_monitor(log: Source) -> bool:
@@ -120,9 +141,19 @@ def _is_text(log: Source) -> bool:
     return bool(log.text) and not log.text.lstrip().startswith(("{", "["))
 
 
-def _no_log(
-    log: Source, why: str = "neither a column that counts its rows nor a known metric"
-) -> LogError:
+def _why(known: bool, single: bool) -> str:
+    """Why rows that nothing counts are not taken for a log."""
+    if not known:
+        return _UNKNOWN
+    if single:
+        return "a single row that no column counts (final figures?)"
+    return "text in its rows, and no column that counts them (a report by class?)"
+
+
+_UNKNOWN = "neither a column that counts its rows nor a known metric"
+
+
+def _no_log(log: Source, why: str = _UNKNOWN) -> LogError:
     how = "not taken for a log in a folder; to read it, name the file"
     return log.wrong(f"{why}: {how}", not_a_log=True)
 

@@ -15,6 +15,7 @@ __all__ = [
     "are_predictions",
     "counts_for_certain",
     "counts_rows",
+    "is_hyperparameter",
     "is_metric",
     "is_settings",
     "prints_a_loss",
@@ -90,6 +91,17 @@ def is_settings(name: str) -> bool:
     return _SETTINGS.search(name) is not None
 
 
+def is_hyperparameter(name: str) -> bool:
+    """Is this the name of a setting that stays as it is during a training?"""
+    return "_".join(re.findall(r"[a-z0-9]+", name.lower())) in _HYPERPARAMETERS
+
+
+_OF_TRIALS = """
+    batch_size bs dropout dropout_rate weight_decay optimizer optim momentum activation hidden_size
+    hidden_dim hidden_units hidden_layers n_layers num_layers n_hidden units filters kernel_size
+    n_estimators max_depth num_leaves embedding_dim seq_len sequence_length window_size
+"""
+_HYPERPARAMETERS = frozenset(_OF_TRIALS.split())
 _SETTINGS = re.compile(
     r"(?i)(^|[_ -])(config|configuration|cfg|args|arguments|params|parameters|hparams|settings"
     r"|hyper_?params|hyper_?parameters|options|opts|meta|metadata)$"

@@ -235,7 +235,8 @@ def _listed(errors: Sequence[LogError]) -> str:
     what = (
         "1 file looks like a log" if len(errors) == 1 else f"{len(errors):,} files look like logs"
     )
-    return f"{what} but could not be read, and is left out:{few}{more}"
+    left_out = "is left out" if len(errors) == 1 else "are left out"
+    return f"{what} but could not be read, and {left_out}:{few}{more}"
 
 
 _FEW = 5
@@ -275,8 +276,10 @@ class _Reader:
             read.runs = self._split(source, runs)
             read.format = name
         except LogError as error:
-            if not (self._skip or (source.found and self._is_left_out(source, format, error))):
+            if not source.found and not self._skip:
                 raise
+            if not (self._skip or self._is_left_out(source, format, error)):
+                raise _with_way_out(error) from None
             read.error = error
         except OSError as error:
             if not (self._skip or (source.found and format is None)):
@@ -319,6 +322,12 @@ class _Reader:
             if len(run.metrics) > most and log.value is None:
                 raise log.wrong(f"more than {most:,} metrics (see `limits`)")
             yield run
+
+
+def _with_way_out(error: LogError) -> LogError:
+    """The error of one file of a folder, with the way to read the others."""
+    others = f"{argument('on_error', 'skip')} reads the folder without what is damaged"
+    return LogError(f"{error.message}; {others}", error.source, error.place)
 
 
 def _choice(allowed: Any, value: Any, name: str) -> Any:

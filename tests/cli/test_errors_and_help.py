@@ -150,6 +150,16 @@ def test_errors_stay_on_their_line_whatever_is_in_them(tmp_path: Path) -> None:
     assert r"a\n\x1b[31mb.csv" in line
 
 
+def test_a_warning_that_lists_files_is_one_line(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("began\nloss 0.5\n")
+    log(tmp_path / "log.csv", CURVE)
+    told = run("replay", tmp_path, *MONITOR, "--patience", "3").stderr
+    (warning,) = (line for line in told.splitlines() if line.startswith("Warning"))
+    assert "\\n" not in warning
+    assert warning.index("left out: ") < warning.index("a.txt") < warning.index("; ")
+
+
 def test_names_of_runs_cannot_act_on_the_terminal(tmp_path: Path) -> None:
     path = log(tmp_path / "runs" / "a\x1b[31m[bold]x.csv", CURVE)
     log(tmp_path / "runs" / "b.csv", CURVE)

@@ -93,3 +93,16 @@ def test_downloaded_curves_of_a_run_are_one_run_whatever_part_they_are_of(
     assert set(history.metrics) == {
         *("train/loss", "train/acc", "validation/loss", "validation/acc")
     }
+
+
+@pytest.mark.parametrize("copy", [" (1)", "(2)", " (10)"])
+def test_what_a_browser_adds_to_the_name_of_a_download_is_no_part_of_the_metric(
+    copy: str, tmp_path: Path
+) -> None:
+    write(tmp_path / f"run-a-tag-loss{copy}.csv", downloaded([0.5, 0.25], False))
+    write(tmp_path / "run-a-tag-acc.csv", downloaded([0.5, 0.75], False))
+    assert set(es.read_history(tmp_path).metrics) == {"loss", "acc"}
+    write(tmp_path / "run-a-tag-loss.csv", downloaded([0.4, 0.2], False))
+    history = es.read_history(tmp_path)
+    assert logged(history, "loss") == [0.4, 0.2]
+    assert logged(history, f"loss{copy}") == [0.5, 0.25]

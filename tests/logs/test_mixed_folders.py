@@ -43,6 +43,9 @@ def runs_beside(folder: Path, name: str, content: str | bytes) -> es.History:
         ("scores.csv", "id,score\n1,0.5\n2,unknown\n"),
         ("features.csv", "width,height\n1,2\n3,4\n"),
         ("never_began.csv", "epoch,loss,val_loss\n"),
+        ("hyperparameters.csv", "lr,epochs,seed\n0.1,10,1\n"),
+        ("tried.csv", "lr,Batch size,epochs,acc\n.1,8,5,.5\n.1,8,9,.6\n.1,16,5,.4\n.1,16,9,.7\n"),
+        ("tried.csv", "optimizer,epochs,val_loss\nsgd,5,.5\nadam,5,.6\n"),
         ("lists.json", '{"rate": 0.1, "layers": [64, 32], "betas": [0.9, 0.99, 0.999]}'),
         ("results.json", '{"a": {"b": "c"}, "d": [[1, 2], [3]]}'),
         ("empty.csv", ""),
@@ -265,3 +268,33 @@ def test_a_folder_without_a_log_tells_each_reason_once(tmp_path: Path) -> None:
 def test_a_table_with_numbers_as_names_is_a_log_in_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "history.csv", "epoch,average_km,25\n0,9.5,0.0\n1,8.5,0.125\n")
     assert logged(es.read_history(tmp_path), "25") == [0.0, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("log.csv", "loss,val_loss\n0.9,1.0\n", "a single row that no column counts"),
+        ("log.json", '{"loss": [0.9], "val_loss": [1.0]}', "a single row that no column counts"),
+        ("log.csv", "class,f1\ncat,0.5\ndog,0.6\n", "text in its rows, and no column"),
+        ("log.csv", "a,b\n0.9,1.0\n0.5,0.8\n", "neither a column that counts its rows nor"),
+    ],
+)
+def test_why_a_file_of_a_folder_is_no_log_is_told(
+    name: str, content: str, why: str, tmp_path: Path
+) -> None:
+    history = runs_beside(tmp_path, name, content)
+    assert history.names == ("metrics",)
+    assert why in str(history.report)
+    assert es.read_history(tmp_path / name).runs == 1
+
+
+def test_the_damage_of_a_log_in_a_folder_is_told_with_the_way_to_read_the_others(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(es.LogError, match=r"on_error='skip' reads the folder without"):
+        runs_beside(tmp_path, "damaged.csv", "epoch,loss\n0,1\n1,x\n2,3\n")
+    with pytest.warns(es.LogWarning):
+        assert es.read_history(tmp_path, on_error="skip").runs == 2
+    with pytest.raises(es.LogError) as caught:
+        es.read_history(tmp_path / "damaged.csv")
+    assert "on_error" not in str(caught.value)

@@ -140,3 +140,14 @@ def test_what_is_masked_in_an_array_is_a_gap(mask: list[list[bool]]) -> None:
     assert [logged(history, "value", i) for i in range(history.runs)] == [
         [v for v, hidden in zip(values[run], mask[run], strict=True) if not hidden] for run in kept
     ]
+
+
+@given(st.sets(st.integers(0, 10**6), min_size=2, max_size=9).map(sorted))
+def test_values_by_step_of_each_metric_keep_their_steps(steps: list[int]) -> None:
+    values = {name: {str(s): s / k for s in steps} for k, name in enumerate(VALUES, 1)}
+    history = read(json.dumps(values))
+    assert {name: logged(history, name) for name in history.metrics} == {
+        name: list(column.values()) for name, column in values.items()
+    }
+    if steps != list(range(len(steps))):
+        assert history.coordinates["step"].tolist() == [steps]

@@ -28,6 +28,7 @@ _NAME = re.compile(r"(?:run-)?(?P<run>.*?)[-_]?tag-(?P<tag>.+)")
 _SPLIT = re.compile(rf"(?i)(?P<run>.*?)[_/.-]?(?P<part>{'|'.join(sorted(SPLITS))})")
 _EARLIEST = 1e8  # seconds: what is smaller is no time of a clock
 _ENDINGS = (".csv", ".json")
+_COPY = re.compile(r"(?P<stem>.+) ?\(\d{1,3}\)")  # a browser saves a file of a known name so
 
 
 def _is_table(log: Source) -> bool:
@@ -50,13 +51,25 @@ def _triples(log: Source) -> list[list[float]] | None:
     return found
 
 
+def _without_copy(path: Path) -> str:
+    """The name of a file as it was before a browser told it from an earlier one, `loss (1).csv`.
+
+    Where the earlier one is there, both keep their names.
+    """
+    match = _COPY.fullmatch(path.stem)
+    if match is None:
+        return path.stem
+    stem = match["stem"].rstrip()
+    return path.stem if path.with_name(stem + path.suffix).exists() else stem
+
+
 def _recognise(log: Source) -> bool:
     return _is_table(log) or _triples(log) is not None
 
 
 def _named(path: Path | None) -> tuple[str, str, str]:
     """The run, the part of the data and the metric, by the name of a file; "" if it has none."""
-    stem = "" if path is None else path.stem
+    stem = "" if path is None else _without_copy(path)
     match = _NAME.fullmatch(stem)
     if match is None:
         return "", "", stem if is_metric(stem) else ""

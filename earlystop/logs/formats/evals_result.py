@@ -1,6 +1,7 @@
 """`evals_result` of XGBoost and LightGBM as JSON, `{set: {metric: [...]}}`.
 
-Also runs by name, `{run: {metric: [...]}}`, and data frames as JSON, `{metric: {row: value}}`.
+Also runs by name, `{run: {metric: [...]}}`, and data frames as JSON, `{metric: {row: value}}`,
+whose rows may be steps.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..columns import plain_number
+from ..columns import is_coordinate, plain_number
 from ..log_format import LogFormat
 from ..run import Run
 from ..source import Source
@@ -65,9 +66,12 @@ def _columns(document: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     rows = sorted(
         {row for column in document.values() for row in column}, key=lambda r: (len(r), r)
     )
-    return {
+    columns = {
         name: [plain_number(column.get(row)) for row in rows] for name, column in document.items()
     }
+    if rows != list(map(str, range(len(rows)))) and not any(map(is_coordinate, columns)):
+        return {"step": list(map(float, rows)), **columns}
+    return columns
 
 
 FORMAT = LogFormat(
