@@ -10,7 +10,7 @@ from .read_source import ReadSource
 
 __all__ = ["leave_out_console_output"]
 
-_PRINTED = ("printed", "boxes")  # the names of the formats
+_PRINTED = ("printed", "boxes", "yolo")  # the names of the formats
 
 
 def leave_out_console_output(reads: Sequence[ReadSource]) -> None:

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from .printed_lines import BOXES, TOOLS
+from .printed_lines import BOXES, TOOLS, YOLO
 from .source import Source
 
 __all__ = ["is_numbers_alone", "is_prose"]
@@ -18,7 +18,7 @@ _OF_TABLES = re.compile(
 )
 _NUMBERS = re.compile(rb"[-+.\deE,;\t| ]*")
 _TIME = re.compile(rb"\d{9}")  # a metric of MLflow has lines of a time, a value and a step
-_MARKS = tuple(mark.encode() for mark in (*(tool.mark for tool in TOOLS), *BOXES))
+_MARKS = tuple(mark.encode() for mark in (*(tool.mark for tool in TOOLS), *BOXES, *YOLO))
 _NO_TEXT = bytes(range(9)) + bytes(range(14, 27))
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["BOXES", "STYLE", "TOOLS", "Lines", "Tool"]
+__all__ = ["BOXES", "STYLE", "TOOLS", "YOLO", "Lines", "Tool"]
 
 STYLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]")  # colours, and moves of the cursor
 BOXES = ("-----\n| ", "-----\r\n| ")  # what stands in logs whose checks are boxes
+YOLO = ("gpu_mem", "GPU_mem")  # what stands in the header of its table of losses
 _N = r"[-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
 
 

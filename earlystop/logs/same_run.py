@@ -3,7 +3,7 @@
 The Trainer of Hugging Face reports `eval_loss` to its own state and `eval/loss` to TensorBoard, Ray
 puts `ray/tune/` before everything, and Keras writes `validation/epoch_loss` to TensorBoard for
 `val_loss`. So names are compared in one spelling after the other, and values within what float32
-keeps of them, or within their rounding if one of the tools writes five or six digits.
+keeps of them, or within their rounding if one of the tools writes four to six digits.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .run import Run
 __all__ = ["Names", "agree_in_many", "are_one", "is_beginning", "namings", "tells"]
 
 _FLOAT32 = 1e-6  # relative: TensorBoard's values, beside the same with more digits
-_ROUNDED_TO = (5, 6)  # digits, as some tools write into tables
-_MANY = 5  # different values that cannot agree to five digits by chance
+_ROUNDED_TO = (4, 5, 6)  # digits, as some tools write into tables
+_MANY = 5  # different values that cannot agree to four digits by chance
 _SCHEDULES = re.compile(r"(?i)(^|[/_.-])(lr|learning_?rate|momentum|fps)")
 _AMOUNTS = re.compile(r"(?i)(^|[/_.-])(time|epochs?|steps?|total|num|iterations?|episodes|count)")
 

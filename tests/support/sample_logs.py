@@ -92,6 +92,13 @@ def samples() -> list[bytes]:
         "".join(
             f"Epoch {e}/12\n9/9 - 1s - loss: 0.{e} - val_loss: 1.{e}\n" for e in epochs
         ).encode(),
+        "".join(
+            "Epoch gpu_mem box obj cls labels img_size\n"
+            f" {e}/11 1.5G 0.{e} 0.25 0 9 640: 50%\r {e}/11 1.5G 0.{e} 0.5 0 9 640: 100%\n"
+            f"Class Images Labels P R mAP@.5 mAP@.5:.95: 100%\n all 9 9 0.5 0.{e} 0.25 0.1\n"
+            for e in epochs
+        ).encode(),
+        "".join(f"  {e}/11 1.5G .5 .5 0 1 9 640 .5 .{e} .5 .2 1 2 0\n" for e in epochs).encode(),
         b"Wall time,Step,Value\n" + "".join(f"{1.6e9 + e},{e},0.{e}\n" for e in epochs).encode(),
         json.dumps([[1.6e9 + e, e, 1 / (e + 1)] for e in epochs]).encode(),
         *(json.dumps(document).encode() for document in documents),
