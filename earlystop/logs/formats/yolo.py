@@ -66,10 +66,9 @@ def metric_names(columns: Sequence[str]) -> list[str]:
     """
     found, group = list[str](), ""
     for column in columns:
-        for mark, letter in _GROUPS.items():
-            if column.startswith(mark):
-                column, group = column.removeprefix(mark), letter
-        kind = _KINDS.get(column.rstrip(":").rstrip(")"))
+        mark, bracket, name = column.rpartition("(")
+        group = _GROUPS.get(mark + bracket, group)
+        kind = _KINDS.get(name.rstrip(":").rstrip(")"))
         if kind is None:
             break
         found.append(f"metrics/{kind if group else _BEFORE_GROUPS.get(kind, kind)}{group}")
