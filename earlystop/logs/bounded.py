@@ -123,7 +123,7 @@ class BoundedBytes(io.RawIOBase):
     """
 
     def __init__(self, raw: BinaryIO, log: Limited, packed: bool) -> None:
-        self._raw, self._log = raw, log
+        self._raw, self._log, self.packed = raw, log, packed
         self._file: gzip.GzipFile | BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw
         self._step = _STEP if packed else sys.maxsize
         self._allowance = Allowance(log, raw.tell if packed else lambda: sys.maxsize)

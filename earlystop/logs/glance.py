@@ -28,8 +28,9 @@ def is_prose(log: Source) -> bool:
     True only where no built-in format would recognise it; False where in doubt.
     """
     head = log.head
-    first = _first_lines(head)
-    if not first or any(map(_OF_TABLES.search, first)) or not head.isascii():
+    if not head or head.isspace() or any(map(_OF_TABLES.search, _first_lines(head))):
+        return False
+    if not head.isascii():
         return False
     return len(head.translate(None, _NO_TEXT)) == len(head) and not _any_mark(head)
 
@@ -38,16 +39,18 @@ def is_numbers_alone(log: Source) -> bool:
     """Are these certainly numbers without names, as of points or of boxes in a picture?"""
     if log.path is None or log.path.suffix not in (".txt", ".csv", ".tsv"):
         return False
-    first = _first_lines(log.head)
-    return bool(first) and all(map(_NUMBERS.fullmatch, first)) and not _TIME.match(first[0])
+    first = next(_first_lines(log.head), b"")
+    if not first or _TIME.match(first) or not _NUMBERS.fullmatch(first):
+        return False
+    return all(map(_NUMBERS.fullmatch, _first_lines(log.head)))
 
 
 def _any_mark(head: bytes) -> bool:
     return any(mark in head for mark in _MARKS)
 
 
-def _first_lines(head: bytes) -> list[bytes]:
-    return list(itertools.islice(_lines(head), _LINES))
+def _first_lines(head: bytes) -> Iterator[bytes]:
+    return itertools.islice(_lines(head), _LINES)
 
 
 def _lines(head: bytes) -> Iterator[bytes]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["MalformedError", "fields", "signed", "varint"]
+
+
+_NEVER = sys.maxsize  # larger than what is left of any message
 
 
 class MalformedError(ValueError):
@@ -43,18 +47,28 @@ def fields(data: bytes) -> Iterator[tuple[int, Any]]:
     >>> list(fields(bytes([0x08, 0x96, 0x01, 0x12, 0x02]) + b"hi"))
     [(1, 150), (2, b'hi')]
     """
-    offset = 0
-    while offset < len(data):
-        key, offset = varint(data, offset)
+    offset, end = 0, len(data)
+    while offset < end:
+        key = data[offset]
+        offset += 1
+        if key > 0x7F:
+            key, offset = varint(data, offset - 1)
         kind = key & 7
         if kind == 0:
             value, offset = varint(data, offset)
             yield key >> 3, value
             continue
-        size = {1: 8, 5: 4}.get(kind)
-        if kind == 2:
+        if kind != 2:
+            size = _SIZES[kind]
+        elif offset < end and data[offset] < 0x80:
+            size = data[offset]
+            offset += 1
+        else:
             size, offset = varint(data, offset)
-        if size is None or offset + size > len(data):
+        if offset + size > end:
             raise MalformedError
         yield key >> 3, data[offset : offset + size]
         offset += size
+
+
+_SIZES = (_NEVER, 8, _NEVER, _NEVER, _NEVER, 4, _NEVER, _NEVER)  # in bytes, by the kind of a field

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import tempfile
 from pathlib import Path
 
@@ -12,8 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.logs.formats.tensorboard import _any_event, _plain_event
+from earlystop.logs.tf_records import masked_crc
 from tests.logs.reading import logged, read
-from tests.support.event_files import event_file, write_events
+from tests.support.event_files import (
+    crc32c,
+    event,
+    event_file,
+    field,
+    picture,
+    record,
+    write_events,
+)
 
 nan = math.nan
 
@@ -143,3 +154,47 @@ def test_of_several_event_files_the_note_says_which_is_cut_off(tmp_path: Path) -
     history = es.read_history(tmp_path)
     assert logged(history, "loss") == [0, 1, 2, 3, 4, 5, 6, 8]
     assert str(history.report).count("events.out.tfevents.1.host: byte") == 1
+
+
+STEPS = st.integers(0, 2**64 - 1) | st.integers(0, 300)
+
+
+@given(STEPS, st.text(max_size=60) | st.text("ab/ ", max_size=130), st.data())
+def test_an_event_as_nearly_all_are_is_read_as_any_event_is(
+    step: int, tag: str, data: st.DataObject
+) -> None:
+    plain = event(1.5, step, tag, 0.25)
+    found = _plain_event(plain)
+    assert found in (None, _any_event(plain))
+    assert found is not None or len(tag.encode()) > 118
+    place, byte = data.draw(st.integers(0, len(plain) - 1)), data.draw(st.integers(0, 255))
+    damaged = bytes([*plain[:place], byte, *plain[place + 1 :]])
+    found = _plain_event(damaged)
+    if found is not None:
+        np.testing.assert_equal(_any_event(damaged), found)
+
+
+@given(st.binary(max_size=40))
+def test_the_checksum_is_crc_32c_masked(data: bytes) -> None:
+    crc = crc32c(data)
+    assert masked_crc(data) == ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+@pytest.mark.parametrize("size", [10, 65_000, 65_536, 70_000, 300_000])
+def test_records_of_any_size_are_read_and_what_is_cut_off_is_told(size: int) -> None:
+    parts = [picture(1.0, 0, size) if n % 3 else event(0.0, n, "loss", n) for n in range(9)]
+    whole = b"".join(map(record, parts))
+    assert logged(read(whole), "loss") == [0, 3, 6]
+    for rest in (record(parts[0])[:-1], bytes(20), bytes(200_000), struct.pack("<Q", 9)):
+        history = read(whole + rest)
+        assert logged(history, "loss") == [0, 3, 6]
+        assert f"byte {len(whole):,}: the last record is cut off" in str(history.report)
+    with pytest.raises(es.LogError, match="fail its checksum"):
+        read(whole + bytes(100_000) + b"x")
+
+
+def test_a_tag_in_more_bytes_than_one_can_count_is_read() -> None:
+    tag = "loss/" + "a" * 200
+    assert logged(read(event_file([(0.0, 1, tag, 0.5), (1.0, 2, tag, 0.25)])), tag) == [0.5, 0.25]
+    other_order = b"\x10\x01" + field(5, field(1, b"\x15\x00\x00\x00\x3f" + field(1, b"loss")))
+    assert logged(read(event_file([]) + record(other_order)), "loss") == [0.5]

@@ -1,10 +1,9 @@
 """TensorBoard's event files: TFRecord files of protocol buffers, parsed here without TensorFlow.
 
-A record consists of the length (8 bytes), the masked CRC of the length (4), the data, and the
-masked CRC of the data (4). From an `Event` we read wall_time (field 1), step (2) and summary (5);
-from a `Summary.Value` its tag (1), simple_value (2) and tensor (8), which TensorFlow 2 writes; from
-a `TensorProto` its type (1), shape (2) and values. TensorFlow's event.proto, summary.proto and
-tensor.proto define the layout; the checksum is CRC-32C (Castagnoli).
+From an `Event` we read wall_time (field 1), step (2) and summary (5); from a `Summary.Value` its
+tag (1), simple_value (2) and tensor (8), which TensorFlow 2 writes; from a `TensorProto` its type
+(1), shape (2) and values. TensorFlow's event.proto, summary.proto and tensor.proto define the
+layout.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import heapq
 import itertools
 import math
 import os
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from ...language.splits import SPLITS
-from ..bounded import rest_is_blank
 from ..folders import Claim, Folder
 from ..log_format import LogFormat
 from ..options import Options
@@ -29,57 +28,9 @@ from ..protobuf import MalformedError, fields, signed, varint
 from ..row_counter import row_counter
 from ..run import Run
 from ..source import Source
+from ..tf_records import masked_crc, records
 
 __all__ = ["FORMAT"]
-
-
-def _crc_table() -> list[int]:
-    table = list(range(256))
-    for _ in range(8):
-        table = [crc >> 1 ^ (0x82F63B78 if crc & 1 else 0) for crc in table]
-    return table
-
-
-_CRC_TABLE = _crc_table()
-
-
-def masked_crc(data: bytes) -> int:
-    """The masked checksum that TFRecord uses.
-
-    >>> hex(masked_crc(b"123456789"))
-    '0xc78ab0e5'
-    """
-    crc = 0xFFFFFFFF
-    table = _CRC_TABLE
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def _records(log: Source) -> Iterator[tuple[int, bytes]]:
-    """The offset of each record, and its data followed by its checksum."""
-    with log.open() as file:
-        offset = 0
-        while True:
-            head = file.read(12)
-            if not head:
-                return
-            position = f"byte {offset}"
-            if len(head) < 12:
-                return log.cut_off_record(offset)
-            (length,) = struct.unpack("<Q", head[:8])
-            if masked_crc(head[:8]) != struct.unpack("<I", head[8:])[0]:
-                if not any(head) and rest_is_blank(file):
-                    return log.cut_off_record(offset)
-                return log.damaged("expected a record, got bytes that fail its checksum", position)
-            if length > log.limits.record:
-                return log.damaged(f"a record of {length:,} bytes (see `limits`)", position)
-            data = file.read(length + 4)
-            if len(data) < length + 4:
-                return log.cut_off_record(offset)
-            offset += 16 + length
-            yield offset - 16 - length, data
 
 
 # The types of a TensorProto: for each type number, the field of its values and their packing.
@@ -121,8 +72,38 @@ def _whole(values: list[Any], half: bool) -> float | None:
     return float(signed(value))
 
 
-def _event(data: bytes) -> tuple[float, int, list[tuple[str, float]]]:
+Event = tuple[float, int, list[tuple[str, float]]]
+
+# A time, a step that is not 0, and a summary of one value: a tag and a float. Lengths in one byte.
+_PLAIN = re.compile(
+    rb"\t(.{8})(?:\x10([\x80-\xff]{0,9}[\x00-\x7f]))?\*(.)\n(.)\n(.)(.*)\x15(.{4})", re.DOTALL
+)
+
+
+def _event(data: bytes) -> Event:
     """The wall_time, the step, and the scalars as (tag, value) of an event."""
+    plain = _plain_event(data)
+    return _any_event(data) if plain is None else plain
+
+
+def _plain_event(data: bytes) -> Event | None:
+    """What `_any_event` gives, read faster; None if the event is not as nearly all are."""
+    match = _PLAIN.fullmatch(data)
+    if match is None:
+        return None
+    time, step, summary, value, size, tag, scalar = match.groups()
+    length = len(tag)
+    if (size[0], value[0], summary[0]) != (length, length + 7, length + 9) or length + 9 > 127:
+        return None
+    name = tag.decode("utf-8", "replace").strip()
+    return (
+        struct.unpack("<d", time)[0],
+        signed(varint(step, 0)[0]) if step else 0,
+        [(name, struct.unpack("<f", scalar)[0])] if name else [],
+    )
+
+
+def _any_event(data: bytes) -> Event:
     wall_time, step, scalars = math.nan, 0, []
     for number, value in fields(data):
         if number == 1 and isinstance(value, bytes) and len(value) == 8:
@@ -148,11 +129,8 @@ def _scalar(data: bytes) -> list[tuple[str, float]]:
     return [(tag, scalar)] if tag and scalar is not None else []
 
 
-Event = tuple[float, int, list[tuple[str, float]]]
-
-
 def _events(log: Source) -> Iterator[Event]:
-    for offset, data in _records(log):
+    for offset, data in records(log):
         try:
             event = _event(data[:-4])
         except (MalformedError, struct.error):
