@@ -2,7 +2,7 @@
 
 A tool's lines are read by rules. The named groups of a rule are coordinates and metrics; a group
 `pairs` holds any number of names with values, which the pattern `PAIR` of the rule finds; a group
-`part` names the part of the data and becomes a prefix.
+`part` names the part of the data and becomes a prefix; a group `net` numbers what is tested below.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ TOOLS = (
         r"solver\.cpp:\d+\] (?:Iteration \d+|Initializing solver from parameters)",
         _lines(rf"\] Iteration (?P<iteration>\d+)(?: \(.*\))?, loss = (?P<loss>{_N})"),
         _lines(rf"\] Iteration (?P<iteration>\d+), lr = (?P<lr>{_N})"),
-        _lines(r"\] Iteration (?P<iteration>\d+), Testing net"),
+        _lines(r"\] Iteration (?P<iteration>\d+), Testing net(?: \(#(?P<net>\d+)\))?"),
         _lines(rf"\] +(?P<part>Test|Train) net output #\d+: (?P<name>\S+) = (?P<value>{_N})"),
     ),
     _tool(

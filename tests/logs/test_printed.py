@@ -243,3 +243,16 @@ def test_the_log_of_a_net_that_caffe_describes_at_length_is_one_of_caffe() -> No
     begin = "I0101 10:00:00.000001  1 solver.cpp:48] Initializing solver from parameters:\n"
     layers = 'layer {\n  name: "conv"\n}\n' * 4000
     assert logged(read(begin + layers + CAFFE), "loss") == [4.75, 3.75]
+
+
+def test_nets_that_caffe_tests_one_after_the_other_are_told_apart() -> None:
+    text = "I0101 1 solver.cpp:226] Initializing solver from parameters\n"
+    for iteration in (0, 40, 80):
+        for net in (0, 1):
+            text += f"I0101 1 solver.cpp:270] Iteration {iteration}, Testing net (#{net})\n"
+            text += f"I0101 1 solver.cpp:319]     Test net output #0: acc = {iteration + net}\n"
+        text += f"I0101 1 solver.cpp:189] Iteration {iteration}, loss = 0.5\n"
+    history = read(text)
+    assert logged(history, "test/acc") == [0, 40, 80]
+    assert logged(history, "test1/acc") == [1, 41, 81]
+    assert history.coordinates["iteration"].tolist() == [[0, 40, 80]]

@@ -18,6 +18,7 @@ from ..source import Source
 __all__ = ["FORMAT"]
 
 _OVERWRITTEN = re.compile(r"[\r\x08]+")  # progress bars begin their line anew
+_NET = "\0net"  # a name that no value has
 _LONGEST = 4000  # characters of a line that are searched
 _COUNTERS = {"epoch_num": "epoch", "epoch": "epoch", "num_updates": "step", "step_num": "step",
              "iteration": "iteration", "samples_count": "samples"}  # fmt: skip
@@ -69,6 +70,7 @@ class _Epochs:
         self._counters: dict[str, float] = {}
         self._row: dict[str, float] = {}
         self._first: list[float] = []  # the counters of the first row of the run
+        self._net = 0  # of several that are tested one after the other
         self._may_begin = True
 
     def begin(self) -> None:
@@ -86,9 +88,17 @@ class _Epochs:
         for name, value in found:
             if _counts(name):
                 continue
-            if name in self._row and not self._overwrites:
+            if name == _NET:
+                self._net = int(value)
+                continue
+            metric = self._of_net(name)
+            if metric in self._row and not self._overwrites:
                 self.end()
-            self._row[name] = value
+            self._row[metric] = value
+
+    def _of_net(self, name: str) -> str:
+        """The name with the number of the net, if it is not the first that is tested."""
+        return f"test{self._net}/{name[5:]}" if self._net and name.startswith("test/") else name
 
     def end(self) -> None:
         if not self._row:
@@ -126,6 +136,8 @@ def _of_groups(lines: Lines, groups: dict[str, Any]) -> Iterator[tuple[str, floa
         return
     pairs = groups.pop("pairs", None)
     groups.pop("done", None)
+    if (net := groups.pop("net", None)) is not None:
+        yield _NET, float(net)
     if "name" in groups:
         groups = {groups["name"]: groups["value"]}
     for group, text in groups.items():
