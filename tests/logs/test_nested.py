@@ -151,3 +151,49 @@ def test_values_by_step_of_each_metric_keep_their_steps(steps: list[int]) -> Non
     }
     if steps != list(range(len(steps))):
         assert history.coordinates["step"].tolist() == [steps]
+
+
+BY_NAME = {
+    "lists": ({"history": VALUES, "params": 3}, {"history": {"loss": [1.0, 0.5]}, "params": 4}),
+    "records": ({"log": NUMBERED}, {"log": NUMBERED[:2]}),
+    "side by side": (NUMBERED, NUMBERED[:2]),
+    "numbered": ({"1": RECORDS[0], "2": RECORDS[1]}, {"1": RECORDS[0], "2": RECORDS[2]}),
+}
+
+
+@pytest.mark.parametrize("parts", BY_NAME.values(), ids=BY_NAME)
+@pytest.mark.parametrize("deeper", [False, True])
+def test_runs_by_name_are_runs_in_the_order_of_the_file(parts: Any, deeper: bool) -> None:
+    named = dict(zip(("lstm", "gru"), parts, strict=True))
+    history = read(json.dumps({"models": named, "seed": 1} if deeper else named))
+    assert history.names == ("lstm", "gru")
+    first = "loss" if "loss" in history.metrics else "value"
+    assert logged(history, first)[0] == LOSSES[0]
+    assert history.lengths[1] == 2
+    if "history" in parts[0]:
+        assert "only models/*/history" in str(history.report) or not deeper
+        assert "*/params" in str(history.report)
+
+
+def test_parts_of_other_metrics_are_no_runs_and_are_named_as_left_out() -> None:
+    evaluations = [{"step": s, "return": 1.0} for s in (1, 2)]
+    history = read(json.dumps({"loss_history": NUMBERED, "eval_history": evaluations}))
+    assert history.runs == 1
+    assert "only loss_history is read; left out: eval_history" in str(history.report)
+
+
+def test_records_of_each_part_of_the_data_are_one_run_wherever_they_stand() -> None:
+    for parts in (
+        {"train": NUMBERED, "val": NUMBERED},
+        {"train": {"history": NUMBERED}, "val": {"history": NUMBERED}},
+    ):
+        history = read(json.dumps(parts))
+        assert history.runs == 1
+        assert logged(history, "train/loss") == logged(history, "val/loss") == LOSSES
+
+
+def test_a_list_of_runs_may_stand_beside_settings() -> None:
+    runs = [{"fold": fold, "history": VALUES} for fold in range(2)]
+    history = read(json.dumps({"config": SETTINGS, "folds": runs}))
+    assert history.names == ("fold=0", "fold=1")
+    assert "only folds is read; left out: config" in str(history.report)

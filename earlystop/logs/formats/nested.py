@@ -1,11 +1,13 @@
 """JSON in which the log is a part, beside settings and final figures.
 
 `{"history": {metric: [...]}, "config": ...}`, `{"epochs": [{...}, ...]}`, `{"1": {...}, "2": ...}`.
-Also lists of runs, each an object with lists of numbers, `[{"fold": 0, "history": {...}}, ...]`.
+Also runs by name, `{"lstm": {"history": {...}}, "gru": {"history": {...}}}`, and lists of runs,
+each an object with lists of numbers, `[{"fold": 0, "history": {...}}, ...]`.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -36,12 +38,14 @@ class _Part(NamedTuple):
     kind: whether it has lists of numbers, is a list of records, or has records by number.
     value: what is there.
     length: the number of its epochs.
+    place: how many objects and lists stand before it.
     """
 
     path: tuple[str, ...]
     kind: str
     value: Any
     length: int
+    place: int = 0
 
 
 def _parts(document: Mapping[str, Any]) -> list[_Part]:
@@ -53,7 +57,7 @@ def _parts(document: Mapping[str, Any]) -> list[_Part]:
         seen += 1
         part = _part(path, value)
         if part is not None:
-            found.append(part)
+            found.append(part._replace(place=seen))
         if (
             isinstance(value, dict)
             and len(path) < _DEEPEST
@@ -104,6 +108,15 @@ def _runs(document: list[Any]) -> list[tuple[str, _Part]]:
     return found
 
 
+def _list_of_runs(document: Any) -> tuple[str, list[tuple[str, _Part]]] | None:
+    """The first value of an object that is a list of runs, with its key; None if none is."""
+    if isinstance(document, dict):
+        for key, value in itertools.islice(document.items(), _MOST):
+            if isinstance(value, list) and (runs := _runs(value)):
+                return str(key), runs
+    return None
+
+
 def _is_log(records: list[Any]) -> bool:
     """Are these the records of a log, rather than of anything else?"""
     if not all(isinstance(record, dict) for record in records):
@@ -125,45 +138,88 @@ def _recognise(log: Source) -> bool:
         return bool(_runs(document))
     if not isinstance(document, dict) or any(map(is_series, document.values())):
         return False
-    return not is_evals_result(document) and bool(_parts(document))
+    return not is_evals_result(document) and bool(_parts(document) or _list_of_runs(document))
 
 
 def _read(log: Source) -> Iterator[Run]:
     document = log.document
-    if isinstance(document, list) and (runs := _runs(document)):
-        for number, (name, part) in enumerate(runs):
-            yield columns_run(log, part.value, name or f"#{number}")
-        return
     parts = _parts(document) if isinstance(document, dict) else []
     if not parts:
-        raise log.wrong("expected a JSON object with a history or records of epochs in it")
-    best = parts[0]
-    beside = [p for p in parts if (p.kind, p.path[:-1]) == (best.kind, best.path[:-1])]
-    if best.kind == "lists":
-        yield from _of_lists(log, sorted(beside, key=lambda p: p.path != best.path))
-    elif best.kind == "numbered":
-        beside = [best]
-        yield from runs_of(log, _numbered(best.value))
-    else:
-        beside = [p for p in beside if p.path[-1:] and p.path[-1].lower() in SPLITS] or [best]
-        yield from _of_records(log, beside if best in beside else [best])
-    _tell_rest(log, document, [part.path for part in beside])
-
-
-def _of_lists(log: Source, parts: list[_Part]) -> Iterator[Run]:
-    if len(parts) == 1:
-        yield columns_run(log, parts[0].value)
-    else:
-        yield from runs_of_sets(log, {part.path[-1]: part.value for part in parts})
-
-
-def _of_records(log: Source, parts: list[_Part]) -> Iterator[Run]:
-    if len(parts) == 1:
-        yield from runs_of(log, parts[0].value)
+        yield from _of_list(log, document)
         return
+    read = _together(parts)
+    if len(read) == 1:
+        yield from _of_part(log, parts[0])
+    elif parts[0].kind == "lists":
+        yield from runs_of_sets(log, {name: part.value for name, part in read.items()})
+    elif parts[0].kind == "records" and {name.lower() for name in read} <= SPLITS:
+        yield from _of_splits(log, read)
+    else:
+        for name, part in read.items():
+            for run in _of_part(log, part):
+                run.name = name if run.name is None else f"{name}/{run.name}"
+                yield run
+    _tell_rest(log, document, [part.path for part in read.values()])
+
+
+def _of_list(log: Source, document: Any) -> Iterator[Run]:
+    found = _list_of_runs({"": document} if isinstance(document, list) else document)
+    if found is None:
+        raise log.wrong("expected a JSON object with a history or records of epochs in it")
+    key, runs = found
+    for number, (name, part) in enumerate(runs):
+        yield columns_run(log, part.value, name or f"#{number}")
+    if key:
+        _tell_rest(log, document, [(key,)])
+
+
+def _together(parts: list[_Part]) -> dict[str, _Part]:
+    """The parts that are read, the likeliest of all among them, by their names.
+
+    They differ in one name of their path. Lists of numbers side by side may be of any metrics;
+    others are of one kind if they have a metric in common.
+    """
+    best = parts[0]
+    for level in range(len(best.path) - 1, -1, -1):
+        alike = [part for part in parts if _differs_at(level, best, part)]
+        if level < len(best.path) - 1 or best.kind != "lists":
+            alike = [part for part in alike if _metrics(part) & _metrics(best)]
+        if alike:
+            together = sorted([best, *alike], key=lambda part: part.place)
+            return {part.path[level]: part for part in together}
+    return {"": best}
+
+
+def _differs_at(level: int, one: _Part, other: _Part) -> bool:
+    """Are both of one kind, with paths that differ in the name at this level alone?"""
+    if one.kind != other.kind or len(one.path) != len(other.path):
+        return False
+    return [a == b for a, b in zip(one.path, other.path, strict=True)] == [
+        place != level for place in range(len(one.path))
+    ]
+
+
+def _metrics(part: _Part) -> set[str]:
+    """The names of what a part has, as its first records tell."""
+    if part.kind == "lists":
+        return set(itertools.islice(part.value, _MOST))
+    records = part.value if part.kind == "records" else list(part.value.values())
+    names = {str(name) for record in records[:20] for name, _ in flat(record)}
+    return {name for name in names if not is_coordinate(name)}
+
+
+def _of_part(log: Source, part: _Part) -> Iterator[Run]:
+    if part.kind == "lists":
+        yield columns_run(log, part.value)
+    else:
+        yield from runs_of(log, _numbered(part.value) if part.kind == "numbered" else part.value)
+
+
+def _of_splits(log: Source, parts: Mapping[str, _Part]) -> Iterator[Run]:
+    """The run whose records of training and validation stand in lists of their own."""
     records = (
-        {n if is_coordinate(n) else f"{part.path[-1]}/{n}": v for n, v in flat(record)}
-        for part in parts
+        {n if is_coordinate(n) else f"{split}/{n}": v for n, v in flat(record)}
+        for split, part in parts.items()
         for record in part.value
     )
     for run in runs_of(log, records):
@@ -184,15 +240,15 @@ def _numbered(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _tell_rest(log: Source, document: Mapping[str, Any], used: list[tuple[str, ...]]) -> None:
     """Note what was left out: everything beside the parts that were read."""
-    rest, depth = [], len(used[0])
-    for level in range(depth):
-        above: Any = document
-        for key in used[0][:level]:
-            above = above[key]
-        taken = {path[level] for path in used}
-        rest += ["/".join((*used[0][:level], str(key))) for key in above if str(key) not in taken]
+    rest, above = [], document
+    taken = [{path[level] for path in used} for level in range(len(used[0]))]
+    names = ["*" if len(keys) > 1 else key for keys, key in zip(taken, used[0], strict=True)]
+    for level, key in enumerate(used[0]):
+        rest += ["/".join((*names[:level], str(k))) for k in above if str(k) not in taken[level]]
+        above = next(value for name, value in above.items() if str(name) == key)
     if rest:
-        where = ", ".join("/".join(path) for path in used[:3])
+        several = names[-1:] == ["*"]
+        where = ", ".join("/".join(path) for path in used[:3]) if several else "/".join(names)
         log.notes.append(f"only {where} is read; left out: {few(rest)}")
 
 
