@@ -192,7 +192,7 @@ def _apart(run: Run, counter: Counter, keep: bool) -> list[Run]:
         if run.joined and not keep:
             _join(entries)
         runs.append(_rebuilt(run, entries, dense))
-        runs[-1].notes += _notes(entries)
+        runs[-1].notes += _notes(entries, counter.name)
     return runs
 
 
@@ -253,7 +253,7 @@ def _join(entries: _Entries) -> None:
     entries.entries = [entry for *_, entry in in_order if entry.metrics]
 
 
-def _notes(entries: _Entries) -> list[str]:
+def _notes(entries: _Entries, counter: str) -> list[str]:
     notes = []
     if entries.resumed:
         keys = ", ".join(f"{key:.12g}" for key in entries.resumed[:5])
@@ -263,7 +263,7 @@ def _notes(entries: _Entries) -> list[str]:
         notes.append(f"resumed {times}, at {keys}{more}: {what}")
     if entries.replaced:
         values = "1 value" if entries.replaced == 1 else f"{entries.replaced:,} values"
-        notes.append(f"{values} reported again at the same step: the last counts")
+        notes.append(f"{values} reported again at the same {counter}: the last counts")
     return notes
 
 

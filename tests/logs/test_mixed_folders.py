@@ -298,3 +298,15 @@ def test_the_damage_of_a_log_in_a_folder_is_told_with_the_way_to_read_the_others
     with pytest.raises(es.LogError) as caught:
         es.read_history(tmp_path / "damaged.csv")
     assert "on_error" not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["Total: 266,918,912", "loss 0.5", "moved to cpu, 2 of 3"])
+def test_lines_of_logging_are_no_table_for_the_comma_of_their_time(
+    first: str, tmp_path: Path
+) -> None:
+    lines = [first, "n 1,000,000", "epoch 1: loss 0.5", "epoch 2: loss 0.25"]
+    text = "".join(f"2025-08-17 20:41:44,07{n} - INFO - {line}\n" for n, line in enumerate(lines))
+    with pytest.raises(es.LogError, match="plain text of no known format"):
+        es.read_history(write(tmp_path / "train.log", text))
+    with pytest.warns(es.LogWarning, match="--propose"):
+        assert runs_beside(tmp_path, "other.csv", LOG).runs == 2

@@ -235,7 +235,7 @@ def test_each_source_is_reported_with_the_names_of_its_own_runs() -> None:
     first, second = history.report.files
     assert first.runs + second.runs == history.names
     assert (len(first.runs), len(second.runs)) == (2, 1)
-    assert second.notes == ("1 value reported again at the same step: the last counts",)
+    assert second.notes == ("1 value reported again at the same epoch: the last counts",)
 
 
 def test_a_direction_is_reported_where_all_runs_that_state_it_agree() -> None:

@@ -7,6 +7,7 @@ in the middle of a file begins another run, unless the epochs or steps go on bel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ __all__ = ["FORMAT", "plain_rows"]
 
 def _recognise(log: Source) -> bool:
     lines = log.first_lines
-    if not lines or lines[0].startswith(("{", "[")):
+    if not lines or lines[0].startswith(("{", "[")) or _LOGGED.match(lines[0]):
         return False
     separator, _, header, rows, known = log.dialect
     if any(map(is_number, header)) and not all(map(is_number, header)):
@@ -32,6 +33,10 @@ def _recognise(log: Source) -> bool:
         return known and len(header) > 1 and any(map(is_coordinate, header))
     quantifier = all if separator == " " else any  # any sentence with a number has one number cell
     return len(rows[0]) >= len(header) > 0 and quantifier(map(is_number, rows[0]))
+
+
+# A line of Python's logging, whose time has a comma: it separates no cells.
+_LOGGED = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d,\d{3}(?=[^\d,;\t|])")
 
 
 def _has_numbers_as_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
