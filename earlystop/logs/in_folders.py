@@ -117,7 +117,8 @@ def _is_log_of_values(log: Source, runs: Sequence[Run]) -> bool:
     """May these runs of an array, whose values have no names, be a log?
 
     With one row, they may be if its file names a metric, or if its values are not all whole
-    numbers, as labels are. With several rows, which may be a picture, both must be true.
+    numbers, as labels are. With several rows, which may be a picture, both must be true. A list in
+    JSON may be of anything, so its file must name a metric.
     """
     name = log.options.value_name
     if any(run.metrics.keys() != {name} for run in runs):
@@ -126,7 +127,9 @@ def _is_log_of_values(log: Source, runs: Sequence[Run]) -> bool:
     broken = any(
         bool((p.values != np.floor(p.values)).any()) for r in runs for p in [r.metrics[name]]
     )
-    return named and broken if len(runs) > 1 else named or broken
+    if len(runs) > 1:
+        return named and broken
+    return named or (broken and not log.text.lstrip().startswith("["))
 
 
 def _words(name: str) -> set[str]:

@@ -243,3 +243,12 @@ def test_a_first_line_that_has_no_cells_is_no_header(line: str, format: str) -> 
         es.read_history(io.StringIO(f"{line}\n1\n2\n"), format=format)
     with pytest.raises(es.LogError):
         es.read_history(io.StringIO(f"{line}\n"), format=format)
+
+
+def test_a_data_frame_whose_columns_have_no_names_but_numbers_is_read() -> None:
+    history = read(",0,1\n0,0.9,0.1\n1,0.5,0.2\n")
+    assert {name: logged(history, name) for name in history.metrics} == {
+        "0": [0.9, 0.5],
+        "1": [0.1, 0.2],
+    }
+    assert "plain text" in error(",0,1\nx,0.9,0.1\n") or "header" in error(",0,1\nx,0.9,0.1\n")

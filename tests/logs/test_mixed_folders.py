@@ -310,3 +310,15 @@ def test_lines_of_logging_are_no_table_for_the_comma_of_their_time(
         es.read_history(write(tmp_path / "train.log", text))
     with pytest.warns(es.LogWarning, match="--propose"):
         assert runs_beside(tmp_path, "other.csv", LOG).runs == 2
+
+
+def test_a_bare_list_of_numbers_is_read_in_a_folder_if_its_name_is_of_a_metric(
+    tmp_path: Path,
+) -> None:
+    content = "[0.9, 0.5, null, 0.4]"
+    path = write(tmp_path / "loss_history.json", content)
+    assert logged(es.read_history(path, value_name="loss"), "loss") == [0.9, 0.5, 0.4]
+    assert es.read_history(tmp_path).names == ("loss_history",)
+    history = runs_beside(tmp_path / "other", "thresholds.json", content)
+    assert history.names == ("metrics",)
+    assert "numbers whose file names no metric" in str(history.report)

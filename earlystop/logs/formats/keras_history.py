@@ -1,4 +1,7 @@
-"""Keras's `History.history` as JSON, an object of lists of numbers; others write it, too."""
+"""Keras's `History.history` as JSON, an object of lists of numbers; others write it, too.
+
+Also one list of numbers alone, which have no name, like those of a plain array.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +132,7 @@ def _rows(log: Source, run: Run, lists: _Lists, column: str, where: str) -> Any:
 def _recognise(log: Source) -> bool:
     document = log.document
     if not isinstance(document, dict):
-        return False
+        return is_series(document) and len(document) > 1 and log.value is None
     lists = [str(name) for name, value in document.items() if is_series(value)]
     if not lists or log.value is not None or len(lists) == len(document):
         return bool(lists)
@@ -138,9 +141,12 @@ def _recognise(log: Source) -> bool:
 
 
 def _read(log: Source) -> Iterator[Run]:
-    if not isinstance(log.document, dict):
+    document = log.document
+    if is_series(document):
+        document = {log.options.value_name: document}
+    if not isinstance(document, dict):
         raise log.wrong("expected a JSON object of lists of numbers")
-    yield columns_run(log, log.document)
+    yield columns_run(log, document)
 
 
 FORMAT = LogFormat("keras_history", _recognise, _read, general=True, order=140)

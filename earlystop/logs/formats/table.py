@@ -42,9 +42,10 @@ _LOGGED = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d,\d{3}(?=[^\d,;\t|
 def _has_numbers_as_names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Are some names numbers, as those of recall at 5 and 25, in what is a header for certain?
 
-    Its columns that count rows have numbers below them.
+    Its columns that count rows, or the first, which is the index of a data frame if it has no name,
+    have numbers below them.
     """
-    places = [place for place, name in enumerate(header) if is_coordinate(name)]
+    places = [n for n, name in enumerate(header) if is_coordinate(name) or (n == 0 and not name)]
     return bool(places and rows) and all(is_number(row[place]) for row in rows for place in places)
 
 
