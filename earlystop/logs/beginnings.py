@@ -14,7 +14,7 @@ from .same_run import tells
 __all__ = ["Beginnings"]
 
 _PLACES = (0, 1, 2, 3, 5, 8, 13)  # the finite values of a metric by which runs are told apart
-_MARGIN = 1e-4  # relative: within which a value is the same, rounded to five digits
+_MARGIN = 5.1e-4  # relative: within which a value is the same, rounded to four digits
 _MOST_NAMES = 100  # of a run, that are looked at
 _LAST_WORD = re.compile(r"[^/_.-]*$")  # of a name: that which all tools share
 

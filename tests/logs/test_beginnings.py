@@ -38,13 +38,14 @@ def run_of(metrics: dict[str, list[float]]) -> Run:
 
 @st.composite
 def copied(draw: st.DrawFn, values: list[float]) -> list[float]:
-    """The same values as another tool writes them: fewer, of float32, or of five digits."""
+    """The same values as another tool writes them: fewer, of float32, or of a few digits."""
     one_finite = 1 + next(place for place, value in enumerate(values) if np.isfinite(value))
     part = values[: draw(st.integers(one_finite, len(values)))]
     how = draw(st.sampled_from(["whole", "float32", "digits"]))
     if how == "float32":
         return [float(np.float32(value)) for value in part]
-    return [float(f"{value:.5g}") for value in part] if how == "digits" else part
+    digits = draw(st.sampled_from([4, 5, 6]))
+    return [float(f"{value:.{digits}g}") for value in part] if how == "digits" else part
 
 
 @st.composite
@@ -90,4 +91,4 @@ def test_runs_that_begin_with_one_value_are_not_compared_each_with_each(
 
     monkeypatch.setattr(twins, "are_one", counted)
     assert es.read_history(tmp_path).runs == 2 * number
-    assert compared == 2 * number
+    assert 2 * number <= compared < 3 * number  # a few agree in four digits by chance
