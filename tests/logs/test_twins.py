@@ -172,8 +172,8 @@ def test_runs_that_stay_near_the_same_value_are_not_one(tmp_path: Path) -> None:
 
 
 @given(
-    losses=st.lists(st.floats(1e-3, 1e3), min_size=5, max_size=20, unique_by=lambda v: f"{v:.4g}"),
-    digits=st.sampled_from([5, 6, 17]),
+    losses=st.lists(st.floats(1e-3, 1e3), min_size=5, max_size=20, unique_by=lambda v: f"{v:.3g}"),
+    digits=st.sampled_from([4, 5, 6, 17]),
     changed=st.integers(0, 19),
 )
 def test_a_table_is_the_run_of_its_events_within_its_rounding_and_no_other(
@@ -186,7 +186,7 @@ def test_a_table_is_the_run_of_its_events_within_its_rounding_and_no_other(
     table(folder / "log.csv", [float(f"{loss:.{digits}g}") for loss in losses])
     events(folder, losses)
     assert es.read_history(folder).runs == 1
-    losses[changed % len(losses)] *= 1.0002
+    losses[changed % len(losses)] *= 1.002  # more than four digits hide
     events(folder, losses)
     assert es.read_history(folder).runs == 2
 
