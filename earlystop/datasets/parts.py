@@ -12,9 +12,10 @@ from ..history.history import History, history_of
 from ..history.ragged import new_column
 from ..language.positions import RESERVED
 from .cells import Labels, ids_of, labels_of, numbers_of
+from .gathering import GatheredRows
 from .layout import Layout
 from .planning import Cut, Range
-from .rows import TableRows, history_of_rows, joined_rows
+from .rows import TableRows, history_of_rows
 from .tables import Chunk, read_batches
 
 __all__ = ["Part", "TablePart", "with_gaps"]
@@ -68,11 +69,13 @@ class TablePart:
 
     def read(self, metrics: frozenset[str] | None) -> History | None:
         """See `Part`. Raises LogError for a damaged file, or one without a step."""
-        pieces = [rows for chunk in self.range.chunks for rows in self._rows_of(chunk, metrics)]
-        if not pieces:
+        gathered = GatheredRows(self.range.rows, str(self))
+        for chunk in self.range.chunks:
+            for piece in self._rows_of(chunk, metrics):
+                gathered.add(piece)
+        rows = gathered.all()
+        if rows is None:
             return None
-        rows = joined_rows(pieces, str(self))
-        pieces.clear()
         return history_of_rows(rows, self.layout, self.layout.wanted(metrics), str(self))
 
     @property

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from ..errors import LogError
 from ..history.history import History, history_of
+from ..history.id_names import IdNames
 from ..history.ragged import column_of_values
 from ..language.positions import RESERVED
-from .cells import Cells, Ids, Labels, joined_labels
+from .cells import Cells, Ids, Labels
 from .layout import Layout
 
-__all__ = ["TableRows", "history_of_rows", "joined_rows"]
+__all__ = ["TableRows", "history_of_rows"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -33,41 +34,6 @@ class TableRows(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.runs.codes if isinstance(self.runs, Labels) else self.runs)
-
-
-def joined_rows(parts: Sequence[TableRows], where: str) -> TableRows:
-    """Rows of several pieces, in order. Raises LogError if only some ids of runs are numbers."""
-    if len(parts) == 1:
-        return parts[0]
-    ids: list[Any] = [part.runs for part in parts]
-    texts = [each for each in ids if isinstance(each, Labels)]
-    if texts and len(texts) < len(ids):
-        raise LogError(
-            "runs are numbers in some files, and text in others: write them alike", where
-        )
-    runs = joined_labels(texts) if texts else np.concatenate(ids)
-    metrics = [part.metrics for part in parts if part.metrics is not None]
-    names = dict.fromkeys(name for part in parts for name in part.columns)
-    columns = {
-        name: _joined_cells([(p.columns.get(name), len(p)) for p in parts]) for name in names
-    }
-    return TableRows(runs, columns, joined_labels(metrics) if metrics else None)
-
-
-def _joined_cells(parts: Sequence[tuple[Cells | None, int]]) -> Cells:
-    """Cells one after another; a piece without the column has none."""
-    values = [np.full(rows, np.nan) if cells is None else cells.values for cells, rows in parts]
-    if all(cells is not None and cells.nulls is None for cells, _ in parts):
-        return Cells(np.concatenate(values), None)
-    nulls = []
-    for cells, rows in parts:
-        if cells is None or cells.nulls is not None:
-            nulls.append(np.ones(rows, np.bool_) if cells is None else cells.nulls)
-        else:
-            nulls.append(np.zeros(rows, np.bool_))
-    return Cells(
-        np.concatenate(values), np.concatenate([each for each in nulls if each is not None])
-    )
 
 
 class _Epochs(NamedTuple):
@@ -214,7 +180,7 @@ def _coordinates(
     return found
 
 
-def _names(runs: Labels | Ids, epochs: _Epochs) -> list[str]:
+def _names(runs: Labels | Ids, epochs: _Epochs) -> Sequence[str]:
     if isinstance(runs, Labels):
         return [runs.texts[code] for code in epochs.of_rows(runs.codes)[epochs.first].tolist()]
-    return [str(each) for each in epochs.of_rows(runs)[epochs.first].tolist()]
+    return IdNames(epochs.of_rows(runs)[epochs.first])

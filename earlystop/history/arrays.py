@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import HistoryError
+from .id_names import IdNames
 
 __all__ = ["Bools", "Floats", "Ints", "as_metrics", "check_not_empty", "run_columns"]
 
@@ -253,8 +254,10 @@ def as_lengths(lengths: Any, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     return np.array(array, dtype=np.int64)
 
 
-def as_names(names: Iterable[str], runs: int) -> tuple[str, ...]:
+def as_names(names: Iterable[str], runs: int) -> Sequence[str]:
     """The names of the runs. Raises HistoryError unless there is one per run, all different."""
+    if isinstance(names, IdNames) and len(names) == runs:
+        return names
     result = tuple(map(str, [names] if isinstance(names, str) else names))
     if len(result) != runs or len(set(result)) != runs:
         raise HistoryError(

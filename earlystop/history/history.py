@@ -95,7 +95,10 @@ class History(StoredRuns):
     def names(self) -> tuple[str, ...]:
         """The names of the runs, all different."""
         if self._names is None:  # made on demand: there may be millions of runs
-            self._names = tuple(f"run {run}" for run in range(self.runs))
+            given = self.given_names
+            self._names = tuple(
+                (f"run {run}" for run in range(self.runs)) if given is None else given
+            )
         return self._names
 
     def require(self, names: Iterable[str], owner: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class StoredRuns:
     coordinates: Columns
     report: Report | None
     lengths: Ints
-    given_names: tuple[str, ...] | None
+    given_names: Sequence[str] | None
 
     def _set(
         self,
@@ -53,7 +53,7 @@ class StoredRuns:
         self.lengths, self.report, self.positions = lengths, report, {}
         self.lengths.flags.writeable = False
         self.given_names = None if names is None else as_names(names, self.runs)
-        self._names = self.given_names
+        self._names: tuple[str, ...] | None = None
         self._gaps: dict[str, Any] = {}
         for name, missing in gaps.items():
             if not isinstance(missing, Ragged):

@@ -58,7 +58,7 @@ class SweepJob:
         self.repeatable = not isinstance(histories, Iterator)
         self.lengths: list[Ints] = []
         self.places = Places(plan.groups)
-        self.names: list[tuple[str, ...] | None] = []
+        self.names: list[Sequence[str] | None] = []
         self.reported: set[str] = set()
         self._are_all = are_all
 
