@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from .._parallel import in_order
 from .._text import count
 from ..errors import LogError, RuleError, name_advice
 from ..language.settings import Positive, validated
@@ -23,7 +25,10 @@ from .tables import ENDINGS, Chunk, chunks_of, schema_of
 
 __all__ = ["scan_history"]
 
+Found = TypeVar("Found")
+
 _ROWS = 2**22
+_FILES_AT_ONCE = 16  # that are looked at
 _BYTES_PER_ROW = 64  # that the sorting of a table may take in memory, per row of a part
 
 
@@ -99,7 +104,8 @@ def scan_history(
         raise RuleError("`scan_history`: `metric` and `value` name two columns: give both")
     files = files_of(paths, ENDINGS)
     wanted = None if metrics is None else tuple([metrics] if isinstance(metrics, str) else metrics)
-    schemas = {path: schema for path in files if (schema := schema_of(path)) is not None}
+    found = zip(files, _of_each(files, schema_of), strict=True)
+    schemas = {path: schema for path, schema in found if schema is not None}
     if not schemas:
         raise LogError("there is no row in these files", files[0])
     layout = _layout(schemas, Layout(run, step, metric, value, wanted), coordinates)
@@ -203,7 +209,8 @@ def _plan(
 
 
 def _all_chunks(files: Sequence[str], run: str) -> list[Chunk]:
-    chunks = [chunk for path in files for chunk in chunks_of(path, run)]
+    of_files = _of_each(files, functools.partial(chunks_of, run=run))
+    chunks = [chunk for of_file in of_files for chunk in of_file]
     texts = [chunk for chunk in chunks if isinstance(chunk.low, str)]
     if texts and len(texts) < len(chunks):
         other = next(chunk for chunk in chunks if not isinstance(chunk.low, str))
@@ -212,3 +219,8 @@ def _all_chunks(files: Sequence[str], run: str) -> list[Chunk]:
             texts[0].path,
         )
     return chunks
+
+
+def _of_each(files: Sequence[str], look: Callable[[str], Found]) -> list[Found]:
+    """What a look at each file finds, several at a time: a store takes its time to answer."""
+    return list(in_order((functools.partial(look, path) for path in files), _FILES_AT_ONCE))
