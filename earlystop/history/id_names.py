@@ -13,6 +13,7 @@ __all__ = ["IdNames"]
 class IdNames(Sequence[str]):
     """Different whole numbers as text. There may be millions, and few are ever looked at.
 
+    >>> import numpy as np
     >>> names = IdNames(np.array([3, 17]))
     >>> names[1], len(names), tuple(names)
     ('17', 2, ('3', '17'))
