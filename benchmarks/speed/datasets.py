@@ -89,14 +89,16 @@ def digest(table: es.Sweep) -> str:
 
 
 def floor(folder: Path) -> str:
-    """Read the columns, and sweep arrays in memory; runs cut by the end of a file stay cut."""
+    """Read the columns, and sweep arrays in memory; what it knows of runs is their length."""
     import pyarrow.parquet
 
+    rest = np.empty(0, np.float32)  # of a run that is cut by the end of a file
     for path in sorted(folder.iterdir()):
         columns = ["run_id", "step", "val_loss"]
         table = pyarrow.parquet.read_table(path, columns=columns, use_threads=False)
-        values = table["val_loss"].to_numpy()
+        values = np.concatenate([rest, table["val_loss"].to_numpy()])
         whole = len(values) // EPOCHS
+        rest = values[whole * EPOCHS :]
         history = es.History({"val_loss": values[: whole * EPOCHS].reshape(whole, EPOCHS)})
         es.sweep(es.Patience("val_loss"), history, patience=PATIENCE)
     return "-"
