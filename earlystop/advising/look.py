@@ -37,7 +37,7 @@ class _Logged:
 
     def __init__(self, measured: Measured, unit: str) -> None:
         positions, lengths = measured.checks.positions, measured.history.lengths
-        self.known = unit in (CHECKS, EPOCH) or positions.column(unit) is not None
+        self.known = unit in (CHECKS, EPOCH) or positions.tells(unit)
         self.without: tuple[int, str] | None = None
         self.sum = ExactSums(1)
         if self.known:

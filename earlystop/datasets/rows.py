@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import LogError
 from ..history.history import History, history_of
 from ..history.id_names import IdNames
-from ..history.ragged import column_of_values
+from ..history.ragged import column_of_values, shared_column
 from ..language.positions import RESERVED
 from .cells import Cells, Ids, Labels
 from .layout import Layout
@@ -78,10 +78,7 @@ def history_of_rows(
         columns[name] = column_of_values(cells.values, epochs.lengths)
         if cells.nulls is not None:
             gaps[name] = column_of_values(cells.nulls, epochs.lengths)
-    coordinates = {
-        name: column_of_values(values, epochs.lengths)
-        for name, values in _coordinates(rows, layout, epochs, count).items()
-    }
+    coordinates = dict(_coordinates(rows, layout, epochs, count))
     names = _names(rows.runs, epochs)
     return history_of(columns, gaps, epochs.lengths, names, coordinates)
 
@@ -163,21 +160,31 @@ def _latest(values: Any, has: Any, epoch: Ints, count: int) -> Cells:
 
 def _coordinates(
     rows: TableRows, layout: Layout, epochs: _Epochs, count: int
-) -> dict[str, npt.NDArray[np.float64]]:
-    """The coordinates of each epoch, NaN where unknown."""
-    found = {}
+) -> Iterator[tuple[str, Any]]:
+    """The coordinates by name: columns of the history, NaN where unknown."""
     names = {} if layout.step is None else {layout.step: layout.step_name}
     for column, name in (names | {each: each for each in layout.coordinates}).items():
         if column not in rows.columns:
             continue
         cells = rows.columns[column]
-        values = epochs.of_rows(cells.values).astype(np.float64)
+        values = epochs.of_rows(cells.values)
         if cells.nulls is not None:
-            values[epochs.of_rows(cells.nulls)] = np.nan
+            values = np.where(epochs.of_rows(cells.nulls), np.nan, values)
         if epochs.epoch is not None:
             values = _latest(values, ~np.isnan(values), epochs.epoch, count).values
-        found[name] = values
-    return found
+        row = _row_of_all(values, epochs.lengths)
+        if row is not None:
+            yield name, shared_column(row.astype(np.float64), len(epochs.lengths))
+        else:
+            yield name, column_of_values(values.astype(np.float64, copy=False), epochs.lengths)
+
+
+def _row_of_all(values: npt.NDArray[Any], lengths: Ints) -> npt.NDArray[Any] | None:
+    """The values of one run, if those of all runs are the same, as steps often are."""
+    if (lengths != lengths[0]).any():
+        return None
+    table = values.reshape(len(lengths), -1)
+    return table[0] if (table[-1] == table[0]).all() and (table == table[0]).all() else None
 
 
 def _names(runs: Labels | Ids, epochs: _Epochs) -> Sequence[str]:

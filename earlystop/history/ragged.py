@@ -22,6 +22,8 @@ __all__ = [
     "cells_of",
     "column_of_values",
     "new_column",
+    "shared_column",
+    "shared_row",
     "slices_within",
 ]
 
@@ -143,6 +145,24 @@ def column_of_values(values: npt.NDArray[Any], lengths: Ints) -> Any:
     column = np.zeros((len(lengths), longest), dtype=values.dtype)
     column[np.arange(longest) < lengths[:, None]] = values
     return column
+
+
+def shared_column(row: npt.NDArray[Any], runs: int) -> Any:
+    """A column of which all rows are this one, which is stored once; it is read-only.
+
+    >>> column = shared_column(np.array([10.0, 20.0]), 3)
+    >>> column.shape, shared_row(column).tolist(), shared_row(np.ones((3, 2)))
+    ((3, 2), [10.0, 20.0], None)
+    """
+    return np.broadcast_to(row, (runs, len(row)))
+
+
+def shared_row(column: Any) -> npt.NDArray[Any] | None:
+    """The one row that a column of `shared_column` stores; None for another column."""
+    if isinstance(column, Ragged) or not len(column) or column.strides[0]:
+        return None
+    row: npt.NDArray[Any] = column[0]
+    return row
 
 
 def as_it_fits(column: Any) -> Any:

@@ -83,9 +83,7 @@ class ReplayTotals:
         positions = result.replayed.positions
         self._told = {name for name in (STEP, EPOCH) if positions.has(name)}
         units = {CHECKS, EPOCH, *([STEP] if unit is None else [unit])}
-        known = [
-            name for name in units if name in (CHECKS, EPOCH) or positions.column(name) is not None
-        ]
+        known = [name for name in units if name in (CHECKS, EPOCH) or positions.tells(name)]
         lengths = result.replayed.history.lengths
         self._used = {name: _Sum(positions.amount(name, result.checks)) for name in known}
         self._logged = {name: _Sum(positions.amount(name, lengths)) for name in known}

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..history import History
-from ..history.ragged import Ragged
+from ..history.ragged import Ragged, shared_row
 from ..language.coordinate_names import CLOCKS, EPOCHS, RUNTIMES, STEPS, plain_name
 from ..language.positions import ELAPSED, EPOCH, STEP
 
-__all__ = ["column_of", "position_names", "row_positions", "told_position"]
+__all__ = ["column_of", "position_names", "row_positions", "shared_position", "told_position"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -64,18 +64,35 @@ def told_position(history: History, name: str) -> Floats | None:
     return values
 
 
+def shared_position(history: History, name: str) -> Floats | None:
+    """The values of `told_position` in one run, where the history stores them once for all runs."""
+    if name in history.metrics:
+        return None
+    first: Any = next(iter(_coordinates(history, name)), None)
+    if first is None or not (history.lengths == first.shape[1]).all():
+        return None
+    row = shared_row(first)
+    return row if row is not None and len(row) and np.isfinite(row).all() else None
+
+
 def _columns(history: History, name: str) -> Iterator[Floats]:
     """The columns of a history that hold a position: a metric, then coordinates."""
     if name in history.metrics:
         values, gaps = _values(history.values(name), history.lengths), history.gaps(name)
         yield values if gaps is None else np.where(_values(gaps, history.lengths), np.nan, values)
+    for column in _coordinates(history, name):
+        yield _values(column, history.lengths)
+
+
+def _coordinates(history: History, name: str) -> Iterator[Any]:
+    """The coordinates of a history that hold a position, as they are stored, the first first."""
     aliases = _NAMES.get(name, (name,))
     known = [known for known in history.coordinates if plain_name(known) in (*aliases, name)]
     places = {alias: place for place, alias in reversed([*enumerate((*aliases, name))])}
     for stored in sorted(known, key=lambda each: places.get(plain_name(each), len(places))):
-        yield _values(history.coordinates.stored(stored), history.lengths)
+        yield history.coordinates.stored(stored)
     if not known and name in history.coordinates:
-        yield _values(history.coordinates.stored(name), history.lengths)
+        yield history.coordinates.stored(name)
 
 
 def _runs_that_tell(values: Floats, lengths: Ints) -> npt.NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from ..history import History
 from ..history.history import history_of
 from ..history.ragged import Ragged
 from ..language.positions import CHECKS, DERIVED, ELAPSED, EPOCH, STEP, number_text
-from .position_columns import column_of, told_position
+from .position_columns import column_of, shared_position, told_position
 
 __all__ = ["LoggedPositions", "unknown_unit", "whole"]
 
@@ -46,6 +46,7 @@ class LoggedPositions:
         self._starts: Ints = np.cumsum(self._lengths) - self._lengths
         # Kept by the history, and no longer than it: it may be replayed again and again.
         self._known: dict[str, Any] = checks.positions if log is checks else {}
+        self._rows: dict[str, Floats | None] = {}
         if _DONE not in self._known:
             self._known[_DONE] = self._epochs_done()
         self.done: Floats | None = self._known[_DONE]
@@ -66,8 +67,14 @@ class LoggedPositions:
         known: Floats | None = self._known[name]
         return known
 
+    def tells(self, name: str) -> bool:
+        """Whether any run reports this position."""
+        return self._of_one_run(name) is not None or self.column(name) is not None
+
     def has(self, name: str) -> bool:
         """Whether every run with a check reports this position."""
+        if self._of_one_run(name) is not None:
+            return True
         values = self.column(name)
         return values is not None and not np.isnan(values[self._starts[self._lengths > 0]]).any()
 
@@ -78,13 +85,16 @@ class LoggedPositions:
 
         Raises MissingMetricError for a name that the log does not have.
         """
-        values = self.column(name)
-        if values is None and name not in (EPOCH, STEP, ELAPSED):
+        usual = self._of_one_run(name)
+        values = None if usual is not None else self.column(name)
+        if usual is None and values is None and name not in (EPOCH, STEP, ELAPSED):
             known = [*self._checks.coordinates, *self._checks.metrics]
             raise MissingMetricError(f"no position {name!r}: {name_advice(name, known)}")
         found: Floats = np.full(len(checks), np.nan)
         some = checks >= 0
-        if values is not None:
+        if usual is not None:
+            found[some] = usual[checks[some]]
+        elif values is not None:
             found[some] = values[(self._starts[runs] + checks)[some]]
         return found
 
@@ -117,7 +127,7 @@ class LoggedPositions:
             return checks.astype(np.int64)
         if unit == EPOCH:
             return self.epochs_after(checks, runs)
-        if self.column(unit) is None:
+        if not self.tells(unit):
             raise unknown_unit(unit, {*self._checks.coordinates, *self._checks.metrics})
         self.require_growing(unit)
         amounts = self.at(unit, checks - 1, runs)
@@ -129,10 +139,10 @@ class LoggedPositions:
 
         Returns first and distance; None if a run differs, or if they are not whole numbers.
         """
-        values = self.done if unit == EPOCH else self.column(unit)
+        usual = self._of_every_run(self.done) if unit == EPOCH else self._usual(unit)
+        values = self.done if unit == EPOCH else usual if usual is not None else self.column(unit)
         if values is None or not len(values):
             return None
-        usual = self._of_every_run(values)
         values, numbers = (
             (usual, np.arange(len(usual))) if usual is not None else (values, self._numbers())
         )
@@ -162,8 +172,8 @@ class LoggedPositions:
 
     def require_growing(self, unit: str) -> None:
         """Raise HistoryError if the metric that is the unit falls within a run."""
-        values = self.column(unit)
-        if values is not None and unit not in (EPOCH, STEP):  # these have been checked
+        values = None if unit in (EPOCH, STEP) else self.column(unit)  # these have been checked
+        if values is not None:
             self._check_order(unit, values, again=True)
 
     def for_rules(self, names: tuple[str, ...]) -> History:
@@ -203,11 +213,11 @@ class LoggedPositions:
         return places or [{} for _ in range(int(self._lengths[run]))]
 
     def _epochs_done(self) -> Floats | None:
+        usual = self._usual(EPOCH)
+        if usual is not None and usual[0] in (0, 1) and (np.diff(usual) == 1).all():
+            return None
         epochs = self.column(EPOCH)
         if epochs is None or not len(epochs):
-            return None
-        usual = self._of_every_run(epochs)
-        if usual is not None and usual[0] in (0, 1) and (np.diff(usual) == 1).all():
             return None
         runs, lengths = self._starts[self._lengths > 0], self._lengths[self._lengths > 0]
         first = epochs[runs]
@@ -221,9 +231,22 @@ class LoggedPositions:
         done: Floats = epochs_by(epochs, from_zero)
         return None if _equal_or_nan(done, self._numbers() + 1) else done
 
-    def _of_every_run(self, values: Floats) -> Floats | None:
-        """The values of one run, if all runs have the same, which is usual; else None."""
-        if not len(values) or (self._lengths != self._lengths[0]).any():
+    def _of_one_run(self, name: str) -> Floats | None:
+        """A position in each run, where the history stores it once for all; None elsewhere."""
+        if name not in self._rows:
+            row = shared_position(self._checks, name)
+            rises = row is not None and (name not in (EPOCH, STEP) or (np.diff(row) > 0).all())
+            self._rows[name] = row if rises else None
+        return self._rows[name]
+
+    def _usual(self, name: str) -> Floats | None:
+        """A position in one run, if all runs have the same, which is usual; else None."""
+        row = self._of_one_run(name)
+        return row if row is not None else self._of_every_run(self.column(name))
+
+    def _of_every_run(self, values: Floats | None) -> Floats | None:
+        """The values of one run, if all runs have the same; else None."""
+        if values is None or not len(values) or (self._lengths != self._lengths[0]).any():
             return None
         rows = values.reshape(len(self._lengths), -1)
         return rows[0] if (rows == rows[0]).all() else None

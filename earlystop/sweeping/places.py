@@ -54,7 +54,7 @@ class Places:
     def tell_epochs(self) -> bool:
         """Whether any log numbers its epochs."""
         everywhere = (each for of_key in self._positions.values() for each in of_key)
-        return any(each.column(EPOCH) is not None for each in everywhere)
+        return any(each.tells(EPOCH) for each in everywhere)
 
     def amount(self, setting: int, unit: str, runs: Runs, checks: Any) -> Any:
         """How much of a unit a number of checks takes in some runs of a history, shape (runs,)."""
@@ -74,7 +74,7 @@ class Places:
     def tells(self, unit: str) -> bool:
         """Whether any run reports a unit."""
         everywhere = (each for of_key in self._positions.values() for each in of_key)
-        return unit in (CHECKS, EPOCH) or any(each.column(unit) is not None for each in everywhere)
+        return unit in (CHECKS, EPOCH) or any(each.tells(unit) for each in everywhere)
 
     def tell(self, name: str) -> bool:
         """Whether every run reports a position."""
