@@ -27,7 +27,8 @@ class Tuning:
     runs_per_tile: runs that are transposed at a time, so that whole cache lines are used.
     dense_share: if a smaller share of the runs is still needed, the others are dropped.
     window_bytes: the memory for the windows of interpreted rules; beyond it, a batch is halved.
-    many_share: if a larger share of runs improves at an epoch, all are updated by a mask.
+    many_share: if a larger share of runs improves at an epoch, all are updated by a mask: with
+        less, a mask is true in places that no processor predicts.
     intervals: intervals of patience kept in one scan; beyond it, its batch is halved.
     references: references tracked in one scan (runs times rules).
     rises: rises of levels kept in one scan; beyond it, its batch is halved.
@@ -56,7 +57,7 @@ class Tuning:
     runs_per_tile: int = 512
     dense_share: float = 0.6
     window_bytes: int = 20 * MIB
-    many_share: float = 1 / 4
+    many_share: float = 3 / 4
     intervals: int = 1_200_000
     references: int = 100_000
     rises: int = 1_200_000
