@@ -29,7 +29,7 @@ from .decision import Decision, Place
 from .metrics import as_floats, with_string_names
 from .missing import missing_metric
 from .position import Position, beginning, explained
-from .positions import Positions, advanced, place_of, seen_by_rules, with_best
+from .positions import advanced, seen_by_rules, with_best
 from .run_so_far import RunSoFar
 from .scalar import Advance, compile_scalar
 
@@ -82,7 +82,7 @@ class Stopper(RunSoFar):
         self._stop, self._save, self._on_missing = stop, save, on_missing
         self._units = tuple(dict.fromkeys(stop.all_units + save.all_units))
         self._advance = compile_scalar((stop, save), on_missing)
-        self._by_positions: dict[tuple[bool, bool], Advance] = {(False, False): self._advance}
+        self._by_positions: dict[tuple[bool, bool], Advance] = {}
         self.reset()
 
     # One check -------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class Stopper(RunSoFar):
                 if type(value) is not float:
                     metrics = as_floats(metrics)
                     break
-        seen, advance, place = metrics, self._advance, None
+        advance, place, at = self._advance, None, check
         if (
             epoch is not None
             or step is not None
@@ -139,15 +139,19 @@ class Stopper(RunSoFar):
             or "step" in metrics
         ):
             positions = advanced(positions, check, best_check, metrics, epoch, step, self._units)
-            seen, advance = seen_by_rules(metrics, positions), self._advance_by(positions)
-            place = place_of(positions, check)
+            epoch, step = positions[:2]
+            which = epoch is not None, step is not None
+            advance = self._by_positions.get(which) or self._advance_by(which)
+            place = _new_tuple(Place, (check, epoch, step))
+            at = check if epoch is None else epoch
         try:
-            after, stop, save = advance(leaves, seen, check)
+            after, stop, save = advance(leaves, metrics, check, positions)
         except KeyError as error:
             needed = self._stop.all_metrics + self._save.all_metrics
             raise missing_metric(needed, error.args[0], metrics, place or Place(check)) from None
         last_check = None
         if stop:
+            seen = metrics if positions is None else seen_by_rules(metrics, positions)
             reason = explained(self._stop, leaves, seen, check)
             last_check = leaves, with_string_names(seen)
         if save:
@@ -155,18 +159,14 @@ class Stopper(RunSoFar):
             positions = None if positions is None else with_best(positions)
         state = after, check + 1, stop, reason, best_check, best_metrics, last_check, positions
         self._position = state
-        if place is None:
-            return _new_tuple(Decision, (check, stop, save, reason, None))
-        at = check if place.epoch is None else place.epoch
         return _new_tuple(Decision, (at, stop, save, reason, place))
 
-    def _advance_by(self, positions: Positions) -> Advance:
-        """The compiled step for a run with these positions."""
-        which = positions.epoch is not None, positions.step is not None
-        if which not in self._by_positions:
-            rules = self._stop, self._save
-            self._by_positions[which] = compile_scalar(rules, self._on_missing, _GIVEN[which])
-        return self._by_positions[which]
+    def _advance_by(self, which: tuple[bool, bool]) -> Advance:
+        """The compiled step for a run with these positions: the epoch, the step."""
+        rules = self._stop, self._save
+        advance = compile_scalar(rules, self._on_missing, _GIVEN[which], at=True)
+        self._by_positions[which] = advance
+        return advance
 
     # Reset, undo and resume ------------------------------------------------------------------
 
