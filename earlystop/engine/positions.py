@@ -142,8 +142,10 @@ def with_best(positions: Positions) -> Positions:
     return _new_tuple(Positions, (epoch, step, from_zero, first, epoch, step, units))
 
 
-def place_of(positions: Positions, check: int) -> Place:
+def place_of(positions: Positions | None, check: int) -> Place:
     """Where a check with these positions stands."""
+    if positions is None:
+        return Place(check)
     return _new_tuple(Place, (check, positions.epoch, positions.step))
 
 
@@ -164,7 +166,7 @@ def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
             )
     if not math.isfinite(value):
         raise MetricError(f"the {name} of a check must be a finite number, got {value}")
-    return int(value) if value % 1 == 0 else value
+    return int(value) if value.is_integer() else value
 
 
 def _out_of_order(name: str, before: float, now: float | None, check: int) -> MetricError:

@@ -27,7 +27,7 @@ from ..language.state import number_from_json
 from .decision import Decision, Place
 from .metrics import as_floats
 from .missing import MissingMetrics, OnMissingMetric
-from .positions import Positions
+from .positions import Positions, place_of
 from .ranks import OneProcess, Ranks, agree, on_first
 from .stopper import Stopper
 from .stopwatch import Stopwatch
@@ -36,10 +36,22 @@ __all__ = ["Session", "forget_decision"]
 
 _Result = TypeVar("_Result")
 _NO_METRICS: Mapping[str, Any] = {}
+_NOTHING: tuple[None, None, None] = (None, None, None)
 
-# The last decision of each shared stopper: the check, the key of the session, the decision.
-_latest: weakref.WeakKeyDictionary[Stopper, tuple[Hashable, object, Decision]]
-_latest = weakref.WeakKeyDictionary()
+
+class _Latest:
+    """The last decision of a stopper that sessions may share.
+
+    told: the check, the key of the session that took it, the decision; None before the first.
+    """
+
+    __slots__ = ("told",)
+
+    def __init__(self) -> None:
+        self.told: tuple[Hashable, object, Decision] | None = None
+
+
+_latest: weakref.WeakKeyDictionary[Stopper, _Latest] = weakref.WeakKeyDictionary()
 
 
 class Session:
@@ -114,6 +126,15 @@ class Session:
         self.stopwatch = stopwatch
 
     @property
+    def stopper(self) -> Stopper:
+        """The stopper that decides. It may be replaced by one in the same state."""
+        return self._stopper
+
+    @stopper.setter
+    def stopper(self, stopper: Stopper) -> None:
+        self._stopper, self._latest = stopper, _latest.setdefault(stopper, _Latest())
+
+    @property
     def elapsed_seconds(self) -> float:
         """The time since the run began, in seconds, including its parts before it was resumed."""
         return self.stopwatch.seconds
@@ -139,7 +160,9 @@ class Session:
         if self.ranks.size > 1 and not own:
             collect = functools.partial(self.collect, metrics, more, own=True)
             return agree(self.ranks, collect, self._average)
-        values = self._to_floats(more if metrics is None else _joined(metrics, more))
+        if more or type(metrics) is not dict:
+            metrics = more if metrics is None else _joined(metrics, more)
+        values = self._to_floats(metrics)
         if ELAPSED not in values:
             values[ELAPSED] = self.stopwatch.seconds
         return values
@@ -163,17 +186,19 @@ class Session:
         if self._missing is not None:
             seen = {**values, **_given(epoch, step)} if self._needs_place else values
             self._missing.check(seen)
+        stopper = self._stopper
         if at is None:
-            return self.stopper.step(values, epoch=epoch, step=step)
+            return stopper.step(values, epoch, step)
         decision = self.decision_at(at)
         if decision is not None:
             return decision
-        before = self.snapshot()
+        before = stopper.snapshot()
         try:
-            decision = self.stopper.step(values, epoch=epoch, step=step)
-            _latest[self.stopper] = at, self._key, decision
+            decision = stopper.step(values, epoch, step)
+            self._latest.told = at, self._key, decision
         except BaseException:  # an interrupt between the two would leave the others to step again
-            self.restore(before)
+            stopper.restore(before)
+            forget_decision(stopper)
             raise
         return decision
 
@@ -204,9 +229,8 @@ class Session:
     @property
     def place(self) -> Place:
         """Where the last check stands; before the first, its number is -1."""
-        position = self.stopper.snapshot()
-        told = position.positions or Positions()
-        return Place(position.checks - 1, told.epoch, told.step)
+        position = self._stopper.snapshot()
+        return place_of(position.positions, position.checks - 1)
 
     @property
     def best_place(self) -> Place | None:
@@ -219,7 +243,7 @@ class Session:
 
     def decision_at(self, at: Hashable) -> Decision | None:
         """The decision of another session with the same stopper at this check; None if none."""
-        latest_at, key, decision = _latest.get(self.stopper, (None, None, None))
+        latest_at, key, decision = self._latest.told or _NOTHING
         return decision if latest_at == at and key is not self._key else None
 
     def finish(self) -> None:
@@ -289,8 +313,6 @@ class Session:
 
 
 def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    if type(metrics) is dict and not more:  # the usual case
-        return metrics
     if not isinstance(metrics, Mapping):
         return as_floats(metrics)  # raises an error that says what is wrong
     twice = sorted(set(metrics) & set(more))
@@ -307,4 +329,5 @@ def _given(epoch: object, step: object) -> dict[str, float]:
 
 def forget_decision(stopper: Stopper) -> None:
     """Forget the last decision of sessions that share a stopper, when it begins another run."""
-    _latest.pop(stopper, None)
+    if stopper in _latest:
+        _latest[stopper].told = None

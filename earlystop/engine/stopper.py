@@ -35,7 +35,7 @@ from .scalar import Advance, compile_scalar
 
 __all__ = ["Stopper"]
 
-_new_tuple = tuple.__new__  # Decision(...) without the extra call of a NamedTuple
+_new_tuple = tuple.__new__  # Decision(...) and others without the extra call of a NamedTuple
 _GIVEN = {  # what the rules see of positions, by which of epoch and step there are
     (False, False): frozenset(),
     (False, True): frozenset((STEP,)),
@@ -185,7 +185,7 @@ class Stopper(RunSoFar):
         >>> stopper.epoch, stopper.best
         (0, None)
         """
-        return Position(*self._position)
+        return _new_tuple(Position, self._position)
 
     def restore(self, snapshot: Position) -> None:
         """Go back to a `snapshot` of this stopper.
