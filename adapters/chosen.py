@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from earlystop.engine.metrics import as_floats
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, StateError, shortened
 from earlystop.language.rule import Rule
@@ -21,8 +22,6 @@ __all__ = [
     "wait_of",
     "watched",
 ]
-
-_PLAIN = (float, int)
 
 
 def chosen_stopper(
@@ -124,21 +123,34 @@ def of_these_rules(
     return states[-1]
 
 
-def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:
-    """The metrics that the rules look at, and whatever else is a number.
+def watched(
+    metrics: Mapping[str, Any],
+    needed: Collection[str],
+    hidden: Collection[str] = (),
+    to_floats: Callable[[Mapping[str, Any]], dict[str, float]] = as_floats,
+) -> dict[str, float]:
+    """The metrics that the rules look at, and whatever else is a number, as floats.
 
     A framework may report other things than numbers, such as a tuple: those are left out.
 
-    >>> watched({"loss": 0.5, "f1": "0.25", "confusion": [[1, 0]]}, ["f1"])
-    {'loss': 0.5, 'f1': '0.25'}
+    hidden: what is no metric.
+    to_floats: converts what is left, as for a `Session`.
+
+    Raises what `to_floats` raises.
+
+    >>> watched({"loss": 0.5, "f1": 1, "epoch": 3, "confusion": [[1, 0]]}, ["f1"], ["epoch"])
+    {'loss': 0.5, 'f1': 1.0}
     """
-    return {
-        name: value
-        for name, value in metrics.items()
-        if type(value) in _PLAIN  # the usual case
-        or name in needed
-        or (isinstance(value, numbers.Real) and not isinstance(value, bool))
-    }
+    values, are_floats = {}, True
+    for name, value in metrics.items():
+        if name in hidden:
+            continue
+        if type(value) is float and type(name) is str:  # the usual case
+            values[name] = value
+        elif name in needed or (isinstance(value, numbers.Real) and not isinstance(value, bool)):
+            values[name] = value
+            are_floats = False
+    return values if are_floats else to_floats(values)
 
 
 def wait_of(stopper: Stopper) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -122,11 +123,13 @@ class EarlyStopping(Serializable):
         self._changed_rules = changed_rules
         given = (patience, score_function, threshold, cumulative, threshold_mode, mode)
         stopper = chosen_stopper("EarlyStopping", stop, save, self._own, _DEFAULTS, given)
+        needed = stopper.stop.all_metrics + stopper.save.all_metrics
         self._by_score = stop is None
         self._session = Session(
             stopper,
             "EarlyStopping",
             on_missing=None if stopper is stop else "raise",
+            to_floats=functools.partial(watched, needed=needed),
             ranks=TorchRanks(),
         )
         self._last: Decision | None = None
@@ -187,8 +190,7 @@ class EarlyStopping(Serializable):
     def _metrics(self, engine: Engine) -> Mapping[str, Any]:
         if self._by_score and self.score_function is not None:
             return {_SCORE: self.score_function(engine)}
-        metrics = {**self.trainer.state.metrics, **engine.state.metrics}
-        return watched(metrics, self._session.needed)
+        return {**self.trainer.state.metrics, **engine.state.metrics}
 
     def _epochs_done(self, iteration: int) -> float | None:
         """How many epochs of the trainer are done; None before its first iteration."""
