@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from earlystop.language.state import number_from_json
 from earlystop.peers.ignite import early_stopping
 
 from .arguments import known_arguments
-from .chosen import chosen_stopper, wait_of, watched
+from .chosen import Watched, chosen_stopper, wait_of
 
 try:
     from ignite.base.mixins import Serializable
@@ -123,13 +122,12 @@ class EarlyStopping(Serializable):
         self._changed_rules = changed_rules
         given = (patience, score_function, threshold, cumulative, threshold_mode, mode)
         stopper = chosen_stopper("EarlyStopping", stop, save, self._own, _DEFAULTS, given)
-        needed = stopper.stop.all_metrics + stopper.save.all_metrics
         self._by_score = stop is None
         self._session = Session(
             stopper,
             "EarlyStopping",
             on_missing=None if stopper is stop else "raise",
-            to_floats=functools.partial(watched, needed=needed),
+            to_floats=Watched(stopper),
             ranks=TorchRanks(),
         )
         self._last: Decision | None = None

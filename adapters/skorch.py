@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from earlystop.language.settings import Count, validated
 from earlystop.peers.skorch import early_stopping
 
 from .arguments import known_arguments
-from .chosen import check_names_best, chosen_stopper, wait_of, watched
+from .chosen import Watched, check_names_best, chosen_stopper, wait_of
 
 try:
     from skorch.callbacks import Callback
@@ -142,13 +141,12 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         if not self._goes_on_with(stopper):
             self._begin_anew(stopper)
             self.stopper_, self.taken_ = stopper, 0
-        needed = stopper.stop.all_metrics + stopper.save.all_metrics
         self.session_ = Session(
             self.stopper_ or stopper,
             "EarlyStopping",
             on_missing=None if stopper is self.stop else "raise",
             advice="have a callback before this one record it",
-            to_floats=functools.partial(watched, needed=needed, hidden=_NO_METRICS),
+            to_floats=Watched(stopper, _NO_METRICS),
         )
         self.session_.stopwatch.earlier = sum(_seconds(net.history))
         self._catch_up(net.history, len(net.history))

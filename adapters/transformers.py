@@ -6,7 +6,6 @@ with a dot.
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +24,7 @@ from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
 from .arguments import known_arguments
-from .chosen import chosen_stopper, of_these_rules, set_wait, wait_of, watched
+from .chosen import Watched, chosen_stopper, of_these_rules, set_wait, wait_of
 
 try:
     from transformers.trainer_callback import ExportableState, TrainerCallback
@@ -129,17 +128,14 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     def _begin(self, stopper: Stopper) -> None:
         """Begin a run with this stopper."""
-        needed = stopper.stop.all_metrics + stopper.save.all_metrics
-        self._judged = frozenset(needed) - _NO_METRICS
         self._session = Session(
             stopper,
             "EarlyStoppingCallback",
             on_missing=None if self._is_given else "raise",
-            to_floats=functools.partial(
-                watched, needed=self._judged, hidden=_NO_METRICS, to_floats=numbers
-            ),
+            to_floats=Watched(stopper, _NO_METRICS, numbers),
             ranks=TorchRanks(),
         )
+        self._judged = frozenset(self._session.needed) - _NO_METRICS
         self._may_skip = self._is_given and stopper.on_missing == "skip"
         # Whether rules say what is the best; otherwise the Trainer's own best is the same.
         self._saves = not self._is_own and not isinstance(stopper.save, Never)

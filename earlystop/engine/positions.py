@@ -151,12 +151,12 @@ def place_of(positions: Positions | None, check: int) -> Place:
 
 def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
     """A position from the argument or the metrics; whole numbers as int."""
-    if given is None:
+    if type(given) is float and name not in metrics:
+        value = given
+    elif given is None:
         if name not in metrics:
             return None
         value = metrics[name]
-    elif type(given) is float and name not in metrics:
-        value = given
     else:
         value = as_floats({name: given})[name]
         if name in metrics and metrics[name] != value:

@@ -139,7 +139,7 @@ class Stopper(RunSoFar):
             or "step" in metrics
         ):
             positions = advanced(positions, check, best_check, metrics, epoch, step, self._units)
-            epoch, step = positions[:2]
+            epoch, step = positions.epoch, positions.step
             which = epoch is not None, step is not None
             advance = self._by_positions.get(which) or self._advance_by(which)
             place = _new_tuple(Place, (check, epoch, step))
