@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import math
-import weakref
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, SupportsFloat, TypeVar
 
@@ -37,21 +36,6 @@ __all__ = ["Session", "forget_decision"]
 _Result = TypeVar("_Result")
 _NO_METRICS: Mapping[str, Any] = {}
 _NOTHING: tuple[None, None, None] = (None, None, None)
-
-
-class _Latest:
-    """The last decision of a stopper that sessions may share.
-
-    told: the check, the key of the session that took it, the decision; None before the first.
-    """
-
-    __slots__ = ("told",)
-
-    def __init__(self) -> None:
-        self.told: tuple[Hashable, object, Decision] | None = None
-
-
-_latest: weakref.WeakKeyDictionary[Stopper, _Latest] = weakref.WeakKeyDictionary()
 
 
 class Session:
@@ -126,15 +110,6 @@ class Session:
         self.stopwatch = stopwatch
 
     @property
-    def stopper(self) -> Stopper:
-        """The stopper that decides. It may be replaced by one in the same state."""
-        return self._stopper
-
-    @stopper.setter
-    def stopper(self, stopper: Stopper) -> None:
-        self._stopper, self._latest = stopper, _latest.setdefault(stopper, _Latest())
-
-    @property
     def elapsed_seconds(self) -> float:
         """The time since the run began, in seconds, including its parts before it was resumed."""
         return self.stopwatch.seconds
@@ -186,7 +161,7 @@ class Session:
         if self._missing is not None:
             seen = {**values, **_given(epoch, step)} if self._needs_place else values
             self._missing.check(seen)
-        stopper = self._stopper
+        stopper = self.stopper
         if at is None:
             return stopper.step(values, epoch, step)
         decision = self.decision_at(at)
@@ -195,7 +170,7 @@ class Session:
         before = stopper.snapshot()
         try:
             decision = stopper.step(values, epoch, step)
-            self._latest.told = at, self._key, decision
+            stopper._latest = at, self._key, decision
         except BaseException:  # an interrupt between the two would leave the others to step again
             stopper.restore(before)
             forget_decision(stopper)
@@ -229,7 +204,7 @@ class Session:
     @property
     def place(self) -> Place:
         """Where the last check stands; before the first, its number is -1."""
-        position = self._stopper.snapshot()
+        position = self.stopper.snapshot()
         return place_of(position.positions, position.checks - 1)
 
     @property
@@ -243,7 +218,7 @@ class Session:
 
     def decision_at(self, at: Hashable) -> Decision | None:
         """The decision of another session with the same stopper at this check; None if none."""
-        latest_at, key, decision = self._latest.told or _NOTHING
+        latest_at, key, decision = self.stopper._latest or _NOTHING
         return decision if latest_at == at and key is not self._key else None
 
     def finish(self) -> None:
@@ -329,5 +304,4 @@ def _given(epoch: object, step: object) -> dict[str, float]:
 
 def forget_decision(stopper: Stopper) -> None:
     """Forget the last decision of sessions that share a stopper, when it begins another run."""
-    if stopper in _latest:
-        _latest[stopper].told = None
+    stopper._latest = None

@@ -16,7 +16,7 @@ metrics are refused, not at all. No clock, no file and no framework is involved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, SupportsFloat
 
 from ..errors import RuleTypeError, StoppedError
@@ -65,7 +65,11 @@ class Stopper(RunSoFar):
     (0.7, 1, True)
     """
 
-    __slots__ = ("__weakref__", "_advance", "_by_positions", "_units")
+    __slots__ = ("__weakref__", "_advance", "_by_positions", "_latest", "_units")
+
+    # The last decision of the sessions that share it: the check, the key of the session that took
+    # it, the decision. It is theirs alone, and no part of the state.
+    _latest: tuple[Hashable, object, Decision] | None
 
     @by_keyword("on_missing")
     def __init__(
@@ -83,6 +87,7 @@ class Stopper(RunSoFar):
         self._units = tuple(dict.fromkeys(stop.all_units + save.all_units))
         self._advance = compile_scalar((stop, save), on_missing)
         self._by_positions: dict[tuple[bool, bool], Advance] = {}
+        self._latest = None
         self.reset()
 
     # One check -------------------------------------------------------------------------------
