@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from earlystop.engine.metrics import as_floats
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError, StateError, shortened
 from earlystop.language.rule import Rule
@@ -13,16 +14,14 @@ from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
 __all__ = [
+    "Watched",
     "check_names_best",
     "check_saves",
     "chosen_stopper",
     "of_these_rules",
     "set_wait",
     "wait_of",
-    "watched",
 ]
-
-_PLAIN = (float, int)
 
 
 def chosen_stopper(
@@ -124,21 +123,50 @@ def of_these_rules(
     return states[-1]
 
 
-def watched(metrics: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:
-    """The metrics that the rules look at, and whatever else is a number.
+class Watched:
+    """Converts what a framework reports: what the rules look at, and whatever else is a number.
 
-    A framework may report other things than numbers, such as a tuple: those are left out.
+    A framework may report other things than numbers, such as a tuple: those are left out. It is
+    the `to_floats` of a `Session`.
 
-    >>> watched({"loss": 0.5, "f1": "0.25", "confusion": [[1, 0]]}, ["f1"])
-    {'loss': 0.5, 'f1': '0.25'}
+    stopper: has the rules.
+    hidden: what is no metric.
+    to_floats: converts what is left, where not all of it is floats.
+
+    >>> from earlystop import Patience
+    >>> watched = Watched(Stopper(Patience("f1", 3)), hidden=["epoch"])
+    >>> watched({"loss": 0.5, "f1": "0.25", "epoch": 3, "confusion": [[1, 0]]})
+    Traceback (most recent call last):
+        ...
+    earlystop.errors.MetricError: the metric 'f1' must be one real number, got the text '0.25'
+    >>> watched({"loss": 0.5, "f1": 1, "epoch": 3, "confusion": [[1, 0]]})
+    {'loss': 0.5, 'f1': 1.0}
     """
-    return {
-        name: value
-        for name, value in metrics.items()
-        if type(value) in _PLAIN  # the usual case
-        or name in needed
-        or (isinstance(value, numbers.Real) and not isinstance(value, bool))
-    }
+
+    def __init__(
+        self,
+        stopper: Stopper,
+        hidden: Collection[str] = (),
+        to_floats: Callable[[Mapping[str, Any]], dict[str, float]] = as_floats,
+    ) -> None:
+        self._needed = frozenset(stopper.stop.all_metrics + stopper.save.all_metrics)
+        self._hidden, self._to_floats = hidden, to_floats
+
+    def __call__(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        values, are_floats, hidden = {}, True, self._hidden
+        for name, value in metrics.items():
+            if name in hidden:
+                continue
+            if type(value) is float and type(name) is str:  # the usual case
+                values[name] = value
+            elif name in self._needed or _is_number(value):
+                values[name] = value
+                are_floats = False
+        return values if are_floats else self._to_floats(values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def wait_of(stopper: Stopper) -> int:

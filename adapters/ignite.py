@@ -17,7 +17,7 @@ from earlystop.language.state import number_from_json
 from earlystop.peers.ignite import early_stopping
 
 from .arguments import known_arguments
-from .chosen import chosen_stopper, wait_of, watched
+from .chosen import Watched, chosen_stopper, wait_of
 
 try:
     from ignite.base.mixins import Serializable
@@ -127,6 +127,7 @@ class EarlyStopping(Serializable):
             stopper,
             "EarlyStopping",
             on_missing=None if stopper is stop else "raise",
+            to_floats=Watched(stopper),
             ranks=TorchRanks(),
         )
         self._last: Decision | None = None
@@ -187,8 +188,7 @@ class EarlyStopping(Serializable):
     def _metrics(self, engine: Engine) -> Mapping[str, Any]:
         if self._by_score and self.score_function is not None:
             return {_SCORE: self.score_function(engine)}
-        metrics = {**self.trainer.state.metrics, **engine.state.metrics}
-        return watched(metrics, self._session.needed)
+        return {**self.trainer.state.metrics, **engine.state.metrics}
 
     def _epochs_done(self, iteration: int) -> float | None:
         """How many epochs of the trainer are done; None before its first iteration."""

@@ -14,7 +14,7 @@ from earlystop.language.settings import Count, validated
 from earlystop.peers.skorch import early_stopping
 
 from .arguments import known_arguments
-from .chosen import check_names_best, chosen_stopper, wait_of, watched
+from .chosen import Watched, check_names_best, chosen_stopper, wait_of
 
 try:
     from skorch.callbacks import Callback
@@ -146,6 +146,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
             "EarlyStopping",
             on_missing=None if stopper is self.stop else "raise",
             advice="have a callback before this one record it",
+            to_floats=Watched(stopper, _NO_METRICS),
         )
         self.session_.stopwatch.earlier = sum(_seconds(net.history))
         self._catch_up(net.history, len(net.history))
@@ -161,7 +162,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         self._catch_up(net.history, len(net.history) - 1)  # LoadInitState may have brought some
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        row = net.history[-1]
+        row = next(reversed(net.history))  # its `[-1]` costs as much as a check
         stops, self.taken_ = self._step(row), len(net.history)
         if self.is_best_ and self.load_best:
             weights = net.module_.state_dict()
@@ -228,10 +229,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         epoch = row["epoch"]
         if session.place.epoch is None:
             session.count_from(epoch - 1, from_zero=False)
-        metrics = watched(row, session.needed)
-        for name in _NO_METRICS & metrics.keys():
-            del metrics[name]
-        values = session.collect(metrics)
+        values = session.collect(row)
         decision = session.step(values, epoch=epoch, at=epoch)
         self.is_best_ = decision.save
         return decision.stop

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import earlystop.peers.transformers as peer
-from earlystop.engine.decision import Decision
 from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
@@ -25,7 +24,7 @@ from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
 from .arguments import known_arguments
-from .chosen import chosen_stopper, of_these_rules, set_wait, wait_of, watched
+from .chosen import Watched, chosen_stopper, of_these_rules, set_wait, wait_of
 
 try:
     from transformers.trainer_callback import ExportableState, TrainerCallback
@@ -133,10 +132,13 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
             stopper,
             "EarlyStoppingCallback",
             on_missing=None if self._is_given else "raise",
-            to_floats=numbers,
+            to_floats=Watched(stopper, _NO_METRICS, numbers),
             ranks=TorchRanks(),
         )
         self._judged = frozenset(self._session.needed) - _NO_METRICS
+        self._may_skip = self._is_given and stopper.on_missing == "skip"
+        # Whether rules say what is the best; otherwise the Trainer's own best is the same.
+        self._saves = not self._is_own and not isinstance(stopper.save, Never)
         self._reported: dict[str, Any] = {}  # at the step that is evaluated
         self._logged: dict[str, Any] = {}  # the last values of the training
         self._pending = False  # an evaluated step lacks metrics, which another set may have
@@ -177,7 +179,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._pending:
-            self._decide(state, control)
+            self._decide({**self._logged, **self._reported}, state, control)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] = {}, **kwargs: Any
@@ -198,50 +200,42 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         if self._session.stopper.stopped:
             control.should_training_stop = True
         elif state.global_step != self._last[0]:
-            self._reported.update(watched(metrics, self._judged))
-            self._pending = True
-            if self._reported.keys() >= self._judged - self._logged.keys():
-                self._decide(state, control)
+            seen = {**self._logged, **self._reported, **metrics}
+            if seen.keys() >= self._judged:
+                self._decide(seen, state, control)
+            else:
+                self._reported.update(metrics)
+                self._pending = True
         if self._saves and state.global_step == self._last[0]:
             self._share_best(args, state, metrics)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._pending:
-            self._decide(state, control)
+            self._decide({**self._logged, **self._reported}, state, control)
         self._is_training = False
         self._session.finish()
 
     # One check -------------------------------------------------------------------------------
 
-    def _decide(self, state: Any, control: Any) -> None:
+    def _decide(self, seen: dict[str, Any], state: Any, control: Any) -> None:
         """Decide on what was reported at the last step that was evaluated."""
-        session, seen = self._session, {**self._logged, **self._reported}
-        self._reported, self._pending = {}, False
-        for name in _NO_METRICS & seen.keys():
-            del seen[name]
+        session = self._session
+        if self._pending:
+            self._reported, self._pending = {}, False
         values = session.collect(seen)
-        is_check = not self._judged or not self._judged.isdisjoint(values)
-        if not is_check and session.stopper.on_missing == "skip" and self._is_given:
-            return
+        if self._may_skip and self._judged and self._judged.isdisjoint(values):
+            return  # no check
         step = state.global_step
         decision = session.step(
             values, epoch=state.epoch, step=step, at=step if self._is_given else None
         )
         self._last = step, decision.save
-        self._carry_out(decision, state, control)
-
-    def _carry_out(self, decision: Decision, state: Any, control: Any) -> None:
         if decision.save and self._saves:
             control.should_save = True
         if decision.stop:
             control.should_training_stop = True
             if state.is_world_process_zero:
                 _logger.info("EarlyStoppingCallback: %s", decision)
-
-    @property
-    def _saves(self) -> bool:
-        """Whether rules say what is the best; otherwise the Trainer's own best is the same."""
-        return not self._is_own and not isinstance(self.stopper.save, Never)
 
     def _share_best(self, args: Any, state: Any, metrics: Mapping[str, Any]) -> None:
         """Set the best with which the Trainer compares the metric next to that of the rules.

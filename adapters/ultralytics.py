@@ -21,7 +21,7 @@ from earlystop.peers.ultralytics import early_stopping as own_early_stopping
 from earlystop.rules import Never
 
 from .arguments import known_arguments
-from .chosen import chosen_stopper, wait_of, watched
+from .chosen import Watched, chosen_stopper, wait_of
 
 __all__ = ["TrainerStopper", "early_stopping"]
 
@@ -144,7 +144,12 @@ class TrainerStopper:
         """Take the place of the trainer's own stopper, for Ultralytics."""
         self.stopper.reset()
         on_missing: Any = None if self.may_skip else "raise"
-        self._session = Session(self.stopper, "early_stopping", on_missing=on_missing)
+        self._session = Session(
+            self.stopper,
+            "early_stopping",
+            on_missing=on_missing,
+            to_floats=Watched(self.stopper),
+        )
         self._trainer = trainer
         if trainer.resume:
             self._load(str(trainer.args.resume))
@@ -182,7 +187,7 @@ class TrainerStopper:
             return False
         losses = trainer.label_loss_items(trainer.tloss)
         metrics: Mapping[str, Any] = {**losses, **(trainer.metrics or {}), "fitness": fitness}
-        values = session.collect(watched(metrics, session.needed))
+        values = session.collect(metrics)
         decision = session.step(values, epoch=epoch)
         if self.keeps_best:  # best.pt is written where these two are equal
             trainer.best_fitness = trainer.fitness if decision.save else math.inf

@@ -22,9 +22,8 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     >>> numbers({"loss": torch.tensor(0.5), "accuracy": 1, "lr": torch.tensor(0.25)})
     {'loss': 0.5, 'accuracy': 1.0, 'lr': 0.25}
     """
-    values: dict[str, Any] = dict(metrics)
     try:
-        return _floats(values)
+        return _floats(dict(metrics))
     except MetricError:
         raise
     except Exception as error:

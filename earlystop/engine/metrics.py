@@ -65,10 +65,11 @@ def _as_string(name: object) -> str:
 
 
 def _as_float(name: str, value: Any) -> float:
-    problem = _problem(value)
+    is_number = isinstance(value, (float, int))  # the usual case, NumPy's float64 among them
+    problem = "" if is_number else _problem(value)
     if not problem:
         try:
-            element = _element(value)
+            element = value if is_number else _element(value)
             problem = "" if element is value else _problem(element)
             if not problem:
                 return float(element)

@@ -18,6 +18,7 @@ from .decision import Place
 from .metrics import as_floats
 
 __all__ = [
+    "SEEN",
     "Positions",
     "advanced",
     "counts_from_zero",
@@ -31,7 +32,6 @@ __all__ = [
 Units = tuple[tuple[str, float], ...]
 
 _new_tuple = tuple.__new__  # Positions(...) without the extra call of a NamedTuple
-_DONE, _COUNTED = DERIVED
 _EXACT = 2**53  # whole numbers up to this are the same as floats
 
 
@@ -53,6 +53,17 @@ class Positions(NamedTuple):
     best_step: float | None = None
     units: Units = ()
 
+    @property
+    def done(self) -> float | None:
+        """How many epochs are done; None where the epoch is not given."""
+        if self.epoch is None:
+            return None
+        done: float = epochs_by(self.epoch, self.from_zero)
+        return done
+
+
+SEEN = {EPOCH: "epoch", **dict.fromkeys(DERIVED, "done"), STEP: "step"}
+"""What rules see of the positions of a check: the names of metrics, and of attributes."""
 
 _NONE = Positions()
 
@@ -77,11 +88,13 @@ def advanced(
     Raises MetricError for a position that is no finite number, is given twice, is missing although
     the checks before had one, or goes back.
     """
-    epoch, step = _taken(EPOCH, metrics, epoch), _taken(STEP, metrics, step)
-    before = _NONE if before is None else before
-    if check and before.epoch is None and epoch is not None:
-        before = before._replace(epoch=check - 1, best_epoch=best_check)
-    last_epoch, last_step, from_zero, first, best_epoch, best_step, last_units = before
+    if type(epoch) is not int or not -_EXACT < epoch < _EXACT or EPOCH in metrics:
+        epoch = _taken(EPOCH, metrics, epoch)
+    if type(step) is not int or not -_EXACT < step < _EXACT or STEP in metrics:
+        step = _taken(STEP, metrics, step)
+    last_epoch, last_step, from_zero, first, best_epoch, best_step, last_units = before or _NONE
+    if last_epoch is None and check and epoch is not None:
+        last_epoch, best_epoch = check - 1, best_check
     if last_epoch is not None and (epoch is None or epoch < last_epoch):
         raise _out_of_order(EPOCH, last_epoch, epoch, check)
     if last_step is not None and (step is None or step <= last_step):
@@ -119,35 +132,31 @@ def epochs_by(epoch: Any, from_zero: Any) -> Any:
 
 def seen_by_rules(metrics: Mapping[str, float], positions: Positions) -> dict[str, float]:
     """The metrics of a check with its positions, as the rules see them."""
-    seen, epoch, step = dict(metrics), positions.epoch, positions.step
-    if epoch is not None:
-        seen[EPOCH] = float(epoch)
-        seen[_DONE] = seen[_COUNTED] = float(epochs_by(epoch, positions.from_zero))
-    if step is not None:
-        seen[STEP] = float(step)
-    return seen
+    told = {name: getattr(positions, field) for name, field in SEEN.items()}
+    return {**metrics, **{name: float(at) for name, at in told.items() if at is not None}}
 
 
 def with_best(positions: Positions) -> Positions:
     """The positions after their check was saved."""
-    return positions._replace(best_epoch=positions.epoch, best_step=positions.step)
+    epoch, step, from_zero, first, _, _, units = positions
+    return _new_tuple(Positions, (epoch, step, from_zero, first, epoch, step, units))
 
 
-def place_of(positions: Positions, check: int) -> Place:
+def place_of(positions: Positions | None, check: int) -> Place:
     """Where a check with these positions stands."""
+    if positions is None:
+        return Place(check)
     return _new_tuple(Place, (check, positions.epoch, positions.step))
 
 
 def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
     """A position from the argument or the metrics; whole numbers as int."""
-    if given is None:
+    if type(given) is float and name not in metrics:
+        value = given
+    elif given is None:
         if name not in metrics:
             return None
         value = metrics[name]
-    elif type(given) is int and name not in metrics and -_EXACT < given < _EXACT:
-        return given  # the usual case
-    elif type(given) is float and name not in metrics:
-        value = given
     else:
         value = as_floats({name: given})[name]
         if name in metrics and metrics[name] != value:
@@ -157,7 +166,7 @@ def _taken(name: str, metrics: Mapping[str, float], given: Any) -> float | None:
             )
     if not math.isfinite(value):
         raise MetricError(f"the {name} of a check must be a finite number, got {value}")
-    return int(value) if value % 1 == 0 else value
+    return int(value) if value.is_integer() else value
 
 
 def _out_of_order(name: str, before: float, now: float | None, check: int) -> MetricError:

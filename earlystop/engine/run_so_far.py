@@ -142,5 +142,4 @@ class RunSoFar:
         return f"goes on until {self._stop!r}"
 
     def _last_place(self) -> Place:
-        position = Position(*self._position)
-        return place_of(position.positions or Positions(), position.checks - 1)
+        return place_of(self._position[_POSITIONS], self.checks - 1)

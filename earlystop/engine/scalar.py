@@ -2,7 +2,7 @@
 
 >>> from earlystop import MaxEpochs, Threshold
 >>> print(compile_scalar((Threshold("loss", 0.5), MaxEpochs(3)), "raise").__doc__)
-def advance(state, m, epoch):
+def advance(state, m, epoch, at=None):
     s0, = state
     t0 = m['loss']
     t2 = s0 + 1
@@ -20,26 +20,34 @@ from ..language.positions import DERIVED, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
 from ..language.tape import Line, MetricValue, Trace, needed_lines, refs_in
 from ..language.traced_metrics import TracedMetrics
+from .positions import SEEN
 from .recording import Recording, record
 from .source import Names, define, expression, operand_text, template_of
 
 __all__ = ["Advance", "compile_scalar"]
 
-# (leaves of the states, metrics, epoch) -> (leaves of the next states, one answer per rule ...)
-Advance = Callable[[tuple[Any, ...], dict[str, float], int], tuple[Any, ...]]
+# (leaves of the states, metrics, number of the check[, positions])
+#     -> (leaves of the next states, one answer per rule ...)
+Advance = Callable[..., tuple[Any, ...]]
 
 _MAX_EXPRESSION = 100  # characters
 
 
 @functools.lru_cache(maxsize=256)
 def compile_scalar(
-    rules: tuple[Rule, ...], on_missing: OnMissing, given: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...],
+    on_missing: OnMissing,
+    given: frozenset[str] = frozenset(),
+    *,
+    at: bool = False,
 ) -> Advance:
     """The steps of several rules as one function over the leaves of their states.
 
     With on_missing="raise" the function raises KeyError for a missing metric.
 
     given: the positions, and what is derived from them, that every check has; no check has others.
+    at: whether these are read from the `Positions` of the check, which are the fourth argument,
+        and only where they are needed; otherwise they are among the metrics.
 
     Raises what `record` raises.
     """
@@ -54,7 +62,8 @@ def compile_scalar(
             metrics[name]
         return metrics
 
-    recording, names = record(rules, metrics_on), Names()
+    seen = {name: f"float(at.{field})" for name, field in SEEN.items() if at and name in given}
+    recording, names = record(rules, metrics_on), Names(seen)
     function: Advance = define(_source(recording, names), names, f"steps of {[*rules]!r}")
     return function
 
@@ -65,7 +74,7 @@ def _source(recording: Recording, names: Names) -> str:
     inputs = "".join(f"{ref.name}, " for ref in recording.inputs)
     return "\n    ".join(
         [
-            "def advance(state, m, epoch):",
+            "def advance(state, m, epoch, at=None):",
             *([f"{inputs}= state"] if inputs else []),
             *body,
             f"return ({''.join(f'{output},' for output in outputs)}), {', '.join(answers)}",
@@ -79,22 +88,24 @@ def _statements(recording: Recording, names: Names) -> tuple[list[str], list[str
     A value that is used once is written inline, so it is not computed where it is not needed. But a
     metric that must be reported is always looked up.
     """
-    look_ups = [line.result for line in recording.lines if _is_look_up(line)]
+    look_ups = [line.result for line in recording.lines if _is_look_up(line, names)]
     lines = needed_lines(recording.lines, [*recording.results, *look_ups])
     uses = _uses(recording, lines, names)
     texts: dict[str, str] = {}
     body = []
     for line in lines:
         name, text = line.result.name, expression(line, texts, names)
-        if uses[name] == 1 and not _is_look_up(line) and len(text) < _MAX_EXPRESSION:
+        if uses[name] == 1 and not _is_look_up(line, names) and len(text) < _MAX_EXPRESSION:
             texts[name] = f"({text})"
         else:
             body.append(f"{name} = {text}")
     return body, [operand_text(result, texts) for result in recording.results]
 
 
-def _is_look_up(line: Line) -> bool:
-    return isinstance(line.operation, MetricValue) and line.operation.certain
+def _is_look_up(line: Line, names: Names) -> bool:
+    """Whether a line raises KeyError for a metric that is missing."""
+    metric = line.operation
+    return isinstance(metric, MetricValue) and metric.certain and metric.name not in names.given
 
 
 def _uses(recording: Recording, lines: list[Line], names: Names) -> collections.Counter[str]:

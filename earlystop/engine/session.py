@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import math
-import weakref
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, SupportsFloat, TypeVar
 
@@ -27,7 +26,7 @@ from ..language.state import number_from_json
 from .decision import Decision, Place
 from .metrics import as_floats
 from .missing import MissingMetrics, OnMissingMetric
-from .positions import Positions
+from .positions import Positions, place_of
 from .ranks import OneProcess, Ranks, agree, on_first
 from .stopper import Stopper
 from .stopwatch import Stopwatch
@@ -36,10 +35,7 @@ __all__ = ["Session", "forget_decision"]
 
 _Result = TypeVar("_Result")
 _NO_METRICS: Mapping[str, Any] = {}
-
-# The last decision of each shared stopper: the check, the key of the session, the decision.
-_latest: weakref.WeakKeyDictionary[Stopper, tuple[Hashable, object, Decision]]
-_latest = weakref.WeakKeyDictionary()
+_NOTHING: tuple[None, None, None] = (None, None, None)
 
 
 class Session:
@@ -139,7 +135,9 @@ class Session:
         if self.ranks.size > 1 and not own:
             collect = functools.partial(self.collect, metrics, more, own=True)
             return agree(self.ranks, collect, self._average)
-        values = self._to_floats(more if metrics is None else _joined(metrics, more))
+        if more or type(metrics) is not dict:
+            metrics = more if metrics is None else _joined(metrics, more)
+        values = self._to_floats(metrics)
         if ELAPSED not in values:
             values[ELAPSED] = self.stopwatch.seconds
         return values
@@ -163,17 +161,19 @@ class Session:
         if self._missing is not None:
             seen = {**values, **_given(epoch, step)} if self._needs_place else values
             self._missing.check(seen)
+        stopper = self.stopper
         if at is None:
-            return self.stopper.step(values, epoch=epoch, step=step)
+            return stopper.step(values, epoch, step)
         decision = self.decision_at(at)
         if decision is not None:
             return decision
-        before = self.snapshot()
+        before = stopper.snapshot()
         try:
-            decision = self.stopper.step(values, epoch=epoch, step=step)
-            _latest[self.stopper] = at, self._key, decision
+            decision = stopper.step(values, epoch, step)
+            stopper._latest = at, self._key, decision
         except BaseException:  # an interrupt between the two would leave the others to step again
-            self.restore(before)
+            stopper.restore(before)
+            forget_decision(stopper)
             raise
         return decision
 
@@ -205,8 +205,7 @@ class Session:
     def place(self) -> Place:
         """Where the last check stands; before the first, its number is -1."""
         position = self.stopper.snapshot()
-        told = position.positions or Positions()
-        return Place(position.checks - 1, told.epoch, told.step)
+        return place_of(position.positions, position.checks - 1)
 
     @property
     def best_place(self) -> Place | None:
@@ -219,7 +218,7 @@ class Session:
 
     def decision_at(self, at: Hashable) -> Decision | None:
         """The decision of another session with the same stopper at this check; None if none."""
-        latest_at, key, decision = _latest.get(self.stopper, (None, None, None))
+        latest_at, key, decision = self.stopper._latest or _NOTHING
         return decision if latest_at == at and key is not self._key else None
 
     def finish(self) -> None:
@@ -289,8 +288,6 @@ class Session:
 
 
 def _joined(metrics: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    if type(metrics) is dict and not more:  # the usual case
-        return metrics
     if not isinstance(metrics, Mapping):
         return as_floats(metrics)  # raises an error that says what is wrong
     twice = sorted(set(metrics) & set(more))
@@ -307,4 +304,4 @@ def _given(epoch: object, step: object) -> dict[str, float]:
 
 def forget_decision(stopper: Stopper) -> None:
     """Forget the last decision of sessions that share a stopper, when it begins another run."""
-    _latest.pop(stopper, None)
+    stopper._latest = None

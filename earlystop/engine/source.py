@@ -23,9 +23,13 @@ __all__ = ["Names", "define", "expression", "operand_text", "template_of"]
 
 
 class Names:
-    """The globals of a generated function."""
+    """The globals of a generated function.
 
-    def __init__(self) -> None:
+    given: the expressions of metrics that are not looked up among those of the check, by name.
+    """
+
+    def __init__(self, given: Mapping[str, str] | None = None) -> None:
+        self.given = given or {}
         self.values: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
 
     def of(self, function: Callable[..., Any]) -> str:
@@ -56,6 +60,8 @@ def template_of(line: Line, names: Names) -> str:
     if isinstance(operation, WindowItem):
         return f"{{0}}[{operation.index}]"
     if isinstance(operation, MetricValue):
+        if operation.name in names.given:
+            return names.given[operation.name]
         name = _literal(operation.name)
         return f"m[{name}]" if operation.certain else f"m.get({name}, nan)"
     if isinstance(operation, MetricPresent):

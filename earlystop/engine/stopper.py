@@ -16,7 +16,7 @@ metrics are refused, not at all. No clock, no file and no framework is involved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, SupportsFloat
 
 from ..errors import RuleTypeError, StoppedError
@@ -29,13 +29,13 @@ from .decision import Decision, Place
 from .metrics import as_floats, with_string_names
 from .missing import missing_metric
 from .position import Position, beginning, explained
-from .positions import Positions, advanced, place_of, seen_by_rules, with_best
+from .positions import advanced, seen_by_rules, with_best
 from .run_so_far import RunSoFar
 from .scalar import Advance, compile_scalar
 
 __all__ = ["Stopper"]
 
-_new_tuple = tuple.__new__  # Decision(...) without the extra call of a NamedTuple
+_new_tuple = tuple.__new__  # Decision(...) and others without the extra call of a NamedTuple
 _GIVEN = {  # what the rules see of positions, by which of epoch and step there are
     (False, False): frozenset(),
     (False, True): frozenset((STEP,)),
@@ -65,7 +65,11 @@ class Stopper(RunSoFar):
     (0.7, 1, True)
     """
 
-    __slots__ = ("__weakref__", "_advance", "_by_positions", "_units")
+    __slots__ = ("__weakref__", "_advance", "_by_positions", "_latest", "_units")
+
+    # The last decision of the sessions that share it: the check, the key of the session that took
+    # it, the decision. It is theirs alone, and no part of the state.
+    _latest: tuple[Hashable, object, Decision] | None
 
     @by_keyword("on_missing")
     def __init__(
@@ -82,7 +86,8 @@ class Stopper(RunSoFar):
         self._stop, self._save, self._on_missing = stop, save, on_missing
         self._units = tuple(dict.fromkeys(stop.all_units + save.all_units))
         self._advance = compile_scalar((stop, save), on_missing)
-        self._by_positions: dict[tuple[bool, bool], Advance] = {(False, False): self._advance}
+        self._by_positions: dict[tuple[bool, bool], Advance] = {}
+        self._latest = None
         self.reset()
 
     # One check -------------------------------------------------------------------------------
@@ -130,7 +135,7 @@ class Stopper(RunSoFar):
                 if type(value) is not float:
                     metrics = as_floats(metrics)
                     break
-        seen, advance, place = metrics, self._advance, None
+        advance, place, at = self._advance, None, check
         if (
             epoch is not None
             or step is not None
@@ -139,15 +144,19 @@ class Stopper(RunSoFar):
             or "step" in metrics
         ):
             positions = advanced(positions, check, best_check, metrics, epoch, step, self._units)
-            seen, advance = seen_by_rules(metrics, positions), self._advance_by(positions)
-            place = place_of(positions, check)
+            epoch, step = positions.epoch, positions.step
+            which = epoch is not None, step is not None
+            advance = self._by_positions.get(which) or self._advance_by(which)
+            place = _new_tuple(Place, (check, epoch, step))
+            at = check if epoch is None else epoch
         try:
-            after, stop, save = advance(leaves, seen, check)
+            after, stop, save = advance(leaves, metrics, check, positions)
         except KeyError as error:
             needed = self._stop.all_metrics + self._save.all_metrics
             raise missing_metric(needed, error.args[0], metrics, place or Place(check)) from None
         last_check = None
         if stop:
+            seen = metrics if positions is None else seen_by_rules(metrics, positions)
             reason = explained(self._stop, leaves, seen, check)
             last_check = leaves, with_string_names(seen)
         if save:
@@ -155,18 +164,14 @@ class Stopper(RunSoFar):
             positions = None if positions is None else with_best(positions)
         state = after, check + 1, stop, reason, best_check, best_metrics, last_check, positions
         self._position = state
-        if place is None:
-            return _new_tuple(Decision, (check, stop, save, reason, None))
-        at = check if place.epoch is None else place.epoch
         return _new_tuple(Decision, (at, stop, save, reason, place))
 
-    def _advance_by(self, positions: Positions) -> Advance:
-        """The compiled step for a run with these positions."""
-        which = positions.epoch is not None, positions.step is not None
-        if which not in self._by_positions:
-            rules = self._stop, self._save
-            self._by_positions[which] = compile_scalar(rules, self._on_missing, _GIVEN[which])
-        return self._by_positions[which]
+    def _advance_by(self, which: tuple[bool, bool]) -> Advance:
+        """The compiled step for a run with these positions: the epoch, the step."""
+        rules = self._stop, self._save
+        advance = compile_scalar(rules, self._on_missing, _GIVEN[which], at=True)
+        self._by_positions[which] = advance
+        return advance
 
     # Reset, undo and resume ------------------------------------------------------------------
 
@@ -185,7 +190,7 @@ class Stopper(RunSoFar):
         >>> stopper.epoch, stopper.best
         (0, None)
         """
-        return Position(*self._position)
+        return _new_tuple(Position, self._position)
 
     def restore(self, snapshot: Position) -> None:
         """Go back to a `snapshot` of this stopper.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import math
+import pickle
 import warnings
 import weakref
 from typing import Any
@@ -191,6 +193,30 @@ def test_sessions_that_share_a_stopper_step_it_once_a_check() -> None:
         assert stopping.decision_at(epoch) is None
         assert decision.epoch == epoch
     assert decision.stop
+
+
+def test_a_session_shares_the_decisions_of_the_stopper_that_it_has_now() -> None:
+    before, now = es.EarlyStopping("loss", patience=2), es.EarlyStopping("loss", patience=3)
+    session, of_before, of_now = es.Session(before), es.Session(before), es.Session(now)
+    session.stopper = now
+    decision = session.step({"loss": 1.0}, at=0)
+    assert of_now.step({"loss": 2.0}, at=0) is decision
+    assert of_before.decision_at(0) is None
+    assert (before.checks, now.checks) == (0, 1)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda them: pickle.loads(pickle.dumps(them))])
+def test_copies_of_sessions_share_the_decisions_of_their_own_stopper(copied: Any) -> None:
+    stopper = es.EarlyStopping("loss", patience=2)
+    sessions = es.Session(stopper), es.Session(stopper)
+    sessions[0].step({"loss": 1.0}, at=0)
+    one, other = copied(sessions)
+    decision = one.step({"loss": 2.0}, at=1)
+    assert other.step({"loss": 2.0}, at=1) is decision
+    assert es.Session(one.stopper).decision_at(1) is decision
+    assert sessions[1].decision_at(1) is None
+    forget_decision(one.stopper)
+    assert other.decision_at(1) is None
 
 
 def test_the_check_of_another_run_is_another_check() -> None:

@@ -356,7 +356,7 @@ def test_what_a_step_may_do_means_the_same_for_one_run_and_for_many(what: str) -
 def test_the_compiled_function_can_be_read() -> None:
     advance = compile_scalar((es.Threshold("loss", 0.5), es.MaxEpochs(3)), "raise")
     assert advance.__doc__ == (
-        "def advance(state, m, epoch):\n"
+        "def advance(state, m, epoch, at=None):\n"
         "    s0, = state\n"
         "    t0 = m['loss']\n"
         "    t2 = s0 + 1\n"

@@ -20,7 +20,7 @@ from earlystop.language.state import flatten, unflatten
 from earlystop.replaying.decide import decide
 from earlystop.replaying.tuning import Tuning
 from tests.support.own_rule import Leap
-from tests.support.positions import seen_by_rules
+from tests.support.positions import positions_in, seen_by_rules
 from tests.support.random_rules import METRICS, has_children, library_rules
 from tests.support.strategies import histories, rules, rules_of, stepped
 
@@ -79,12 +79,17 @@ def test_compiled_steps_are_the_steps_of_the_rule(cls: type[es.Rule], data: Any)
     on_missing = data.draw(st.sampled_from(["raise", "skip"]))
     seen = seen_by_rules(history)
     given = frozenset({EPOCH, STEP, *DERIVED} & set(seen.metrics))
-    compiled = compile_scalar((rule, es.Never()), on_missing, given)
+    at = data.draw(st.booleans())
+    compiled = compile_scalar((rule, es.Never()), on_missing, given, at=at)
     state, epoch = rule.init(), 0
     for metrics in seen.records(0):
         if on_missing == "raise" and not set(rule.all_metrics) <= set(metrics):
             continue
-        flat, fires, _ = compiled(tuple(flatten(state)), metrics, epoch)
+        reported, positions = metrics, None
+        if at:
+            reported = {name: value for name, value in metrics.items() if name not in given}
+            positions = positions_in(metrics)
+        flat, fires, _ = compiled(tuple(flatten(state)), reported, epoch, positions)
         state, plain_fires = advance(rule, state, metrics, epoch)
         epoch += 1
         assert fires is bool(plain_fires)

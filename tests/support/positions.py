@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 import earlystop as es
-from earlystop.language.positions import EPOCH, STEP
+from earlystop.engine.positions import Positions
+from earlystop.language.positions import DERIVED, EPOCH, STEP
 from earlystop.replaying.positions import LoggedPositions
 
-__all__ = ["TOKENS", "UNITS", "random_positions", "random_unit", "seen_by_rules"]
+__all__ = ["TOKENS", "UNITS", "positions_in", "random_positions", "random_unit", "seen_by_rules"]
 
 TOKENS = "tokens"  # a metric that never falls
 UNITS = ("checks", "checks", EPOCH, STEP, TOKENS)
@@ -64,3 +66,10 @@ def _epochs(rng: np.random.Generator, checks: int) -> Any:
 def seen_by_rules(history: es.History) -> es.History:
     """The history of checks with what the rules see of their positions."""
     return LoggedPositions(history, history).for_rules(())
+
+
+def positions_in(seen: Mapping[str, float]) -> Positions:
+    """The positions of a check that are among what the rules see of it."""
+    done, epoch = seen.get(DERIVED[0]), seen.get(EPOCH)
+    from_zero = done is not None and epoch is not None and done == epoch + 1
+    return Positions(epoch, seen.get(STEP), from_zero)
