@@ -15,7 +15,7 @@ from .limits import Limited
 __all__ = ["Block", "Readable", "blocks_of", "described", "lines_of"]
 
 
-_FIRST, _CHUNK = 2**16, 2**22  # bytes that are read at a time: few at first, for a glance
+_FIRST, _CHUNK = 2**16, 3 * 2**20  # bytes that are read at a time: few at first, for a glance
 _IN_CACHE = 2**18  # bytes in which line ends are counted at a time
 _SHORT = 2**16  # bytes in each of which a line ends
 
@@ -88,7 +88,7 @@ class Readable(Limited, Protocol):
 
 
 def blocks_of(log: Readable) -> Iterator[Block]:
-    """The text in blocks, of 4 MiB or more each, but for the first and the last.
+    """The text in blocks, of 3 MiB or more each, but for the first and the last.
 
     Raises LogError for a line that is too long, and for bytes that are not text.
     """
