@@ -136,7 +136,7 @@ class _Reader:
             yield block, None
         workers = min(_WORKERS, os.cpu_count() or 1) if self._log.size > _LARGE else 1
         tasks = (functools.partial(self._by_arrow, block) for block in blocks)
-        yield from in_order(tasks, workers)
+        yield from in_order(tasks, workers, ahead=1)
 
     def _blocks(self) -> Iterator[Block]:
         """The text; a last line without an end is a block of its own."""
