@@ -12,11 +12,14 @@ __all__ = ["in_order", "progress_bar"]
 Result = TypeVar("Result")
 
 
-def in_order(tasks: Iterable[Callable[[], Result]], workers: int) -> Iterator[Result]:
+def in_order(
+    tasks: Iterable[Callable[[], Result]], workers: int, ahead: int = 0
+) -> Iterator[Result]:
     """The results of tasks, in order, computed on `workers` threads.
 
-    At most `workers` tasks are started at a time, so that waiting results take little memory. If
-    the caller stops iterating or is interrupted, only started tasks are waited for.
+    At most `workers` tasks are started at a time, so that waiting results take little memory; or
+    `ahead` more, so that no thread waits while the caller is busy with a result. If the caller
+    stops iterating or is interrupted, only started tasks are waited for.
     """
     if workers == 1:
         for task in tasks:
@@ -29,7 +32,7 @@ def in_order(tasks: Iterable[Callable[[], Result]], workers: int) -> Iterator[Re
     try:
         for task in tasks:
             started.append(pool.submit(contextvars.copy_context().run, task))
-            if len(started) >= workers:
+            if len(started) >= workers + ahead:
                 yield started.popleft().result()
         while started:
             yield started.popleft().result()

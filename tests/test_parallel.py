@@ -36,7 +36,8 @@ def test_results_come_in_the_order_of_their_tasks(workers: int) -> None:
     assert not ours()
 
 
-def test_no_more_tasks_are_taken_than_there_are_workers() -> None:
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+def test_no_more_tasks_are_taken_than_there_are_workers_and_ahead(ahead: int) -> None:
     taken = []
 
     def tasks() -> Iterator[Any]:
@@ -44,9 +45,9 @@ def test_no_more_tasks_are_taken_than_there_are_workers() -> None:
             taken.append(number)
             yield lambda number=number: number
 
-    results = in_order(tasks(), workers=3)
+    results = in_order(tasks(), workers=3, ahead=ahead)
     assert next(results) == 0
-    assert len(taken) == 3
+    assert len(taken) == 3 + ahead
     results.close()
     assert not ours()
 

@@ -22,6 +22,8 @@ def stacked(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The columns of these metrics, NaN where not reported, and masks of their gaps.
 
+    Of one run, a metric that all epochs report has no mask.
+
     runs: what each reports, by metric: the numbers of epochs, in ascending order, or a range of
         them, and the values there.
     owned: whether arrays of values may become columns as they are, rather than be copied.
@@ -45,7 +47,7 @@ def _columns_of_one(
     for name in names:
         epochs, values = run.get(name, (slice(0), ()))
         if owned and len(values) == length:
-            columns[name], gaps[name] = values[None], np.zeros((1, length), np.bool_)
+            columns[name] = values[None]
             continue
         column, gap = np.full((1, length), np.nan), np.ones((1, length), np.bool_)
         column[0, epochs], gap[0, epochs] = values, False

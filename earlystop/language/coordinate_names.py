@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 __all__ = ["CLOCKS", "EPOCHS", "INNER", "RUNTIMES", "STEPS", "plain_name"]
 
 # The columns that count rows, in order of preference. Names are compared as `plain_name` has them.
@@ -31,6 +33,7 @@ _IN_NAMESPACES = frozenset(
 )
 
 
+@functools.lru_cache(4096)
 def plain_name(name: str) -> str:
     """The name of a coordinate in one spelling: in lower case, with underscores.
 

@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from ..errors import LogError
 from .limits import Limited
@@ -140,6 +140,16 @@ class BoundedBytes(io.RawIOBase):
             parts.append(part)
             size -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, and return how many bytes: fewer than it has at the end."""
+        if self.packed:
+            data = self.read(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
+        size: int = self._raw.readinto(buffer)  # type: ignore[attr-defined]  # which all have
+        self._allowance.take(size)
+        return size
 
     def _guarded(self, action: Callable[[int], _Result], argument: int) -> _Result:
         try:

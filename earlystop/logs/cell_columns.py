@@ -54,7 +54,7 @@ class CellColumn:
     ) -> None:
         """Add numbers. gaps: which of them are not reported."""
         end = self.length + len(values)
-        if not len(self._values) and values.flags.writeable:
+        if not len(self._values) and values.flags.owndata:
             self._values = values
         else:
             if end > len(self._values):

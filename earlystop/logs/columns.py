@@ -140,6 +140,7 @@ def tells_apart(name: str) -> bool:
     )
 
 
+@functools.lru_cache(4096)
 def is_label(name: str) -> bool:
     """May the numbers, or the text, in a column of this name tell rows apart?
 

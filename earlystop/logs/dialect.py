@@ -23,6 +23,7 @@ _SEPARATORS = (",", ";", "\t", "|", " ")
 _GLANCE = 3  # rows, the header included, that are looked at
 _LINES = 20  # in which they are expected
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # as spreadsheets write it
+_WORDS = ("nan", "inf", "infinity")  # that are numbers
 _WITH_COMMAS = re.compile(r"[+-]?\d+(,\d+)+(\.\d*)?(e[+-]?\d+)?|[+-]?\d+(\.\d+)+,\d+")
 
 
@@ -138,6 +139,8 @@ def cells_of_rows(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
 
 def is_number(cell: str) -> bool:
     """Is there a number in this cell, in whatever spelling?"""
+    if cell.isidentifier():  # as most names are
+        return cell.lower() in _WORDS
     try:
         return number(cell.removesuffix("%")) is not None
     except ValueError:

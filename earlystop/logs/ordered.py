@@ -6,6 +6,7 @@ import numpy as np
 
 from .._text import number
 from ..language.coordinate_names import EPOCHS, STEPS, plain_name
+from .row_counter import rises
 from .run import Run
 
 __all__ = ["note_positions_that_go_back"]
@@ -23,6 +24,8 @@ def note_positions_that_go_back(run: Run) -> None:
         if not is_step and plain_name(name) not in EPOCHS:
             continue
         values = run.coordinates[name].values
+        if rises(values):
+            continue
         values = values[np.isfinite(values)]
         change = np.diff(values)
         wrong = np.flatnonzero(change <= 0 if is_step else change < 0)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .parts import told_apart
-from .row_counter import Counter, row_counter
+from .row_counter import Counter, rises, row_counter
 from .run import Points, Run
 
 __all__ = ["split_runs"]
@@ -152,8 +152,7 @@ def _split(run: Run, coordinate: str | None, repeats: str) -> list[Run]:
     counter = row_counter(run, coordinate)
     if counter is None:
         return [_by_repeats(run)] if run.joined else [run]
-    known = counter.keys[~np.isnan(counter.keys)]
-    if (np.diff(known) > 0).all() and not run.joined:
+    if not run.joined and (rises(counter.keys) or rises(counter.keys[~np.isnan(counter.keys)])):
         return [run]
     if run.joined and not counter.counts:
         in_order = _by_repeats(run)

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from ..language.coordinate_names import EPOCHS, INNER, STEPS, plain_name
 from .run import Points, Run
 
-__all__ = ["Counter", "row_counter", "row_counters", "share_replaced"]
+__all__ = ["Counter", "rises", "row_counter", "row_counters", "share_replaced"]
 
 _MOST_REPLACED = 0.3  # of a metric; logs that repeat epochs have 0.06, those of other counters 0.75
 _MOST_FALLS = 0.25  # of the steps between rows, for what may be an amount instead of a counter
+_AT_A_TIME = 2**16  # keys that are compared, so that a long run takes no more memory
 
 
 class Counter(NamedTuple):
@@ -65,13 +66,22 @@ def share_replaced(run: Run, keys: npt.NDArray[np.float64]) -> float:
     The highest share of all metrics; a single value is not counted.
     """
     highest = 0.0
+    if rises(keys):
+        return highest
     for points in run.metrics.values():
         key, values = keys[points.rows], points.values
-        again = (key[1:] == key[:-1]) & ~_equal(values[1:], values[:-1])
-        number = int(np.count_nonzero(again))
+        again = np.flatnonzero(key[1:] == key[:-1])
+        number = int(np.count_nonzero(~_equal(values[again + 1], values[again])))
         if number > 1:
             highest = max(highest, number / len(values))
     return highest
+
+
+def rises(keys: npt.NDArray[np.float64]) -> bool:
+    """Is every key greater than the one before it? False if one is NaN, unless it is the only."""
+    later = keys[1:]
+    parts = (slice(begin, begin + _AT_A_TIME) for begin in range(0, len(later), _AT_A_TIME))
+    return all(bool((later[part] > keys[:-1][part]).all()) for part in parts)
 
 
 def _equal(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -88,7 +98,7 @@ def _counters(run: Run, names: tuple[str, ...]) -> list[Counter]:
         if name is None:
             continue
         points = run.coordinates[name]
-        finite = points.values[np.isfinite(points.values)]
+        finite = _finite(points.values)
         if len(finite) and ((finite != finite[0]).any() or _is_one_epoch(run)):
             found.append(Counter(name, _dense(points, run.length)))
     return found
@@ -136,10 +146,17 @@ def _pairs(epoch: Counter, step: Counter) -> Counter:
 
 
 def _dense(points: Points, length: int) -> npt.NDArray[np.float64]:
+    if len(points.rows) == length == len(_finite(points.values)):
+        return points.values
     dense = np.full(length, np.nan)
     dense[points.rows] = points.values
     dense[~np.isfinite(dense)] = np.nan
     return dense
+
+
+def _finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    finite = np.isfinite(values)
+    return values if finite.all() else values[finite]
 
 
 def _is_one_epoch(run: Run) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -25,13 +24,10 @@ def set_aside(reads: Sequence[ReadSource]) -> None:
     - In a folder, a single record beside a log of more epochs: final figures.
     - In a folder, lists of many different whole numbers: indices of data.
     """
-    by_folder: dict[str, list[ReadSource]] = collections.defaultdict(list)
     for read in reads:
         if read.found:
             read.leave_out(_indices(read), "whole numbers that all differ: indices, not metrics")
-        if read.runs and read.parts:
-            by_folder[folder_of(read)].append(read)
-    _final_figures(by_folder)
+    _final_figures([read for read in reads if read.runs and read.parts])
     set_twins_aside(reads)
 
 
@@ -48,20 +44,18 @@ def _are_indices(run: Run) -> bool:
     return True
 
 
-def _final_figures(by_folder: dict[str, list[ReadSource]]) -> None:
-    logs = [
-        (PurePath(folder), max(run.length for run in read.runs))
-        for folder, reads in by_folder.items()
-        for read in reads
-    ]
-    for folder, reads in by_folder.items():
-        path = PurePath(folder)
-        for read in filter(_is_single_record, reads):
-            for other, epochs in logs:
-                if epochs > 1 and (other == path or path in other.parents or other in path.parents):
-                    why = "a single record beside a log of more epochs: final figures of a run"
-                    read.leave_out(list(read.runs), why)
-                    break
+def _final_figures(reads: Sequence[ReadSource]) -> None:
+    single = [read for read in reads if _is_single_record(read)]
+    if not single:
+        return
+    logs = [(PurePath(folder_of(read)), max(run.length for run in read.runs)) for read in reads]
+    for read in single:
+        path = PurePath(folder_of(read))
+        for other, epochs in logs:
+            if epochs > 1 and (other == path or path in other.parents or other in path.parents):
+                why = "a single record beside a log of more epochs: final figures of a run"
+                read.leave_out(list(read.runs), why)
+                break
 
 
 def _is_single_record(read: ReadSource) -> bool:

@@ -140,4 +140,5 @@ class _Together:
 
 
 def _counted(column: Column) -> npt.NDArray[np.float64]:
-    return column.values[~np.isnan(column.values)]
+    missing = np.isnan(column.values)
+    return column.values[~missing] if missing.any() else column.values

@@ -114,8 +114,8 @@ class _Reader:
 
     def read(self) -> None:
         with contextlib.closing(self._converted()) as converted:
-            for found, numbers in converted:
-                block = found if self.tables else self._past_header(found)
+            for found, known in converted:
+                block, numbers = (found, known) if self.tables else self._past_header(found)
                 if self._take(block, numbers) or self._split(block):
                     continue
                 blocks: Iterable[Block] = [block]
@@ -136,7 +136,7 @@ class _Reader:
             yield block, None
         workers = min(_WORKERS, os.cpu_count() or 1) if self._log.size > _LARGE else 1
         tasks = (functools.partial(self._by_arrow, block) for block in blocks)
-        yield from in_order(tasks, workers)
+        yield from in_order(tasks, workers, ahead=1)
 
     def _blocks(self) -> Iterator[Block]:
         """The text; a last line without an end is a block of its own."""
@@ -150,8 +150,8 @@ class _Reader:
             self.open_line = block.first + block.text.count("\n")
             yield Block(self.open_line, block.text[whole:])
 
-    def _past_header(self, block: Block) -> Block:
-        """Read the header and what stands before it; return what is left of the block."""
+    def _past_header(self, block: Block) -> tuple[Block, list[Numbers] | None]:
+        """Read the header and what stands before it; what is left of the block, and its numbers."""
         text, begin, lines = block.text, 0, 0
         while not self.tables and (end := text.find("\n", begin)) >= 0:
             content = text[begin:end]
@@ -160,7 +160,7 @@ class _Reader:
             if content := self._of_table(content):
                 self._begin(self._cells(content), block.first + lines)
             begin, lines = end + 1, lines + 1
-        return block.after(begin, lines)
+        return self._by_arrow(block.after(begin, lines))
 
     def _split(self, block: Block) -> bool:
         """Add the rows of a block, if all of them are plain rows."""
@@ -177,20 +177,29 @@ class _Reader:
         return self._split_rows(text, separator, width, block)
 
     def _by_arrow(self, block: Block) -> tuple[Block, list[Numbers] | None]:
-        """The block, and its columns, if it is long, and all of its rows are plain numbers."""
-        data, separator = block.plain, self._dialect.separator
-        if data is None or self._plain is not None or not self.tables or separator == " ":
-            return block, None
-        width = len(self.tables[-1].header)
-        if b'"' in data or b"#" in data or width == 1:
-            return block, None
-        return block, self._arrow.columns(data, separator, block.count, width)
+        """The block, and its numbers, if all of its rows are plain."""
+        return block, self._numbers(block)
+
+    def _numbers(self, block: Block) -> list[Numbers] | None:
+        """The columns of a block, if all of its rows are plain numbers, and pyarrow is worth it."""
+        separator = self._dialect.separator
+        if self._plain is not None or not self.tables or separator == " ":
+            return None
+        width, data = len(self.tables[-1].header), block.ascii
+        if width == 1 or not data or b'"' in data or b"#" in data:
+            return None
+        return self._arrow.columns(data, separator, block.count or data.count(b"\n"), width)
 
     def _take(self, block: Block, numbers: list[Numbers] | None) -> bool:
         """Add the rows of a block by their numbers, if they are known."""
-        if numbers is None or len(numbers) != len(self.tables[-1].header):
+        table = self.tables[-1] if self.tables else None
+        if numbers is None or table is None or len(numbers) != len(table.header):
             return False
-        self._append(numbers, block.first, len(block.plain or b""))
+        rows = len(numbers[0].values)
+        if not table.length:
+            table.expect(int(_SLACK * rows * self._log.size / len(block.ascii)))
+        table.append(numbers, range(block.first, block.first + rows))
+        self._counted(rows)
         return True
 
     def _split_rows(self, text: str, separator: str, width: int, block: Block) -> bool:
@@ -200,10 +209,6 @@ class _Reader:
         if set(map(str.count, rows, itertools.repeat(separator))) != {width - 1}:
             return False
         cells = text[:-1].replace("\n", separator).split(separator)
-        numbers = self._arrow.split(cells, width) if self._plain is None else None
-        if numbers is not None:
-            self._append(numbers, begin, len(text))
-            return True
         columns = [cells[place::width] for place in range(width)]
         if self._may_be_headers(columns) and any(
             self._is_header(row.split(separator)) for row in rows
@@ -211,13 +216,6 @@ class _Reader:
             return False
         self._add(columns, range(begin, begin + len(rows)), underscores="_" in text)
         return True
-
-    def _append(self, columns: Sequence[Numbers], begin: int, size: int) -> None:
-        rows, table = len(columns[0].values), self.tables[-1]
-        if not table.length:
-            table.expect(int(_SLACK * rows * self._log.size / size))
-        table.append(columns, range(begin, begin + rows))
-        self._counted(rows)
 
     def _may_be_headers(self, columns: Sequence[Sequence[str]]) -> bool:
         """May any of these rows, given by columns, be a header?

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from .limits import Limited
 __all__ = ["Block", "Readable", "blocks_of", "described", "lines_of"]
 
 
-_FIRST, _CHUNK = 2**16, 2**21  # bytes that are read at a time: few at first, for a glance
+_FIRST, _CHUNK = 2**16, 3 * 2**20  # bytes that are read at a time: few at first, for a glance
+_IN_CACHE = 2**18  # bytes in which line ends are counted at a time
+_SHORT = 2**16  # bytes in each of which a line ends
 
 
 _LIKE_ASCII = ("utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252")
@@ -32,7 +35,7 @@ class Block:
     __slots__ = ("_text", "count", "first", "plain")
 
     def __init__(
-        self, first: int, text: str | None = None, plain: bytes | None = None, count: int = 0
+        self, first: int, text: str | None = None, plain: bytearray | None = None, count: int = 0
     ) -> None:
         self.first, self.plain, self.count, self._text = first, plain, count, text
 
@@ -43,10 +46,18 @@ class Block:
         return Block(self.first + lines, plain=self.plain[begin:], count=self.count - lines)
 
     @property
+    def ascii(self) -> bytes | bytearray:
+        """The lines as bytes, if they are as those of `plain`; b"" otherwise."""
+        if self.plain is not None:
+            return self.plain
+        data = self.text.encode() if self.text.isascii() else b""
+        return data if data.endswith(b"\n") and _are_short(data) else b""
+
+    @property
     def text(self) -> str:
         """The lines as text, each with "\\n" at its end; the last of a source may lack it."""
         if self._text is None:
-            self._text = (self.plain or b"").decode("ascii")
+            self._text = (self.plain or bytearray()).decode("ascii")
         return self._text
 
 
@@ -77,7 +88,7 @@ class Readable(Limited, Protocol):
 
 
 def blocks_of(log: Readable) -> Iterator[Block]:
-    """The text in blocks, of 2 MiB or more each, but for the first and the last.
+    """The text in blocks, of 3 MiB or more each, but for the first and the last.
 
     Raises LogError for a line that is too long, and for bytes that are not text.
     """
@@ -86,9 +97,8 @@ def blocks_of(log: Readable) -> Iterator[Block]:
         return
     encoding = log.encoding
     plain = encoding in _LIKE_ASCII and log.line_end == "\n"
-    for first, counts, data in _blocks_of_bytes(log, log.line_end.encode()):
-        count = sum(counts)
-        if plain and all(counts) and count and data.isascii():
+    for first, count, data in _blocks_of_bytes(log, log.line_end.encode()):
+        if plain and count and _are_short(data) and data.isascii():
             yield Block(first, plain=data, count=count)
         else:
             yield from _decoded(log, data, first, encoding)
@@ -104,43 +114,52 @@ def _whole_text(log: Readable) -> Block:
     return Block(1, text[: text.rfind("\n") + 1] if log.growing else text)
 
 
-def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, list[int], bytes]]:
-    """Lines: the number of the first, how many of them end in each 64 KiB, and their bytes."""
-    longest, first, rest = log.limits.line, 1, b""
-    for chunk in _chunks(log, longest):
-        cut = chunk.rfind(end) + 1
-        if cut:
-            data = b"".join((rest, memoryview(chunk)[:cut])) if rest or cut < len(chunk) else chunk
-            _check_lengths(log, data, first, end)
-            counts = _counts(data, end[0])
-            yield first, counts, data
-            first += sum(counts)
-            rest = b""
-        rest += chunk[cut:]
-        _check_lengths(log, rest, first, end)
+def _blocks_of_bytes(log: Readable, end: bytes) -> Iterator[tuple[int, int, bytearray]]:
+    """Lines: the number of the first, how many there are, and their bytes.
+
+    A last line without an end comes alone, and is counted as none.
+    """
+    first, rest, size = 1, bytearray(), _FIRST
+    whole = len(log.head) < _FIRST
+    with io.BytesIO(log.head) if whole else log.open() as file:
+        while len(data := _with_more(rest, file, min(size, log.limits.line))) > len(rest):
+            cut = data.rfind(end, len(rest)) + 1
+            rest, size = data[cut:], _FIRST if whole else _CHUNK
+            if cut:
+                del data[cut:]
+                _check_lengths(log, data, first, end)
+                count = _count(data, end[0])
+                yield first, count, data
+                first += count
+            _check_lengths(log, rest, first, end)
     if rest.strip() and not log.growing:
-        yield first, [], rest
+        yield first, 0, rest
 
 
-def _counts(data: bytes, value: int) -> list[int]:
-    """How often a byte occurs in each 64 KiB, which stay in the cache."""
+def _with_more(data: bytearray, file: Any, size: int) -> bytearray:
+    """These bytes, and `size` more of a file behind them; fewer at its end."""
+    begin = len(data)
+    more = bytearray(begin + size)
+    more[:begin] = data
+    with memoryview(more) as view, view[begin:] as rest:
+        end = begin + file.readinto(rest)
+    del more[end:]
+    return more
+
+
+def _count(data: bytes | bytearray, value: int) -> int:
+    """How often a byte occurs."""
     array = np.frombuffer(data, np.uint8)
-    starts = range(0, len(data), _FIRST)
-    return [int(np.count_nonzero(array[i : i + _FIRST] == value)) for i in starts]
+    starts = range(0, len(data), _IN_CACHE)
+    return sum(int(np.count_nonzero(array[i : i + _IN_CACHE] == value)) for i in starts)
 
 
-def _chunks(log: Readable, longest: int) -> Iterator[bytes]:
-    if len(log.head) < _FIRST:  # all of it
-        yield log.head
-        return
-    size = _FIRST
-    with log.open() as file:
-        while chunk := file.read(min(size, longest)):
-            yield chunk
-            size = _CHUNK
+def _are_short(data: bytes | bytearray) -> bool:
+    """Is no line, each with a line feed at its end, longer than 128 KiB?"""
+    return all(data.find(b"\n", i, i + _SHORT) >= 0 for i in range(0, len(data), _SHORT))
 
 
-def _check_lengths(log: Readable, data: bytes, first: int, end: bytes) -> None:
+def _check_lengths(log: Readable, data: bytes | bytearray, first: int, end: bytes) -> None:
     longest = log.limits.line
     if len(data) <= longest:
         return
@@ -151,7 +170,7 @@ def _check_lengths(log: Readable, data: bytes, first: int, end: bytes) -> None:
             )
 
 
-def _decoded(log: Readable, data: bytes, first: int, encoding: str) -> Iterator[Block]:
+def _decoded(log: Readable, data: bytes | bytearray, first: int, encoding: str) -> Iterator[Block]:
     """The lines, up to one that is not text, and then an error that names it."""
     try:
         text = data.decode(encoding)
@@ -168,7 +187,7 @@ def _with_line_feeds(log: Readable, text: str) -> str:
     return text.replace("\r", "\n") if log.line_end == "\r" else text
 
 
-def _no_text(log: Readable, data: bytes, number: int, encoding: str) -> LogError:
+def _no_text(log: Readable, data: bytes | bytearray, number: int, encoding: str) -> LogError:
     why = ""
     try:
         data.decode(encoding)

@@ -52,9 +52,9 @@ def set_twins_aside(reads: Sequence[ReadSource]) -> None:
 
     Twins are looked for in one folder, and in folders of which one belongs to the other.
     """
-    found = [_twin(read, run) for read in reads if read.parts for run in read.runs]
-    if len({twin.kind for twin in found}) < 2:
+    if len({_kind(read) for read in reads if read.parts and read.runs}) < 2:
         return
+    found = [_twin(read, run) for read in reads if read.parts for run in read.runs]
     found.sort(key=lambda twin: (twin.kind[0] == "tensorboard", -twin.run.values))
     beginnings = Beginnings([twin.run for twin in found])
     counts = [True] * len(found)
@@ -68,15 +68,18 @@ def set_twins_aside(reads: Sequence[ReadSource]) -> None:
                     break
 
 
+def _kind(read: ReadSource) -> _Kind:
+    return read.format, os.path.splitext(read.source)[1].lower() if read.format == "table" else ""
+
+
 def _twin(read: ReadSource, run: Run) -> _Twin:
-    kind = read.format, os.path.splitext(read.source)[1].lower() if read.format == "table" else ""
     folder = home = PurePath(folder_of(read))
     for number, part in enumerate(folder.parts):
         if number and _OF_TOOLS.fullmatch(part):
             home = PurePath(*folder.parts[:number])
             break
     above = frozenset((folder, home, *folder.parents))
-    return _Twin(read, run, kind, folder, home, above, set())
+    return _Twin(read, run, _kind(read), folder, home, above, set())
 
 
 def _may_be_one(one: _Twin, other: _Twin) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import earlystop as es
-from earlystop.logs import arrow_cells, table_reading
+from earlystop.logs import arrow_cells, table_reading, text_lines
 from earlystop.logs.formats import json_lines
 from tests.logs.reading import read
 
@@ -100,22 +100,30 @@ def outcome(text: str) -> Any:
     return [*found, {name: values.tobytes() for name, values in history.coordinates.items()}]
 
 
-@given(tables)
-@example((",", [("0", "1", "2"), ("1", "", "nan")], "\n", ""))
-@example((",", [("0", "0.1", "2"), ("1", "1_0", "3")], "\n", ""))
+@given(tables, st.sampled_from(["acc", "précision"]), st.booleans(), st.integers(1, 40))
+@example((",", [("0", "1", "2"), ("1", "", "nan")], "\n", ""), "acc", True, 1)
+@example((",", [("0", "0.1", "2"), ("1", "1_0", "3")], "\n", ""), "acc", True, 1)
+@example((",", [("0", "0.1", ""), ("1", "", ""), ("2", "", "3")], "\n", ""), "acc", False, 20)
 def test_a_table_is_the_same_row_by_row_in_blocks_and_by_pyarrow(
-    table: tuple[str, list[tuple[str, ...]], str, str],
+    table: tuple[str, list[tuple[str, ...]], str, str], name: str, long: bool, block: int
 ) -> None:
     separator, rows, end, tail = table
-    lines = [separator.join(("epoch", "loss", "acc")), *(separator.join(row) for row in rows)]
+    lines = [separator.join(("epoch", "loss", name)), *(separator.join(row) for row in rows)]
     text = end.join(lines) + "\n" + tail.replace(",", separator)
-    reader = table_reading._Reader
-    with as_it_is(reader, _split=lambda self, block: not block.text):
+    row_by_row = {
+        "_numbers": lambda self, block: None,
+        "_split": lambda self, block: not block.text,
+    }
+    with as_it_is(table_reading._Reader, **row_by_row):
         expected = outcome(text)
     with as_it_is(arrow_cells, _library=lambda size: None):
         assert outcome(text) == expected
     assert outcome(text) == expected
-    with as_it_is(arrow_cells, _LONG=0):
+    with as_it_is(arrow_cells, _LONG=0 if long else len(text)):
+        assert outcome(text) == expected
+        with as_it_is(text_lines, _FIRST=block, _CHUNK=block, _IN_CACHE=block):
+            assert outcome(text) == expected
+    with as_it_is(text_lines, _SHORT=block):
         assert outcome(text) == expected
 
 

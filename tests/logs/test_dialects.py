@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.logs.columns import number
+from earlystop.logs.dialect import is_number
 from tests.logs.reading import logged, read, write
 
 
@@ -252,3 +254,15 @@ def test_a_data_frame_whose_columns_have_no_names_but_numbers_is_read() -> None:
         "1": [0.1, 0.2],
     }
     assert "plain text" in error(",0,1\nx,0.9,0.1\n") or "header" in error(",0,1\nx,0.9,0.1\n")
+
+
+@given(
+    st.from_regex(r"[^\W\d]\w{0,8}", fullmatch=True)
+    | st.sampled_from(["nan", "NaN", "INF", "Infinity", "inf_", "nanx", "tensor"])
+)
+def test_a_word_is_a_number_only_where_python_reads_one(word: str) -> None:
+    try:
+        expected = number(word) is not None
+    except ValueError:
+        expected = False
+    assert is_number(word) == expected

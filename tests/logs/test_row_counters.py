@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.logs import ordered, resume, row_counter
 from tests.logs.reading import logged, read
 from tests.support.event_files import event_file
 
@@ -123,3 +128,37 @@ def test_a_step_that_the_validation_begins_anew_within_each_epoch_is_one_run() -
 def test_names_of_columns_may_be_numbers() -> None:
     history = read("epoch,loss,1,25\n0,0.5,0.0,0.125\n1,0.25,0.0,0.375\n")
     assert logged(history, "25") == [0.125, 0.375]
+
+
+keys = st.sampled_from([0.0, -0.0, 1.0, 2.0, 3.0, math.nan, math.inf, -math.inf])
+
+
+def rises_by_definition(values: np.ndarray[Any, Any]) -> bool:
+    return all(a < b for a, b in itertools.pairwise(values.tolist()))
+
+
+@given(st.lists(keys) | st.lists(keys, unique=True).map(sorted), st.integers(1, 4))
+def test_keys_rise_where_each_is_above_the_one_before(values: list[float], at_a_time: int) -> None:
+    with mock.patch.object(row_counter, "_AT_A_TIME", at_a_time):
+        assert row_counter.rises(np.array(values)) == rises_by_definition(np.array(values))
+
+
+@given(
+    st.lists(st.tuples(keys, keys, st.sampled_from([0.5, math.nan])), min_size=1, max_size=6)
+    | st.sets(keys, min_size=1).map(lambda found: [(k, k, 0.5) for k in sorted(found)])
+)
+def test_keys_that_rise_are_no_more_than_a_shortcut(rows: list[tuple[float, ...]]) -> None:
+    text = table("epoch,step,loss", rows)
+
+    def outcome() -> tuple[Any, ...]:
+        history = read(text)
+        coordinates = {name: repr(c.tolist()) for name, c in history.coordinates.items()}
+        return repr(logged(history, "loss")), coordinates, str(history.report)
+
+    found = outcome()
+    with (
+        mock.patch.object(row_counter, "rises", return_value=False),
+        mock.patch.object(ordered, "rises", return_value=False),
+        mock.patch.object(resume, "rises", rises_by_definition),
+    ):
+        assert outcome() == found

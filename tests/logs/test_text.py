@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import earlystop as es
+from earlystop.logs import text_lines
+from earlystop.logs.options import Options
 from tests.logs.reading import logged, read, write
 
 nan = math.nan
@@ -79,3 +83,28 @@ def test_an_epoch_that_reports_nothing_is_no_row() -> None:
     text = "epoch 1\nepoch 2\nloss 0.5\nepoch 3\nepoch 4\nloss 0.25\n"
     history = read(text, pattern=[r"epoch (?P<epoch>\d+)", r"loss (?P<loss>\S+)"])
     assert history.coordinates["epoch"].tolist() == [[2, 4]]
+
+
+@given(
+    st.text("ab,é\n", max_size=40) | st.text("ab\r\n", max_size=40),
+    st.integers(1, 20),
+    st.booleans(),
+    st.booleans(),
+)
+def test_lines_are_the_same_however_much_is_read_at_a_time(
+    text: str, size: int, packed: bool, growing: bool
+) -> None:
+    content = gzip.compress(text.encode()) if packed else text.encode()
+
+    def source() -> es.logs.Source:
+        return es.logs.Source("text", Options(growing=growing), content=content)
+
+    *lines, rest = text.split(source().line_end)
+    expected = [(n, line + "\n") for n, line in enumerate(lines, 1) if line not in ("", "\r")]
+    if rest.strip() and not growing:
+        expected.append((len(lines) + 1, rest))
+    assert [*source().lines()] == expected
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_FIRST", "_CHUNK", "_IN_CACHE", "_SHORT"):
+            patch.setattr(text_lines, name, size)
+        assert [*source().lines()] == expected

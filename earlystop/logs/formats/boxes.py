@@ -31,7 +31,7 @@ _NESTED = 3  # blanks more than a group has
 
 
 def _recognise(log: Source) -> bool:
-    if not any(mark in log.text for mark in BOXES):
+    if "|" not in log.text or not any(mark in log.text for mark in BOXES):
         return False
     text = STYLE.sub("", log.text)
     if not _BOX.search(text):

@@ -122,7 +122,8 @@ class _Epochs:
 
 def _recognise(log: Source) -> bool:
     text = log.text
-    return any(mark in text for mark in YOLO) and _LOSSES.search(text) is not None
+    marked = "_mem" in text and any(mark in text for mark in YOLO)
+    return marked and _LOSSES.search(text) is not None
 
 
 def _read(log: Source) -> Iterator[Run]:
