@@ -121,9 +121,13 @@ def advised(folder: Path, way: str) -> str:
 
 
 def on_dask(folder: Path) -> str:
-    """On two workers of a local cluster."""
+    """On two workers of a local cluster, which keep memory that they will need again."""
+    import dask
     from distributed import Client, LocalCluster
 
+    for which, size in (("TRIM", 2**27), ("MMAP", 2**25)):
+        name = f"distributed.nanny.pre-spawn-environ.MALLOC_{which}_THRESHOLD_"
+        dask.config.set({name: size})
     options: dict[str, Any] = {"dashboard_address": None, "silence_logs": 40}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster,
