@@ -138,13 +138,13 @@ class ReferenceTracker:
         tracks = self.improved
         if epoch.number < self.start or (self._moves is False and not len(tracks)):
             return
-        row = epoch.row(self.monitor)  # `np.putmask` takes it for every rule
+        row = epoch.row(self.monitor)
         if self._moves is not False:
-            np.putmask(self.by_rule(self.value), self.by_rule(self._moves), row)
+            np.copyto(self.by_rule(self.value), row, where=self.by_rule(self._moves))
             self.epoch[tracks] = epoch.number
         elif tracks.dtype == np.bool_:
-            np.putmask(self.by_rule(self.value), self.by_rule(tracks), row)
-            np.putmask(self.epoch, tracks, epoch.number)
+            np.copyto(self.by_rule(self.value), row, where=self.by_rule(tracks))
+            np.copyto(self.epoch, epoch.number, where=tracks)
         else:
             self.value[tracks] = row[self._improved_lanes]
             self.epoch[tracks] = epoch.number
