@@ -32,10 +32,11 @@ def number(text: str) -> float | None:
     >>> number(" 1.5 "), number("nan"), number(""), number("None")
     (1.5, nan, None, None)
     """
+    text = text.strip()  # of more than float() takes for blanks
     try:
         value = float(text)
     except ValueError:
-        plain = text.strip().lower()
+        plain = text.lower()
         return None if plain in NOT_REPORTED else odd_number(plain)
     if "_" in text:  # float() allows underscores, which no log uses
         raise ValueError(f"could not convert string to float: {text!r}")

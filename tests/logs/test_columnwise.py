@@ -30,6 +30,7 @@ odd = st.sampled_from(
             "4.9e-324",
             "1_0",
             " 1.5 ",
+            "1.5\x1d",
             "+1",
             "1.",
             ".5",
@@ -103,6 +104,7 @@ def outcome(text: str) -> Any:
 @given(tables, st.sampled_from(["acc", "précision"]), st.booleans(), st.integers(1, 40))
 @example((",", [("0", "1", "2"), ("1", "", "nan")], "\n", ""), "acc", True, 1)
 @example((",", [("0", "0.1", "2"), ("1", "1_0", "3")], "\n", ""), "acc", True, 1)
+@example((",", [("0", "1.5\x1d", "2"), ("1", "1", "3")], "\n", ""), "acc", True, 1)
 @example((",", [("0", "0.1", ""), ("1", "", ""), ("2", "", "3")], "\n", ""), "acc", False, 20)
 def test_a_table_is_the_same_row_by_row_in_blocks_and_by_pyarrow(
     table: tuple[str, list[tuple[str, ...]], str, str], name: str, long: bool, block: int
