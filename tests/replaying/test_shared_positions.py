@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -71,9 +72,9 @@ def test_stored_once_or_for_each_run_they_are_the_same(
         found = [answer(lambda: done), answer(lambda: known.hours(checks + 1))]
         for name in ("step", "epoch", "elapsed_seconds", "tokens", "checks", "loss"):
             for ask in (known.spacing, known.has, known.tells, known.column):
-                found.append(answer(lambda ask=ask, name=name: ask(name)))  # type: ignore[misc]
-            found.append(answer(lambda name=name: known.at(name, checks)))  # type: ignore[misc]
-            found.append(answer(lambda name=name: known.amount(name, checks + 1)))  # type: ignore[misc]
+                found.append(answer(functools.partial(ask, name)))
+            found.append(answer(functools.partial(known.at, name, checks)))
+            found.append(answer(functools.partial(known.amount, name, checks + 1)))
         return found
 
     assert repr(answers(once)) == repr(answers(each))
@@ -94,5 +95,7 @@ def test_it_is_stored_for_each_run_where_runs_are_taken_out_or_joined() -> None:
         assert again.coordinates["step"].tolist() == [[10, 20], [10, 20]]
     checks = history.where_reported("loss")
     assert checks.records(0) == [{"loss": 3.0}]
-    assert LoggedPositions(checks, checks).column("step").tolist() == [10, 10, 20]  # type: ignore[union-attr]
+    steps = LoggedPositions(checks, checks).column("step")
+    assert steps is not None
+    assert steps.tolist() == [10, 10, 20]
     assert joined([history, history]).coordinates["step"].tolist() == [[10, 20]] * 4
