@@ -117,8 +117,16 @@ def test_a_second_signal_changes_nothing_while_the_run_is_left() -> None:
     assert preemption.reason == "SIGTERM"
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, as in a terminal; in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_is_raised_at_once() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     preemption = Preemption(signals=["SIGINT"], save=lambda: None)
 
     def act(epoch: int) -> None:
