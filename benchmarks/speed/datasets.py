@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import multiprocessing
 import resource
 import subprocess
 import sys
@@ -147,11 +148,13 @@ def one_way(way: str, folder: Path) -> None:
     else:
         found = on_dask(folder) if way == "dask" else swept(folder, int(way))
     seconds = time.perf_counter() - begin
+    for child in multiprocessing.active_children():
+        child.join()  # what it took is counted once it has ended
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     driver = _megabytes(resource.RUSAGE_SELF) - base
     worker = _megabytes(resource.RUSAGE_CHILDREN)
-    print(f"{way:>13} {seconds:9.1f} {cpu:9.1f} {driver:11,} {worker:11,}  {found}")
+    print(f"{way:>13} {seconds:9.2f} {cpu:9.2f} {driver:11,} {worker:11,}  {found}")
 
 
 def _megabytes(who: int) -> int:

@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 from ..datasets import Dataset
 from ..datasets.dataset import Mergeable
-from ..datasets.working import Processes, Workers, check_workers
+from ..datasets.processes import Processes
+from ..datasets.working import Workers, check_workers
 from ..history.history import History
 from ..language.positions import CHECKS, EPOCH, RESERVED
 from .measured import Measured, Question

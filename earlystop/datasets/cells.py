@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .._arrow import nulls_of, values_of
 from ..errors import LogError
 from ..history.arrays import Bools
 
@@ -46,7 +47,7 @@ def labels_of(column: Any, what: str) -> Labels:
         raise LogError(f"{column.null_count:,} rows have no value", what)
     if not hasattr(column, "dictionary"):
         column = column.dictionary_encode()
-    return _in_order(column.dictionary.to_pylist(), column.indices.to_numpy(zero_copy_only=False))
+    return _in_order(column.dictionary.to_pylist(), values_of(column.indices))
 
 
 def joined_labels(parts: list[Labels]) -> Labels:
@@ -85,14 +86,10 @@ def ids_of(column: Any, what: str) -> Labels | Ids:
         raise LogError(f"{column.null_count:,} rows have no run", what)
     if pyarrow.types.is_dictionary(column.type):
         column = column.cast(kind)
-    ids = column.to_numpy() if isinstance(column, pyarrow.ChunkedArray) else _flat(column)
+    ids = values_of(column)
     if ids.dtype == np.uint64 and len(ids) and ids.max() > np.iinfo(np.int64).max:
         raise LogError("ids of runs beyond 2**63: write them as text", what)
     return np.asarray(ids, dtype=np.int64)
-
-
-def _flat(column: Any) -> Any:
-    return column.to_numpy(zero_copy_only=False)
 
 
 def numbers_of(column: Any, what: str) -> Cells:
@@ -103,13 +100,7 @@ def numbers_of(column: Any, what: str) -> Cells:
     import pyarrow
 
     kinds, kind = pyarrow.types, column.type
-    nulls = None
-    if column.null_count:
-        nulls = (
-            np.asarray(column.is_null().to_numpy(zero_copy_only=False))
-            if not isinstance(column, pyarrow.ChunkedArray)
-            else np.asarray(column.is_null().to_numpy())
-        )
+    nulls = nulls_of(column) if column.null_count else None
     if kinds.is_null(kind):
         return Cells(np.full(len(column), np.nan), np.ones(len(column), np.bool_))
     if kinds.is_dictionary(kind):
@@ -120,8 +111,7 @@ def numbers_of(column: Any, what: str) -> Cells:
         column = column.cast(pyarrow.float64())
     elif not (kinds.is_integer(kind) or kinds.is_floating(kind)):
         raise LogError(f"expected numbers, got a column of type {kind}", what)
-    values = column.to_numpy() if isinstance(column, pyarrow.ChunkedArray) else _flat(column)
-    return Cells(values, nulls)
+    return Cells(values_of(column), nulls)
 
 
 def _seconds(column: Any) -> Any:
@@ -130,6 +120,4 @@ def _seconds(column: Any) -> Any:
     if pyarrow.types.is_date(column.type):
         column = column.cast(pyarrow.timestamp("ms"))
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
-    whole = column.cast(pyarrow.int64())
-    values = whole.to_numpy() if isinstance(whole, pyarrow.ChunkedArray) else _flat(whole)
-    return values / per_second
+    return values_of(column.cast(pyarrow.int64())) / per_second

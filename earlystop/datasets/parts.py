@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._arrow import as_mask
 from ..history.history import History, history_of
 from ..history.ragged import new_column
 from ..language.positions import RESERVED
@@ -95,9 +96,7 @@ class TablePart:
             if kept is not None and not kept.any():
                 continue
             if kept is not None and not kept.all():
-                import pyarrow
-
-                some = batch.filter(pyarrow.array(kept))
+                some = batch.filter(as_mask(kept))
                 yield self._as_rows(some, self._runs(some, chunk), chunk.path)
                 continue
             yield self._as_rows(batch, runs, chunk.path)

@@ -9,36 +9,14 @@ from typing import Any, Generic, TypeVar
 from ..errors import DatasetError, EarlystopError, RuleTypeError
 from ..language.settings import Positive, validated
 from .parts import Part
+from .processes import Processes
 
-__all__ = ["Processes", "Workers", "check_workers", "work_on"]
+__all__ = ["Workers", "check_workers", "work_on"]
 
 Result = TypeVar("Result")
 Workers = int | concurrent.futures.Executor
 
 _MOST_SENT = 256  # parts that wait on an executor: what a part says is small, and so are results
-
-
-class Processes(concurrent.futures.Executor):
-    """Processes of this machine, for several pieces of work: started when they are first needed.
-
-    After a shutdown, others are started where they are needed.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._pool: concurrent.futures.Executor | None = None
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """See `concurrent.futures.Executor`."""
-        if self._pool is None:
-            self._pool = _pool(self._number)
-        return self._pool.submit(fn, *args, **kwargs)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """See `concurrent.futures.Executor`."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait, cancel_futures=cancel_futures)
 
 
 def check_workers(workers: Any, owner: str) -> Workers:
@@ -74,7 +52,7 @@ def work_on(
     Raises DatasetError, naming the part, where it still fails. If the caller stops iterating or is
     interrupted, parts that are not begun are cancelled.
     """
-    if workers == 1 or not calls:
+    if isinstance(workers, int) and min(workers, len(calls)) <= 1:
         results = _here(calls, parts, retries)
     elif isinstance(workers, int):
         results = _in_own_processes(calls, parts, min(workers, len(calls)), retries)
@@ -134,22 +112,6 @@ def _in_processes(
         except concurrent.futures.BrokenExecutor as error:
             processes.shutdown(cancel_futures=True)
             rounds.begin_again(error)
-
-
-def _pool(processes: int) -> concurrent.futures.Executor:
-    import multiprocessing
-
-    # A forked process would have the locks of threads that it does not have.
-    return concurrent.futures.ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-    )
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that waits for these."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Rounds(Generic[Result]):

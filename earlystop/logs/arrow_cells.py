@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .._arrow import nulls_of, values_of
+
 __all__ = ["ArrowCells", "Numbers"]
 
 
@@ -122,8 +124,8 @@ def _parsed(
 
 
 def _numbers(column: Any) -> Numbers:
-    gaps = np.flatnonzero(column.is_null().to_numpy()) if column.null_count else _NO_GAPS
-    return Numbers(column.to_numpy(), gaps)
+    gaps = np.flatnonzero(nulls_of(column)) if column.null_count else _NO_GAPS
+    return Numbers(values_of(column), gaps)
 
 
 def _library(size: int) -> Any:

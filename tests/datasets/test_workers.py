@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import multiprocessing
 import os
 import pickle
 import random
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,17 +66,55 @@ def test_processes_give_the_same_numbers(tmp_path: Path) -> None:
 
 
 @dataclass
+class Seen:
+    """Who works on parts: the ids of processes, and how ready the system is to end each (Linux)."""
+
+    processes: dict[int, str]
+
+    def merge(self, other: Any) -> None:
+        self.processes |= other.processes
+
+
+def who_works(history: es.History, number: int) -> Seen:
+    time.sleep(0.2)  # the others start meanwhile
+    adjusted = Path("/proc/self/oom_score_adj")
+    return Seen({os.getpid(): adjusted.read_text("ascii") if adjusted.exists() else ""})
+
+
+def test_this_process_works_too_and_is_the_last_to_end_for_lack_of_memory(tmp_path: Path) -> None:
+    seen = scanned(tmp_path).total(who_works, "test", workers=3).processes
+    here = seen.pop(os.getpid())
+    assert 1 <= len(seen) <= 2
+    if here:
+        assert all(int(there) > int(here) for there in seen.values())
+
+
+@dataclass
 class Kills:
-    """Kills its process at the first try of one part."""
+    """Kills the first process that works on a part, this one excepted, or each (always).
+
+    This one leaves the others time to start, as it would do all parts by itself before that.
+    """
 
     marker: Path
     always: bool = False
 
     def __call__(self, history: es.History, number: int) -> Any:
-        if number == 2 and (self.always or not self.marker.exists()):
-            self.marker.touch()
+        if multiprocessing.parent_process() is None:
+            self.wait_for_a_kill()
+        elif self.always or not self.marker.exists():
+            with self.marker.open("a") as kills:
+                kills.write("X")
             os.kill(os.getpid(), signal.SIGKILL)
         return Runs(history.runs)
+
+    def wait_for_a_kill(self) -> None:
+        before, end = self.kills(), time.monotonic() + 3
+        while (self.always or not before) and self.kills() == before and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def kills(self) -> int:
+        return self.marker.stat().st_size if self.marker.exists() else 0
 
 
 @dataclass
@@ -87,8 +127,10 @@ class Runs:
 
 def test_a_killed_process_is_replaced_and_its_parts_are_done_again(tmp_path: Path) -> None:
     data = scanned(tmp_path)
-    found = data.total(Kills(tmp_path / "killed"), "test", workers=2)
+    marker = tmp_path / "killed"
+    found = data.total(Kills(marker), "test", workers=2)
     assert found.count == 30
+    assert marker.exists()
 
 
 def test_parts_that_kill_every_process_end_in_an_error(tmp_path: Path) -> None:
