@@ -73,9 +73,11 @@ def _problem(value: Any) -> str:
         return "a tensor on the meta device, which has a shape but no value"
     if value.is_nested:
         return "a nested tensor: reduce it to one number first"
-    if value.is_cpu or hasattr(value, "fake_device"):  # a FakeTensor's
-        try:
+    try:
+        if value.is_cpu or hasattr(value, "fake_device"):  # a FakeTensor's
             value.item()
-        except RuntimeError as error:
-            return f"a {type(value).__name__} that has no value ({error})"
+        else:
+            value.untyped_storage()  # inside vmap it has none
+    except RuntimeError as error:  # NotImplementedError is one
+        return f"a {type(value).__name__} that has no value ({error})"
     return ""

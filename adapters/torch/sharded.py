@@ -19,6 +19,7 @@ from earlystop.errors import CheckpointError, RuleError, StateError
 
 __all__ = [
     "CONTENTS",
+    "Stager",
     "check_metadata",
     "filled",
     "has_shards",
@@ -66,11 +67,8 @@ def split(tree: Any, name: str, shards: dict[str, torch.Tensor]) -> Any:
     return tree
 
 
-def stager() -> Any:
-    """An object whose `stage(shards)` copies shards to the CPU, each time into the same memory.
-
-    Raises RuleError for a version of PyTorch that has none.
-    """
+def stager() -> Stager:
+    """A `Stager`. Raises RuleError for a version of PyTorch that has none."""
     try:
         from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
     except ImportError:
@@ -79,7 +77,34 @@ def stager() -> Any:
             f"{torch.__version__}, which cannot copy shards (DefaultStager): update it, or save "
             "without asynchronous=True"
         ) from None
-    return DefaultStager(StagingOptions(False, False, False, False))
+    return Stager(lambda: DefaultStager(StagingOptions(False, False, False, False)))
+
+
+class Stager:
+    """Copies shards to the CPU: into the same memory each time, where this PyTorch can do so.
+
+    make: returns one of PyTorch's own. Those of some versions, such as 2.11, can be used only once.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make, self._made = make, make()
+        self._lasts = _can_be_used_again(make())
+
+    def stage(self, shards: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """A copy of shards; what the last one held may be written over."""
+        if not self._lasts:
+            self._made = self._make()
+        copied: dict[str, torch.Tensor] = self._made.stage(shards)
+        return copied
+
+
+def _can_be_used_again(made: Any) -> bool:
+    made.stage({"": torch.zeros(1)})
+    try:
+        made.stage({"": torch.zeros(1)})
+    except KeyError:  # it has dropped the functions that it copies by
+        return False
+    return True
 
 
 def write_shards(shards: dict[str, torch.Tensor], folder: Path, group: Any = None) -> None:

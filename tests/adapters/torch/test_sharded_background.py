@@ -75,3 +75,23 @@ def test_shards_are_copied_into_the_same_memory_and_an_older_pytorch_is_refused(
     monkeypatch.delattr(staging, "DefaultStager")
     with pytest.raises(RuleError, match="needs a newer PyTorch than"):
         stager()
+
+
+class Once(staging.DefaultStager):
+    """As that of PyTorch 2.11, which can be used once."""
+
+    def stage(self, state_dict: Any, **kwargs: Any) -> Any:
+        copied = super().stage(state_dict, **kwargs)
+        self.close()
+        return copied
+
+
+def test_shards_are_copied_again_where_what_copies_them_can_be_used_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(staging, "DefaultStager", Once)
+    copies, weight = stager(), torch.ones(3)
+    assert copies.stage({"weight": weight})["weight"].tolist() == [1, 1, 1]
+    again = copies.stage({"weight": weight.fill_(2)})["weight"]
+    assert again.tolist() == [2, 2, 2]
+    assert again.data_ptr() != weight.data_ptr()
