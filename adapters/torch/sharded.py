@@ -84,15 +84,16 @@ class Stager:
     """Copies shards to the CPU: into the same memory each time, where this PyTorch can do so.
 
     make: returns one of PyTorch's own. Those of some versions, such as 2.11, can be used only once.
+    lasts: whether that of this version can be used again.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make, self._made = make, make()
-        self._lasts = _can_be_used_again(make())
+        self.lasts = _can_be_used_again(make())
 
     def stage(self, shards: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A copy of shards; what the last one held may be written over."""
-        if not self._lasts:
+        if not self.lasts:
             self._made = self._make()
         copied: dict[str, torch.Tensor] = self._made.stage(shards)
         return copied

@@ -238,12 +238,12 @@ def test_a_model_that_refuses_half_way_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_load_is_taken_back(saved: Path, run: Everything) -> None:
-    def interrupted(state: Any) -> None:
+    def interrupted(scheduler: Any, state: Any) -> None:
         raise KeyboardInterrupt
 
     before = run.state()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.parts["scheduler"], "load_state_dict", interrupted)
+        patch.setattr(type(run.parts["scheduler"]), "load_state_dict", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run.training.load(saved)
         patch.undo()
