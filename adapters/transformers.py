@@ -77,7 +77,6 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     - The wait goes on when training is resumed. (Theirs begins anew, unless
       `restore_callback_states_from_checkpoint` is set.)
-    - Each `train()` begins anew. (Theirs keeps the wait of the one before.)
     - An evaluation before training (`eval_on_start`) or after it is no check. (Theirs counts it.)
     - A missing metric is an error. (Theirs warns, and never stops.)
     - A checkpoint of other rules is refused. (Theirs takes over its patience.)

@@ -54,8 +54,8 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
 
     - All ranks decide on the metrics of rank 0. (Lightning: each on its own, and the first that
       stops ends the fit. The same with `self.log(..., sync_dist=True)`.)
-    - A fit that has stopped stays so, and a checkpoint of it trains nothing. (Lightning goes on
-      until the next check.)
+    - A fit that has stopped stays so: where `min_epochs` trains on, nothing more is decided, and a
+      checkpoint of it trains nothing. (Lightning decides on, and goes on until the next check.)
     - A fit from the beginning begins anew. (Lightning's keeps the wait and best of the one before.)
     - A checkpoint of other rules is refused. (Lightning's takes over its patience.)
     - A negative patience is an error (Lightning: 0), and so is one that is no whole number. A
