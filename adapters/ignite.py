@@ -66,6 +66,8 @@ class EarlyStopping(Serializable):
     - It begins anew where the trainer does. (Ignite's goes on with the best of the run before.)
     - A second evaluation at one iteration decides nothing. (Ignite counts it.)
     - The attributes do not change a handler once it is made.
+    - A patience that is no whole number is refused, and a threshold that is no finite one, with
+      which nothing would ever improve. (Ignite takes them.)
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type; when it is called, what `Session.collect` and `Session.step` raise.

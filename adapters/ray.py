@@ -74,9 +74,10 @@ class RuleStopper(tune.Stopper, tune.Callback):
 
     With Ray's arguments, decisions are those of Ray 2.60. Deliberate differences: a result without
     the metric is an error that names the metrics there are (Ray's stopper never stops a trial while
-    there is such a result among the last ones); fewer than two results, which never deviate, and
-    numbers that are no whole ones are refused. The deviation is computed in another order, which
-    may round differently.
+    there is such a result among the last ones); fewer than two results, which never deviate,
+    numbers of results that are no whole ones, and a `std` and thresholds that are not finite, to
+    which nothing compares, are refused. The deviation is computed in another order, which may round
+    differently.
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type; in an experiment, MissingMetricError for a metric that is not reported

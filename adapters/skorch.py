@@ -56,7 +56,8 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
       has, a new wait begins. (In skorch it always does.)
     - `load_best` and `sink` know of the best of all of it, and `best_epoch_` is None before the
       first. (In skorch: of the last `partial_fit`, and 0.)
-    - A patience below 0 is refused. (Skorch's never stops.)
+    - A patience that is below 0 or no whole number is refused. (Skorch's never stops.)
+    - A threshold that is no finite number is refused. (Nothing would ever improve by it.)
     - The reason that `sink` gets names the best and where it was.
 
     Raises RuleError, when the training begins, for arguments that do not fit together or are out of
@@ -121,6 +122,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         what = "EarlyStopping(threshold_mode=...)"
         mode = validated(Literal["rel", "abs"], self.threshold_mode, what)
         validated(Count, self.patience, "EarlyStopping(patience=...)")
+        validated(float, self.threshold, "EarlyStopping(threshold=...)")
         return early_stopping(
             self.monitor, self.patience, self.threshold, mode, self.lower_is_better
         )

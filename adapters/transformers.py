@@ -19,6 +19,7 @@ from earlystop.language.direction import Direction
 from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
+from earlystop.language.settings import validated
 from earlystop.language.state import decode_state
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
@@ -76,10 +77,11 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     - The wait goes on when training is resumed. (Theirs begins anew, unless
       `restore_callback_states_from_checkpoint` is set.)
-    - Each `train()` begins anew. (Theirs keeps the wait of the one before.)
     - An evaluation before training (`eval_on_start`) or after it is no check. (Theirs counts it.)
     - A missing metric is an error. (Theirs warns, and never stops.)
     - A checkpoint of other rules is refused. (Theirs takes over its patience.)
+    - A patience that is no whole number is an error, and a threshold that is no finite one, with
+      which nothing would ever improve. (Theirs takes them, and fails for None in an evaluation.)
 
     Raises RuleError for arguments that do not fit together or are out of range; when training
     begins, RuleError without evaluations or a metric, StateError for a checkpoint of other rules;
@@ -122,6 +124,9 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
     def _own(self, monitor: str = "eval_loss", mode: Direction = "min") -> Stopper:
         """The stopper of transformers' arguments."""
         threshold: Any = self.early_stopping_threshold
+        owner = "EarlyStoppingCallback({}=...)"
+        validated(int, self.early_stopping_patience, owner.format("early_stopping_patience"))
+        validated(float, threshold, owner.format("early_stopping_threshold"))
         return peer.early_stopping_callback(
             self.early_stopping_patience, threshold, monitor=monitor, mode=mode
         )

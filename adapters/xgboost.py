@@ -72,7 +72,8 @@ class EarlyStopping(TrainingCallback):
       best is that of all rounds. (XGBoost begins anew, and takes the first new round for the best,
       however bad.) With `resume=False`, or from a model without a state, it is as in XGBoost.
     - A callback that is used again begins anew. (XGBoost's goes on with the best of another model.)
-    - Negative `rounds` are an error. (XGBoost stops after the first round.)
+    - Negative `rounds` are an error (XGBoost stops after the first round), and so are those that
+      are no whole number, and a `min_delta` that is no finite one, by which nothing would improve.
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type; in the first round, RuleError for a data set or a metric that is not

@@ -63,7 +63,9 @@ class EarlyStopping(MonitorCallback):
     - Until a `baseline` is beaten, `patience` epochs end the run, even the first ones, whether or
       not the metric approaches it. (Keras continues while every epoch is better than the best.)
     - A missing metric is an error. (Keras warns, and never stops.)
-    - An unknown mode is an error (Keras: a warning), and so is a negative patience (Keras: 0).
+    - An unknown mode is an error (Keras: a warning), and so are a negative patience (Keras: 0), one
+      that is no whole number, a `start_from_epoch` like that, and a `min_delta` or `baseline` that
+      is not finite, by which nothing would improve, or anything. (Keras takes them.)
     - mode="auto" uses the name of a metric whose direction Keras does not know (Keras: an error).
     - If no epoch is the best, nothing is restored. (Keras restores the first.)
 

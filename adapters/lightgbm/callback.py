@@ -68,7 +68,10 @@ def early_stopping(
     training data has its own wait, and the first that has waited long enough ends the training;
     there are no decisions in dart mode, or without validation data. Deliberate differences:
 
-    - `min_delta` as a list may be a tuple, too, and is checked at once, not in the first round.
+    - `min_delta` as a list may be a tuple, too, and is checked at once, not in the first round. It
+      is finite: by no other would anything improve. (LightGBM takes infinity and NaN.)
+    - `first_metric_only` and `verbose` are True or False: another value may be meant for another
+      argument. (LightGBM takes any.)
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type; in the first round, RuleError if nothing is evaluated,
@@ -166,8 +169,6 @@ class EarlyStoppingCallback:
 
     def _own_waits(self, env: CallbackEnv, results: list[tuple[str, str, bool]]) -> list[Wait]:
         """A wait for each result that LightGBM's arguments watch, in their order."""
-        if not self.enabled:
-            return []
         if not results:
             raise RuleError(
                 "`early_stopping(stopping_rounds=...)` watches a metric of a data set, and none is "
@@ -181,11 +182,13 @@ class EarlyStoppingCallback:
         if not folds and [data for data, *_ in results] == [training]:
             _log_warning("Only training set found, disabling early stopping.")
             return []
+        deltas = self._deltas_of(len({metric for _, metric, _ in results}))
+        if not self.enabled:  # but refused what LightGBM refuses
+            return []
         if self.verbose:
             _log_info(
                 f"Training until validation scores don't improve for {self.stopping_rounds} rounds"
             )
-        deltas = self._deltas_of(len({metric for _, metric, _ in results}))
         waits = []
         for i, (data, metric, rises) in enumerate(results):
             if data == training or (self.first_metric_only and metric != results[0][1]):

@@ -17,6 +17,7 @@ from earlystop.errors import StateError
 from earlystop.language.ops import Dtype
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 
+from ..chosen import wait_of
 from ..torch.metrics import numbers
 from ..torch.ranks import TorchRanks
 from .installed import MODULES, module_of
@@ -76,7 +77,11 @@ class Checks:
         self._batch = -1  # of the last check, counted over the run
         self._validated = -1  # the batch of the last validation
         self._values: dict[str, float] = {}  # and its metrics, if the check comes later
+        self._forget_stop()
+
+    def _forget_stop(self) -> None:
         self.stopped_epoch, self._kind, self.stopped_reason = 0, "NOT_STOPPED", ""
+        self._waited: int | None = None  # before a check that ended the fit, but not by its wait
 
     def _new_session(self, stopper: Stopper) -> Session:
         needed = stopper.stop.all_metrics + stopper.save.all_metrics
@@ -172,7 +177,7 @@ class Checks:
             at=batch if self._is_given else None,
         )
         earlier, self._batch = self._batch, batch
-        self._carry_out(trainer, decision, values)
+        self._carry_out(trainer, decision, values, before)
         if decision.save and self.best_path is not None:
             try:
                 trainer.save_checkpoint(self.best_path, weights_only=False)
@@ -184,7 +189,9 @@ class Checks:
     def _strict(self) -> bool:
         return self._session.stopper.on_missing == "raise" if self._is_given else self.strict
 
-    def _carry_out(self, trainer: Any, decision: Decision, values: dict[str, float]) -> None:
+    def _carry_out(
+        self, trainer: Any, decision: Decision, values: dict[str, float], before: tuple[Any, ...]
+    ) -> None:
         if decision.save:
             told = ", ".join(
                 f"{name} {values[name]:.6g}" for name in self._judged if name in values
@@ -197,8 +204,19 @@ class Checks:
                 if self._is_own
                 else ("PATIENCE_EXHAUSTED", decision.reason)
             )
+            if self._kind != "PATIENCE_EXHAUSTED":  # Lightning does not count such a check
+                self._waited = self._wait_at(before)
             trainer.should_stop = True
             self._say(trainer, f"{decision.place}: stop: {self.stopped_reason}")
+
+    def _wait_at(self, position: tuple[Any, ...]) -> int:
+        """The checks without improvement at a `snapshot` of the session."""
+        session = self._session
+        now = session.snapshot()
+        session.restore(position)
+        wait = wait_of(session.stopper)
+        session.restore(now)
+        return wait
 
     def _say(self, trainer: Any, text: str) -> None:
         if not self.verbose or (self.log_rank_zero_only and trainer.global_rank > 0):
@@ -225,7 +243,8 @@ class Checks:
         """The state needed to resume as if never interrupted, as plain JSON data."""
         entries = {name: getattr(self, attribute) for name, (attribute, _) in _ENTRIES.items()}
         values = metrics_to_json(self._values)
-        return _SAVED.wrap({**entries, "values": values, "session": self._session.state_dict()})
+        entries |= {"values": values, "waited": self._waited}
+        return _SAVED.wrap({**entries, "session": self._session.state_dict()})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Resume from `state_dict()`; the Trainer calls it with what is in its checkpoint.
@@ -238,6 +257,9 @@ class Checks:
             return
         body = _SAVED.unwrap(state_dict)
         wrong = [name for name, (_, kind) in _ENTRIES.items() if type(body.get(name)) is not kind]
+        waited = body.get("waited")  # older states have none
+        if waited is not None and type(waited) is not int:
+            wrong.append("waited")
         if wrong or body["dtype"] not in ("float32", "float64") or body["kind"] not in KINDS:
             raise StateError(f"the state is damaged: {', '.join(wrong) or 'dtype or kind'}")
         values = metrics_from_json(body.get("values"), "values")
@@ -245,10 +267,11 @@ class Checks:
         session = self._new_session(stopper)
         session.load_state_dict(body.get("session"), changed_rules=self._changed_rules)
         self._session, self._goes_on, self._values = session, True, values
+        self._waited = waited
         for name, (attribute, _) in _ENTRIES.items():
             setattr(self, attribute, body[name])
         if not stopper.stopped:  # with other numbers the run may go on
-            self.stopped_epoch, self._kind, self.stopped_reason = 0, "NOT_STOPPED", ""
+            self._forget_stop()
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Take the state of a callback with other rules, whose key differs; or refuse it."""

@@ -15,6 +15,7 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
 from earlystop.language.ops import Dtype
 from earlystop.language.rule import Rule
+from earlystop.language.settings import validated
 
 from ..arguments import known_arguments
 from ..chosen import check_names_best, chosen_stopper, wait_of
@@ -53,11 +54,13 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
 
     - All ranks decide on the metrics of rank 0. (Lightning: each on its own, and the first that
       stops ends the fit. The same with `self.log(..., sync_dist=True)`.)
-    - A fit that has stopped stays so, and a checkpoint of it trains nothing. (Lightning goes on
-      until the next check.)
+    - A fit that has stopped stays so: where `min_epochs` trains on, nothing more is decided, and a
+      checkpoint of it trains nothing. (Lightning decides on, and goes on until the next check.)
     - A fit from the beginning begins anew. (Lightning's keeps the wait and best of the one before.)
     - A checkpoint of other rules is refused. (Lightning's takes over its patience.)
-    - A negative patience is an error. (Lightning: 0.)
+    - A negative patience is an error (Lightning: 0), and so is one that is no whole number. A
+      `min_delta` and thresholds are finite numbers: with others nothing would ever improve, or the
+      bound be none. (Lightning takes them.)
 
     Raises RuleError for arguments that do not fit together or are out of range; in a fit, what
     `Session.collect` and `Session.step` raise, StateError for a checkpoint of other rules.
@@ -119,6 +122,11 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
             raise RuleError(
                 "`EarlyStopping(monitor=...)` is missing: name the metric to watch, or pass `stop=`"
             )
+        bounds = ("stopping_threshold", "divergence_threshold")
+        numbers = {name: getattr(self, name) for name in bounds if getattr(self, name) is not None}
+        for name, value in {"min_delta": self._min_delta, **numbers}.items():
+            validated(float, value, f"EarlyStopping({name}=...)")
+        validated(int, self.patience, "EarlyStopping(patience=...)")
         if self.patience < 0:
             raise RuleError(f"`EarlyStopping(patience=...)` is below 0: {self.patience}")
         return peer.early_stopping(
@@ -141,14 +149,19 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
 
     @property
     def wait_count(self) -> int:
-        """The checks without improvement; 0 for rules without a wait."""
-        return wait_of(self.stopper)
+        """The checks without improvement; 0 for rules without a wait.
+
+        As in Lightning, a check that ends the fit for another reason does not count.
+        """
+        return wait_of(self.stopper) if self._waited is None else self._waited
 
     @property
     def best_score(self) -> Any:
         """The value of `monitor` at the best check, as a tensor; before the first, the worst."""
         worst = -math.inf if self.mode == "max" else math.inf
-        best = (self.stopper.best_metrics or {}).get(str(self.monitor), worst)
+        best = (self.stopper.best_metrics or {}).get(str(self.monitor))
+        if best is None:
+            return torch.tensor(worst)
         return torch.tensor(best, dtype=getattr(torch, self._dtype))
 
     @property

@@ -54,7 +54,8 @@ class RulePruner(BasePruner):
 
     With Optuna's arguments, decisions are those of Optuna 5.0; with both its pruners' arguments, a
     trial is pruned if either would. Deliberate differences: a patience and steps that are no whole
-    numbers are refused.
+    numbers are refused, and a `min_delta` and bounds that are not finite, which would never prune,
+    or always.
 
     Raises RuleError for arguments that do not fit together or are out of range, RuleTypeError for
     those of a wrong type.

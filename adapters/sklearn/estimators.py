@@ -229,7 +229,10 @@ class EarlyStoppingClassifier(
     Deliberate differences from `early_stopping=True` of `SGDClassifier` and `MLPClassifier`:
 
     - The best estimator is kept. (SGD keeps the last.)
-    - What is scored is what predicts. (SGD leaves out the scale of a penalty when it scores.)
+    - What is scored is what predicts. (SGD leaves out the scale of a penalty when it scores, and
+      with loss="log_loss", in scikit-learn 1.9, takes all samples of the first class for wrong.)
+    - With learning_rate="adaptive", too, the training ends. (Both first lower the rate and go on;
+      it is the estimator's, out of reach from around it.)
     - One decision is taken for all classes. (SGD stops each class's own problem by itself.)
     - If classes are too small to be drawn alike, samples are drawn from all of them together.
       (Both refuse.)

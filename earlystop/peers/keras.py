@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from ..engine.stopper import Stopper
 from ..errors import RuleError
-from ..language.direction import Mode
+from ..language.direction import Mode, direction
 from ..language.improvement import Improvement
-from ..language.ops import Dtype
+from ..language.ops import Dtype, worst
 from ..language.rule import Rule
 from ..rules import Always, Best, MaxEpochs, Never, Patience, Warmup
 
@@ -82,6 +83,7 @@ def model_checkpoint(
     It never stops.
 
     filepath, verbose, save_weights_only: change no decision.
+    initial_value_threshold: any number; nothing is better than a NaN, or the best infinity.
     dtype: "float64" for the NumPy backend.
     version: before "3.15" values are compared in float64, and the first must beat the worst.
 
@@ -97,11 +99,17 @@ def model_checkpoint(
     if not save_best_only:
         return Stopper(Never(), Always(), on_missing="skip")
     newest = version == "3.15"
-    how = Improvement(first="taken" if newest else "judged")
+    threshold = initial_value_threshold
+    first: Literal["judged", "taken"] = "taken" if newest else "judged"
+    if threshold is not None and not math.isfinite(threshold):
+        if threshold != worst(direction(monitor, mode, "model_checkpoint")):
+            return Stopper(Never(), on_missing="skip")  # nothing is better than that
+        threshold, first = None, "judged"
+    how = Improvement(first=first)
     best = Best(
         monitor,
         mode,
-        baseline=initial_value_threshold,
+        baseline=threshold,
         dtype=dtype if newest else "float64",
         improvement=how,
     )

@@ -16,6 +16,9 @@ def checkpoint_manager(save_interval_steps: int = 1) -> Stopper:
     metric decides only what is kept. `Checkpoints(keep_best=n, ties="later", keep_last=0)` keeps
     what `max_to_keep=n` does with a `best_fn`. It never stops.
 
+    What differs: a NaN is never among the best, nor is an infinity on the wrong side. (Orbax sorts
+    by a NaN, and may delete the best.)
+
     >>> stopper = checkpoint_manager(save_interval_steps=2)
     >>> [stopper.step({"loss": value}).save for value in [0.5, 0.6, 0.4, 0.3]]
     [True, False, True, False]

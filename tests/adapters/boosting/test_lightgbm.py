@@ -231,6 +231,18 @@ def test_wrong_arguments_are_refused_at_once(
         early_stopping(**arguments)
 
 
+@pytest.mark.parametrize("stopping_rounds", [-1, 0, 2])
+@pytest.mark.parametrize(
+    ("min_delta", "metric"), [([0.1] * 3, ["auc", "binary_logloss"]), (0.0, "none")]
+)
+def test_what_lightgbm_refuses_in_the_first_round_is_refused_whether_or_not_it_may_stop(
+    stopping_rounds: int, min_delta: Any, metric: Any
+) -> None:
+    for make in (early_stopping, lightgbm.early_stopping):
+        with pytest.raises(ValueError, match=r"min_delta|evaluat"):
+            train(make(stopping_rounds, min_delta=min_delta), params={"metric": metric})
+
+
 def test_metrics_that_are_not_there_are_named_with_those_that_are() -> None:
     with pytest.raises(es.MissingMetricError, match="valid_0-auc, valid_0-binary_logloss"):
         train(early_stopping(stop=es.Patience("val_loss", 2)))

@@ -12,6 +12,7 @@ from earlystop.adapters.lightning import EarlyStopping
 
 import earlystop as es
 from tests.adapters.lightning.fits import BATCHES, Curve, checkpoints, data, fit, trainer_for
+from tests.adapters.lightning.test_decisions import driven
 
 CURVE = [1 - 0.1 * min(i // 4, 4) + 0.02 * (i // 4) + 0.001 * (i % 4) for i in range(200)]
 
@@ -105,6 +106,22 @@ def test_a_damaged_state_is_refused_and_changes_nothing(entry: str) -> None:
         with pytest.raises(es.StateError):
             callback.load_state_dict(damaged)
     assert callback.state_dict()["session"]["stopper"] == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), -1.0])  # not finite; beyond the threshold
+def test_the_wait_of_a_fit_that_a_bound_has_ended_is_in_its_state(value: float) -> None:
+    ended = EarlyStopping("loss", patience=9, stopping_threshold=0.0)
+    driven(ended, [1.0, 2.0, 2.0, value], torch.float32)
+    state = json.loads(json.dumps(ended.state_dict()))
+    callback = EarlyStopping("loss", patience=9, stopping_threshold=0.0)
+    for damaged in ("2", [2], True):
+        with pytest.raises(es.StateError, match="waited"):
+            callback.load_state_dict({**state, "waited": damaged})
+    callback.load_state_dict(state)
+    assert callback.wait_count == ended.wait_count == 2
+    state.pop("waited")  # as older releases saved it
+    callback.load_state_dict(state)
+    assert callback.stopping_reason == ended.stopping_reason
 
 
 def test_validating_from_a_checkpoint_leaves_the_callback_as_it_is(tmp_path: Path) -> None:

@@ -167,6 +167,43 @@ def test_differs_what_is_scored_is_what_predicts_where_sgd_leaves_out_the_scale_
         assert ours.history_["valid_score"] == [ours.score(*valid)]
 
 
+def test_differs_the_log_loss_is_scored_by_both_classes_where_sgd_takes_one_for_wrong() -> None:
+    x, y = make_classification(120, n_informative=3, flip_y=0.2, class_sep=0.5, random_state=1)
+    scored: list[float] = []
+
+    class Recording(HoldsOut):
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+            scored.append(float(super().score(X, y)))
+            return scored[-1]
+
+    for loss in ("hinge", "log_loss"):
+        scored.clear()
+        linear: dict[str, Any] = {"shuffle": False, "max_iter": 1, "penalty": None, "loss": loss}
+        theirs = fitted(Recording(early_stopping=True, **linear), [], x, y)
+        ours = EarlyStoppingClassifier(SGDClassifier(**linear))
+        ours.fit(x[HELD_OUT:], y[HELD_OUT:], X_val=x[:HELD_OUT], y_val=y[:HELD_OUT])
+        assert np.array_equal(ours.best_estimator_.coef_, theirs.coef_)
+        right = (theirs.predict(x[:HELD_OUT]) == y[:HELD_OUT]) & (y[:HELD_OUT] >= 0)
+        assert ours.history_["valid_score"] == [right.mean()]
+        assert scored == [(right & ((y[:HELD_OUT] == 1) | (loss == "hinge"))).mean()]
+
+
+def test_differs_an_adaptive_rate_is_not_lowered_where_theirs_goes_on() -> None:
+    curve = [0.5] * 40
+    for theirs, inside in (
+        (ScriptedSGD, ScriptedSGD(learning_rate="adaptive", eta0=0.1)),
+        (ScriptedMLP, ScriptedMLP(hidden_layer_sizes=(1,), solver="sgd", learning_rate="adaptive")),
+    ):
+        numbers = {"n_iter_no_change": 2, "tol": 1e-4}
+        parameters = {**inside.get_params(), "early_stopping": True, **numbers}
+        parameters["validation_fraction"] = 0.3
+        lasted = fitted(theirs(**{**parameters, "max_iter": 40}), curve, X, Y).n_iter_
+        ours = fitted(
+            EarlyStoppingRegressor(inside, validation_fraction=0.3, **numbers), curve, X, Y
+        )
+        assert ours.n_iter_ < 5 < lasted
+
+
 def test_differs_classes_stop_together_where_sgd_stops_each_by_itself() -> None:
     x, y = make_classification(300, n_informative=4, n_classes=3, random_state=0)
     ours = EarlyStoppingClassifier(SGDClassifier(), random_state=0).fit(x, y)

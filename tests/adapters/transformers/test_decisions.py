@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import TrainerControl, TrainerState
 
+import earlystop as es
 from tests.adapters.peers.curves import any_float, curves, grid, inf, modes, nan
 from tests.adapters.transformers.trainings import STEPS, trainer_for
 
@@ -97,7 +98,7 @@ def test_differs_an_evaluation_before_or_after_the_training_is_none(tmp_path: Pa
     assert counts == [0, 1]
 
 
-def test_differs_each_training_begins_anew(tmp_path: Path) -> None:
+def test_each_training_begins_anew_as_with_transformers_s_own(tmp_path: Path) -> None:
     steps = []
     for cls in (EarlyStoppingCallback, transformers.EarlyStoppingCallback):
         callback = cls(2)
@@ -106,6 +107,44 @@ def test_differs_each_training_begins_anew(tmp_path: Path) -> None:
             trainer.train()
             steps.append(trainer.state.global_step)
     assert steps == [6 * STEPS, 6 * STEPS, 6 * STEPS, 6 * STEPS]
+
+
+def test_differs_a_missing_metric_is_an_error_where_transformers_never_stops() -> None:
+    arguments: Any = SimpleNamespace(
+        **{"metric_for_best_model": "acc", "greater_is_better": True},
+        **{"load_best_model_at_end": True, "eval_strategy": "epoch"},
+    )
+
+    def evaluate(callback: Any) -> TrainerControl:
+        state, control = TrainerState(), TrainerControl()
+        callback.on_train_begin(arguments, state, control)
+        for step in (1, 2):
+            state.global_step, state.epoch = step, float(step)
+            callback.on_epoch_begin(arguments, state, control)
+            callback.on_step_begin(arguments, state, control)
+            callback.on_evaluate(arguments, state, control, metrics={"eval_loss": 1.0})
+            callback.on_epoch_begin(arguments, state, control)
+        return control
+
+    assert not evaluate(transformers.EarlyStoppingCallback(1)).should_training_stop
+    with pytest.raises(es.MissingMetricError, match="eval_acc"):
+        evaluate(EarlyStoppingCallback(1))
+
+
+def test_differs_a_checkpoint_of_other_rules_is_refused(tmp_path: Path) -> None:
+    for cls in (EarlyStoppingCallback, transformers.EarlyStoppingCallback):
+        folder = tmp_path / cls.__module__
+        trainer_for(folder, CURVE, cls(3), num_train_epochs=5).train()
+        callback = cls(9)
+        trainer = trainer_for(folder, CURVE, callback, restore_callback_states_from_checkpoint=True)
+        where = str(folder / f"checkpoint-{5 * STEPS}")
+        if cls is transformers.EarlyStoppingCallback:
+            trainer.train(resume_from_checkpoint=where)
+            assert trainer.state.global_step == 7 * STEPS  # by the patience of the checkpoint
+            continue
+        trainer = trainer_for(folder, CURVE, callback)
+        with pytest.raises(es.StateError, match="3"):
+            trainer.train(resume_from_checkpoint=where)
 
 
 def test_differs_the_wait_goes_on_where_training_is_resumed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -83,7 +84,7 @@ def keras_model_checkpoint(chance: random.Random, curve: Curve) -> Case:
         chance,
         save_best_only=[True, True, False],
         mode=MODES,
-        initial_value_threshold=[None, None, 0.5],
+        initial_value_threshold=[None, None, 0.5, math.inf, -math.inf, math.nan],
     )
     callback = keras.callbacks.ModelCheckpoint("never.keras", "m", **settings)
     _, saves, _ = keras_run(callback, curve)
