@@ -118,12 +118,15 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
 
     def _own(self) -> Stopper:
         """The stopper of skorch's arguments."""
-        what = "EarlyStopping(threshold_mode=...)"
-        mode = validated(Literal["rel", "abs"], self.threshold_mode, what)
-        validated(Count, self.patience, "EarlyStopping(patience=...)")
-        return early_stopping(
-            self.monitor, self.patience, self.threshold, mode, self.lower_is_better
-        )
+        kinds = {
+            **{"monitor": str, "patience": Count, "threshold": float},
+            **{"threshold_mode": Literal["rel", "abs"]},
+        }
+        checked: dict[str, Any] = {
+            name: validated(kind, getattr(self, name), f"EarlyStopping({name}=...)")
+            for name, kind in kinds.items()
+        }
+        return early_stopping(**checked, lower_is_better=self.lower_is_better)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "session_": None}

@@ -19,6 +19,7 @@ from earlystop.language.direction import Direction
 from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
+from earlystop.language.settings import validated
 from earlystop.language.state import decode_state
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
@@ -103,6 +104,11 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         save: Rule | RuleData | None = None,
         changed_rules: bool = False,
     ) -> None:
+        for name, kind, value in (
+            ("early_stopping_patience", int, early_stopping_patience),
+            ("early_stopping_threshold", float, early_stopping_threshold),
+        ):
+            validated(kind, value, f"EarlyStoppingCallback({name}=...)")
         self.early_stopping_patience = early_stopping_patience
         self.early_stopping_threshold = early_stopping_threshold
         self._changed_rules, self._is_own = changed_rules, stop is None

@@ -269,7 +269,15 @@ def test_a_training_in_which_nothing_can_be_decided_is_refused_as_it_begins(
     [
         ({"early_stopping_patience": 2, "stop": es.MaxEpochs(3)}, "takes the place of"),
         ({"save": es.Best("loss")}, "goes with `stop="),
-        ({"early_stopping_threshold": None}, "min_delta|threshold"),
+        (
+            {"early_stopping_patience": "2"},
+            r"`EarlyStoppingCallback\(early_stopping_patience=...\)`",
+        ),
+        (
+            {"early_stopping_patience": 2.5},
+            r"`EarlyStoppingCallback\(early_stopping_patience=...\)`",
+        ),
+        ({"early_stopping_threshold": None}, r"`EarlyStoppingCallback\(early_stopping_threshold="),
         ({"stop": {"Nonsense": {}}}, "Nonsense"),
     ],
 )
