@@ -294,7 +294,10 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
                 "save": None if self._is_own else save,
                 "changed_rules": self._changed_rules,
             },
-            "attributes": {"saved": _SAVED.wrap(saved)},
+            "attributes": {
+                "early_stopping_patience_counter": self.early_stopping_patience_counter,
+                "saved": _SAVED.wrap(saved),
+            },
         }
 
     def _resume(self, states: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 from earlystop.adapters.transformers import EarlyStoppingCallback
 
 import earlystop as es
@@ -51,6 +52,15 @@ def test_a_training_from_any_checkpoint_ends_as_if_never_interrupted(
         trainer = trainer_for(tmp_path, CURVE, EarlyStoppingCallback(**arguments), **how)
         trainer.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
         assert facts(ours(trainer), trainer) == whole, step
+
+
+def test_the_state_tells_the_wait_as_that_of_transformers() -> None:
+    for make in (EarlyStoppingCallback, transformers.EarlyStoppingCallback):
+        callback = make(early_stopping_patience=5)
+        callback.early_stopping_patience_counter = 3
+        state = callback.state()
+        assert state["attributes"]["early_stopping_patience_counter"] == 3
+        assert make.from_state(state).early_stopping_patience_counter == 3
 
 
 def test_the_state_in_the_checkpoint_is_plain_json_with_the_rules(tmp_path: Path) -> None:
