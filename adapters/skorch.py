@@ -57,6 +57,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
     - `load_best` and `sink` know of the best of all of it, and `best_epoch_` is None before the
       first. (In skorch: of the last `partial_fit`, and 0.)
     - A patience below 0 is refused. (Skorch's never stops.)
+    - The best weights are in a pickle. (Skorch's: None.)
     - The reason that `sink` gets names the best and where it was.
 
     Raises RuleError, when the training begins, for arguments that do not fit together or are out of

@@ -80,7 +80,8 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
     - Each `train()` begins anew. (Theirs keeps the wait of the one before.)
     - An evaluation before training (`eval_on_start`) or after it is no check. (Theirs counts it.)
     - A missing metric is an error. (Theirs warns, and never stops.)
-    - A checkpoint of other rules is refused. (Theirs takes over its patience.)
+    - A checkpoint of other rules is refused. (Theirs takes over its patience.) From one of
+      transformers' own callback the wait begins anew, with a warning.
 
     Raises RuleError for arguments that do not fit together or are out of range; when training
     begins, RuleError without evaluations or a metric, StateError for a checkpoint of other rules;

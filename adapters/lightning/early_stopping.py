@@ -65,6 +65,10 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
     - A fit from the beginning begins anew. (Lightning's keeps the wait and best of the one before.)
     - A checkpoint of other rules is refused. (Lightning's takes over its patience.)
     - A negative patience is an error. (Lightning: 0.)
+    - Its state is not Lightning's: from a checkpoint of Lightning's own callback, which Lightning
+      then warns of, the wait begins anew; `load_state_dict` refuses it.
+    - `stopping_reason_message` names the best and where it was. It, `stopping_reason`, `best_score`
+      and `wait_count` can only be read.
 
     Raises RuleError for arguments that do not fit together or are out of range; in a fit, what
     `Session.collect` and `Session.step` raise, StateError for a checkpoint of other rules.
