@@ -33,6 +33,18 @@ except ModuleNotFoundError as error:
 
 __all__ = ["EarlyStopping"]
 
+
+def _old_name(old: str, new: str) -> property:
+    """An attribute under its name before ignite 0.5.5."""
+
+    def read(handler: Any) -> Any:
+        text = f"`EarlyStopping.{old}` is the old name of `{new}`: read that"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        return getattr(handler, new)
+
+    return property(read)
+
+
 _SCORE = "score"
 _DEFAULTS = {
     **{"patience": None, "score_function": None, "threshold": 0.0, "cumulative": False},
@@ -65,7 +77,9 @@ class EarlyStopping(Serializable):
       (Ignite's forgets that it had stopped as soon as a score improves.)
     - It begins anew where the trainer does. (Ignite's goes on with the best of the run before.)
     - A second evaluation at one iteration decides nothing. (Ignite counts it.)
-    - The attributes do not change a handler once it is made.
+    - The attributes do not change a handler once it is made; `min_delta`, `min_delta_mode` and
+      `cumulative_delta`, the old names of three of them, can only be read, as can `best_score`.
+    - Its state is not ignite's: a checkpoint of ignite's handler is refused.
     - A patience that is no whole number is refused, and a threshold that is no finite one, with
       which nothing would ever improve. (Ignite takes them.)
 
@@ -217,6 +231,10 @@ class EarlyStopping(Serializable):
         """Decide at `event` of an engine, and `reset` at `reset_event`, by default as it starts."""
         engine.add_event_handler(event, self)
         (reset_engine or engine).add_event_handler(reset_event, self.reset)
+
+    min_delta = _old_name("min_delta", "threshold")
+    min_delta_mode = _old_name("min_delta_mode", "threshold_mode")
+    cumulative_delta = _old_name("cumulative_delta", "cumulative")
 
     # The run so far ---------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
       first. (In skorch: of the last `partial_fit`, and 0.)
     - A patience that is below 0 or no whole number is refused. (Skorch's never stops.)
     - A threshold that is no finite number is refused. (Nothing would ever improve by it.)
+    - The best weights are in a pickle. (Skorch's: None.)
     - The reason that `sink` gets names the best and where it was.
 
     Raises RuleError, when the training begins, for arguments that do not fit together or are out of
@@ -119,13 +120,15 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
 
     def _own(self) -> Stopper:
         """The stopper of skorch's arguments."""
-        what = "EarlyStopping(threshold_mode=...)"
-        mode = validated(Literal["rel", "abs"], self.threshold_mode, what)
-        validated(Count, self.patience, "EarlyStopping(patience=...)")
-        validated(float, self.threshold, "EarlyStopping(threshold=...)")
-        return early_stopping(
-            self.monitor, self.patience, self.threshold, mode, self.lower_is_better
-        )
+        kinds = {
+            **{"monitor": str, "patience": Count, "threshold": float},
+            **{"threshold_mode": Literal["rel", "abs"]},
+        }
+        checked: dict[str, Any] = {
+            name: validated(kind, getattr(self, name), f"EarlyStopping({name}=...)")
+            for name, kind in kinds.items()
+        }
+        return early_stopping(**checked, lower_is_better=self.lower_is_better)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "session_": None}

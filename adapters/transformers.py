@@ -79,7 +79,8 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
       `restore_callback_states_from_checkpoint` is set.)
     - An evaluation before training (`eval_on_start`) or after it is no check. (Theirs counts it.)
     - A missing metric is an error. (Theirs warns, and never stops.)
-    - A checkpoint of other rules is refused. (Theirs takes over its patience.)
+    - A checkpoint of other rules is refused. (Theirs takes over its patience.) From one of
+      transformers' own callback the wait begins anew, with a warning.
     - A patience that is no whole number is an error, and a threshold that is no finite one, with
       which nothing would ever improve. (Theirs takes them, and fails for None in an evaluation.)
 
@@ -105,6 +106,11 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         save: Rule | RuleData | None = None,
         changed_rules: bool = False,
     ) -> None:
+        for name, kind, value in (
+            ("early_stopping_patience", int, early_stopping_patience),
+            ("early_stopping_threshold", float, early_stopping_threshold),
+        ):
+            validated(kind, value, f"EarlyStoppingCallback({name}=...)")
         self.early_stopping_patience = early_stopping_patience
         self.early_stopping_threshold = early_stopping_threshold
         self._changed_rules, self._is_own = changed_rules, stop is None
@@ -293,7 +299,10 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
                 "save": None if self._is_own else save,
                 "changed_rules": self._changed_rules,
             },
-            "attributes": {"saved": _SAVED.wrap(saved)},
+            "attributes": {
+                "early_stopping_patience_counter": self.early_stopping_patience_counter,
+                "saved": _SAVED.wrap(saved),
+            },
         }
 
     def _resume(self, states: Any) -> None:

@@ -172,7 +172,7 @@ class EarlyStopping(TrainingCallback):
 
     def before_training(self, model: Any) -> Any:
         self.starting_round, self.stopped_reason = model.num_boosted_rounds(), ""
-        self._rounds, self._decided = None, -1
+        self._rounds, self._decided, self._seen = None, -1, 0
         self._columns: list[tuple[str, Any, int | None]] = []
         self._stopwatch = Stopwatch()
         self._stopwatch.start()
@@ -242,7 +242,7 @@ class EarlyStopping(TrainingCallback):
         values = {}
         for name, column, part in self._columns:
             values[name] = column[-1] if part is None else column[-1][part]
-        number, self._decided = self.starting_round + epoch, epoch
+        number, self._decided, self._seen = self.starting_round + epoch, epoch, self._length()
         decision = rounds.decide(values, number)
         if decision.save:
             self._tell_best(model, rounds.session)
@@ -255,6 +255,10 @@ class EarlyStopping(TrainingCallback):
             self._write_state(rounds.session)
         return decision.stop
 
+    def _length(self) -> int:
+        """How many values there are; more than rounds where two metrics have one name."""
+        return max((len(column) for _, column, _ in self._columns), default=0)
+
     def _tell_best(self, model: Any, session: Session) -> None:
         place, score = session.best_place, session.stopper.best
         if place is not None:
@@ -266,9 +270,9 @@ class EarlyStopping(TrainingCallback):
         rounds = self._rounds
         if rounds is None:  # no round
             return model
-        last = max((len(column) for _, column, _ in self._columns), default=0) - 1
-        if last > self._decided:  # a callback before this one stopped, and XGBoost asked no others
-            self._decide(rounds, model, last)
+        # XGBoost asks no others in the round in which a callback before this one stops.
+        if self._length() > self._seen:
+            self._decide(rounds, model, self._decided + 1)
         self._columns = []
         rounds.session.finish()
         self._write_state(rounds.session)

@@ -220,7 +220,7 @@ def _own_stopper(mode: Direction, patience: Any, min_delta: Any, lower: Any, upp
             raise RuleError("`RulePruner(lower=..., upper=...)`: the lower bound is the higher one")
         rules.append(threshold_pruner(lower, upper, monitor=VALUE).stop)
     if not rules:
-        raise RuleError(
+        raise RuleTypeError(
             "`RulePruner()` needs something to prune by: pass patience=..., lower=... or "
             "upper=..., or a rule as stop=..."
         )

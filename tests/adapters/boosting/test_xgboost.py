@@ -95,6 +95,26 @@ def test_real_metrics_and_folds_end_where_xgboost_ends_them(seed: int) -> None:
     assert len(tables[0]) < 60
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_of_two_metrics_with_one_name_the_last_decides_as_in_xgboost(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values, settings = curve(rng, 20), {"rounds": int(rng.integers(1, 5)), "save_best": seed > 9}
+    ended = []
+    for make in (EarlyStopping, xgboost.callback.EarlyStopping):
+        calls = iter(values)
+        booster = xgboost.train(
+            {**PARAMETERS, "eval_metric": "error"},
+            TRAIN,
+            len(values),
+            evals=[(VALID, "valid")],
+            custom_metric=lambda *_: ("error", next(calls)),  # noqa: B023  # of this training
+            callbacks=[make(**settings)],
+            verbose_eval=False,
+        )
+        ended.append(outcome(booster))
+    assert ended[0] == ended[1]
+
+
 def test_the_metric_and_the_data_set_may_be_named() -> None:
     names = {"data_name": "train", "metric_name": "error"}
     parameters = {**PARAMETERS, "eval_metric": ["error", "logloss"]}

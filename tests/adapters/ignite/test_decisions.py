@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 from ignite.handlers import EarlyStopping as IgniteEarlyStopping
 
+import earlystop as es
 from tests.adapters.ignite.runs import engines, quiet, score, train
 from tests.adapters.peers.curves import any_float, curves, grid, inf, modes, nan
 
@@ -74,6 +75,26 @@ def test_arguments_mean_the_same_by_place_and_under_their_old_names(
             )
 
     assert by_place == train(curve, old_names)[0]
+
+
+def test_the_old_names_of_attributes_are_read_with_a_warning_and_not_set() -> None:
+    trainer = Engine(lambda engine, batch: None)
+    handler = EarlyStopping(3, lambda engine: 0.0, trainer, 0.25, True, "rel")
+    old = {"min_delta": 0.25, "min_delta_mode": "rel", "cumulative_delta": True}
+    for name, value in old.items():
+        with pytest.warns(DeprecationWarning, match=f"{name}` is the old name"):
+            assert getattr(handler, name) == value
+        with pytest.raises(AttributeError):
+            setattr(handler, name, value)
+
+
+def test_differs_a_state_of_ignites_own_handler_is_refused() -> None:
+    trainer = Engine(lambda engine, batch: None)
+    theirs = IgniteEarlyStopping(3, lambda engine: 0.5, trainer)
+    theirs(trainer)
+    IgniteEarlyStopping(3, lambda engine: 0.5, trainer).load_state_dict(theirs.state_dict())
+    with pytest.raises(es.StateError, match="lacks elapsed_seconds, stopper"):
+        EarlyStopping(3, lambda engine: 0.5, trainer).load_state_dict(theirs.state_dict())
 
 
 def test_differs_a_stopped_handler_ends_a_run_that_goes_on_until_it_is_reset() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from earlystop.adapters.lightning import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
 import earlystop as es
 from tests.adapters.lightning.fits import BATCHES, Curve, checkpoints, data, fit, trainer_for
@@ -86,6 +88,43 @@ def test_with_more_patience_it_goes_on_and_is_refused_without_changed_rules(tmp_
     fit(trainer, Curve(CURVE), ckpt_path=paths[-1])
     assert trainer.global_step == whole[2] + 2 * BATCHES
     assert callback.stopping_reason.name == "PATIENCE_EXHAUSTED"
+
+
+def test_differs_from_a_checkpoint_of_lightnings_own_callback_the_wait_begins_anew(
+    tmp_path: Path,
+) -> None:
+    rising = [float(i) for i in range(200)]  # the first is the best
+    theirs = LightningEarlyStopping("val_loss", patience=9)
+    saves = checkpoints(tmp_path)
+    fit(
+        trainer_for(tmp_path, saves, theirs, enable_checkpointing=True, max_epochs=5), Curve(rising)
+    )
+    path = max(tmp_path.glob("*.ckpt"), key=lambda one: one.stat().st_mtime)
+    ended = []
+    for make in (LightningEarlyStopping, EarlyStopping):
+        callback = make("val_loss", patience=9)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            fit(trainer_for(tmp_path, callback), Curve(rising), ckpt_path=path)
+        ended.append(
+            (callback.stopped_epoch, any("EarlyStopping{" in str(w.message) for w in told))
+        )
+    assert ended == [(9, False), (14, True)]
+    with pytest.raises(es.StateError, match="expected a state of earlystop's EarlyStopping"):
+        EarlyStopping("val_loss", patience=9).load_state_dict(theirs.state_dict())
+
+
+def test_differs_messages_and_read_only_attributes(tmp_path: Path) -> None:
+    told = {}
+    for make in (LightningEarlyStopping, EarlyStopping):
+        callback = make("val_loss", patience=1)
+        fit(trainer_for(tmp_path, callback), Curve([float(i) for i in range(200)]))
+        told[make] = callback.stopping_reason_message
+    assert "did not improve in the last 1 records" in told[LightningEarlyStopping]
+    assert "has not improved on 3 (epoch 0, step 4)" in told[EarlyStopping]
+    for name in ("stopping_reason", "stopping_reason_message", "best_score", "wait_count"):
+        with pytest.raises(AttributeError, match="no setter"):
+            setattr(callback, name, None)
 
 
 def test_rules_go_on_from_a_checkpoint_too(tmp_path: Path) -> None:

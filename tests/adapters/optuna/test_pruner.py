@@ -238,6 +238,12 @@ def test_of_a_stopper_the_rule_is_taken_and_its_state_left_alone() -> None:
     assert stopper.checks == 0
 
 
+@pytest.mark.parametrize("make", [RulePruner, optuna.pruners.ThresholdPruner])
+def test_without_arguments_it_is_a_type_error_as_in_optuna(make: Any) -> None:
+    with pytest.raises(TypeError):
+        make()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

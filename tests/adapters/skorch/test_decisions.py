@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,15 @@ def test_differs_the_best_of_the_trainings_before_is_restored() -> None:
         model = net(curve, callback, epochs=2).fit(X, X).partial_fit(X, X)
         weights[kind] = (weight(model), callback.best_epoch_)
     assert weights == {SkorchEarlyStopping: (3.0, 3), EarlyStopping: (2.0, 2)}
+
+
+def test_differs_the_best_weights_are_in_a_pickle() -> None:
+    kept = {}
+    for kind in (SkorchEarlyStopping, EarlyStopping):
+        model = net([3.0, 1.0, 2.0], kind("score", load_best=True, sink=len)).fit(X, X)
+        callback = pickle.loads(pickle.dumps(model)).callbacks[1]
+        kept[kind] = callback.best_model_weights_ is not None
+    assert kept == {SkorchEarlyStopping: False, EarlyStopping: True}
 
 
 def test_differs_the_reason_names_the_best_and_where_it_was() -> None:

@@ -182,7 +182,9 @@ def test_other_numbers_hold_for_the_epochs_before_too() -> None:
     [
         ({"threshold_mode": "x"}, "threshold_mode=.*'rel'.*'abs'.*got 'x'"),
         ({"patience": -1}, r"patience=\.\.\..*of at least 0, got -1"),
-        ({"patience": 2.5}, "patience"),
+        ({"patience": 2.5}, r"`EarlyStopping\(patience=...\)`"),
+        ({"monitor": 3}, r"`EarlyStopping\(monitor=...\)`"),
+        ({"threshold": "1"}, r"`EarlyStopping\(threshold=...\)`"),
         ({"stop": RULE, "patience": 3}, "leave out patience"),
         ({"save": es.Best("score", mode="min")}, "goes with `stop=...`"),
         ({"stop": RULE, "load_best": True}, "pass save=Best"),

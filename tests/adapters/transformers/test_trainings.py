@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 from earlystop.adapters.transformers import EarlyStoppingCallback
 
 import earlystop as es
@@ -51,6 +53,35 @@ def test_a_training_from_any_checkpoint_ends_as_if_never_interrupted(
         trainer = trainer_for(tmp_path, CURVE, EarlyStoppingCallback(**arguments), **how)
         trainer.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
         assert facts(ours(trainer), trainer) == whole, step
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_differs_from_a_checkpoint_of_transformers_own_callback_the_wait_begins_anew(
+    rebuilt: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rising = list(range(400))
+    theirs = transformers.EarlyStoppingCallback(early_stopping_patience=3)
+    trainer_for(tmp_path, rising, theirs, num_train_epochs=2).train()
+    how = {"restore_callback_states_from_checkpoint": rebuilt}
+    trainer = trainer_for(tmp_path, rising, EarlyStoppingCallback(3), **how)
+    logger = logging.getLogger("transformers")
+    logger.addHandler(caplog.handler)  # theirs does not propagate
+    try:
+        trainer.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{2 * STEPS}"))
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "the checkpoint has no state of it, so its wait begins anew" in caplog.text
+    assert ours(trainer).early_stopping_patience == 3
+    assert ours(trainer).stopper.checks == trainer.state.global_step / STEPS - 2 == 4
+
+
+def test_the_state_tells_the_wait_as_that_of_transformers() -> None:
+    for make in (EarlyStoppingCallback, transformers.EarlyStoppingCallback):
+        callback = make(early_stopping_patience=5)
+        callback.early_stopping_patience_counter = 3
+        state = callback.state()
+        assert state["attributes"]["early_stopping_patience_counter"] == 3
+        assert make.from_state(state).early_stopping_patience_counter == 3
 
 
 def test_the_state_in_the_checkpoint_is_plain_json_with_the_rules(tmp_path: Path) -> None:
@@ -269,7 +300,15 @@ def test_a_training_in_which_nothing_can_be_decided_is_refused_as_it_begins(
     [
         ({"early_stopping_patience": 2, "stop": es.MaxEpochs(3)}, "takes the place of"),
         ({"save": es.Best("loss")}, "goes with `stop="),
-        ({"early_stopping_threshold": None}, "min_delta|threshold"),
+        (
+            {"early_stopping_patience": "2"},
+            r"`EarlyStoppingCallback\(early_stopping_patience=...\)`",
+        ),
+        (
+            {"early_stopping_patience": 2.5},
+            r"`EarlyStoppingCallback\(early_stopping_patience=...\)`",
+        ),
+        ({"early_stopping_threshold": None}, r"`EarlyStoppingCallback\(early_stopping_threshold="),
         ({"stop": {"Nonsense": {}}}, "Nonsense"),
     ],
 )
