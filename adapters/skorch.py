@@ -120,7 +120,9 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
         """The stopper of skorch's arguments."""
         what = "EarlyStopping(threshold_mode=...)"
         mode = validated(Literal["rel", "abs"], self.threshold_mode, what)
-        validated(Count, self.patience, "EarlyStopping(patience=...)")
+        kinds: Mapping[str, Any] = {"monitor": str, "patience": Count, "threshold": float}
+        for name, kind in kinds.items():
+            validated(kind, getattr(self, name), f"EarlyStopping({name}=...)")
         return early_stopping(
             self.monitor, self.patience, self.threshold, mode, self.lower_is_better
         )

@@ -19,6 +19,7 @@ from earlystop.language.direction import Direction
 from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
+from earlystop.language.settings import validated
 from earlystop.language.state import decode_state
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
@@ -121,7 +122,9 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     def _own(self, monitor: str = "eval_loss", mode: Direction = "min") -> Stopper:
         """The stopper of transformers' arguments."""
-        threshold: Any = self.early_stopping_threshold
+        owner, threshold = type(self).__name__, self.early_stopping_threshold
+        validated(int, self.early_stopping_patience, f"{owner}(early_stopping_patience=...)")
+        threshold = validated(float, threshold, f"{owner}(early_stopping_threshold=...)")
         return peer.early_stopping_callback(
             self.early_stopping_patience, threshold, monitor=monitor, mode=mode
         )

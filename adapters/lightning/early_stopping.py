@@ -13,8 +13,10 @@ import torch
 import earlystop.peers.lightning as peer
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleError
+from earlystop.language.direction import Direction
 from earlystop.language.ops import Dtype
 from earlystop.language.rule import Rule
+from earlystop.language.settings import validated
 
 from ..arguments import known_arguments
 from ..chosen import check_names_best, chosen_stopper, wait_of
@@ -26,6 +28,10 @@ __all__ = ["EarlyStopping"]
 _DEFAULTS: Mapping[str, Any] = {
     **{"monitor": None, "min_delta": 0.0, "patience": 3, "mode": "min", "check_finite": True},
     **{"stopping_threshold": None, "divergence_threshold": None},
+}
+_KINDS: Mapping[str, Any] = {
+    **{"min_delta": float, "patience": int, "mode": Direction},
+    **{"stopping_threshold": float | None, "divergence_threshold": float | None},
 }
 
 
@@ -89,6 +95,10 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         best_path: str | os.PathLike[str] | None = None,
         changed_rules: bool = False,
     ) -> None:
+        given = (monitor, min_delta, patience, mode, check_finite)
+        told = dict(zip(_DEFAULTS, (*given, stopping_threshold, divergence_threshold), strict=True))
+        for name, kind in _KINDS.items():
+            validated(kind, told[name], f"EarlyStopping({name}=...)")
         # Lightning's own __init__ is not called: where both are installed, there are two.
         self.monitor, self.mode, self.patience = monitor, mode, patience
         self.min_delta = min_delta if mode == "max" else -min_delta  # as Lightning's attribute
@@ -101,14 +111,11 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         self._check_on_train_epoch_end = check_on_train_epoch_end
         self.best_path = None if best_path is None else os.fspath(best_path)
         self._changed_rules, self._is_own, self._min_delta = changed_rules, stop is None, min_delta
-        given = (monitor, min_delta, patience, mode, check_finite)
-        bounds = (stopping_threshold, divergence_threshold)
         own, owner = self._own, "EarlyStopping"
-        stopper = chosen_stopper(owner, stop, save, own, _DEFAULTS, (*given, *bounds))
+        stopper = chosen_stopper(owner, stop, save, own, _DEFAULTS, [*told.values()])
         if best_path is not None:
             check_names_best(stopper.save, "EarlyStopping(stop=..., best_path=...)")
         self._is_given = stopper is stop
-        told = dict(zip(_DEFAULTS, (*given, *bounds), strict=True))
         arguments = {name: value for name, value in told.items() if value != _DEFAULTS[name]}
         rules = {"stop": repr(stopper.stop), "save": repr(stopper.save)}
         self._prepare(stopper, arguments if self._is_own else rules)
@@ -125,7 +132,7 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
             self.monitor,
             self._min_delta,
             self.patience,
-            mode=self.mode,  # type: ignore[arg-type]  # refused there if it is none
+            mode=self.mode,  # type: ignore[arg-type]  # checked
             check_finite=self.check_finite,
             stopping_threshold=self.stopping_threshold,
             divergence_threshold=self.divergence_threshold,
