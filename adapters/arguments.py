@@ -7,7 +7,9 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
 
-from earlystop.errors import RuleTypeError, name_advice
+from earlystop.engine.stopper import Stopper
+from earlystop.errors import RuleTypeError, name_advice, shortened
+from earlystop.language.rule import Rule
 
 __all__ = ["known_arguments"]
 
@@ -33,7 +35,8 @@ def known_arguments(function: Function) -> Function:
 
     The error gives the adapter's name for the argument of another framework, if it has one, and
     lists the arguments there are; the latter also for one that is missing, or given by position
-    and by name. It is a RuleTypeError, which is a TypeError, as Python would raise.
+    and by name. It is a RuleTypeError, which is a TypeError, as Python would raise. So is that for
+    a rule in the place of an argument that takes none, such as the first.
 
     >>> @known_arguments
     ... def early_stopping(stopping_rounds=5, *, stop=None):
@@ -46,15 +49,14 @@ write stopping_rounds=...; available arguments: stop, stopping_rounds
     """
     signature = inspect.signature(function)
     known = [name for name in signature.parameters if name != "self"]
+    of_rules = [name for name in known if "Rule" in str(signature.parameters[name].annotation)]
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         try:
-            signature.bind(*args, **options)
+            given = signature.bind(*args, **options).arguments
         except TypeError as error:
-            owner = function.__qualname__
-            if owner.endswith(".__init__"):
-                owner = type(args[0]).__name__
+            owner = _owner(function, args)
             unknown = next((name for name in options if name not in known), None)
             raise RuleTypeError(
                 f"`{owner}(...)`: {error}; {name_advice('', known, 'arguments')}"
@@ -62,9 +64,22 @@ write stopping_rounds=...; available arguments: stop, stopping_rounds
                 else f"`{owner}({unknown}=...)`: there is no such argument: "
                 f"{_instead(unknown, known)}"
             ) from None
+        for name, value in given.items():
+            if isinstance(value, (Rule, Stopper)) and of_rules and name not in of_rules:
+                place = "stop" if "stop" in of_rules else of_rules[0]
+                raise RuleTypeError(
+                    f"`{_owner(function, args)}({name}=...)` takes no rule, got "
+                    f"{shortened(value, 80)}: pass it as {place}=..."
+                )
         return function(*args, **options)
 
     return cast("Function", call)
+
+
+def _owner(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    """What the user called: a function, or the class, whose `__init__` it is."""
+    is_init = function.__qualname__.endswith(".__init__")
+    return type(args[0]).__name__ if is_init else function.__qualname__
 
 
 def _instead(name: str, known: Collection[str]) -> str:

@@ -286,6 +286,11 @@ def _own_stopper(
             f"`RuleStopper(metric)` {what} the name of a metric, such as 'loss', or a rule, such "
             "as Patience('loss', 5)"
         )
+    if metric_threshold and mode not in ("min", "max"):
+        raise RuleError(
+            '`RuleStopper(metric_threshold=...)` needs mode="min" or mode="max", got '
+            f"mode={shortened(mode)}"
+        )
     return trial_plateau_stopper(
         metric,
         validated(float, std, "RuleStopper(std=...)"),

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import earlystop.peers.transformers as peer
+from earlystop.engine.decision import Decision
 from earlystop.engine.saved_state import SavedFormat
 from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
-from earlystop.errors import RuleError
+from earlystop.errors import MissingMetricError, RuleError
 from earlystop.language.direction import Direction
 from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
@@ -60,7 +61,8 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         `metric_for_best_model` of the Trainer's arguments, its direction `greater_is_better`.
     stop: a rule that ends the training, in their place; or a `Stopper`, whose two rules are used.
         Rules look at the metrics of evaluations, such as "eval_loss", and at the last that were
-        logged, such as "loss". With several sets, those of all that are evaluated at a step.
+        logged, such as "loss" (`logging_strategy="epoch"`: it is not logged at every evaluation
+        by default). With several sets, those of all that are evaluated at a step.
     save: with a `stop` rule, the rule that decides which evaluation is the best. Each new best is
         saved (`control.should_save`), with any `save_strategy`, and is the best that
         `load_best_model_at_end` loads and `save_total_limit` keeps.
@@ -106,11 +108,6 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         save: Rule | RuleData | None = None,
         changed_rules: bool = False,
     ) -> None:
-        for name, kind, value in (
-            ("early_stopping_patience", int, early_stopping_patience),
-            ("early_stopping_threshold", float, early_stopping_threshold),
-        ):
-            validated(kind, value, f"EarlyStoppingCallback({name}=...)")
         self.early_stopping_patience = early_stopping_patience
         self.early_stopping_threshold = early_stopping_threshold
         self._changed_rules, self._is_own = changed_rules, stop is None
@@ -129,10 +126,9 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     def _own(self, monitor: str = "eval_loss", mode: Direction = "min") -> Stopper:
         """The stopper of transformers' arguments."""
-        threshold: Any = self.early_stopping_threshold
-        owner = "EarlyStoppingCallback({}=...)"
-        validated(int, self.early_stopping_patience, owner.format("early_stopping_patience"))
-        validated(float, threshold, owner.format("early_stopping_threshold"))
+        owner, threshold = type(self).__name__, self.early_stopping_threshold
+        validated(int, self.early_stopping_patience, f"{owner}(early_stopping_patience=...)")
+        threshold = validated(float, threshold, f"{owner}(early_stopping_threshold=...)")
         return peer.early_stopping_callback(
             self.early_stopping_patience, threshold, monitor=monitor, mode=mode
         )
@@ -237,9 +233,7 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
         if self._may_skip and self._judged and self._judged.isdisjoint(values):
             return  # no check
         step = state.global_step
-        decision = session.step(
-            values, epoch=state.epoch, step=step, at=step if self._is_given else None
-        )
+        decision = self._step(values, state)
         self._last = step, decision.save
         if decision.save and self._saves:
             control.should_save = True
@@ -247,6 +241,18 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
             control.should_training_stop = True
             if state.is_world_process_zero:
                 _logger.info("EarlyStoppingCallback: %s", decision)
+
+    def _step(self, values: dict[str, float], state: Any) -> Decision:
+        at = state.global_step if self._is_given else None
+        try:
+            return self._session.step(values, epoch=state.epoch, step=state.global_step, at=at)
+        except MissingMetricError as error:
+            if "loss" not in self._judged or "loss" in values:
+                raise
+            raise MissingMetricError(
+                f'{error}; the Trainer has not logged "loss" yet: pass logging_strategy="epoch", '
+                "or logging_steps that are no more than the steps between evaluations"
+            ) from None
 
     def _share_best(self, args: Any, state: Any, metrics: Mapping[str, Any]) -> None:
         """Set the best with which the Trainer compares the metric next to that of the rules.

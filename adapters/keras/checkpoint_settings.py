@@ -40,7 +40,8 @@ def check_rules(save: object, save_top_k: int | None, *, is_ranking: bool, is_pl
 
 def check_numbers(save_freq: Any, threshold: Any) -> Any:
     """The checked `save_freq`. Raises RuleError for it, and for the threshold."""
-    if threshold is not None and not math.isinf(threshold):
+    is_infinite = isinstance(threshold, float) and math.isinf(threshold)
+    if threshold is not None and not is_infinite:
         validated(float, threshold, "ModelCheckpoint(initial_value_threshold=...)")
     if save_freq == "epoch":
         return save_freq

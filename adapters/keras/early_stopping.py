@@ -99,6 +99,7 @@ class EarlyStopping(MonitorCallback):
     ) -> None:
         given = stop if isinstance(stop, Stopper) else None
         super().__init__(on_missing, backup_dir, given, changed_rules=changed_rules)
+        validated(float, min_delta, "EarlyStopping(min_delta=...)")
         self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
         self.verbose, self.mode, self.baseline = verbose, mode, baseline
         self.restore_best_weights = restore_best_weights

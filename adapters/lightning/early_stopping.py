@@ -29,7 +29,6 @@ _DEFAULTS: Mapping[str, Any] = {
     **{"monitor": None, "min_delta": 0.0, "patience": 3, "mode": "min", "check_finite": True},
     **{"stopping_threshold": None, "divergence_threshold": None},
 }
-
 _KINDS: Mapping[str, Any] = {
     **{"monitor": str | None, "min_delta": float, "patience": int, "mode": Direction},
     **{"stopping_threshold": float | None, "divergence_threshold": float | None},
@@ -120,7 +119,7 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         self.best_path = None if best_path is None else os.fspath(best_path)
         self._changed_rules, self._is_own, self._min_delta = changed_rules, stop is None, min_delta
         own, owner = self._own, "EarlyStopping"
-        stopper = chosen_stopper(owner, stop, save, own, _DEFAULTS, (*given, *bounds))
+        stopper = chosen_stopper(owner, stop, save, own, _DEFAULTS, [*told.values()])
         if best_path is not None:
             check_names_best(stopper.save, "EarlyStopping(stop=..., best_path=...)")
         self._is_given = stopper is stop

@@ -100,8 +100,8 @@ loss, val_los; did you mean 'val_los'?
         if not self._warned and not self._seen.issuperset(missing):
             self._warned = True
             warnings.warn(
-                f"{message}. Epochs without validation do not count; if no epoch has any, this is "
-                "an error at the end",
+                f"{message} (epochs without validation do not count; if no epoch has any, this is "
+                "an error at the end)",
                 stacklevel=5,
             )
 
@@ -117,7 +117,7 @@ loss, val_los; did you mean 'val_los'?
         for name in sorted(self.needed - self._seen if self._warned else ()):
             raise MissingMetricError(
                 f"{self._owner}: no epoch reported the metric {name!r}: "
-                f"{name_advice(name, self._seen - {ELAPSED})}; {self._advice}"
+                f"{self._advice}; {name_advice(name, self._seen - {ELAPSED})}"
             )
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any, SupportsFloat
 
-from ..errors import RuleTypeError, StoppedError
+from ..errors import RuleTypeError, StoppedError, shortened
 from ..language.keywords import by_keyword
 from ..language.positions import DERIVED, EPOCH, STEP
 from ..language.rule import OnMissing, Rule
@@ -80,7 +80,7 @@ class Stopper(RunSoFar):
             if not isinstance(rule, Rule):
                 raise RuleTypeError(
                     f"`Stopper({name}=...)` must be a rule, such as Patience('val_loss', 10), "
-                    f"got {rule!r}"
+                    f"got {shortened(rule)}{_advice(rule)}"
                 )
         validated(OnMissing, on_missing, "Stopper(on_missing=...)")
         self._stop, self._save, self._on_missing = stop, save, on_missing
@@ -249,6 +249,15 @@ class Stopper(RunSoFar):
         skip = "" if self._on_missing == "raise" else f", on_missing={self._on_missing!r}"
         save = "" if isinstance(self._save, Never) else f", save={self._save!r}"
         return f"Stopper({self._stop!r}{save}{skip})"
+
+
+def _advice(given: object) -> str:
+    """What to write in place of something near a rule."""
+    if isinstance(given, (list, tuple, set)):
+        return ": join rules by | or &"
+    if isinstance(given, type) and issubclass(given, Rule):
+        return f", the class: make a rule of it, {given.__name__}(...)"
+    return ": Rule.from_text reads rules" if isinstance(given, str) else ""
 
 
 def _restored(

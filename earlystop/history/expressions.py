@@ -229,8 +229,8 @@ def _name_or_function(text: str, index: int, names: _Names) -> tuple[Any, int]:
         return found, index + len(found)
     raise MissingMetricError(
         f"no metric {found!r:.200} (at character {index + 1} of {text!r:.200}): "
-        f"{name_advice(found, names.known)}; "
-        "put names in backticks where it is not clear which one is meant"
+        f"{name_advice(found, names.known)} "
+        "(put names in backticks where it is not clear which one is meant)"
     )
 
 

@@ -42,6 +42,15 @@ def drop_ins() -> Iterator[Any]:
 
 
 DROP_INS = list(drop_ins())
+NEEDED: dict[str, dict[str, Any]] = {  # besides the argument that is tried
+    "adapters.lightning.early_stopping": {"monitor": "loss"},
+    "adapters.keras.model_checkpoint": {"filepath": "best.keras"},
+    "adapters.ray": {"metric": "loss"},
+}
+
+
+def _needed(made: Any) -> dict[str, Any]:
+    return NEEDED.get(made.__module__.removeprefix("earlystop."), {})
 
 
 def test_there_is_one_for_each_framework() -> None:
@@ -115,3 +124,61 @@ def test_an_argument_of_another_framework_is_answered_with_its_name_here(
     with pytest.raises(es.RuleTypeError, match=f"there is no such argument: .*{told}") as caught:
         made(**{argument: 3})
     assert f"({argument}=...)" in str(caught.value)
+
+
+@pytest.mark.parametrize("made", DROP_INS)
+@pytest.mark.parametrize("given", [es.Patience("loss", 3), es.EarlyStopping("loss", patience=3)])
+def test_a_rule_in_the_place_of_another_argument_is_told_where_rules_go(
+    made: Callable[..., Any], given: Any
+) -> None:
+    parameters = inspect.signature(made).parameters
+    others = [name for name, one in parameters.items() if "Rule" not in str(one.annotation)]
+    required = {name: None for name, one in parameters.items() if one.default is one.empty}
+    for name in others:
+        with pytest.raises(es.RuleTypeError, match=r"takes no rule, got .*pass it as s(top|ave)="):
+            made(**{**required, name: given})
+
+
+def begun(callback: Any) -> None:
+    """What is refused only when a training begins, which is skorch's way."""
+    if isinstance(callback, skorch.EarlyStopping):
+        callback.initialize()
+
+
+NUMBERS: dict[Any, dict[str, tuple[Any, ...]]] = {
+    lightning.EarlyStopping: {
+        "patience": ("3", None, [3]),
+        "min_delta": ("0.1", None, [1]),
+        "mode": ("auto", None),
+        "stopping_threshold": ("0.1", [1], float("nan")),
+        "divergence_threshold": ("0.1", [1], float("nan")),
+    },
+    transformers.EarlyStoppingCallback: {
+        "early_stopping_patience": ("3", None, [3], 2.5),
+        "early_stopping_threshold": ("0.1", None, [1]),
+    },
+    keras_adapter.EarlyStopping: {"min_delta": ("0.1", None, [1]), "patience": ("3", None, 2.5)},
+    keras_adapter.ModelCheckpoint: {"initial_value_threshold": ("0.1", [1])},
+    skorch.EarlyStopping: {
+        "monitor": (3, None),
+        "patience": ("3", None),
+        "threshold": ("0.1", None, [1], float("nan")),
+    },
+    ray.RuleStopper: {"metric_threshold": ("0.1", 0.1)},  # the latter needs a mode
+}
+
+
+@pytest.mark.parametrize(
+    ("made", "argument", "value"),
+    [
+        pytest.param(made, argument, value, id=f"{made.__module__}: {argument}={value!r}")
+        for made, arguments in NUMBERS.items()
+        for argument, values in arguments.items()
+        for value in values
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_the_name_of_the_argument(
+    made: Callable[..., Any], argument: str, value: Any
+) -> None:
+    with pytest.raises(es.RuleError, match=rf"^`{made.__name__}\({argument}=\.\.\.\)`"):
+        begun(made(**{**_needed(made), argument: value}))

@@ -122,8 +122,8 @@ def test_a_metric_that_no_epoch_reported_is_an_error_at_the_end() -> None:
     with pytest.raises(es.MissingMetricError) as caught:
         session.finish()
     assert str(caught.value) == (
-        "Callback: no epoch reported the metric 'val_loss': available metrics: loss; did you "
-        "mean 'loss'?; pass validation data"
+        "Callback: no epoch reported the metric 'val_loss': pass validation data; "
+        "available metrics: loss; did you mean 'loss'?"
     )
 
 

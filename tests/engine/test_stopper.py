@@ -152,6 +152,21 @@ def test_stepping_after_the_stop_names_epoch_and_reason() -> None:
         ),
         ({"stop": es.Never(), "save": "best"}, "`Stopper(save=...)` must be a rule"),
         (
+            {"stop": "Never()"},
+            "`Stopper(stop=...)` must be a rule, such as Patience('val_loss', 10), got "
+            "'Never()': Rule.from_text reads rules",
+        ),
+        (
+            {"stop": [es.Never(), es.NonFinite()]},
+            "`Stopper(stop=...)` must be a rule, such as Patience('val_loss', 10), got "
+            "[Never(), NonFinite()]: join rules by | or &",
+        ),
+        (
+            {"stop": es.Never},
+            "`Stopper(stop=...)` must be a rule, such as Patience('val_loss', 10), got "
+            "<class 'earlystop.rules.schedule.Never'>, the class: make a rule of it, Never(...)",
+        ),
+        (
             {"stop": es.Never(), "on_missing": "ignore"},
             "`Stopper(on_missing=...)` must be one of 'raise', 'skip', got 'ignore'",
         ),

@@ -245,6 +245,18 @@ def test_rules_see_the_loss_of_the_training_that_was_logged_last(tmp_path: Path)
     assert "epoch" in callback.stopped_reason
 
 
+def test_a_loss_of_the_training_that_is_not_logged_yet_is_told_how_to_be_logged(
+    tmp_path: Path,
+) -> None:
+    callback = EarlyStoppingCallback(stop=es.NonFinite("loss") | es.Patience("eval_loss", 2))
+    with pytest.raises(
+        es.MissingMetricError, match=r"no metric 'loss'.*logging_strategy=\"epoch\""
+    ):
+        trainer_for(tmp_path, CURVE, callback).train()
+    trainer_for(tmp_path, CURVE, callback, logging_strategy="epoch").train()
+    assert callback.stopped_reason.startswith("eval_loss has not improved")
+
+
 def test_checks_within_epochs_say_where_they_stand(tmp_path: Path) -> None:
     callback = EarlyStoppingCallback(stop=es.MaxSteps(6), save=es.Best("eval_loss"))
     how: Any = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "no"}
