@@ -96,7 +96,7 @@ class TablePart:
             if kept is not None and not kept.any():
                 continue
             if kept is not None and not kept.all():
-                some = batch.filter(as_mask(kept))
+                some = _rows_where(kept, batch)
                 yield self._as_rows(some, self._runs(some, chunk), chunk.path)
                 continue
             yield self._as_rows(batch, runs, chunk.path)
@@ -140,3 +140,11 @@ class TablePart:
         begin = "the first" if self.range.begin is None else repr(self.range.begin.id)
         end = "the last" if self.range.end is None else repr(self.range.end.id)
         return f"runs from {begin} to {end} in {paths[0]}{more}"
+
+
+def _rows_where(mask: Any, batch: Any) -> Any:
+    """The rows of a batch where a mask is true, at least one."""
+    first, count = int(mask.argmax()), int(mask.sum())
+    if mask[first : first + count].all():  # as where the table is sorted by run
+        return batch.slice(first, count)
+    return batch.filter(as_mask(mask))
