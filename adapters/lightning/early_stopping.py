@@ -120,8 +120,14 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         self._changed_rules, self._is_own, self._min_delta = changed_rules, stop is None, min_delta
         own, owner = self._own, "EarlyStopping"
         stopper = chosen_stopper(owner, stop, save, own, _DEFAULTS, [*told.values()])
-        if best_path is not None:
+        if self.best_path is not None:
             check_names_best(stopper.save, "EarlyStopping(stop=..., best_path=...)")
+            if self.best_path.endswith(("/", os.sep)):
+                raise RuleError(
+                    f"`EarlyStopping(best_path=...)` is the path of a checkpoint, got the folder "
+                    f"{self.best_path!r}: name one in it, such as "
+                    f"{self.best_path + 'best.ckpt'!r}"
+                )
         self._is_given = stopper is stop
         arguments = {name: value for name, value in told.items() if value != _DEFAULTS[name]}
         rules = {"stop": repr(stopper.stop), "save": repr(stopper.save)}

@@ -250,6 +250,7 @@ def test_pytorch_lightning_fits_with_it(tmp_path: Path) -> None:
         ({"monitor": "x", "stopping_threshold": "1"}, r"`EarlyStopping\(stopping_threshold=...\)`"),
         ({"monitor": "x", "divergence_threshold": "1"}, r"\(divergence_threshold=...\)` must be"),
         ({"stop": es.MaxEpochs(3), "best_path": "best.ckpt"}, "which is the best"),
+        ({"monitor": "val_loss", "best_path": "run/"}, "such as 'run/best.ckpt'"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused_at_once(arguments: Any, message: str) -> None:
