@@ -256,8 +256,8 @@ class EarlyStopping(TrainingCallback):
         return decision.stop
 
     def _length(self) -> int:
-        """How many values there are; more than rounds where two metrics have one name."""
-        return max((len(column) for _, column, _ in self._columns), default=0)
+        """How many values a column has; more than rounds where two metrics have its name."""
+        return len(self._columns[0][1]) if self._columns else 0
 
     def _tell_best(self, model: Any, session: Session) -> None:
         place, score = session.best_place, session.stopper.best
