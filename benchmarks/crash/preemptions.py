@@ -50,6 +50,8 @@ class Program:
         os.close(ready)
 
     def _run(self, kind: str, folder: Path, rank: int, ready: int) -> int:
+        # Once the run has ended, its earlier handler is back: a signal then ends nothing.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             result = RUNS[kind](folder, rank, lambda: os.write(ready, b"."))
         except Preempted as left:
