@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 
 from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleTypeError, name_advice, shortened
 from earlystop.language.rule import Rule
+from earlystop.language.settings import validated
 
-__all__ = ["known_arguments"]
+__all__ = ["checked", "known_arguments"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -74,6 +75,19 @@ write stopping_rounds=...; available arguments: stop, stopping_rounds
         return function(*args, **options)
 
     return cast("Function", call)
+
+
+def checked(owner: str, kinds: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the given arguments that have a kind, checked under the names the user wrote.
+
+    Raises what `validated` raises.
+
+    >>> checked("EarlyStopping", {"patience": int}, {"patience": 3, "verbose": True})
+    {'patience': 3}
+    """
+    return {
+        name: validated(kind, given[name], f"{owner}({name}=...)") for name, kind in kinds.items()
+    }
 
 
 def _owner(function: Callable[..., Any], args: tuple[Any, ...]) -> str:

@@ -12,11 +12,11 @@ from earlystop.engine.stopper import Stopper
 from earlystop.errors import RuleTypeError
 from earlystop.language.direction import Direction
 from earlystop.language.rule import Rule
-from earlystop.language.settings import NonNegative, Positive, validated
+from earlystop.language.settings import NonNegative, Positive
 from earlystop.language.state import number_from_json
 from earlystop.peers.ignite import early_stopping
 
-from .arguments import known_arguments
+from .arguments import checked, known_arguments
 from .chosen import Watched, chosen_stopper, wait_of
 
 try:
@@ -161,11 +161,7 @@ class EarlyStopping(Serializable):
             **{"patience": Positive, "threshold": NonNegative, "cumulative": bool},
             **{"threshold_mode": Literal["abs", "rel"], "mode": Direction},
         }
-        checked: dict[str, Any] = {
-            name: validated(kind, getattr(self, name), f"EarlyStopping({name}=...)")
-            for name, kind in kinds.items()
-        }
-        return early_stopping(monitor=_SCORE, **checked)
+        return early_stopping(monitor=_SCORE, **checked("EarlyStopping", kinds, vars(self)))
 
     # Ignite's events --------------------------------------------------------------------------
 

@@ -10,10 +10,10 @@ from earlystop.engine.session import Session, forget_decision
 from earlystop.engine.stopper import Stopper
 from earlystop.language.positions import ELAPSED
 from earlystop.language.rule import Rule
-from earlystop.language.settings import Count, validated
+from earlystop.language.settings import Count
 from earlystop.peers.skorch import early_stopping
 
-from .arguments import known_arguments
+from .arguments import checked, known_arguments
 from .chosen import Watched, check_names_best, chosen_stopper, wait_of
 
 try:
@@ -124,11 +124,8 @@ class EarlyStopping(Callback):  # type: ignore[misc]  # skorch has no types
             **{"monitor": str, "patience": Count, "threshold": float},
             **{"threshold_mode": Literal["rel", "abs"]},
         }
-        checked: dict[str, Any] = {
-            name: validated(kind, getattr(self, name), f"EarlyStopping({name}=...)")
-            for name, kind in kinds.items()
-        }
-        return early_stopping(**checked, lower_is_better=self.lower_is_better)
+        own = checked("EarlyStopping", kinds, vars(self))
+        return early_stopping(**own, lower_is_better=self.lower_is_better)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "session_": None}

@@ -20,12 +20,11 @@ from earlystop.language.direction import Direction
 from earlystop.language.ops import better, worst
 from earlystop.language.positions import ELAPSED, EPOCH, STEP
 from earlystop.language.rule import Rule
-from earlystop.language.settings import validated
 from earlystop.language.state import decode_state
 from earlystop.rules import Never
 from earlystop.rules.top_k import check_last_is_best
 
-from .arguments import known_arguments
+from .arguments import checked, known_arguments
 from .chosen import Watched, chosen_stopper, of_these_rules, set_wait, wait_of
 
 try:
@@ -44,6 +43,7 @@ except ModuleNotFoundError as error:
 __all__ = ["EarlyStoppingCallback"]
 
 _DEFAULTS: Mapping[str, Any] = {"early_stopping_patience": 1, "early_stopping_threshold": 0.0}
+_KINDS: Mapping[str, Any] = {"early_stopping_patience": int, "early_stopping_threshold": float}
 _SAVED = SavedFormat(
     "earlystop.transformers.EarlyStoppingCallback",
     1,
@@ -126,12 +126,8 @@ class EarlyStoppingCallback(TrainerCallback, ExportableState):
 
     def _own(self, monitor: str = "eval_loss", mode: Direction = "min") -> Stopper:
         """The stopper of transformers' arguments."""
-        owner, threshold = type(self).__name__, self.early_stopping_threshold
-        validated(int, self.early_stopping_patience, f"{owner}(early_stopping_patience=...)")
-        threshold = validated(float, threshold, f"{owner}(early_stopping_threshold=...)")
-        return peer.early_stopping_callback(
-            self.early_stopping_patience, threshold, monitor=monitor, mode=mode
-        )
+        own = checked(type(self).__name__, _KINDS, vars(self))
+        return peer.early_stopping_callback(*own.values(), monitor=monitor, mode=mode)
 
     def _begin(self, stopper: Stopper) -> None:
         """Begin a run with this stopper."""

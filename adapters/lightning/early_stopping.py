@@ -16,9 +16,8 @@ from earlystop.errors import RuleError
 from earlystop.language.direction import Direction
 from earlystop.language.ops import Dtype
 from earlystop.language.rule import Rule
-from earlystop.language.settings import validated
 
-from ..arguments import known_arguments
+from ..arguments import checked, known_arguments
 from ..chosen import check_names_best, chosen_stopper, wait_of
 from .callback import Checks
 from .installed import MODULES
@@ -104,8 +103,7 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
         given = (monitor, min_delta, patience, mode, check_finite)
         bounds = (stopping_threshold, divergence_threshold)
         told = dict(zip(_DEFAULTS, (*given, *bounds), strict=True))
-        for name, kind in _KINDS.items():
-            validated(kind, told[name], f"EarlyStopping({name}=...)")
+        checked("EarlyStopping", _KINDS, told)
         # Lightning's own __init__ is not called: where both are installed, there are two.
         self.monitor, self.mode, self.patience = monitor, mode, patience
         self.min_delta = min_delta if mode == "max" else -min_delta  # as Lightning's attribute
@@ -139,11 +137,6 @@ class EarlyStopping(Checks, *(module.EarlyStopping for module in MODULES)):  # t
             raise RuleError(
                 "`EarlyStopping(monitor=...)` is missing: name the metric to watch, or pass `stop=`"
             )
-        bounds = ("stopping_threshold", "divergence_threshold")
-        numbers = {name: getattr(self, name) for name in bounds if getattr(self, name) is not None}
-        for name, value in {"min_delta": self._min_delta, **numbers}.items():
-            validated(float, value, f"EarlyStopping({name}=...)")
-        validated(int, self.patience, "EarlyStopping(patience=...)")
         if self.patience < 0:
             raise RuleError(f"`EarlyStopping(patience=...)` is below 0: {self.patience}")
         return peer.early_stopping(

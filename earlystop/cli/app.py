@@ -120,9 +120,7 @@ def _usage_in_one_line(command: str | None = None) -> Iterator[None]:
 
 def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
-        meant = suggestions(
-            error
-        )  # a sentence, and before click 8.4 the message ends without a stop
+        meant = suggestions(error)  # a sentence; before click 8.4 the message ends without a stop
         return f"{error.message.removesuffix('.')}.{meant}" if meant else error.message
     return error.format_message()
 

@@ -80,8 +80,9 @@ def replay(
     write: for a data set, a new folder for Parquet files with the columns of `Replay.to_dict`, one
         file for each part, written by the workers as parts are done.
     workers: how many threads work on batches of up to about 16,000 runs; for a data set, processes,
-        or any `concurrent.futures.Executor`. The decisions do not depend on it. Whether more
-        threads are faster depends on the machine and the rule; `benchmarks/` measures it.
+        this one among them, or any `concurrent.futures.Executor`. The decisions do not depend on
+        it. Whether more threads are faster depends on the machine and the rule; `benchmarks/`
+        measures it.
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
 
     Beyond the history and the result, it needs at most 64 MB of memory per worker. (A single run is

@@ -57,9 +57,9 @@ def sweep(
     on_missing: see `replay`. "raise" is checked for every setting.
     unit: the unit of cost; see `replay`. (Several units are values of the rule's field `unit`.)
     workers: how many threads work on batches of up to about 16,000 runs; for a data set, how many
-        processes work on its parts, or any `concurrent.futures.Executor` that does. The numbers do
-        not depend on it. Whether more threads are faster depends on the machine and the rule;
-        `benchmarks/` measures it.
+        processes work on its parts, this one among them, or any `concurrent.futures.Executor` that
+        does. The numbers do not depend on it. Whether more threads are faster depends on the
+        machine and the rule; `benchmarks/` measures it.
     progress: show a progress bar (needs tqdm: `pip install tqdm`).
     grid: the fields of the rule to vary, each with its values. A field of a child rule is named in
         the same way if only one child has it, otherwise with the number of the child:

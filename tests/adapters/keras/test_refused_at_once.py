@@ -83,7 +83,7 @@ def test_a_best_that_cannot_be_restored_is_told_when_the_run_is_resumed(
     if harm == "deleted":
         path.unlink()
     elif harm == "of another model":
-        Model.get_weights, whole = (lambda self: [[1.0, 2.0]]), Model.get_weights  # type: ignore
+        Model.get_weights, whole = (lambda self: [[1.0, 2.0]]), Model.get_weights
     else:
         path.write_bytes(path.read_bytes()[:100] if harm == "cut off" else b"")
     try:

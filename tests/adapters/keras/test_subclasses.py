@@ -207,7 +207,7 @@ def test_names_and_saves_of_a_subclass_are_its_own(tmp_path: Path) -> None:
     def checkpoint(kind: Any, folder: Path) -> Any:
         class Uploading(kind):
             def _get_file_path(self, epoch: int, batch: Any, logs: Any) -> str:
-                return self.filepath.format(epoch=epoch + 1, stage="warm", **logs)  # type: ignore
+                return self.filepath.format(epoch=epoch + 1, stage="warm", **logs)
 
             def _save_model(self, epoch: int, batch: Any, logs: Any) -> None:
                 super()._save_model(epoch, batch, logs)
